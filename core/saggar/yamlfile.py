@@ -1,0 +1,128 @@
+"""Read a YAML file into a pydantic model; errors name the file, the line and the key."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
+    """Read and validate `path`.
+
+    Raises NotFoundError when the file is missing, and InvalidInputError (one violation per problem, each with
+    its line) when it is not UTF-8, not YAML, or does not fit `model`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
+    except IsADirectoryError:
+        raise InvalidInputError(f"{path}: is a folder, not a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    return parse_yaml(text, model, source=str(path))
+
+
+def parse_yaml(text: str, model: type[ModelT], source: str) -> ModelT:
+    """As `read_yaml`, from text; `source` names it in errors."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise InvalidInputError(f"{source}{line}: not valid YAML: {problem}") from None
+    duplicate = _duplicate_key(root)
+    if duplicate:
+        key, line_number = duplicate
+        raise InvalidInputError(f"{source}:{line_number}: key '{key}' stands twice; remove one")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        violations = tuple(_violation(problem, root, model) for problem in error.errors())
+        lines = "\n".join(f"  {source}{v.field}: {v.description}" for v in violations)
+        count = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
+        raise InvalidInputError(f"{source}: {count}:\n{lines}", violations) from None
+
+
+def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolation:
+    location = tuple(problem["loc"])
+    line, path = _locate(root, location)
+    description = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}" if known else ""
+        description = f"unknown key '{location[-1]}'{hint}"
+    elif problem["type"] == "missing":
+        description = f"key '{location[-1]}' is missing"
+    return FieldViolation(f":{line} {path}".rstrip(), description)
+
+
+def _locate(root: Any, location: tuple[Any, ...]) -> tuple[int, str]:
+    """The line (from 1) and dotted path of the deepest YAML node along `location`."""
+    node, line, parts = root, (root.start_mark.line + 1 if root else 1), []
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            match = [(key, value) for key, value in node.value if key.value == str(step)]
+            if match:
+                line, node = match[0][0].start_mark.line + 1, match[0][1]
+                parts.append(str(step))
+                continue
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+            parts.append(str(step))
+            continue
+        parts.append(str(step))
+    return line, ".".join(parts)
+
+
+def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for step in location:
+        if isinstance(step, int):
+            continue
+        field = current.model_fields.get(step) if _is_model(current) else None
+        if field is None:
+            return []
+        current = next((a for a in (field.annotation, *_arguments(field.annotation)) if _is_model(a)), None)
+    if not _is_model(current):
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _arguments(annotation: Any) -> list[Any]:
+    found: list[Any] = []
+    for argument in getattr(annotation, "__args__", ()):
+        found += [argument, *_arguments(argument)]
+    return found
+
+
+def _duplicate_key(node: Any) -> tuple[str, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                return key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            if found := _duplicate_key(value):
+                return found
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            if found := _duplicate_key(value):
+                return found
+    return None
