@@ -1,0 +1,125 @@
+from saggar.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FeatureExtractor(_message.Message):
+    __slots__ = ("bundle", "inception_weights_path")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    INCEPTION_WEIGHTS_PATH_FIELD_NUMBER: _ClassVar[int]
+    bundle: _common_pb2.ObjectRef
+    inception_weights_path: str
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., inception_weights_path: _Optional[str] = ...) -> None: ...
+
+class ScreenSettings(_message.Message):
+    __slots__ = ("min_side_px", "min_luminance_sd", "min_entropy_bits", "min_relative_sharpness", "duplicate_distance_bits", "min_intended_probability", "kid_resamples")
+    MIN_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
+    MIN_LUMINANCE_SD_FIELD_NUMBER: _ClassVar[int]
+    MIN_ENTROPY_BITS_FIELD_NUMBER: _ClassVar[int]
+    MIN_RELATIVE_SHARPNESS_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_DISTANCE_BITS_FIELD_NUMBER: _ClassVar[int]
+    MIN_INTENDED_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    KID_RESAMPLES_FIELD_NUMBER: _ClassVar[int]
+    min_side_px: int
+    min_luminance_sd: float
+    min_entropy_bits: float
+    min_relative_sharpness: float
+    duplicate_distance_bits: int
+    min_intended_probability: float
+    kid_resamples: int
+    def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ...) -> None: ...
+
+class ScreenRequest(_message.Message):
+    __slots__ = ("request_id", "manifest", "reference", "extractor", "settings")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    manifest: _common_pb2.ObjectRef
+    reference: _common_pb2.ObjectRef
+    extractor: FeatureExtractor
+    settings: ScreenSettings
+    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., reference: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., settings: _Optional[_Union[ScreenSettings, _Mapping]] = ...) -> None: ...
+
+class ScreenResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: ScreenResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ScreenResult, _Mapping]] = ...) -> None: ...
+
+class ScreenResult(_message.Message):
+    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "rejected_by_reason", "measures", "report")
+    class RejectedByReasonEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_BY_REASON_FIELD_NUMBER: _ClassVar[int]
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    accepted: _common_pb2.ObjectRef
+    rejected: _common_pb2.ObjectRef
+    accepted_count: int
+    rejected_count: int
+    rejected_by_reason: _containers.ScalarMap[str, int]
+    measures: SetMeasures
+    report: _common_pb2.ObjectRef
+    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., rejected_by_reason: _Optional[_Mapping[str, int]] = ..., measures: _Optional[_Union[SetMeasures, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
+
+class SetMeasures(_message.Message):
+    __slots__ = ("extractor", "first_count", "second_count", "feature_dimensions", "fid", "kid", "kid_low", "kid_high", "warnings")
+    EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
+    FIRST_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SECOND_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    FID_FIELD_NUMBER: _ClassVar[int]
+    KID_FIELD_NUMBER: _ClassVar[int]
+    KID_LOW_FIELD_NUMBER: _ClassVar[int]
+    KID_HIGH_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    extractor: str
+    first_count: int
+    second_count: int
+    feature_dimensions: int
+    fid: float
+    kid: float
+    kid_low: float
+    kid_high: float
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, extractor: _Optional[str] = ..., first_count: _Optional[int] = ..., second_count: _Optional[int] = ..., feature_dimensions: _Optional[int] = ..., fid: _Optional[float] = ..., kid: _Optional[float] = ..., kid_low: _Optional[float] = ..., kid_high: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CompareSetsRequest(_message.Message):
+    __slots__ = ("request_id", "first", "second", "extractor", "kid_resamples")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
+    KID_RESAMPLES_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    first: _common_pb2.ObjectRef
+    second: _common_pb2.ObjectRef
+    extractor: FeatureExtractor
+    kid_resamples: int
+    def __init__(self, request_id: _Optional[str] = ..., first: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., second: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., kid_resamples: _Optional[int] = ...) -> None: ...
+
+class CompareSetsResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: SetMeasures
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[SetMeasures, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,209 @@
+from saggar.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class InitialWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INITIAL_WEIGHTS_UNSPECIFIED: _ClassVar[InitialWeights]
+    INITIAL_WEIGHTS_IMAGENET: _ClassVar[InitialWeights]
+    INITIAL_WEIGHTS_FILE: _ClassVar[InitialWeights]
+    INITIAL_WEIGHTS_RANDOM: _ClassVar[InitialWeights]
+INITIAL_WEIGHTS_UNSPECIFIED: InitialWeights
+INITIAL_WEIGHTS_IMAGENET: InitialWeights
+INITIAL_WEIGHTS_FILE: InitialWeights
+INITIAL_WEIGHTS_RANDOM: InitialWeights
+
+class TrainingSettings(_message.Message):
+    __slots__ = ("architecture", "initial_weights", "initial_weights_path", "image_size_px", "batch_size", "max_epochs", "patience_epochs", "backbone_learning_rate", "head_learning_rate", "weight_decay", "dropout", "gradient_clip_norm", "class_weight_beta", "class_weight_cap", "sampler_task", "task_weights", "seed", "projection", "cosine_schedule", "balance_from_real_only", "synthetic_task_weights")
+    class TaskWeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class SyntheticTaskWeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_WEIGHTS_PATH_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_SIZE_PX_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MAX_EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    BACKBONE_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
+    DROPOUT_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_CLIP_NORM_FIELD_NUMBER: _ClassVar[int]
+    CLASS_WEIGHT_BETA_FIELD_NUMBER: _ClassVar[int]
+    CLASS_WEIGHT_CAP_FIELD_NUMBER: _ClassVar[int]
+    SAMPLER_TASK_FIELD_NUMBER: _ClassVar[int]
+    TASK_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PROJECTION_FIELD_NUMBER: _ClassVar[int]
+    COSINE_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_FROM_REAL_ONLY_FIELD_NUMBER: _ClassVar[int]
+    SYNTHETIC_TASK_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    architecture: str
+    initial_weights: InitialWeights
+    initial_weights_path: str
+    image_size_px: int
+    batch_size: int
+    max_epochs: int
+    patience_epochs: int
+    backbone_learning_rate: float
+    head_learning_rate: float
+    weight_decay: float
+    dropout: float
+    gradient_clip_norm: float
+    class_weight_beta: float
+    class_weight_cap: float
+    sampler_task: str
+    task_weights: _containers.ScalarMap[str, float]
+    seed: int
+    projection: bool
+    cosine_schedule: bool
+    balance_from_real_only: bool
+    synthetic_task_weights: _containers.ScalarMap[str, float]
+    def __init__(self, architecture: _Optional[str] = ..., initial_weights: _Optional[_Union[InitialWeights, str]] = ..., initial_weights_path: _Optional[str] = ..., image_size_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., max_epochs: _Optional[int] = ..., patience_epochs: _Optional[int] = ..., backbone_learning_rate: _Optional[float] = ..., head_learning_rate: _Optional[float] = ..., weight_decay: _Optional[float] = ..., dropout: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., class_weight_beta: _Optional[float] = ..., class_weight_cap: _Optional[float] = ..., sampler_task: _Optional[str] = ..., task_weights: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., projection: _Optional[bool] = ..., cosine_schedule: _Optional[bool] = ..., balance_from_real_only: _Optional[bool] = ..., synthetic_task_weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class TrainRequest(_message.Message):
+    __slots__ = ("request_id", "manifest", "taxonomy", "settings", "annotations")
+    class AnnotationsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    TAXONOMY_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    ANNOTATIONS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    manifest: _common_pb2.ObjectRef
+    taxonomy: _common_pb2.ObjectRef
+    settings: TrainingSettings
+    annotations: _containers.ScalarMap[str, str]
+    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[TrainingSettings, _Mapping]] = ..., annotations: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class EpochMetrics(_message.Message):
+    __slots__ = ("epoch", "training_loss", "validation_loss", "validation_macro_f1", "validation_macro_f1_by_task", "seconds", "best", "training_loss_by_task")
+    class ValidationMacroF1ByTaskEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class TrainingLossByTaskEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_LOSS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_MACRO_F1_BY_TASK_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BEST_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_LOSS_BY_TASK_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation_macro_f1: float
+    validation_macro_f1_by_task: _containers.ScalarMap[str, float]
+    seconds: float
+    best: bool
+    training_loss_by_task: _containers.ScalarMap[str, float]
+    def __init__(self, epoch: _Optional[int] = ..., training_loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_macro_f1: _Optional[float] = ..., validation_macro_f1_by_task: _Optional[_Mapping[str, float]] = ..., seconds: _Optional[float] = ..., best: _Optional[bool] = ..., training_loss_by_task: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class TrainResponse(_message.Message):
+    __slots__ = ("progress", "epoch", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    epoch: EpochMetrics
+    result: TrainResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., epoch: _Optional[_Union[EpochMetrics, _Mapping]] = ..., result: _Optional[_Union[TrainResult, _Mapping]] = ...) -> None: ...
+
+class TrainResult(_message.Message):
+    __slots__ = ("bundle", "history", "best_epoch", "validation_macro_f1", "warnings")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    bundle: _common_pb2.ObjectRef
+    history: _common_pb2.ObjectRef
+    best_epoch: int
+    validation_macro_f1: float
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., history: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., best_epoch: _Optional[int] = ..., validation_macro_f1: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EvaluateRequest(_message.Message):
+    __slots__ = ("request_id", "bundle", "manifest", "split")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    bundle: _common_pb2.ObjectRef
+    manifest: _common_pb2.ObjectRef
+    split: str
+    def __init__(self, request_id: _Optional[str] = ..., bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., split: _Optional[str] = ...) -> None: ...
+
+class EvaluateResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: EvaluateResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[EvaluateResult, _Mapping]] = ...) -> None: ...
+
+class EvaluateResult(_message.Message):
+    __slots__ = ("metrics", "predictions", "mean_macro_f1", "macro_f1_by_task", "accuracy_by_task", "count")
+    class MacroF1ByTaskEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class AccuracyByTaskEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEAN_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
+    MACRO_F1_BY_TASK_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_BY_TASK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    metrics: _common_pb2.ObjectRef
+    predictions: _common_pb2.ObjectRef
+    mean_macro_f1: float
+    macro_f1_by_task: _containers.ScalarMap[str, float]
+    accuracy_by_task: _containers.ScalarMap[str, float]
+    count: int
+    def __init__(self, metrics: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., predictions: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., mean_macro_f1: _Optional[float] = ..., macro_f1_by_task: _Optional[_Mapping[str, float]] = ..., accuracy_by_task: _Optional[_Mapping[str, float]] = ..., count: _Optional[int] = ...) -> None: ...
