@@ -27,9 +27,7 @@ def negative_prompt(taxonomy: Taxonomy, labels: Labels, default: str = NEGATIVE_
     Crackle is diagnostic for some glazes and kilns (Ge, Guan, Ru): there "cracked" would work against the piece asked
     for, so it is left out (SPEC, Generation).
     """
-    crackled = any(
-        taxonomy.task(name)[code].crackled for name, code in labels.items() if code is not None
-    )
+    crackled = any(taxonomy.task(name)[code].crackled for name, code in labels.items() if code is not None)
     words = [word.strip() for word in default.split(",")]
     kept = [word for word in words if not (crackled and word == "cracked")]
     return ", ".join(kept), len(kept) < len(words)

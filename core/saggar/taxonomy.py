@@ -102,7 +102,9 @@ class Taxonomy(_Part):
         for task in self.tasks:
             if task.name == name:
                 return task
-        raise InvalidInputError(f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}")
+        raise InvalidInputError(
+            f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}"
+        )
 
     def fill(self, segments: tuple[str, ...], labels: Labels) -> list[str]:
         """Segments with their placeholders replaced; a segment that names an unknown label is left out."""

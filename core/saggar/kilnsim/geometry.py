@@ -87,8 +87,6 @@ def see(shape: Profile, view: View, pixels: int) -> Surface:
     part[rim <= lip_out] = LIP
     hit = np.where(rim <= lip_out, np.float32(shape.height), hit)
     mouth = rim < lip_in
-    if shape.lid:
-        mouth &= False
     part[mouth] = INSIDE
     inner_half = shape.inner[None, :] ** 2 - x[:, None] ** 2
     wall = np.where(inner_half > 0, h * cos + np.sqrt(np.maximum(inner_half, 0.0)) * sin, -FAR)
@@ -127,7 +125,7 @@ def see(shape: Profile, view: View, pixels: int) -> Surface:
 
 def _invert(curves: Array, h: Array, column: NDArray[np.int64], y: Array) -> Array:
     """Per pixel the height at which its column's rising curve reaches y."""
-    lift = np.arange(len(curves), dtype=np.float64)[:, None] * (4.0 * float(FAR))
+    lift = np.arange(len(curves), dtype=np.float64)[:, None] * 1e4
     at = (curves + lift).ravel()
     heights = np.broadcast_to(h, curves.shape).ravel()
     return np.interp(y + lift[column, 0], at, heights).astype(np.float32)

@@ -33,7 +33,6 @@ class Profile:
     foot_top: float
     """Height at which the foot ring ends and the wall begins."""
     spout: bool
-    lid: bool
     fill: float
     """How large the piece stands in the frame, relative to others."""
 
@@ -50,6 +49,8 @@ def profile(
     tall = 1.0 + 0.07 * strength * song + bell(rng, 0.025 * spread)
     wall = 0.055 - 0.025 * strength * song + uniform(rng, -0.008, 0.008)
     knots, ratio, fill = _KNOTS[kind](rng, foot_scale, spread)
+    if kind == "Pot" and rng.random() < 0.4:
+        knots, ratio = _lidded(knots), ratio * 1.17
     height = 2.0 * ratio * tall
     heights = np.linspace(0.0, 1.0, SAMPLES, dtype=np.float32)
     outer = _smooth(heights, knots)
@@ -60,7 +61,6 @@ def profile(
     thick = wall * (1.4 if kind in ("Plate", "Dish") else 1.0)
     inner = np.maximum(outer - np.float32(thick), np.float32(0.02))
     inner[heights < floor] = 0.0
-    lid = kind == "Pot" and rng.random() < 0.4
     return Profile(
         height=height,
         outer=outer.astype(np.float32),
@@ -68,7 +68,6 @@ def profile(
         floor=floor * height,
         foot_top=foot_top * height,
         spout=kind == "Pot",
-        lid=bool(lid),
         fill=fill,
     )
 
@@ -162,6 +161,13 @@ def _pot(rng: np.random.Generator, foot: float, spread: float) -> tuple[Knots, f
         knots += [(0.82, 0.33), (1, 0.44)]
         ratio = 0.76 + bell(rng, 0.06 * spread)
     return knots, ratio, 0.84
+
+
+def _lidded(knots: Knots) -> Knots:
+    """The same body with a domed lid and a knob on its mouth."""
+    mouth = knots[-1][1]
+    body = [(h * 0.84, r) for h, r in knots]
+    return [*body, (0.87, mouth + 0.03), (0.93, mouth * 0.6), (0.95, 0.08), (0.975, 0.12), (1, 0.05)]
 
 
 _KNOTS = {
