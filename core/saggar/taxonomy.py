@@ -1,6 +1,7 @@
 """Taxonomy: the tasks, classes and wording of one collection, read from YAML.
 
-A taxonomy is data. `load_taxonomy("song-yuan-porcelain")` reads a shipped one, `load_taxonomy("my/own.yaml")` any other.
+A taxonomy is data. `load_taxonomy("song-yuan-porcelain")` reads a shipped one,
+`load_taxonomy("my/own.yaml")` any other.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Names(_Part):
 
 
 class TaxonomyClass(_Part):
-    """One class of one task. `code` is what manifests hold; `phrase` and `description` go into captions and prompts."""
+    """One class of one task: `code` for manifests, `phrase` and `description` for captions and prompts."""
 
     code: str = Field(min_length=1)
     names: Names
@@ -45,7 +46,7 @@ class TaxonomyClass(_Part):
 
 
 class Task(_Part):
-    """One attribute to predict, its loss weight (SPEC, Training) and its classes in fixed order."""
+    """One attribute to predict, its loss weight and its classes in fixed order."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     weight: float = Field(1.0, gt=0)
@@ -108,11 +109,11 @@ class Taxonomy(_Part):
 
     def fill(self, segments: tuple[str, ...], labels: Labels) -> list[str]:
         """Segments with their placeholders replaced; a segment that names an unknown label is left out."""
-        filled = []
-        for segment in segments:
-            if all(labels.get(name) is not None for name, _ in _PLACEHOLDER.findall(segment)):
-                filled.append(_PLACEHOLDER.sub(lambda match: self._words(match, labels), segment))
-        return filled
+
+        def known(segment: str) -> bool:
+            return all(labels.get(name) is not None for name, _ in _PLACEHOLDER.findall(segment))
+
+        return [_PLACEHOLDER.sub(lambda m: self._words(m, labels), s) for s in segments if known(s)]
 
     def _words(self, match: re.Match[str], labels: Labels) -> str:
         chosen = self.task(match[1])[labels[match[1]] or ""]

@@ -1,0 +1,46 @@
+import pytest
+
+from saggar import prompts
+from saggar.errors import InvalidInputError
+from saggar.taxonomy import load_taxonomy
+
+LABELS = {"dynasty": "Yuan", "kiln": "Jun", "glaze": "MoonW", "type": "Vase"}
+
+
+def test_prompt_is_the_papers_example() -> None:
+    assert prompts.prompt(load_taxonomy("song-yuan-porcelain"), LABELS) == (
+        "Yuan dynasty, Jun kiln produced, Chinese porcelain, vase for display only, no spout or handle, "
+        "decorative vessel, with moon white glaze with pale blue lighter than bluish green, thick opaque glaze"
+    )
+
+
+def test_caption_has_the_papers_form() -> None:
+    text = prompts.caption(load_taxonomy("kilnsim"), LABELS)
+    assert text.startswith("Yuan dynasty, Jun kiln produced, Chinese porcelain, vase, moon white glaze with ")
+
+
+@pytest.mark.parametrize("task", ["dynasty", "kiln", "glaze", "type"])
+def test_unknown_label_leaves_no_gap(task: str) -> None:
+    for build in (prompts.caption, prompts.prompt):
+        text = build(load_taxonomy("kilnsim"), {**LABELS, task: None})
+        assert "None" not in text
+        assert ", ," not in text
+        assert "  " not in text
+        assert text != build(load_taxonomy("kilnsim"), LABELS)
+
+
+def test_all_unknown_still_says_porcelain() -> None:
+    assert prompts.caption(load_taxonomy("kilnsim"), {}) == "Chinese porcelain"
+
+
+@pytest.mark.parametrize(("kiln", "dropped"), [("Ge", True), ("Guan", True), ("Ru", True), ("Ding", False)])
+def test_cracked_leaves_the_negative_prompt_of_crackled_wares(kiln: str, dropped: bool) -> None:
+    text, told = prompts.negative_prompt(load_taxonomy("song-yuan-porcelain"), {"kiln": kiln})
+    assert told is dropped
+    assert ("cracked" in text) is not dropped
+    assert "damaged" in text
+
+
+def test_code_that_the_taxonomy_lacks_is_an_error() -> None:
+    with pytest.raises(InvalidInputError, match="Ming"):
+        prompts.prompt(load_taxonomy("kilnsim"), {**LABELS, "dynasty": "Ming"})
