@@ -1,0 +1,56 @@
+# One line per verb; `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DISTS  := core services/generator services/qc services/trainer services/classifier services/orchestrator
+BUF    := .cache/buf/node_modules/.bin/buf
+BUF_VERSION := 1.75.0
+PROTOS := $(wildcard protos/saggar/v1/*.proto)
+TESTS  ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test lint proto bench clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(VENV)/.ready ## install everything into .venv
+
+$(VENV)/.ready: constraints.txt requirements-dev.txt $(DISTS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Saggar needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools -c constraints.txt
+	@echo "Installing Saggar and its libraries (several GB with PyTorch; minutes) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(DISTS:%=-e ./%) -r requirements-dev.txt
+	@touch $@
+
+quickstart: setup ## the whole story on this machine, in minutes
+	$(BIN)/saggar quickstart
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+lint: setup $(BUF) ## formatting, lint, types, contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy core/saggar
+	@for dist in $(filter services/%,$(DISTS)); do \
+		package=saggar_$${dist#services/}; echo "mypy $$dist/$$package"; $(BIN)/mypy $$dist/$$package || exit 1; done
+	$(BUF) lint protos
+	$(BIN)/python protos/generate.py --check
+
+proto: setup $(BUF) ## regenerate the code of the contract
+	$(BUF) lint protos
+	$(BIN)/python protos/generate.py
+
+$(BUF):
+	@command -v npm >/dev/null || { echo "make lint and make proto need npm (for buf); install Node.js" >&2; exit 1; }
+	npm install --silent --no-save --no-audit --no-fund --prefix .cache/buf @bufbuild/buf@$(BUF_VERSION)
+
+bench: setup ## measured comparisons, as JSON lines
+	@for bench in bench/*.py; do $(BIN)/python $$bench || exit 1; done
+
+clean: ## remove what make has made (not .saggar, where your results are)
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
