@@ -1,0 +1,109 @@
+"""Settings that every service has, read from the environment: `SAGGAR_LISTEN`, `SAGGAR_STORE` and so on.
+
+Services subclass `ServiceSettings`; `__main__` reads them once, with `read_settings`, and passes them down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from saggar.errors import FieldViolation, InvalidInputError
+from saggar.store import ObjectStore, open_store
+
+PREFIX = "SAGGAR_"
+Address = Annotated[str, StringConstraints(pattern=r"^.*:\d{1,5}$")]
+
+
+class ServiceSettings(BaseSettings):
+    """What any service needs to run. A field `x` is the variable `SAGGAR_X`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    listen: Address = Field("127.0.0.1:0", description="host:port to listen on; port 0 takes a free one")
+    store: str = Field(
+        ".saggar/store",
+        description="object store: a folder, file:///folder, or s3://bucket?endpoint=http://host:port",
+    )
+    s3_access_key: SecretStr = Field(SecretStr(""), description="access key of an s3:// store")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="secret key of an s3:// store")
+    address_file: Path | None = Field(None, description="file to write the bound host:port to")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is logged"
+    )
+    log_json: bool = Field(False, description="log one JSON object a line")
+    drain_seconds: float = Field(
+        20.0, ge=0, description="how long running calls may go on after SIGTERM before they are cancelled"
+    )
+    max_message_mib: int = Field(20, ge=1, le=1024, description="largest message that is accepted")
+    tls_cert: Path | None = Field(
+        None, description="server's certificate chain (PEM); with tls_key turns TLS on"
+    )
+    tls_key: Path | None = Field(None, description="server's private key (PEM)")
+    tls_client_ca: Path | None = Field(
+        None, description="authorities (PEM) of client certificates; set: clients must show one"
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> ServiceSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("SAGGAR_TLS_CERT and SAGGAR_TLS_KEY go together; set both or neither")
+        if self.tls_client_ca and not self.tls_cert:
+            raise ValueError("SAGGAR_TLS_CLIENT_CA needs SAGGAR_TLS_CERT and SAGGAR_TLS_KEY")
+        return self
+
+    def open_store(self) -> ObjectStore:
+        """The store that `store` names. Raises as `saggar.store.open_store`."""
+        return open_store(
+            self.store, self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value()
+        )
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def read_settings(kind: type[SettingsT], about: str, arguments: Sequence[str] | None = None) -> SettingsT:
+    """The service's settings from the environment. `--help` prints `about` and every variable, and exits.
+
+    Raises InvalidInputError, one violation per variable.
+    """
+    parser = argparse.ArgumentParser(
+        description=about,
+        epilog=f"Environment:\n{_variables(kind)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
+    try:
+        return kind()
+    except ValidationError as error:
+        violations = tuple(
+            FieldViolation(_variable(str(problem["loc"][0])) if problem["loc"] else "", problem["msg"])
+            for problem in error.errors()
+        )
+        lines = "\n".join(f"  {v.field}: {v.description}".replace("  : ", "  ") for v in violations)
+        raise InvalidInputError(f"bad settings in the environment:\n{lines}", violations) from None
+
+
+def _variables(kind: type[ServiceSettings]) -> str:
+    return "\n".join(
+        f"  {_variable(name):<24} {field.description or ''}{_default(field)}"
+        for name, field in kind.model_fields.items()
+    )
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, SecretStr) or field.is_required():
+        return ""
+    return f" [{json.dumps(value, default=str)}]"

@@ -1,0 +1,57 @@
+"""A store from its URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from saggar.errors import InvalidInputError
+from saggar.store.directory import DirectoryStore
+from saggar.store.objects import ObjectStore
+from saggar.store.s3 import S3Store
+
+_FORMS = "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http://host:port[&region=NAME]"
+
+
+def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectStore:
+    """The store at `url`: a plain path, `file:///abs/dir`, or `s3://bucket?endpoint=http://host:port[&region=...]`.
+
+    A missing folder is made; a missing bucket is not. Raises InvalidInputError for any other URL, and for an S3 one
+    without credentials.
+    """
+    if "://" not in url:
+        if not url:
+            raise InvalidInputError(f"the store's URL is empty; {_FORMS}")
+        return DirectoryStore(Path(url).expanduser())
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+            raise InvalidInputError(f"'{url}' is not a store's URL: file: takes an absolute folder; {_FORMS}")
+        return DirectoryStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3":
+        return _open_s3(url, access_key, secret_key)
+    raise InvalidInputError(f"'{url}' is not a store's URL: unknown scheme '{parts.scheme}'; {_FORMS}")
+
+
+def _open_s3(url: str, access_key: str, secret_key: str) -> S3Store:
+    parts = urlsplit(url)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if unknown := sorted(query.keys() - {"endpoint", "region"}):
+        raise InvalidInputError(f"'{url}' has the unknown parameter {unknown[0]}; {_FORMS}")
+    if not parts.netloc or parts.path.strip("/"):
+        raise InvalidInputError(f"'{url}' must name one bucket and no folder; {_FORMS}")
+    endpoint = urlsplit(query.get("endpoint", "https://s3.amazonaws.com"))
+    if endpoint.scheme not in {"http", "https"} or not endpoint.netloc or endpoint.path.strip("/"):
+        raise InvalidInputError(f"'{url}' needs an endpoint such as http://127.0.0.1:9000; {_FORMS}")
+    if not access_key or not secret_key:
+        raise InvalidInputError(
+            f"the store {url} needs credentials; set SAGGAR_S3_ACCESS_KEY and SAGGAR_S3_SECRET_KEY"
+        )
+    return S3Store(
+        endpoint=endpoint.netloc,
+        bucket=parts.netloc,
+        access_key=access_key,
+        secret_key=secret_key,
+        secure=endpoint.scheme == "https",
+        region=query.get("region", "us-east-1"),
+    )
