@@ -1,0 +1,1 @@
+"""Data sets: manifests, import, split, balance, augmentation, selection, plans, mixes, leakage."""

@@ -1,0 +1,32 @@
+"""One image of a data set, with its labels and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Origin = Literal["real", "augmented", "synthetic"]
+
+ORIGINS: tuple[Origin, ...] = ("real", "augmented", "synthetic")
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row of a manifest.
+
+    `labels` maps every task to a class code, or to None where it is not known. `source` says where the image
+    came from: the path in the import folder, or the prompt's id. `augmentation_seed` is set for origin
+    "augmented": the image in the store is the original, and the seed says how to vary it.
+    """
+
+    image: str  # key in the object store
+    object_id: str  # photographs of one object share it; they never straddle splits
+    labels: dict[str, str | None]
+    split: str | None = None
+    origin: Origin = "real"
+    width_px: int = 0
+    height_px: int = 0
+    source: str = ""
+    caption: str | None = None
+    augmentation_seed: int | None = None
