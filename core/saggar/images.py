@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.size_px < 1 or len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise InvalidInputError(f"not an input specification: {self}; size and std must be above 0")
-        if self.resize not in {"shorter-side-bilinear-then-centre-crop", "stretch"}:
-            raise InvalidInputError(f"unknown resize '{self.resize}'; known: {', '.join(Resize.__args__)}")
+        if self.resize not in get_args(Resize):
+            raise InvalidInputError(f"unknown resize '{self.resize}'; known: {', '.join(get_args(Resize))}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
@@ -44,7 +44,8 @@ class InputSpec:
     def from_dict(values: Mapping[str, Any]) -> InputSpec:
         """Raises InvalidInputError for missing or unknown keys and for values out of range."""
         try:
-            return InputSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return InputSpec(**fields)
         except TypeError as error:
             raise InvalidInputError(f"not an input specification: {error}") from None
 

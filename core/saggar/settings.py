@@ -27,28 +27,32 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    listen: Address = Field("127.0.0.1:0", description="host:port to listen on; port 0 takes a free one")
+    listen: Address = Field(
+        default="127.0.0.1:0", description="host:port to listen on; port 0 takes a free one"
+    )
     store: str = Field(
-        ".saggar/store",
+        default=".saggar/store",
         description="object store: a folder, file:///folder, or s3://bucket?endpoint=http://host:port",
     )
-    s3_access_key: SecretStr = Field(SecretStr(""), description="access key of an s3:// store")
-    s3_secret_key: SecretStr = Field(SecretStr(""), description="secret key of an s3:// store")
-    address_file: Path | None = Field(None, description="file to write the bound host:port to")
+    s3_access_key: SecretStr = Field(default=SecretStr(""), description="access key of an s3:// store")
+    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="secret key of an s3:// store")
+    address_file: Path | None = Field(default=None, description="file to write the bound host:port to")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least level that is logged"
+        default="info", description="least level that is logged"
     )
-    log_json: bool = Field(False, description="log one JSON object a line")
+    log_json: bool = Field(default=False, description="log one JSON object a line")
     drain_seconds: float = Field(
-        20.0, ge=0, description="how long running calls may go on after SIGTERM before they are cancelled"
+        default=20.0,
+        ge=0,
+        description="how long running calls may go on after SIGTERM before they are cancelled",
     )
-    max_message_mib: int = Field(20, ge=1, le=1024, description="largest message that is accepted")
+    max_message_mib: int = Field(default=20, ge=1, le=1024, description="largest message that is accepted")
     tls_cert: Path | None = Field(
-        None, description="server's certificate chain (PEM); with tls_key turns TLS on"
+        default=None, description="server's certificate chain (PEM); with tls_key turns TLS on"
     )
-    tls_key: Path | None = Field(None, description="server's private key (PEM)")
+    tls_key: Path | None = Field(default=None, description="server's private key (PEM)")
     tls_client_ca: Path | None = Field(
-        None, description="authorities (PEM) of client certificates; set: clients must show one"
+        default=None, description="authorities (PEM) of client certificates; set: clients must show one"
     )
 
     @model_validator(mode="after")

@@ -276,7 +276,7 @@ class _ExistsError(Exception):
 class _CreateOnlyPool(urllib3.PoolManager):
     """Makes every PUT of a whole object conditional. The header is not signed, which S3's signatures allow."""
 
-    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
+    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> urllib3.BaseHTTPResponse:
         if method == "PUT" and "partNumber" not in parse_qs(urlsplit(url).query):
             headers = urllib3.HTTPHeaderDict(kwargs.pop("headers", None) or {})
             headers["If-None-Match"] = "*"

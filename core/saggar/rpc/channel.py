@@ -1,0 +1,230 @@
+"""Channels to the services: round robin, retry, keepalive, and domain errors in place of statuses."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from saggar.errors import SaggarError, UnavailableError
+from saggar.rpc.errors import domain_error
+
+MIB = 1 << 20
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+
+
+@dataclass(frozen=True)
+class ClientTls:
+    """Files (PEM) for an encrypted channel. Unset `authorities`: the system's own."""
+
+    authorities: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def open_channel(
+    target: str,
+    *,
+    max_message_mib: int = 20,
+    tls: ClientTls | None = None,
+    attempts: int = 4,
+    timeout_s: float = 60.0,
+) -> grpc.Channel:
+    """A channel to `target`: host:port, or `dns:///name:port` to spread calls over all addresses of a name.
+
+    Calls raise domain errors (`saggar.errors`). Calls that find the peer unavailable are tried `attempts` times (at most 5) within a
+    second or two; a stream only as long as nothing has arrived (see `call_stream` for more patience). A unary call without a
+    timeout of its own gets `timeout_s`. Nothing is sent before the first call. Close it after use.
+    """
+    options: list[tuple[str, Any]] = [
+        ("grpc.service_config", json.dumps(_service_config(attempts))),
+        ("grpc.enable_retries", 1),
+        ("grpc.max_send_message_length", max_message_mib * MIB),
+        ("grpc.max_receive_message_length", max_message_mib * MIB),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    ]
+    if tls is None:
+        channel = grpc.insecure_channel(target, options)
+    else:
+        channel = grpc.secure_channel(target, _credentials(tls), options)
+    return grpc.intercept_channel(channel, _DomainErrors(timeout_s))
+
+
+def call_stream(
+    method: Callable[..., Any],
+    request: Any,
+    *,
+    timeout_s: float | None = None,
+    idle_timeout_s: float = 60.0,
+    attempts: int = 5,
+) -> Iterator[Any]:
+    """The messages of a server stream, e.g. `call_stream(stub.Train, TrainRequest(...))`.
+
+    Where the peer becomes unavailable, the same request (same request_id) is sent again, after a wait that grows, until
+    `attempts` attempts in a row brought no message; messages may then come twice. `timeout_s` bounds all of it;
+    `idle_timeout_s` is how long the peer may stay silent (services send a heartbeat every 10 s). Raises domain errors; leaving the
+    iteration cancels the work.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    failures = 0
+    while True:
+        try:
+            for message in _once(method, request, deadline, idle_timeout_s):
+                failures = 0
+                yield message
+        except UnavailableError:
+            failures += 1
+            wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (failures - 1))
+            if failures >= attempts or (deadline is not None and time.monotonic() + wait > deadline):
+                raise
+            time.sleep(wait)
+        else:
+            return
+
+
+def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None) -> None:
+    """Returns as soon as the service at `target` says that it serves; UnavailableError after `timeout_s` seconds."""
+    deadline = time.monotonic() + timeout_s
+    said = "no answer"
+    with open_channel(target, tls=tls, attempts=1) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                answer = health.Check(health_pb2.HealthCheckRequest(), timeout=max(0.05, min(left, 5.0)))
+            except SaggarError as error:
+                said = str(error)
+            else:
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+                said = "it answers, but does not serve yet"
+            time.sleep(max(0.0, min(0.1, deadline - time.monotonic())))
+    raise UnavailableError(f"{target} was not ready within {timeout_s:g} s: {said}; see its log")
+
+
+def _once(
+    method: Callable[..., Any], request: Any, deadline: float | None, idle_timeout_s: float
+) -> Iterator[Any]:
+    left = None if deadline is None else max(0.001, deadline - time.monotonic())
+    call = method(request, timeout=left)
+    watch = _IdleWatch(call, idle_timeout_s)
+    try:
+        for message in call:
+            watch.pause()  # the time that our caller takes is not the peer's silence
+            yield message
+            watch.resume()
+    except SaggarError as error:
+        if watch.expired:
+            raise UnavailableError(
+                f"the peer was silent for {idle_timeout_s:g} s; check its log and its load, then try again"
+            ) from error
+        raise
+    finally:
+        watch.stop()
+        call.cancel()
+
+
+def _service_config(attempts: int) -> dict[str, Any]:
+    method: dict[str, Any] = {"name": [{}]}
+    if attempts > 1:
+        method["retryPolicy"] = {
+            "maxAttempts": min(attempts, 5),
+            "initialBackoff": "0.2s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+    return {"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [method]}
+
+
+def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
+    def content(path: Path | None) -> bytes | None:
+        return None if path is None else path.read_bytes()
+
+    return grpc.ssl_channel_credentials(content(tls.authorities), content(tls.key), content(tls.certificate))
+
+
+class _IdleWatch:
+    """Cancels a call that has been silent for `limit_s` seconds."""
+
+    def __init__(self, call: Any, limit_s: float) -> None:
+        self.expired = False
+        self._call = call
+        self._limit_s = limit_s
+        self._since: float | None = time.monotonic()
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, name="saggar-idle-watch", daemon=True).start()
+
+    def pause(self) -> None:
+        self._since = None
+
+    def resume(self) -> None:
+        self._since = time.monotonic()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _watch(self) -> None:
+        while True:
+            since = self._since
+            left = self._limit_s if since is None else since + self._limit_s - time.monotonic()
+            if left <= 0:
+                self.expired = True
+                self._call.cancel()
+                return
+            if self._over.wait(left):
+                return
+
+
+class _DomainErrors(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[type-arg,unused-ignore]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
+):
+    """Every call raises domain errors; a unary call without a deadline gets one."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        if client_call_details.timeout is None:
+            client_call_details = client_call_details._replace(timeout=self._timeout_s)
+        return _Call(continuation(client_call_details, request))
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return _Call(continuation(client_call_details, request))
+
+
+class _Call:
+    """A gRPC call whose result and messages raise domain errors."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def result(self, timeout: float | None = None) -> Any:
+        try:
+            return self._call.result(timeout)
+        except grpc.RpcError as error:
+            raise domain_error(error) from error
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            raise domain_error(error) from error

@@ -1,0 +1,219 @@
+"""The gRPC server that every service runs: errors, health, reflection, limits, TLS, drain.
+
+def register(server):
+    classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(Servicer(...), server)
+    return ["saggar.v1.ClassifierService"]
+
+sys.exit(serve(register, settings, warm_up=model.load))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
+from saggar.logs import configure_logs
+from saggar.rpc.interceptor import ErrorInterceptor
+from saggar.rpc.work import cancellation
+from saggar.settings import ServiceSettings
+
+__all__ = ["Register", "RunningServer", "cancellation", "serve", "start_server"]
+
+log = logging.getLogger(__name__)
+
+Register = Callable[[grpc.Server], Sequence[str]]  # adds servicers; returns the services' full names
+MIB = 1 << 20
+_THREADS = 64  # open streams and running calls; more wait
+_AFTERMATH_S = 10.0  # how long cancelled work may take to put its things down
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that listens at `address` (host:port)."""
+
+    address: str
+    _server: grpc.Server
+    _health: health.HealthServicer
+
+    def set_serving(self, serving: bool) -> None:
+        """What health checks answer, for the server as a whole."""
+        state = (
+            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        self._health.set("", state)
+
+    def stop(self, drain_seconds: float = 0.0) -> None:
+        """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all are over."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(drain_seconds).wait()
+
+
+def start_server(
+    register: Register, settings: ServiceSettings | None = None, warm_up: Callable[[], None] | None = None
+) -> RunningServer:
+    """Binds, starts to answer, and runs `warm_up`, during which health checks answer NOT_SERVING.
+
+    Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS files, and
+    whatever `warm_up` raises (the server is stopped then).
+    """
+    settings = settings or ServiceSettings()
+    size = settings.max_message_mib * MIB
+    server = grpc.server(
+        futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="saggar-rpc"),
+        interceptors=[ErrorInterceptor()],
+        options=(
+            ("grpc.max_receive_message_length", size),
+            ("grpc.max_send_message_length", size),
+            (
+                "grpc.so_reuseport",
+                0,
+            ),  # otherwise a second server on the same port starts and takes half of the calls
+            ("grpc.keepalive_time_ms", 30_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ),
+    )
+    names = tuple(register(server))
+    healths = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    for name in ("", *names):
+        healths.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+    address = _bind(server, settings)
+    server.start()
+    running = RunningServer(address, server, healths)
+    try:
+        if settings.address_file is not None:
+            _write_whole(settings.address_file, address)
+        if warm_up is not None:
+            warm_up()
+    except BaseException:
+        running.stop()
+        raise
+    for name in ("", *names):
+        healths.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return running
+
+
+def serve(
+    register: Register,
+    settings: ServiceSettings,
+    warm_up: Callable[[], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> int:
+    """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad settings.
+
+    The first signal turns health to NOT_SERVING, takes no new calls and lets running ones go on for
+    `settings.drain_seconds`; the second one cancels them at once. `on_stop` is called at the first one: work that no call
+    waits for ends there.
+    """
+    configure_logs(settings.log_level, settings.log_json)
+    signals = _Signals()
+    try:
+        running = start_server(register, settings, warm_up)
+    except SaggarError as error:
+        log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
+        return 2 if isinstance(error, InvalidInputError) else 1
+    log.info("serving at %s", running.address)
+    signals.first.wait()
+    if on_stop is not None:
+        on_stop()
+    log.info("draining for at most %g s", settings.drain_seconds)
+    stopping = threading.Thread(target=running.stop, args=(settings.drain_seconds,), name="saggar-drain")
+    stopping.start()
+    while stopping.is_alive() and not signals.second.is_set():
+        stopping.join(0.05)
+    if signals.second.is_set():
+        log.warning("stopping at once")
+        running.stop()
+    if settings.address_file is not None:
+        settings.address_file.unlink(missing_ok=True)
+    _leave_nothing_behind(0 if signals.second.is_set() else _AFTERMATH_S)
+    log.info("stopped")
+    return 0
+
+
+class _Signals:
+    """`first` and `second` are set by the first and the second SIGTERM or SIGINT."""
+
+    def __init__(self) -> None:
+        self.first, self.second = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
+    host = settings.listen.rpartition(":")[0]
+    try:
+        if settings.tls_cert is None:
+            port = server.add_insecure_port(settings.listen)
+        else:
+            port = server.add_secure_port(settings.listen, _credentials(settings))
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise WrongStateError(
+            f"cannot listen on {settings.listen}: the port is taken or the address is not this machine's; set "
+            "SAGGAR_LISTEN to another host:port, or stop the program that listens there"
+        )
+    return f"{host}:{port}"
+
+
+def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
+    def content(path: Path | None, variable: str) -> bytes:
+        try:
+            return path.read_bytes() if path is not None else b""
+        except OSError as error:
+            raise NotFoundError(f"{variable}: cannot read {path}: {error.strerror}", str(path)) from None
+
+    key = content(settings.tls_key, "SAGGAR_TLS_KEY")
+    certificate = content(settings.tls_cert, "SAGGAR_TLS_CERT")
+    authorities = content(settings.tls_client_ca, "SAGGAR_TLS_CLIENT_CA")
+    return grpc.ssl_server_credentials(
+        [(key, certificate)],
+        root_certificates=authorities or None,
+        require_client_auth=bool(authorities),
+    )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _leave_nothing_behind(patience_s: float) -> None:
+    """Waits for threads of cancelled work; ends the process when they take longer than `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    for thread in others:
+        if not thread.name.startswith("saggar-rpc"):  # idle pool threads end with the interpreter
+            thread.join(max(0.0, deadline - time.monotonic()))
+    if stuck := [thread.name for thread in others if thread.is_alive() and not _idle(thread)]:
+        log.warning("ending with work still running: %s", ", ".join(sorted(set(stuck))))
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(0)
+
+
+def _idle(thread: threading.Thread) -> bool:
+    return thread.name.startswith("saggar-rpc")
