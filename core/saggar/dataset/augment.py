@@ -29,8 +29,8 @@ def expand_rare(manifest: Manifest, below: int = 50, to: int = 100, *, seed: int
     """`manifest` with augmented rows added: training combinations of fewer than `below` rows get `to`.
 
     Combinations are over all tasks; those in which nothing is known stay as they are. Every real photograph
-    of a combination is varied equally often, give or take one. Added rows have origin "augmented", the image of
-    the photograph they vary and an augmentation seed. Expanding twice adds nothing.
+    of a combination is varied equally often, give or take one. Added rows have origin "augmented", the image
+    of the photograph they vary and an augmentation seed. Expanding twice adds nothing.
 
     Raises InvalidInputError when `to` < `below`, or for synthetic rows (expand first, then mix).
     """
@@ -77,8 +77,8 @@ def apply_augmentation(image: Image.Image, seed: int) -> Image.Image:
     """A variant of `image` (RGB), of the same size; equal seeds give equal pixels.
 
     Horizontal flip p = 0.5; rotation within 30 degrees; brightness, contrast and saturation within 0.2 and
-    hue within 0.05; random resized crop of 0.8 to 1.0 of the area. Corners that a rotation uncovers take the mean
-    colour of the image's border, which on a museum photograph is the backdrop.
+    hue within 0.05; random resized crop of 0.8 to 1.0 of the area. Corners that a rotation uncovers take the
+    mean colour of the image's border, which on a museum photograph is the backdrop.
     """
     rng = np.random.default_rng(seed)
     picture = image.convert("RGB")

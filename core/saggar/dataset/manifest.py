@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from saggar.errors import DataCorruptionError, FieldViolation, InvalidInputError
 from saggar.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from saggar.store import ObjectRef, ObjectStore
 
@@ -45,7 +45,8 @@ Combination = tuple[str | None, ...]  # one code per task, in the order of the t
 class Manifest:
     """Images and labels as a data frame: one row per image, `label_<task>` columns in the order of `tasks`.
 
-    Text columns have pandas' `str` type, with NaN where there is nothing. Do not change `frame`: make another.
+    Text columns have pandas' `str` type, with NaN where there is nothing. Do not change `frame`: make
+    another.
     """
 
     frame: pd.DataFrame
@@ -171,7 +172,7 @@ class Manifest:
     def to_parquet(self) -> bytes:
         """The manifest as a Parquet file; equal manifests give equal bytes (with one version of Arrow)."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         table = pa.Table.from_pandas(self.frame, schema=_arrow_schema(self.tasks), preserve_index=False)
         sink = io.BytesIO()
@@ -182,7 +183,7 @@ class Manifest:
     def from_parquet(cls, data: bytes, source: str = "manifest") -> Manifest:
         """The manifest in `data`; `source` names it in errors.
 
-        Raises DataCorruptionError when it is no Parquet, InvalidInputError when its columns are not a manifest's.
+        Raises DataCorruptionError when it is no Parquet, InvalidInputError when its columns are wrong.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -270,9 +271,7 @@ def _strange(column: pd.Series[Any], known: Sequence[str], text: str) -> list[Fi
 
 
 def _normalised(frame: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
-    wanted: dict[Hashable, str] = dict(_DTYPES) | dict.fromkeys(
-        (LABEL_PREFIX + task for task in tasks), "str"
-    )
+    wanted = _DTYPES | dict.fromkeys((LABEL_PREFIX + task for task in tasks), "str")
     if len(set(tasks)) < len(tasks):
         raise InvalidInputError(f"task names stand twice: {', '.join(tasks)}")
     if missing := [str(name) for name in wanted if name not in frame.columns]:

@@ -16,15 +16,15 @@ from saggar.errors import InvalidInputError
 def mix(
     real: Manifest, synthetic: Manifest, *, count: int | None = None, share: float | None = None, seed: int
 ) -> tuple[Manifest, float]:
-    """`real` with synthetic images added to its training split, and the share of the training set they make up.
+    """`real` with synthetic images added to its training split, and the share of that split they make up.
 
     Give either `count`, or `share` of the final training set (0 to below 1; augmented rows are part of that
     set). The images taken keep the proportions of label combinations in `synthetic`; with one seed, a larger
-    mix holds every image of a smaller one. Where `synthetic` has too few, all are taken: the share returned is
-    the share reached. Validation and test rows pass through untouched.
+    mix holds every image of a smaller one. Where `synthetic` has too few, all are taken: the share returned
+    is the share reached. Validation and test rows pass through untouched.
 
-    Raises InvalidInputError when validation or test hold an image that is not a real photograph, when a row has
-    no split, when tasks differ, or when `synthetic` holds anything but synthetic training images.
+    Raises InvalidInputError when validation or test hold an image that is not a real photograph, when a row
+    has no split, when tasks differ, or when `synthetic` holds anything but synthetic training images.
     """
     _refuse(real, synthetic)
     training = int(real.mask(split="train").sum())
@@ -37,7 +37,7 @@ def mix(
 
 
 def count_for_share(share: float, training: int) -> int:
-    """How many images to add to `training` others so that they make up `share` of all (nearest whole number)."""
+    """How many images to add to `training` others so that they make up `share` of all (rounded)."""
     if not 0 <= share < 1:
         raise InvalidInputError(f"share is {share}; it must be at least 0 and below 1")
     return math.floor(share * training / (1 - share) + 0.5)
@@ -54,7 +54,7 @@ def _wanted(count: int | None, share: float | None, training: int) -> int:
 
 
 def _proportional_order(manifest: Manifest, seed: int) -> npt.NDArray[np.intp]:
-    """[N] positions such that every beginning holds the combinations in about the proportions of the whole."""
+    """[N] positions such that every beginning holds combinations in about the proportions of the whole."""
     ids, _ = manifest.combination_ids()
     hashes = seeded_hash(manifest.frame["image"], seed, "mix")
     within = rank_within(ids, np.argsort(hashes, kind="stable").astype(np.intp))
@@ -73,17 +73,18 @@ def _refuse(real: Manifest, synthetic: Manifest) -> None:
         part = real.select(split=name)
         if made := int((~part.mask(origin="real")).sum()):
             raise InvalidInputError(
-                f"{made:,} of {len(part):,} {name} images are augmented or synthetic; evaluation images must be "
-                "real photographs: split first, then augment and mix"
+                f"{made:,} of {len(part):,} {name} images are augmented or synthetic; evaluation images must "
+                "be real photographs: split first, then augment and mix"
             )
     if mixed := int(real.mask(split="train", origin="synthetic").sum()):
         raise InvalidInputError(
-            f"the training set already holds {mixed:,} synthetic images, so a share would not mean what it says; "
-            "mix into the data set as it was before"
+            f"the training set already holds {mixed:,} synthetic images, so a share would not mean what it "
+            "says; mix into the data set as it was before"
         )
     if other := int((~synthetic.mask(origin="synthetic")).sum()):
         raise InvalidInputError(
-            f"{other:,} of the {len(synthetic):,} images to mix in are not synthetic; pass what screening accepted"
+            f"{other:,} of the {len(synthetic):,} images to mix in are not synthetic; "
+            "pass what screening accepted"
         )
     if held_out := int(synthetic.mask(split=("validation", "test")).sum()):
         raise InvalidInputError(

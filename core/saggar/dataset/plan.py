@@ -58,8 +58,8 @@ def plan(
     """The images to generate for `combinations` and `pairs`.
 
     A pair's images alternate between its two sides. A combination that is wanted more than once gets the sum.
-    Prompt and seed of an image depend on its labels, its number and the settings' seed only, so a smaller plan
-    is, per combination, a beginning of a larger one, and arms share images.
+    Prompt and seed of an image depend on its labels, its number and the settings' seed only, so a smaller
+    plan is, per combination, a beginning of a larger one, and arms share images.
 
     Raises InvalidInputError for a task or class that the taxonomy lacks, or a combination without any label.
     """
@@ -101,7 +101,7 @@ def planned_image(
 
 
 def combination_code(taxonomy: Taxonomy, labels: Labels) -> str:
-    """E.g. `Yuan.Jun.MoonW.Vase`; `~` stands for unknown. Codes unfit for a file name are replaced by a hash."""
+    """E.g. `Yuan.Jun.MoonW.Vase`; `~` stands for unknown. Codes unfit for a file name become a hash."""
     codes = [labels.get(task) for task in taxonomy.task_names]
     if all(code is None or _PLAIN.fullmatch(code) for code in codes):
         return ".".join(code or "~" for code in codes)
@@ -125,11 +125,11 @@ def find_confused(
     *,
     limit: int = 4,
 ) -> tuple[Pair, ...]:
-    """The pairs of classes that a classifier confuses most, worst first, as combinations of the training split.
+    """The classes that a classifier confuses most, worst first, as combinations of the training split.
 
     `confusion[task]` is [C, C], rows true and columns predicted, in the taxonomy's order of classes; take it
-    from the validation split. Pairs are ranked by the mean of the two error rates true -> predicted; a pair never
-    confused, or of which the training split lacks a class, is left out.
+    from the validation split. Pairs are ranked by the mean of the two error rates true -> predicted; a pair
+    never confused, or of which the training split lacks a class, is left out.
     """
     import numpy as np
 
@@ -157,7 +157,7 @@ def find_confused(
 def pair_in_data(
     manifest: Manifest, task: str, codes: tuple[str, str], labels: Labels | None = None
 ) -> Pair | None:
-    """Two combinations of the training split, one with each of `codes`, that are as alike as can be otherwise.
+    """Two combinations of the training split, one with each of `codes`, otherwise as alike as can be.
 
     `labels` fixes other tasks. Among equally alike ones that with the most photographs on its rarer side is
     taken. None when the training split has no such combination for one of the codes.

@@ -15,16 +15,17 @@ def split(manifest: Manifest, seed: int) -> Manifest:
     """The same rows, each with its split; whatever split they had before is forgotten.
 
     Every combination of labels over all tasks (unknown counts as a label of its own) is divided by itself, by
-    objects, never by photographs. With n objects: 1: train. 2: one validation, one test. 3 to 9: 70/15/15 with
-    at least one in validation and one in test. 10 and more: 70/20/10. Depends on the seed, the object ids and
-    the labels, not on the order of rows. Photographs of one object whose labels differ count for the
+    objects, never by photographs. With n objects: 1: train. 2: one validation, one test. 3 to 9: 70/15/15
+    with at least one in validation and one in test. 10 and more: 70/20/10. Depends on the seed, the object
+    ids and the labels, not on the order of rows. Photographs of one object whose labels differ count for the
     combination of the one with the fewest unknown labels.
 
     Raises InvalidInputError for rows that are not real photographs, and for one image under two object ids.
     """
     if strange := int((~manifest.mask(origin="real")).sum()):
         raise InvalidInputError(
-            f"{strange:,} rows are augmented or synthetic; split the real photographs first, then augment and mix"
+            f"{strange:,} rows are augmented or synthetic; split the real photographs "
+            "first, then augment and mix"
         )
     _refuse_shared_images(manifest)
     objects = _objects(manifest)
@@ -43,7 +44,8 @@ def _held_out(sizes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.
     """Objects for validation and for test, per combination size."""
 
     def share(part: float) -> npt.NDArray[np.int64]:
-        return np.floor(sizes * part + 0.5).astype(np.int64)  # round half up, not half to even
+        rounded: npt.NDArray[np.int64] = np.floor(sizes * part + 0.5).astype(np.int64)  # half goes up
+        return rounded
 
     few, pair = (sizes >= 3) & (sizes < 10), sizes == 2
     standard = sizes >= 10
@@ -74,7 +76,7 @@ def _refuse_shared_images(manifest: Manifest) -> None:
     if len(shared):
         first = shared[shared["image"] == shared["image"].iloc[0]]
         raise InvalidInputError(
-            f"{shared['image'].nunique():,} images belong to more than one object, so they could stand in two "
-            f"splits; e.g. {', '.join(first['source'])} (objects {', '.join(first['object_id'])}): "
+            f"{shared['image'].nunique():,} images belong to more than one object, so they could stand in "
+            f"two splits; e.g. {', '.join(first['source'])} (objects {', '.join(first['object_id'])}): "
             "give them one object id, or remove one"
         )
