@@ -1,0 +1,59 @@
+"""The orchestrator service: `python -m saggar_orchestrator`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import grpc
+from saggar.errors import SaggarError
+from saggar.rpc.server import serve
+from saggar.settings import read_settings
+from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+
+from saggar_orchestrator.engine import Engine
+from saggar_orchestrator.home import Home
+from saggar_orchestrator.models import Serving
+from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.servicer import OrchestratorServicer
+from saggar_orchestrator.settings import OrchestratorSettings
+from saggar_orchestrator.workflow import Resources
+
+
+def main() -> int:
+    """Serves until SIGTERM; running experiments are then broken off, and continue at the next start."""
+    settings = read_settings(OrchestratorSettings, "Runs Saggar's experiments as durable workflows.")
+    home = Home(settings.home)
+    home.root.mkdir(parents=True, exist_ok=True)
+    store = settings.open_store()
+    peers = Peers(settings.peers(), settings.peer_patience_s)
+    serving = Serving(peers, home.serving_file)
+    engine = Engine(
+        Resources(store, peers, home.collections, settings.parallel_shards),
+        settings.database_url or f"sqlite:///{home.database.resolve()}",
+    )
+
+    def register(server: grpc.Server) -> tuple[str]:
+        servicer = OrchestratorServicer(engine, store, peers, serving)
+        orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server(servicer, server)
+        return (orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name,)
+
+    def warm_up() -> None:
+        engine.launch()
+        serving.watch_over()
+
+    def on_stop() -> None:
+        serving.stop()
+        engine.close()
+
+    return serve(register, settings, warm_up, on_stop)
+
+
+if __name__ == "__main__":
+    try:
+        exit_code = main()
+    except SaggarError as error:
+        print(f"error: {error}", file=sys.stderr)
+        exit_code = 2
+    sys.stderr.flush()
+    os._exit(exit_code)  # workflow threads that still wait for a peer would hold up a normal exit

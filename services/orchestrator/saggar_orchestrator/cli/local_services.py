@@ -1,0 +1,33 @@
+"""The services a command works with: those that run for its home, or its own for the duration."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from saggar_orchestrator.cli.output import say
+from saggar_orchestrator.home import Home
+from saggar_orchestrator.local import SERVICES, Supervisor, choose_addresses
+
+
+@contextlib.contextmanager
+def local_services(
+    home: Home, needed: Sequence[str] = ("orchestrator",), started: Sequence[str] = SERVICES
+) -> Iterator[Supervisor | None]:
+    """None when services run already for `home`; else a supervisor of new ones, stopped at the end.
+
+    Returns when `needed` answer; the rest of `started` may still be loading. Steps wait for those they need.
+    """
+    if home.running() is not None:
+        yield None
+        return
+    with home.claim():
+        supervisor = Supervisor(home, choose_addresses(0), say)
+        say("no services run for this home; starting them for the duration of this command")
+        try:
+            supervisor.start(started)
+            home.publish(supervisor.addresses)
+            supervisor.wait_ready(needed)
+            yield supervisor
+        finally:
+            supervisor.stop()

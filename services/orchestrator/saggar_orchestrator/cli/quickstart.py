@@ -1,0 +1,62 @@
+"""`saggar quickstart`: the whole story on this machine, on drawn porcelain."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import typer
+
+from saggar_orchestrator.cli.output import say, settings
+from saggar_orchestrator.home import Home
+
+_NEEDED = ("orchestrator", "classifier")  # enough for a second time; the others are for new work
+
+
+def quickstart(context: typer.Context) -> None:
+    """Photographs, baseline, adapter, generated images, two mixes, report, serving classifier. Takes minutes."""
+    from saggar_orchestrator.cli.experiments import finish, read_results, show_results, start
+    from saggar_orchestrator.cli.local_services import local_services
+    from saggar_orchestrator.local import SERVICES
+
+    home = settings(context).home
+    with resources.as_file(
+        resources.files("saggar_orchestrator") / "experiments" / "quickstart.yaml"
+    ) as file:
+        text = file.read_text(encoding="utf-8")
+        say(
+            "Saggar quickstart: does synthetic data help to classify drawn porcelain, and for which attribute?"
+        )
+        with local_services(home, needed=_NEEDED, started=_NEEDED) as supervisor:
+            experiment = start(home, text, file)
+            identity = experiment.experiment_id
+            if not experiment.HasField("report"):
+                if supervisor is not None:
+                    supervisor.start(SERVICES)
+                finish(home, identity, supervisor)
+            results = read_results(home, identity)
+            show_results(home, results)
+            _serve_and_classify(home, results)
+
+
+def _serve_and_classify(home: Home, results: dict[str, object]) -> None:
+    """Puts the winner into service and shows it one photograph that no training has seen."""
+    from saggar.v1 import orchestrator_pb2
+
+    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.models import classify_files, print_classification
+    from saggar_orchestrator.cli.output import open_home_store
+
+    winner, held_out = results["winner"], results["pictures"]["held_out"]  # type: ignore[index]
+    with orchestrator(home) as stub:
+        stub.ServeModel(orchestrator_pb2.ServeModelRequest(model_id=winner["model_id"]), timeout=120)  # type: ignore[index]
+    print(f"\nserving: model {winner['model_id']} (arm {winner['arm']}, seed {winner['seed']}), chosen on validation images")  # type: ignore[index]  # fmt: skip
+    key = held_out["image"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(key).name
+        open_home_store(home).fetch(key, path)
+        entry = classify_files(home, [path], top=3)[0]
+    print_classification(
+        entry | {"image": f"one photograph of the test split, {key}:"}, truth=held_out["labels"]
+    )

@@ -1,0 +1,128 @@
+"""`saggar up` and `saggar doctor`: the services on this machine, and what they need."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from saggar_orchestrator.cli.output import AsJson, print_json, say, settings
+from saggar_orchestrator.home import Home
+from saggar_orchestrator.local import DEFAULT_PORT_BASE, SERVICES, Supervisor, choose_addresses
+
+_ROOM_NEEDED_GB = 2.0
+
+
+def up(
+    context: typer.Context,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."
+        ),
+    ] = DEFAULT_PORT_BASE,
+) -> None:
+    """Runs all five services here, in the foreground. Ctrl-C lets them finish and stops them."""
+    home = settings(context).home
+    stopping: list[int] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        if stopping:  # a second Ctrl-C: at once
+            os._exit(130)
+        stopping.append(number)
+        say("stopping; running experiments continue at the next start (again: stop at once)")
+
+    with home.claim():
+        supervisor = Supervisor(home, choose_addresses(port_base), say)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
+            supervisor.start()
+            home.publish(supervisor.addresses)
+            supervisor.run(lambda: bool(stopping))
+        finally:
+            supervisor.stop()
+            say("all services have stopped")
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """What is installed, reachable and missing, and how to mend it."""
+    checks = examine(settings(context).home)
+    if as_json:
+        print_json([{"check": name, "state": state, "detail": detail} for name, state, detail in checks])
+    else:
+        width = max(len(name) for name, _, _ in checks)
+        for name, state, detail in checks:
+            print(f"{state:<8} {name:<{width}}  {detail}")
+    if any(state == "missing" for _, state, _ in checks):
+        raise typer.Exit(1)
+
+
+def examine(home: Home) -> list[tuple[str, str, str]]:
+    """(what, ok | note | missing, detail with the remedy) for everything that matters."""
+    version = sys.version_info
+    found = [
+        ("Python", "ok", f"{version.major}.{version.minor}.{version.micro}")
+        if version >= (3, 11)
+        else ("Python", "missing", f"{version.major}.{version.minor} is too old; install 3.11 or newer")
+    ]
+    for name in SERVICES:
+        if importlib.util.find_spec(f"saggar_{name}") is None:
+            detail = f"not installed here; `pip install -e services/{name}` from the repository, or run it elsewhere"
+            found.append((name, "missing", detail))
+        else:
+            found.append((name, "ok", importlib.metadata.version(f"saggar-{name}")))
+    found.append(_torch())
+    found.append(_disk(home))
+    found += _running(home)
+    return found
+
+
+def _torch() -> tuple[str, str, str]:
+    if importlib.util.find_spec("torch") is None:
+        return ("PyTorch", "missing", "generator, trainer and qc need it; `make setup` installs it")
+    import torch
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU; nano runs well without, SD 1.5 is slow"  # fmt: skip
+    return ("PyTorch", "ok", f"{torch.__version__}, {device}")
+
+
+def _disk(home: Home) -> tuple[str, str, str]:
+    place = home.root.resolve()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        return ("home", "missing", f"{place} can't be written to; choose another folder with --home")
+    free = shutil.disk_usage(place).free / 1e9
+    if free < _ROOM_NEEDED_GB:
+        return (
+            "home",
+            "missing",
+            f"{free:.1f} GB free at {place}; make room, or choose another folder with --home",
+        )
+    return ("home", "ok", f"{home.root.resolve()}, {free:.0f} GB free")
+
+
+def _running(home: Home) -> list[tuple[str, str, str]]:
+    from saggar.errors import SaggarError
+    from saggar.rpc.channel import wait_ready
+
+    running = home.running()
+    if running is None:
+        return [("services", "note", "none run for this home; `saggar up` starts them")]
+    found = []
+    for name, address in running.addresses.items():
+        try:
+            wait_ready(address, 2.0)
+        except SaggarError as error:
+            found.append((f"{name} at {address}", "missing", f"{error}; see {home.logs / name}.log"))
+        else:
+            found.append((f"{name} at {address}", "ok", "serving"))
+    return found

@@ -1,0 +1,231 @@
+"""Steps on data, done here: import, split, augmentation, choice of photographs, plan, mix."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from saggar.dataset import leakage
+from saggar.dataset.augment import expand_rare
+from saggar.dataset.importing import import_csv
+from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.mix import mix
+from saggar.dataset.plan import PlannedImage, PlanSettings, plan
+from saggar.dataset.record import Record
+from saggar.dataset.selection import select_for_adapter
+from saggar.dataset.split import split
+from saggar.errors import InvalidInputError
+from saggar.store import ObjectRef
+
+from saggar_orchestrator.experiment import Arm
+from saggar_orchestrator.predictions import read_predictions
+from saggar_orchestrator.requests import ref_to_json
+from saggar_orchestrator.steps import Result, Ticker
+from saggar_orchestrator.targets import LabelPair, Labels, confused_pairs, images_each, rare_combinations
+
+if TYPE_CHECKING:
+    from saggar_orchestrator.workflow import Run
+
+
+_PAIR_TASKS = (
+    "glaze",
+    "type",
+)  # what the paper's seven priorities look at; other taxonomies: the last two tasks
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """All synthetic images that any arm wants, and which of them each arm takes."""
+
+    combinations: tuple[Labels, ...]
+    pairs: tuple[LabelPair, ...]
+    images: tuple[PlannedImage, ...]
+    arms: Mapping[str, tuple[str, ...]]  # arm name -> prompt ids
+
+
+def import_photographs(run: Run, tick: Ticker) -> Result:
+    data = run.experiment.data
+    if data.kilnsim is not None:
+        from saggar.kilnsim.collection import write_collection
+
+        sim = data.kilnsim
+        tick("drawing photographs", 0, sim.count, "objects")
+        folder = run.resources.collections / f"kilnsim-{sim.count}-{sim.seed}-{sim.size_px}px"
+        labels = write_collection(folder, sim.count, sim.seed, sim.size_px)
+    else:
+        folder, labels = Path(data.images or ""), Path(data.labels or "")
+    tick("checking and storing photographs")
+    report = import_csv(
+        folder,
+        labels,
+        run.taxonomy,
+        run.store,
+        where=data.where or None,
+        progress=lambda done, total: tick("checking and storing photographs", done, total, "photographs"),
+    )
+    return {
+        "manifest": _store(run, report.manifest),
+        "source": run.specification.source,
+        "images": len(report.manifest),
+        "warnings": list(report.warnings),
+    }
+
+
+def split_manifest(run: Run, imported: ObjectRef) -> Result:
+    divided = split(read_manifest(run.store, imported), run.experiment.data.split_seed)
+    leakage.check(divided)
+    counts = {name: len(divided.select(split=name)) for name in ("train", "validation", "test")}
+    if empty := [name for name, count in counts.items() if not count]:
+        raise InvalidInputError(
+            f"the {' and '.join(empty)} split is empty: {len(divided)} photographs are too few to be divided; import more"
+        )
+    return {"manifest": _store(run, divided), "counts": counts}
+
+
+def augment_manifest(run: Run, divided: ObjectRef) -> Result:
+    settings = run.experiment.augmentation
+    assert settings is not None  # noqa: S101 the workflow asks only then
+    expanded = expand_rare(
+        read_manifest(run.store, divided), below=settings.below, to=settings.to, seed=settings.seed
+    )
+    return {"manifest": _store(run, expanded), "training_images": len(expanded.select(split="train"))}
+
+
+def held_out(run: Run, manifest: ObjectRef, name: str) -> ObjectRef:
+    """A manifest of the rows of one held-out split."""
+    return write_manifest(run.store, read_manifest(run.store, manifest).select(split=name))
+
+
+def real_training_rows(run: Run, divided: ObjectRef) -> ObjectRef:
+    """A manifest of the unaltered training photographs."""
+    return write_manifest(run.store, read_manifest(run.store, divided).select(split="train", origin="real"))
+
+
+def select_photographs(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
+    """The training photographs, with captions, that the adapter learns from (SPEC, seven priorities)."""
+    adapter = run.experiment.adapter
+    manifest = read_manifest(run.store, real)
+    pairs = _pairs(run, manifest, confusion)
+    tasks = run.taxonomy.task_names
+    pair_tasks = _PAIR_TASKS if set(_PAIR_TASKS) <= set(tasks) else (tasks[-2 % len(tasks)], tasks[-1])
+    chosen = select_for_adapter(
+        manifest, run.taxonomy, adapter.images, adapter.selection_seed, pair_tasks, confusion_pairs=pairs
+    )
+    return {"manifest": _store(run, chosen), "count": len(chosen)}
+
+
+def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
+    """What every arm wants to have generated; images that arms have in common stand once."""
+    experiment = run.experiment
+    manifest = read_manifest(run.store, real)
+    combinations = rare_combinations(experiment.plan, manifest)
+    pairs = _pairs(run, manifest, confusion)
+    training_images = len(manifest.select(split="train"))
+    images: dict[str, PlannedImage] = {}
+    arms: dict[str, list[str]] = {}
+    for arm in experiment.synthetic_arms:
+        assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
+        taken = pairs if arm.synthetic.pairs is None else pairs[: arm.synthetic.pairs]
+        each, per_pair = images_each(
+            arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
+        )
+        settings = PlanSettings(per_combination=each, per_pair=per_pair, seed=experiment.generation.seed)
+        planned = plan(run.taxonomy, combinations, taken, settings)
+        images |= {image.prompt_id: image for image in planned}
+        arms[arm.name] = [image.prompt_id for image in planned]
+    values = {
+        "combinations": combinations,
+        "pairs": pairs,
+        "images": [asdict(images[prompt_id]) for prompt_id in sorted(images)],
+        "arms": arms,
+    }
+    data = json.dumps(values, ensure_ascii=False, indent=1).encode()
+    reference = run.store.put(f"plans/{hashlib.sha256(data).hexdigest()[:16]}.json", data, "application/json")
+    return {
+        "plan": ref_to_json(reference),
+        "images": len(images),
+        "by_arm": {name: len(ids) for name, ids in arms.items()},
+    }
+
+
+def mix_arm(run: Run, arm: Arm, real: ObjectRef, accepted: ObjectRef) -> Result:
+    """The arm's training set: real photographs and as many accepted images as it asks for, or all there are."""
+    synthetic = arm.synthetic
+    assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
+    generated = read_manifest(run.store, accepted)
+    count = synthetic.count
+    if count is None and synthetic.share is None:  # asked for per target: all that passed
+        count = len(generated)
+    mixed, reached = mix(
+        read_manifest(run.store, real),
+        generated,
+        count=count,
+        share=synthetic.share,
+        seed=run.experiment.generation.seed,
+    )
+    leakage.check(mixed)
+    return {
+        "manifest": _store(run, mixed),
+        "synthetic": len(mixed.select(origin="synthetic")),
+        "training_images": len(mixed.select(split="train")),
+        "share_reached": reached,
+        "share_asked": synthetic.share,
+        "count_asked": count,
+    }
+
+
+def read_plan(run: Run, reference: ObjectRef) -> StoredPlan:
+    values = json.loads(run.store.read(reference))
+    return StoredPlan(
+        combinations=tuple(values["combinations"]),
+        pairs=tuple((first, second) for first, second in values["pairs"]),
+        images=tuple(PlannedImage(**image) for image in values["images"]),
+        arms={name: tuple(ids) for name, ids in values["arms"].items()},
+    )
+
+
+def generated_manifest(
+    run: Run, planned: Sequence[PlannedImage], images: Mapping[str, ObjectRef]
+) -> ObjectRef:
+    """A manifest of generated images with the labels that they were asked for."""
+    first = run.store.get(images[planned[0].prompt_id].key)
+    width, height = Image.open(io.BytesIO(first)).size  # one request, one size
+    records = [
+        Record(
+            image=images[image.prompt_id].key,
+            object_id=f"synthetic-{image.prompt_id}",
+            labels=dict(image.labels),
+            split="train",
+            origin="synthetic",
+            width_px=width,
+            height_px=height,
+            source=image.prompt_id,
+            caption=image.prompt,
+            augmentation_seed=None,
+        )
+        for image in planned
+    ]
+    return write_manifest(run.store, Manifest.from_records(records, run.taxonomy.task_names))
+
+
+def images_of_arm(run: Run, arm: Arm, stored_plan: ObjectRef, generated: ObjectRef) -> ObjectRef:
+    """A manifest of the generated images that one arm asked for."""
+    wanted = set(read_plan(run, stored_plan).arms[arm.name])
+    manifest = read_manifest(run.store, generated)
+    rows = manifest.frame["source"].isin(wanted).to_numpy(dtype=bool)
+    return write_manifest(run.store, manifest.take(rows))
+
+
+def _pairs(run: Run, manifest: Manifest, confusion: ObjectRef) -> tuple[LabelPair, ...]:
+    predictions = read_predictions(run.store, confusion, run.taxonomy)
+    return confused_pairs(run.experiment.plan, run.taxonomy, manifest, predictions)
+
+
+def _store(run: Run, manifest: Manifest) -> dict[str, Any]:
+    return ref_to_json(write_manifest(run.store, manifest))

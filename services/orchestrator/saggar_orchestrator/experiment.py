@@ -1,0 +1,357 @@
+"""The experiment file: what to train on what, with which seeds, and which arms to compare.
+
+`parse_experiment` reads it; every problem is named with file, line and key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
+from saggar.taxonomy import Taxonomy, load_taxonomy
+from saggar.yamlfile import parse_yaml
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kilnsim(_Part):
+    """A procedural collection, drawn instead of read: `count` photographs from `seed`, `size_px` a side."""
+
+    count: int = Field(ge=20, le=100_000)
+    seed: int = Field(0, ge=0)
+    size_px: int = Field(96, ge=32, le=512)
+
+
+class Data(_Part):
+    """Where the photographs come from: a folder with a CSV of labels, or kilnsim."""
+
+    images: str | None = None  # folder that the CSV's file names start from
+    labels: str | None = None  # the CSV
+    where: dict[str, list[str]] = Field(default_factory=dict)  # keep only rows with these labels, per task
+    kilnsim: Kilnsim | None = None
+    split_seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Data:
+        if self.kilnsim is not None and (self.images or self.labels):
+            raise ValueError("give either kilnsim, or images and labels, not both")
+        if self.kilnsim is None and not (self.images and self.labels):
+            raise ValueError("name the photographs: images (a folder) and labels (a CSV), or kilnsim")
+        if any(not codes for codes in self.where.values()):
+            raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
+        return self
+
+
+class Augmentation(_Part):
+    """Classical augmentation of rare training combinations (SPEC: below 50 samples, to 100)."""
+
+    below: int = Field(50, ge=1)
+    to: int = Field(100, ge=1)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _grows(self) -> Augmentation:
+        if self.to < self.below:
+            raise ValueError(f"to ({self.to}) must be at least below ({self.below})")
+        return self
+
+
+class Training(_Part):
+    """Settings of the classifier's training; what is left out takes the trainer's default (SPEC, Training)."""
+
+    architecture: Literal["mobilenet_v3_large", "mobilenet_v3_large_minimalistic"] | None = None
+    initial_weights: Literal["imagenet", "file", "random"] = "imagenet"
+    initial_weights_path: str | None = None
+    image_size_px: int | None = Field(None, ge=32, le=1024)
+    batch_size: int | None = Field(None, ge=2)
+    max_epochs: int | None = Field(None, ge=1)
+    patience_epochs: int | None = Field(None, ge=1)
+    backbone_learning_rate: float | None = Field(None, gt=0)
+    head_learning_rate: float | None = Field(None, gt=0)
+    weight_decay: float | None = Field(None, ge=0)
+    dropout: float | None = Field(None, ge=0, lt=1)
+    gradient_clip_norm: float | None = Field(None, ge=0)
+    class_weight_beta: float | None = Field(None, ge=0, lt=1)
+    class_weight_cap: float | None = Field(None, gt=0)
+    sampler_task: str = ""
+    task_weights: dict[str, float] = Field(default_factory=dict)
+    projection: bool | None = None
+    cosine_schedule: bool | None = None
+    balance_from_real_only: bool | None = None
+    synthetic_task_weights: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _weights_named(self) -> Training:
+        if (self.initial_weights == "file") != (self.initial_weights_path is not None):
+            raise ValueError(
+                "initial_weights: file and initial_weights_path belong together; give both or neither"
+            )
+        for task, weight in self.synthetic_task_weights.items():
+            if not 0 <= weight <= 1:
+                raise ValueError(f"synthetic_task_weights.{task} is {weight}; it must lie between 0 and 1")
+        return self
+
+
+class Adapter(_Part):
+    """Settings of the LoRA adapter's training; `images` is how many photographs it is shown (SPEC: 1,000)."""
+
+    images: int = Field(1000, ge=1)
+    selection_seed: int = Field(0, ge=0)
+    rank: int | None = Field(None, ge=1)
+    alpha: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, gt=0)
+    resolution_px: int | None = Field(None, ge=16)
+    seed: int | None = None
+    checkpoint_every_steps: int | None = Field(None, ge=1)
+    clip_skip: int | None = Field(None, ge=0)
+    min_snr_gamma: float | None = Field(None, ge=0)
+
+
+class Generation(_Part):
+    """How images are sampled; what is left out takes the generator's default (SPEC, Generation)."""
+
+    seed: int = Field(0, ge=0)
+    shard_size: int = Field(32, ge=1)  # prompts per call: what a dying replica costs
+    steps: int | None = Field(None, ge=1)
+    guidance_scale: float | None = Field(None, ge=0)
+    clip_skip: int | None = Field(None, ge=0)
+    scheduler: Literal["dpmpp_2m_karras", "dpmpp_2m", "ddim", "euler", "euler_a"] | None = None
+    width_px: int | None = Field(None, ge=16)
+    height_px: int | None = Field(None, ge=16)
+    adapter_weight: float | None = Field(None, ge=0, le=2)
+    batch_size: int | None = Field(None, ge=1)
+
+
+class Pair(_Part):
+    """Two classes of one task that are mistaken for one another, within fixed other labels."""
+
+    task: str
+    codes: tuple[str, str]
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Pair:
+        if self.codes[0] == self.codes[1]:
+            raise ValueError(f"a pair needs two different classes, not '{self.codes[0]}' twice")
+        if self.task in self.labels:
+            raise ValueError(f"labels fixes {self.task}, which is what the pair varies; remove it")
+        return self
+
+
+class Plan(_Part):
+    """Which synthetic images are wanted: rare combinations and confusion pairs, named or found in the data.
+
+    Both are found in training and validation images only; the test split has no say.
+    """
+
+    rarest: int = Field(9, ge=0)  # this many rarest combinations of the training split (SPEC: 9)
+    rarest_at_most: int = Field(5, ge=1)  # only those with at most so many training photographs
+    combinations: tuple[dict[str, str], ...] = ()  # named instead of found
+    most_confused: int = Field(4, ge=0)  # this many pairs that the baseline confuses on validation (SPEC: 4)
+    pairs: tuple[Pair, ...] = ()  # named, before the ones that are found
+    pair_tasks: tuple[str, ...] = ()  # tasks in which pairs are looked for; empty: all
+    pair_share: float = Field(0.2, ge=0, lt=1)  # of an arm's images; SPEC: 120 / 570
+    spare_share: float = Field(
+        0.15, ge=0, le=2
+    )  # images beyond the arm's count, for those that screening rejects
+
+
+class Synthetic(_Part):
+    """How many synthetic images an arm takes: a count, a share of the final training set, or counts per target."""
+
+    count: int | None = Field(None, ge=1)
+    share: float | None = Field(None, gt=0, lt=1)
+    per_combination: int | None = Field(None, ge=0)
+    per_pair: int | None = Field(None, ge=0)
+    pairs: int | None = Field(None, ge=0)  # how many of the plan's pairs this arm uses; all by default
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Synthetic:
+        given = [self.count is not None, self.share is not None, self.per_combination is not None]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of count, share, or per_combination (with per_pair)")
+        if self.per_pair is not None and self.per_combination is None:
+            raise ValueError("per_pair goes with per_combination")
+        return self
+
+
+class Arm(_Part):
+    """One training set to compare; without `synthetic` it is the baseline."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[^/\s][^/]*$")
+    synthetic: Synthetic | None = None
+
+
+class Screening(_Part):
+    """Automatic quality control; what is left out takes the qc service's default."""
+
+    inception_weights_path: str | None = None  # default extractor: the baseline classifier's backbone
+    min_side_px: int | None = Field(None, ge=1)
+    min_luminance_sd: float | None = Field(None, ge=0)
+    min_entropy_bits: float | None = Field(None, ge=0)
+    min_relative_sharpness: float | None = Field(None, ge=0)
+    duplicate_distance_bits: int | None = Field(None, ge=0, le=64)
+    min_intended_probability: float | None = Field(None, ge=0, le=1)
+    kid_resamples: int | None = Field(None, ge=1)
+
+
+class Experiment(_Part):
+    """An experiment file. One split for all (data.split_seed); one training per arm and per seed."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    title: str = ""
+    taxonomy: str  # a shipped one by id, or a path
+    data: Data
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    base_model: str = "nano"
+    augmentation: Augmentation | None = None
+    adapter: Adapter = Adapter()
+    generation: Generation = Generation()
+    plan: Plan = Plan()
+    screening: Screening = Screening()
+    training: Training = Training()
+    arms: tuple[Arm, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _arms_compare(self) -> Experiment:
+        names = [arm.name for arm in self.arms]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"arm names stand twice: {', '.join(twice)}; each arm needs its own")
+        bare = [arm.name for arm in self.arms if arm.synthetic is None]
+        if len(bare) != 1:
+            said = f"{len(bare)} have none ({', '.join(bare)})" if bare else "every arm has synthetic"
+            raise ValueError(f"exactly one arm must have no synthetic images, as the baseline; {said}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: a seed stands twice; it would repeat the same training")
+        return self
+
+    @property
+    def baseline(self) -> Arm:
+        return next(arm for arm in self.arms if arm.synthetic is None)
+
+    @property
+    def synthetic_arms(self) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.arms if arm.synthetic is not None)
+
+
+def parse_experiment(text: str, source: str, base: Path) -> tuple[Experiment, Taxonomy]:
+    """The experiment in `text` and its taxonomy; `base` is the folder that relative paths start from.
+
+    Raises InvalidInputError: one violation per problem, with line and key; NotFoundError for a missing file.
+    """
+    experiment = parse_yaml(text, Experiment, source)
+    try:
+        taxonomy = load_taxonomy(_taxonomy_name(experiment.taxonomy, base))
+    except NotFoundError as error:
+        raise NotFoundError(f"{source}:{_line(text, ('taxonomy',))} taxonomy: {error}", error.name) from None
+    problems = [
+        FieldViolation(f":{_line(text, location)} {'.'.join(map(str, location))}", description)
+        for location, description in _against_taxonomy(experiment, taxonomy)
+    ]
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  {source}{p.field}: {p.description}" for p in problems)
+        raise InvalidInputError(f"{source}: {count}:\n{lines}", tuple(problems))
+    return experiment, taxonomy
+
+
+def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
+    """`experiment` with every relative path made absolute, starting from `base`."""
+
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else str((base / Path(path).expanduser()).resolve())
+
+    def copy(part: _Part, *names: str) -> Any:
+        return part.model_copy(update={name: absolute(getattr(part, name)) for name in names})
+
+    return experiment.model_copy(
+        update={
+            "data": copy(experiment.data, "images", "labels"),
+            "training": copy(experiment.training, "initial_weights_path"),
+            "screening": copy(experiment.screening, "inception_weights_path"),
+            "taxonomy": _taxonomy_name(experiment.taxonomy, base),
+            "base_model": _base_model(experiment.base_model, base),
+        }
+    )
+
+
+def digest(value: Any) -> str:
+    """SHA-256, in hexadecimal, of `value` as JSON with sorted keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _taxonomy_name(name: str, base: Path) -> str:
+    is_path = name.endswith((".yaml", ".yml")) or "/" in name
+    return str((base / name).resolve()) if is_path else name
+
+
+def _base_model(name: str, base: Path) -> str:
+    return str((base / name).resolve()) if name.startswith(("./", "../", "~", "/")) else name
+
+
+def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:
+    problems: list[tuple[tuple[Any, ...], str]] = []
+
+    def task_known(location: tuple[Any, ...], name: str) -> bool:
+        if name in taxonomy.task_names:
+            return True
+        problems.append((location, f"unknown task '{name}'; known: {', '.join(taxonomy.task_names)}"))
+        return False
+
+    def labels_known(location: tuple[Any, ...], labels: Mapping[str, str]) -> None:
+        for task, code in labels.items():
+            if task_known((*location, task), task):
+                class_known((*location, task), task, code)
+
+    def class_known(location: tuple[Any, ...], task: str, code: str) -> None:
+        try:
+            taxonomy.task(task).index(code)
+        except SaggarError as error:
+            problems.append((location, str(error)))
+
+    for task, codes in experiment.data.where.items():
+        if task_known(("data", "where", task), task):
+            for code in codes:
+                class_known(("data", "where", task), task, code)
+    for number, combination in enumerate(experiment.plan.combinations):
+        labels_known(("plan", "combinations", number), combination)
+    for number, pair in enumerate(experiment.plan.pairs):
+        labels_known(("plan", "pairs", number, "labels"), pair.labels)
+        if task_known(("plan", "pairs", number, "task"), pair.task):
+            for code in pair.codes:
+                class_known(("plan", "pairs", number, "codes"), pair.task, code)
+    for name in experiment.plan.pair_tasks:
+        task_known(("plan", "pair_tasks"), name)
+    if experiment.training.sampler_task:
+        task_known(("training", "sampler_task"), experiment.training.sampler_task)
+    for key in ("task_weights", "synthetic_task_weights"):
+        for name in getattr(experiment.training, key):
+            task_known(("training", key, name), name)
+    return problems
+
+
+def _line(text: str, location: tuple[Any, ...]) -> int:
+    """The line, from 1, of the deepest YAML node along `location`."""
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(step)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+    return line

@@ -1,0 +1,128 @@
+"""The folder that holds everything a run keeps on this machine: store, workflow database, logs, reports."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from saggar.errors import UnavailableError, WrongStateError
+
+DEFAULT_HOME = Path(".saggar")
+
+
+@dataclass(frozen=True)
+class RunningServices:
+    """Addresses (host:port) of the services that one `saggar up` supervises, by name, and its process id."""
+
+    pid: int
+    addresses: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths under one folder. Nothing is created until it is needed."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "workflows.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def collections(self) -> Path:
+        return self.root / "collections"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def services_file(self) -> Path:
+        return self.root / "run" / "services.json"
+
+    @property
+    def serving_file(self) -> Path:
+        """Names the bundle that the classifier serves, so that it serves it again after a restart."""
+        return self.root / "run" / "serving.json"
+
+    @contextlib.contextmanager
+    def claim(self) -> Iterator[None]:
+        """Holds the home for one supervisor; WrongStateError when another has it.
+
+        The operating system frees the lock when its holder dies, however it dies: no stale locks.
+        """
+        path = self.root / "run" / "up.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as lock:
+            if not _lock(lock, attempts=5):
+                running = self._read()
+                by = f" (process {running.pid})" if running else ""
+                raise WrongStateError(
+                    f"services of {self.root} are running already{by}: use them, stop them with Ctrl-C where they "
+                    "run, or choose another folder with --home"
+                )
+            self.services_file.unlink(missing_ok=True)  # left by one that was killed
+            try:
+                yield
+            finally:
+                self.services_file.unlink(missing_ok=True)
+
+    def publish(self, addresses: dict[str, str]) -> None:
+        """Writes where the services listen; only for whoever holds the claim."""
+        text = json.dumps(asdict(RunningServices(os.getpid(), addresses)), indent=1)
+        temporary = self.services_file.with_suffix(".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self.services_file)
+
+    def running(self) -> RunningServices | None:
+        """The services that run now; None when none do, whatever a stale file says."""
+        lock_path = self.root / "run" / "up.lock"
+        if not lock_path.exists():
+            return None
+        with lock_path.open("a") as lock:
+            return None if _lock(lock, attempts=1) else self._read()
+
+    def address(self, service: str) -> str:
+        """Where `service` listens; UnavailableError when it does not run."""
+        running = self.running()
+        if running is None or service not in running.addresses:
+            raise UnavailableError(
+                f"no {service} runs for {self.root.resolve()}: start the services with `saggar --home {self.root} up` "
+                "in another terminal"
+            )
+        return running.addresses[service]
+
+    def _read(self) -> RunningServices | None:
+        try:
+            data = json.loads(self.services_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return RunningServices(int(data["pid"]), dict(data["addresses"]))
+
+
+def _lock(file: IO[Any], attempts: int) -> bool:
+    """Takes the lock; several attempts, for someone may be probing it at the same moment."""
+    for attempt in range(attempts):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if attempt + 1 < attempts:
+                time.sleep(0.05)
+        else:
+            return True
+    return False

@@ -1,0 +1,119 @@
+"""Calls to the other services, with patience: a worker that is being restarted costs a wait, not the experiment."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError
+from saggar.rpc.channel import call_stream, open_channel
+from saggar.v1 import classifier_pb2_grpc, generator_pb2_grpc, qc_pb2_grpc, trainer_pb2_grpc
+
+from saggar_orchestrator.steps import Cancellation
+
+STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
+    "generator": generator_pb2_grpc.GeneratorServiceStub,
+    "qc": qc_pb2_grpc.QcServiceStub,
+    "trainer": trainer_pb2_grpc.TrainerServiceStub,
+    "classifier": classifier_pb2_grpc.ClassifierServiceStub,
+}
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_IDLE_S = 180.0  # peers send a heartbeat every 10 seconds; a machine that swaps may be late
+
+log = logging.getLogger(__name__)
+
+
+class Peers:
+    """The four worker services by name. Channels are opened at first use and kept.
+
+    `patience_s` is how long one call may go without a sign of life from its peer before the step fails.
+    """
+
+    def __init__(self, targets: Mapping[str, str], patience_s: float = 300.0) -> None:
+        self._targets = dict(targets)
+        self._patience_s = patience_s
+        self._channels: dict[str, grpc.Channel] = {}
+        self._lock = threading.Lock()
+
+    def stream(
+        self,
+        service: str,
+        rpc: str,
+        request: Any,
+        on_event: Callable[[Any], None],
+        cancellation: Cancellation,
+    ) -> Any:
+        """Follows a stream to its result; events that are none go to `on_event`, some perhaps twice.
+
+        The same request is sent again while the peer cannot be reached or is busy. Raises the peer's domain errors,
+        UnavailableError when patience is at an end, CancelledError when cancelled.
+        """
+        silent_since = time.monotonic()
+        failures = 0
+        while True:
+            cancellation.check()
+            try:
+                for event in call_stream(
+                    self._cancellable(service, rpc, cancellation), request, idle_timeout_s=_IDLE_S, attempts=1
+                ):
+                    silent_since, failures = time.monotonic(), 0
+                    if event.HasField("result"):
+                        return event.result
+                    on_event(event)
+                raise UnavailableError("the stream ended without a result")
+            except CancelledError as error:
+                cancellation.check()
+                problem: SaggarError = (
+                    error  # the peer is stopping; another one, or the same restarted, goes on
+                )
+            except (UnavailableError, BusyError) as error:
+                problem = error
+            failures += 1
+            if isinstance(problem, BusyError):
+                silent_since = time.monotonic()  # it lives
+            waited = time.monotonic() - silent_since
+            if waited > self._patience_s:
+                raise UnavailableError(
+                    f"{service} at {self._targets[service]} could not be reached for {waited:.0f} s ({problem}). Start it "
+                    f"again, look into its log, then resume the experiment."
+                ) from problem
+            wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, 6))
+            if isinstance(problem, BusyError):
+                wait = max(wait, min(problem.retry_after_s, 30.0))
+            log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)
+            cancellation.wait(wait)
+
+    def call(self, service: str, rpc: str, request: Any, timeout_s: float) -> Any:
+        """One answer. Raises the peer's domain errors; UnavailableError names the peer."""
+        try:
+            return getattr(self._stub(service), rpc)(request, timeout=timeout_s)
+        except UnavailableError as error:
+            raise UnavailableError(
+                f"{service} at {self._targets[service]} cannot be reached: {error}"
+            ) from error
+
+    def close(self) -> None:
+        with self._lock:
+            for channel in self._channels.values():
+                channel.close()
+            self._channels.clear()
+
+    def _cancellable(self, service: str, rpc: str, cancellation: Cancellation) -> Callable[..., Any]:
+        method = getattr(self._stub(service), rpc)
+
+        def start(request: Any, timeout: float | None) -> Any:
+            call = method(request, timeout=timeout)
+            call.add_callback(cancellation.register(call.cancel))
+            return call
+
+        return start
+
+    def _stub(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._channels:
+                self._channels[service] = open_channel(self._targets[service])
+            return STUBS[service](self._channels[service])

@@ -1,0 +1,212 @@
+"""The report's plots, as SVG text that stands in the page and takes the page's text colour.
+
+Each function takes plain values and returns one `<svg>`; what is drawn against what stands in the function's name.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+_INK = "#010203"  # stands for the page's text colour
+# Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "saggar",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+def scores_by_task(
+    tasks: Sequence[str], means: Mapping[str, Sequence[float]], spreads: Mapping[str, Sequence[float]]
+) -> str:
+    """Grouped bars of macro-F1: a group per task, a bar per arm, whiskers of one s.d. over seeds."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 2.7), layout="constrained")
+        width = 0.8 / len(means)
+        for number, (arm, values) in enumerate(means.items()):
+            places = [i - 0.4 + width * (number + 0.5) for i in range(len(tasks))]
+            axes.bar(
+                places, values, width * 0.92, yerr=spreads[arm], label=arm,
+                color=COLOURS[number % len(COLOURS)], error_kw={"lw": 1, "ecolor": _INK},
+            )  # fmt: skip
+        axes.set_xticks(range(len(tasks)), list(tasks))
+        axes.set_ylim(0, 1)
+        axes.set_ylabel("test macro-F1")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=len(means))
+        return _svg(figure, "scores")
+
+
+def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
+    """Intervals of difference to the baseline: rows of (task, arm, mean, low, high), in macro-F1."""
+    arms = list(dict.fromkeys(arm for _, arm, *_ in rows))
+    tasks = list(dict.fromkeys(task for task, *_ in rows))
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 0.5 + 0.42 * len(tasks) * max(1, 0.7 * len(arms))), layout="constrained")  # fmt: skip
+        axes.axvline(0, color=_INK, lw=0.8)
+        for task, arm, mean, low, high in rows:
+            offset = 0.22 * (arms.index(arm) - (len(arms) - 1) / 2)
+            colour = COLOURS[(arms.index(arm) + 1) % len(COLOURS)]
+            place = tasks.index(task) + offset
+            axes.plot([low, high], [place, place], color=colour, lw=2.2, solid_capstyle="butt")
+            axes.plot([mean], [place], "o", color=colour, ms=5, label=arm if task == tasks[0] else None)
+        axes.set_yticks(range(len(tasks)), tasks)
+        axes.set_ylim(len(tasks) - 0.5, -0.5)
+        axes.set_xlabel("difference to the baseline in test macro-F1 (95 % interval)")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncols=len(arms))
+        return _svg(figure, "differences")
+
+
+def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Lorenz curves of training images over label combinations, one per training set."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
+        axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label="equality")
+        dashes = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), "-")
+        for number, (name, points) in enumerate(curves.items()):
+            axes.plot(
+                *zip(*points, strict=True), color=COLOURS[number % 6], ls=dashes[number % 6], label=name
+            )
+        axes.set_xlabel("share of combinations, rarest first")
+        axes.set_ylabel("share of training images")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.legend(loc="upper left")
+        return _svg(figure, "lorenz")
+
+
+def learning_curves(
+    curves: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
+) -> str:
+    """Training loss and validation macro-F1 by epoch: a colour per arm, a thin line per seed, a dot at the chosen epoch."""
+    with mpl.rc_context(_STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.7), layout="constrained")
+        for number, (arm, runs) in enumerate(curves.items()):
+            colour = COLOURS[number % len(COLOURS)]
+            for index, epochs in enumerate(runs):
+                numbers = [e["epoch"] for e in epochs]
+                label = arm if index == 0 else None
+                left.plot(numbers, [e["training_loss"] for e in epochs], color=colour, lw=1.1, label=label)
+                scores = [e["validation_macro_f1"] for e in epochs]
+                right.plot(numbers, scores, color=colour, lw=1.1)
+                if scores:
+                    best = max(range(len(scores)), key=scores.__getitem__)
+                    right.plot([numbers[best]], [scores[best]], "o", color=colour, ms=4)
+        left.set_ylabel("training loss")
+        left.set_ylim(bottom=0)
+        right.set_ylabel("validation macro-F1 (mean of tasks)")
+        right.set_ylim(0, 1)
+        for axes in (left, right):
+            axes.set_xlabel("epoch")
+        left.legend(loc="upper right")
+        return _svg(figure, "learning")
+
+
+def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> str:
+    """Validation macro-F1 by epoch, a panel per task (paper, figure 16)."""
+    columns = min(4, len(tasks))
+    rows = -(-len(tasks) // columns)
+    with mpl.rc_context(_STYLE):
+        figure, grid = plt.subplots(
+            rows, columns, figsize=(6.8, 1.9 * rows), layout="constrained", squeeze=False, sharey=True
+        )
+        for axes, task in zip(grid.flat, tasks, strict=False):
+            for number, runs in enumerate(curves.values()):
+                for epochs in runs:
+                    values = [e["validation_macro_f1_by_task"].get(task, float("nan")) for e in epochs]
+                    axes.plot(
+                        [e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1
+                    )
+            axes.set_title(task)
+            axes.set_ylim(0, 1)
+            axes.set_xlabel("epoch")
+        for axes in list(grid.flat)[len(tasks) :]:
+            axes.set_visible(False)
+        grid[0, 0].set_ylabel("validation macro-F1")
+        return _svg(figure, "tasks")
+
+
+def confusion_matrices(
+    codes: Sequence[str], left: Sequence[Sequence[int]], right: Sequence[Sequence[int]], titles: tuple[str, str], task: str
+) -> str:  # fmt: skip
+    """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
+    size = 0.8 + 0.3 * len(codes)
+    with mpl.rc_context(_STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
+        figure, pair = plt.subplots(
+            1, 2, figsize=(2 * size + 0.8, size + 0.4), layout="constrained", sharey=True
+        )
+        for axes, matrix, title in zip(pair, (left, right), titles, strict=True):
+            shares = [[cell / max(1, sum(row)) for cell in row] for row in matrix]
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for i, row in enumerate(matrix):
+                for j, cell in enumerate(row):
+                    if cell:
+                        ink = "#ffffff" if shares[i][j] > 0.55 else "#222222"
+                        axes.text(j, i, str(cell), ha="center", va="center", color=ink)
+            axes.set_xticks(range(len(codes)), list(codes), rotation=60, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(codes)), list(codes))
+            axes.set_title(title)
+            axes.set_xlabel("predicted")
+        pair[0].set_ylabel("true")
+        return _svg(figure, f"confusion-{task}")
+
+
+def class_scores(names: Sequence[str], supports: Sequence[int], scores: Mapping[str, Sequence[float]], task: str) -> str:  # fmt: skip
+    """F1 per class: a row per class with its number of test images, a dot per arm."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 0.75 + 0.24 * len(names)), layout="constrained")
+        for place in range(len(names)):
+            axes.axhline(place, color=_INK, lw=0.3, alpha=0.35)
+        marks = ("o", "D", "s", "^", "v", "P")
+        for number, (arm, values) in enumerate(scores.items()):
+            places = [i + 0.16 * (number - (len(scores) - 1) / 2) for i in range(len(names))]
+            axes.plot(
+                values, places, marks[number % 6], color=COLOURS[number % 6], ms=4.5, label=arm, clip_on=False
+            )
+        labels = [f"{name} (n = {n})" for name, n in zip(names, supports, strict=True)]
+        axes.set_yticks(range(len(names)), labels)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("test F1, mean over seeds")
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 1 + 0.34 / (0.3 + 0.24 * len(names))), ncols=len(scores)
+        )
+        return _svg(figure, f"classes-{task}")
+
+
+def _svg(figure: Figure, name: str) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = text.replace(_INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Ids must be unique over all plots of one page.
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", text)
+    return re.sub(
+        r'<svg ([^>]*?)width="[^"]+" height="[^"]+"', rf'<svg \1role="img" class="plot {name}"', text, count=1
+    )

@@ -1,0 +1,248 @@
+"""Steps that other services do: training, evaluation, adapter, generation in shards, screening."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saggar.dataset.plan import PlannedImage
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.store import ObjectRef
+from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
+
+from saggar_orchestrator import requests
+from saggar_orchestrator.data_steps import generated_manifest, read_plan
+from saggar_orchestrator.experiment import digest
+from saggar_orchestrator.requests import as_inputs, ref_to_json
+from saggar_orchestrator.steps import Result, Ticker
+
+if TYPE_CHECKING:
+    from saggar_orchestrator.workflow import Run
+
+
+def training_inputs(run: Run, manifest: ObjectRef, taxonomy: ObjectRef, seed: int) -> Result:
+    settings = as_inputs(requests.training_settings(run.experiment.training, seed))
+    path = settings.pop("initial_weights_path", "")  # the file counts, not where it lies
+    if path:
+        settings["initial_weights_file"] = _file_digest(Path(path))
+    return {"manifest": manifest.sha256, "taxonomy": taxonomy.sha256, "settings": settings}
+
+
+def train(
+    run: Run, tick: Ticker, manifest: ObjectRef, taxonomy: ObjectRef, seed: int, arm_name: str
+) -> Result:
+    settings = requests.training_settings(run.experiment.training, seed)
+    request = trainer_pb2.TrainRequest(
+        request_id=digest(training_inputs(run, manifest, taxonomy, seed))[:32],
+        manifest=ref_to_proto(manifest),
+        taxonomy=ref_to_proto(taxonomy),
+        settings=settings,
+        annotations={"experiment": run.experiment.name, "arm": arm_name, "seed": str(seed)},
+    )
+
+    def on_event(event: trainer_pb2.TrainResponse) -> None:
+        if event.HasField("progress"):
+            _show(tick, event.progress)
+
+    result: trainer_pb2.TrainResult = run.resources.peers.stream(
+        "trainer", "Train", request, on_event, run.cancellation
+    )
+    return {
+        "bundle": _ref(result.bundle),
+        "history": _ref(result.history),
+        "best_epoch": result.best_epoch,
+        "validation_macro_f1": result.validation_macro_f1,
+        "warnings": list(result.warnings),
+    }
+
+
+def evaluate(run: Run, tick: Ticker, bundle: ObjectRef, manifest: ObjectRef, split: str) -> Result:
+    request = trainer_pb2.EvaluateRequest(
+        request_id=digest([bundle.sha256, manifest.sha256, split])[:32],
+        bundle=ref_to_proto(bundle),
+        manifest=ref_to_proto(manifest),
+        split=split,
+    )
+
+    def on_event(event: trainer_pb2.EvaluateResponse) -> None:
+        if event.HasField("progress"):
+            _show(tick, event.progress)
+
+    result: trainer_pb2.EvaluateResult = run.resources.peers.stream(
+        "trainer", "Evaluate", request, on_event, run.cancellation
+    )
+    return {
+        "metrics": _ref(result.metrics),
+        "predictions": _ref(result.predictions),
+        "mean_macro_f1": result.mean_macro_f1,
+        "macro_f1": dict(sorted(result.macro_f1_by_task.items())),
+        "accuracy": dict(sorted(result.accuracy_by_task.items())),
+        "count": result.count,
+    }
+
+
+def adapter_inputs(run: Run, manifest: ObjectRef) -> Result:
+    return {
+        "base_model": run.experiment.base_model,
+        "manifest": manifest.sha256,
+        "settings": as_inputs(requests.adapter_settings(run.experiment.adapter)),
+    }
+
+
+def train_adapter(run: Run, tick: Ticker, manifest: ObjectRef) -> Result:
+    request = generator_pb2.TrainAdapterRequest(
+        request_id=digest(adapter_inputs(run, manifest))[:32],
+        base_model=run.experiment.base_model,
+        manifest=ref_to_proto(manifest),
+        settings=requests.adapter_settings(run.experiment.adapter),
+    )
+
+    def on_event(event: generator_pb2.TrainAdapterResponse) -> None:
+        if event.HasField("progress"):
+            _show(tick, event.progress)
+
+    result: generator_pb2.TrainAdapterResult = run.resources.peers.stream(
+        "generator", "TrainAdapter", request, on_event, run.cancellation
+    )
+    return {
+        "adapter": _ref(result.adapter),
+        "weights": _ref(result.weights),
+        "final_loss": result.final_loss,
+        "steps": result.steps,
+    }
+
+
+def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
+    settings = as_inputs(requests.generation_settings(run.experiment.generation))
+    return {
+        "base_model": run.experiment.base_model,
+        "plan": plan.sha256,
+        "adapter": adapter.sha256,
+        "settings": settings,
+    }
+
+
+def generate(run: Run, tick: Ticker, plan: ObjectRef, adapter: ObjectRef) -> Result:
+    """All planned images, in shards that go out side by side; the channel spreads them over the replicas."""
+    planned = read_plan(run, plan).images
+    size = run.experiment.generation.shard_size
+    shards = [planned[start : start + size] for start in range(0, len(planned), size)]
+    finished: dict[str, generator_pb2.GeneratedImage] = {}
+    seen: set[str] = set()
+    tick("waiting for the generator", 0, len(planned), "images")
+
+    def make(shard: Sequence[PlannedImage]) -> None:
+        request = generator_pb2.GenerateRequest(
+            request_id=digest([generation_inputs(run, plan, adapter), [image.prompt_id for image in shard]])[
+                :32
+            ],
+            base_model=run.experiment.base_model,
+            adapter=ref_to_proto(adapter),
+            prompts=requests.prompt_items(shard),
+            settings=requests.generation_settings(run.experiment.generation),
+        )
+
+        def on_event(event: generator_pb2.GenerateResponse) -> None:
+            if event.HasField("image"):
+                seen.add(event.image.prompt_id)
+                tick("generating", len(seen), len(planned), "images")
+            elif event.HasField("progress"):
+                message = event.progress.stage
+                tick("generating", len(seen), len(planned), "images", message, dict(event.progress.metrics))
+
+        result: generator_pb2.GenerateResult = run.resources.peers.stream(
+            "generator", "Generate", request, on_event, run.cancellation
+        )
+        finished.update((image.prompt_id, image) for image in result.images)
+
+    with ThreadPoolExecutor(run.resources.parallel_shards, thread_name_prefix="shard") as pool:
+        futures = [pool.submit(make, shard) for shard in shards]
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        failed = [future for future in done if future.exception()]
+        if failed:
+            pool.shutdown(wait=False, cancel_futures=True)
+    for future in failed or futures:
+        future.result()
+    images = {prompt_id: ref_from_proto(image.image) for prompt_id, image in finished.items()}
+    return {
+        "manifest": ref_to_json(generated_manifest(run, planned, images)),
+        "count": len(planned),
+        "distinct": len({ref.key for ref in images.values()}),
+        "truncated_prompts": sum(image.truncated_tokens > 0 for image in finished.values()),
+        "shards": len(shards),
+    }
+
+
+def screen_inputs(run: Run, wanted: ObjectRef, reference: ObjectRef, baseline: ObjectRef) -> Result:
+    screening = run.experiment.screening
+    path = screening.inception_weights_path
+    return {
+        "manifest": wanted.sha256,
+        "reference": reference.sha256,
+        "extractor": _file_digest(Path(path)) if path else baseline.sha256,
+        "settings": as_inputs(requests.screen_settings(screening)),
+    }
+
+
+def screen(run: Run, tick: Ticker, wanted: ObjectRef, reference: ObjectRef, baseline: ObjectRef) -> Result:
+    request = qc_pb2.ScreenRequest(
+        request_id=digest(screen_inputs(run, wanted, reference, baseline))[:32],
+        manifest=ref_to_proto(wanted),
+        reference=ref_to_proto(reference),
+        extractor=requests.extractor(run.experiment.screening, baseline),
+        settings=requests.screen_settings(run.experiment.screening),
+    )
+
+    def on_event(event: qc_pb2.ScreenResponse) -> None:
+        if event.HasField("progress"):
+            _show(tick, event.progress)
+
+    result: qc_pb2.ScreenResult = run.resources.peers.stream(
+        "qc", "Screen", request, on_event, run.cancellation
+    )
+    return {
+        "accepted": _ref(result.accepted),
+        "rejected": _ref(result.rejected),
+        "accepted_count": result.accepted_count,
+        "rejected_count": result.rejected_count,
+        "rejected_by_reason": dict(sorted(result.rejected_by_reason.items())),
+        "measures": _measures(result.measures) if result.HasField("measures") else None,
+        "report": _ref(result.report),
+    }
+
+
+def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
+    names = (
+        "extractor",
+        "first_count",
+        "second_count",
+        "feature_dimensions",
+        "fid",
+        "kid",
+        "kid_low",
+        "kid_high",
+    )
+    return {name: getattr(measures, name) for name in names} | {"warnings": list(measures.warnings)}
+
+
+def _ref(message: common_pb2.ObjectRef) -> dict[str, Any]:
+    return ref_to_json(ref_from_proto(message))
+
+
+def _show(tick: Ticker, progress: common_pb2.Progress) -> None:
+    tick(
+        progress.stage, progress.done, progress.total, progress.unit, progress.message, dict(progress.metrics)
+    )
+
+
+def _file_digest(path: Path) -> str:
+    """The file's SHA-256; its path where it lies on another machine and can't be read here."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return json.dumps(str(path))

@@ -1,0 +1,161 @@
+"""The report: one HTML file that needs nothing else, made from results.json and pictures in the store."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from saggar_orchestrator import comparison, plots
+
+Results = dict[str, Any]
+_PICTURE_PX = 128
+_CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
+
+
+def render(results: Results, picture: Callable[[str], bytes]) -> str:
+    """The page. `picture` gives the bytes of an image by its store key."""
+    folder = resources.files("saggar_orchestrator") / "templates"
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {
+        "score": _score,
+        "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
+        "percent": lambda value: f"{value:.1%}",
+        "count": lambda value: f"{value:,}",
+        "spread": comparison.with_spread,
+        "duration": _duration,
+    }
+    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
+    return template.render(
+        r=results,
+        css=(folder / "report.css").read_text(encoding="utf-8"),
+        arms=results["arms"],
+        others=[arm for arm in results["arms"] if "differences" in arm],
+        tasks=results["taxonomy"]["tasks"],
+        summary=_summary(results),
+        plots=_plots(results),
+        grid=[_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
+        combination_words=lambda labels: _words(results, labels),
+        best=_best_other(results),
+        pair_words=lambda first, second: _pair_words(results, first, second),
+    )
+
+
+def _plots(results: Results) -> dict[str, Any]:
+    arms = results["arms"]
+    measured = [i for i, task in enumerate(arms[0]["tasks"]) if task["n"]]
+    names = [results["taxonomy"]["tasks"][i]["name"] for i in measured]
+    drawn: dict[str, Any] = {
+        "scores": plots.scores_by_task(
+            [*names, "mean"],
+            {a["name"]: [*(a["tasks"][i]["macro_f1"]["mean"] for i in measured), a["mean_macro_f1"]["mean"]] for a in arms},
+            {a["name"]: [*(a["tasks"][i]["macro_f1"]["sd"] or 0 for i in measured), a["mean_macro_f1"]["sd"] or 0] for a in arms},
+        ),
+        "lorenz": plots.lorenz_curves({a["name"]: a["lorenz"] for a in arms}),
+        "learning": plots.learning_curves({a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
+        "tasks": plots.task_curves(names, {a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
+    }  # fmt: skip
+    rows = [
+        (name, arm["name"], d["mean"], d["low"], d["high"])
+        for arm in arms
+        if "differences" in arm
+        for name, d in arm["differences"]["macro_f1"].items()
+    ]
+    drawn["differences"] = plots.differences(rows) if rows else ""
+    base, other = arms[0], _best_other(results)
+    drawn["classes"], drawn["confusion"] = {}, {}
+    for i, name in zip(measured, names, strict=True):
+        task = results["taxonomy"]["tasks"][i]
+        present = [c for c, n in enumerate(base["tasks"][i]["support"]) if n]
+        drawn["classes"][name] = plots.class_scores(
+            [task["names"][c] for c in present],
+            [base["tasks"][i]["support"][c] for c in present],
+            {a["name"]: [a["tasks"][i]["class_f1"][c] for c in present] for a in arms},
+            name,
+        )
+        if other is not None and len(task["codes"]) <= _CONFUSION_LIMIT:
+            drawn["confusion"][name] = plots.confusion_matrices(
+                task["codes"],
+                base["tasks"][i]["confusion"],
+                other["tasks"][i]["confusion"],
+                (base["name"], other["name"]),
+                name,
+            )
+    return drawn
+
+
+def _best_other(results: Results) -> Any:
+    """The synthetic arm with the best mean validation score: what the baseline is shown against."""
+    others = [arm for arm in results["arms"] if "differences" in arm]
+    if not others:
+        return None
+    return max(others, key=lambda arm: sum(run["validation_macro_f1"] for run in arm["runs"]))
+
+
+def _summary(results: Results) -> list[dict[str, Any]]:
+    """Per task, and for the mean, what each arm's synthetic images did."""
+    others = [arm for arm in results["arms"] if "differences" in arm]
+    if not others:
+        return []
+    return [
+        {
+            "task": name,
+            "arms": [
+                {
+                    "name": arm["name"],
+                    "verdict": arm["differences"]["macro_f1"][name]["verdict"],
+                    "words": comparison.verdict(arm["differences"]["macro_f1"][name]).replace("-", "−"),
+                }
+                for arm in others
+            ],
+        }
+        for name in others[0]["differences"]["macro_f1"]
+    ]
+
+
+def _pictured(results: Results, entry: dict[str, Any], picture: Callable[[str], bytes]) -> dict[str, Any]:
+    return {
+        "words": _words(results, entry["labels"]),
+        "real": [_thumbnail(picture(key)) for key in entry["real"]],
+        "generated": [_thumbnail(picture(key)) for key in entry["generated"]],
+    }
+
+
+def _thumbnail(data: bytes) -> str:
+    """A JPEG of at most 128 px as a data URI."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _words(results: Results, labels: dict[str, str | None]) -> str:
+    """E.g. `Yuan, Jun, moon white, vase`."""
+    names = {t["name"]: dict(zip(t["codes"], t["names"], strict=True)) for t in results["taxonomy"]["tasks"]}
+    return ", ".join(names[task][code] for task, code in labels.items() if code is not None)
+
+
+def _pair_words(results: Results, first: dict[str, str | None], second: dict[str, str | None]) -> str:
+    names = {t["name"]: dict(zip(t["codes"], t["names"], strict=True)) for t in results["taxonomy"]["tasks"]}
+    differing = {t: (first[t], second.get(t)) for t in first if first[t] != second.get(t)}
+    words = ", ".join(
+        f"{names[t].get(a, 'unknown')} / {names[t].get(b, 'unknown')}" for t, (a, b) in differing.items()
+    )
+    common = _words(results, {t: code for t, code in first.items() if t not in differing})
+    return f"{words} ({common})" if common else words
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

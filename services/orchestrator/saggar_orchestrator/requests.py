@@ -1,0 +1,79 @@
+"""Experiment settings as messages of the contract: pure conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from saggar.dataset.plan import PlannedImage
+from saggar.rpc.refs import ref_to_proto
+from saggar.store import ObjectRef
+from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
+
+from saggar_orchestrator.experiment import Adapter, Generation, Screening, Training
+
+_INITIAL_WEIGHTS = {
+    "imagenet": trainer_pb2.INITIAL_WEIGHTS_IMAGENET,
+    "file": trainer_pb2.INITIAL_WEIGHTS_FILE,
+    "random": trainer_pb2.INITIAL_WEIGHTS_RANDOM,
+}
+
+
+def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSettings:
+    values = training.model_dump(exclude_none=True)
+    values["initial_weights"] = _INITIAL_WEIGHTS[training.initial_weights]
+    return trainer_pb2.TrainingSettings(**values, seed=seed)
+
+
+def adapter_settings(adapter: Adapter) -> generator_pb2.AdapterSettings:
+    values = adapter.model_dump(exclude_none=True, exclude={"images", "selection_seed"})
+    return generator_pb2.AdapterSettings(**values)
+
+
+def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
+    values = generation.model_dump(exclude_none=True, exclude={"seed", "shard_size"})
+    return generator_pb2.GenerationSettings(**values)
+
+
+def screen_settings(screening: Screening) -> qc_pb2.ScreenSettings:
+    values = screening.model_dump(exclude_none=True, exclude={"inception_weights_path"})
+    return qc_pb2.ScreenSettings(**values)
+
+
+def extractor(screening: Screening, baseline_bundle: ObjectRef) -> qc_pb2.FeatureExtractor:
+    """Inception weights when the file names some, else the baseline classifier's backbone."""
+    if screening.inception_weights_path:
+        return qc_pb2.FeatureExtractor(inception_weights_path=screening.inception_weights_path)
+    return qc_pb2.FeatureExtractor(bundle=ref_to_proto(baseline_bundle))
+
+
+def prompt_items(planned: Sequence[PlannedImage]) -> list[generator_pb2.PromptItem]:
+    return [
+        generator_pb2.PromptItem(
+            prompt_id=image.prompt_id,
+            prompt=image.prompt,
+            negative_prompt=image.negative_prompt,
+            seed=image.seed,
+        )
+        for image in planned
+    ]
+
+
+def as_inputs(message: Message) -> dict[str, Any]:
+    """A message as plain values, for a step's hash."""
+    return dict(MessageToDict(message, preserving_proto_field_name=True))
+
+
+def ref_to_json(ref: ObjectRef) -> dict[str, Any]:
+    return {
+        "key": ref.key,
+        "sha256": ref.sha256,
+        "size_bytes": ref.size_bytes,
+        "media_type": ref.media_type,
+    }
+
+
+def ref_from_json(value: dict[str, Any]) -> ObjectRef:
+    return ObjectRef(**value)

@@ -1,0 +1,174 @@
+"""The OrchestratorService: convert, call, convert."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+from saggar.errors import NotFoundError, SaggarError
+from saggar.rpc.refs import ref_to_proto
+from saggar.store import ObjectStore
+from saggar.v1 import classifier_pb2, common_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+
+from saggar_orchestrator.engine import Engine, ExperimentView
+from saggar_orchestrator.models import ModelEntry, Serving, known_models
+from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.steps import StepView
+
+_STATES = {
+    "running": orchestrator_pb2.EXPERIMENT_STATE_RUNNING,
+    "succeeded": orchestrator_pb2.EXPERIMENT_STATE_SUCCEEDED,
+    "failed": orchestrator_pb2.EXPERIMENT_STATE_FAILED,
+    "interrupted": orchestrator_pb2.EXPERIMENT_STATE_FAILED,
+    "cancelled": orchestrator_pb2.EXPERIMENT_STATE_CANCELLED,
+}
+_STEP_STATES = {
+    "waiting": orchestrator_pb2.STEP_STATE_WAITING,
+    "running": orchestrator_pb2.STEP_STATE_RUNNING,
+    "succeeded": orchestrator_pb2.STEP_STATE_SUCCEEDED,
+    "reused": orchestrator_pb2.STEP_STATE_REUSED,
+    "failed": orchestrator_pb2.STEP_STATE_FAILED,
+}
+
+log = logging.getLogger(__name__)
+
+
+class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
+    """Experiments through the engine, models through the classifier."""
+
+    def __init__(self, engine: Engine, store: ObjectStore, peers: Peers, serving: Serving) -> None:
+        self._engine = engine
+        self._store = store
+        self._peers = peers
+        self._serving = serving
+
+    def RunExperiment(
+        self, request: orchestrator_pb2.RunExperimentRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.RunExperimentResponse:
+        del context
+        base = Path(request.base_path or ".")
+        view, existed = self._engine.start(request.specification, request.source_name or "experiment", base)
+        return orchestrator_pb2.RunExperimentResponse(experiment=experiment_message(view), existed=existed)
+
+    def WatchExperiment(
+        self, request: orchestrator_pb2.WatchExperimentRequest, context: grpc.ServicerContext
+    ) -> Iterator[orchestrator_pb2.WatchExperimentResponse]:
+        self._engine.describe(request.experiment_id)
+        for event in self._engine.watch(request.experiment_id, _gone(context)):
+            if isinstance(event, StepView):
+                yield orchestrator_pb2.WatchExperimentResponse(step=step_message(event))
+            else:
+                yield orchestrator_pb2.WatchExperimentResponse(ended=experiment_message(event))
+
+    def ListExperiments(
+        self, request: orchestrator_pb2.ListExperimentsRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.ListExperimentsResponse:
+        del request, context
+        views = self._engine.list()
+        return orchestrator_pb2.ListExperimentsResponse(experiments=[experiment_message(v) for v in views])
+
+    def DescribeExperiment(
+        self, request: orchestrator_pb2.DescribeExperimentRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.DescribeExperimentResponse:
+        del context
+        view = self._engine.describe(request.experiment_id)
+        return orchestrator_pb2.DescribeExperimentResponse(
+            experiment=experiment_message(view),
+            steps=[step_message(step) for step in self._engine.steps(request.experiment_id)],
+        )
+
+    def CancelExperiment(
+        self, request: orchestrator_pb2.CancelExperimentRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.CancelExperimentResponse:
+        del context
+        view = self._engine.cancel(request.experiment_id)
+        return orchestrator_pb2.CancelExperimentResponse(experiment=experiment_message(view))
+
+    def ResumeExperiment(
+        self, request: orchestrator_pb2.ResumeExperimentRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.ResumeExperimentResponse:
+        del context
+        view = self._engine.resume(request.experiment_id)
+        return orchestrator_pb2.ResumeExperimentResponse(experiment=experiment_message(view))
+
+    def ListModels(
+        self, request: orchestrator_pb2.ListModelsRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.ListModelsResponse:
+        del request, context
+        active = self._active_model()
+        models = [model_message(entry, active) for entry in known_models(self._store)]
+        return orchestrator_pb2.ListModelsResponse(models=models)
+
+    def ServeModel(
+        self, request: orchestrator_pb2.ServeModelRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.ServeModelResponse:
+        del context
+        entries = {entry.model_id: entry for entry in known_models(self._store)}
+        if request.model_id not in entries:
+            raise NotFoundError(
+                f"no model '{request.model_id}'; `saggar models list` shows which there are", request.model_id
+            )
+        entry = entries[request.model_id]
+        self._serving.activate(entry.bundle)
+        return orchestrator_pb2.ServeModelResponse(model=model_message(entry, entry.model_id))
+
+    def _active_model(self) -> str:
+        """Empty when none is active or the classifier can't be asked: the list is of use without it."""
+        try:
+            answer = self._peers.call(
+                "classifier", "DescribeModel", classifier_pb2.DescribeModelRequest(), 3.0
+            )
+        except SaggarError as error:
+            log.info("the classifier's model is not known: %s", error)
+            return ""
+        return str(answer.model_id)
+
+
+def experiment_message(view: ExperimentView) -> orchestrator_pb2.Experiment:
+    return orchestrator_pb2.Experiment(
+        experiment_id=view.experiment_id,
+        name=view.name,
+        state=_STATES[view.state],
+        created_at=view.created_at,
+        error=view.error,
+        error_kind=view.error_kind,
+        results=None if view.results is None else ref_to_proto(view.results),
+        report=None if view.report is None else ref_to_proto(view.report),
+    )
+
+
+def step_message(view: StepView) -> orchestrator_pb2.Step:
+    return orchestrator_pb2.Step(
+        step_id=view.step_id,
+        title=view.title,
+        state=_STEP_STATES[view.state],
+        progress=common_pb2.Progress(
+            stage=view.stage,
+            done=view.done,
+            total=view.total,
+            unit=view.unit,
+            metrics=dict(view.metrics),
+            message=view.message,
+        ),
+        seconds=view.seconds,
+        error=view.error,
+        position=view.position,
+    )
+
+
+def model_message(entry: ModelEntry, active: str) -> orchestrator_pb2.Model:
+    return orchestrator_pb2.Model(
+        model_id=entry.model_id,
+        bundle=ref_to_proto(entry.bundle),
+        experiment_id=entry.experiment_id,
+        arm=entry.arm,
+        seed=entry.seed,
+        test_mean_macro_f1=entry.test_mean_macro_f1,
+        active=entry.model_id == active,
+    )
+
+
+def _gone(context: grpc.ServicerContext) -> Callable[[], bool]:
+    return lambda: not context.is_active()

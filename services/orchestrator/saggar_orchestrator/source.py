@@ -1,0 +1,40 @@
+"""Where the photographs come from, as a fingerprint that changes when they do."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from saggar.errors import NotFoundError
+
+from saggar_orchestrator.experiment import Experiment, digest
+
+
+def fingerprint(experiment: Experiment) -> dict[str, Any]:
+    """What the import step depends on, without reading the photographs.
+
+    kilnsim: its arguments and the renderer's version. A folder: the CSV's content, and name, size and time of change of
+    every file. Raises NotFoundError for a missing folder or CSV.
+    """
+    data = experiment.data
+    if data.kilnsim is not None:
+        from saggar.kilnsim.collection import RENDERER
+
+        return {"kind": "kilnsim", "renderer": RENDERER, **data.kilnsim.model_dump()}
+    images, labels = Path(data.images or ""), Path(data.labels or "")
+    if not images.is_dir():
+        raise NotFoundError(f"data.images: there is no folder {images}; check the path (relative paths start from the experiment file's folder)", str(images))  # fmt: skip
+    if not labels.is_file():
+        raise NotFoundError(f"data.labels: there is no file {labels}; check the path (relative paths start from the experiment file's folder)", str(labels))  # fmt: skip
+    files = [
+        (path.relative_to(images).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(images.rglob("*"))
+        if path.is_file()
+    ]
+    return {
+        "kind": "folder",
+        "labels_sha256": hashlib.sha256(labels.read_bytes()).hexdigest(),
+        "files": len(files),
+        "files_digest": digest(files),
+    }

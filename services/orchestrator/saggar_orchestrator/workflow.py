@@ -1,0 +1,305 @@
+"""An experiment from photographs to report, one step after another.
+
+Everything is made once except the trainings: one split (data seed), one adapter and one set of generated images
+(generation seed), then one training per arm and training seed. So arms and seeds are compared on the same test
+images. Adapter, plan and screening see the training split, and the baseline's mistakes on validation images; the test split is
+looked at by `evaluate` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saggar.errors import SaggarError
+from saggar.store import ObjectRef, ObjectStore
+from saggar.taxonomy import Taxonomy
+
+from saggar_orchestrator import data_steps, remote_steps
+from saggar_orchestrator.experiment import Arm, Experiment, digest
+from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.requests import ref_from_json, ref_to_json
+from saggar_orchestrator.steps import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
+
+# Runs a piece of work under a name and remembers its outcome: DBOS.run_step, or a plain call in tests.
+Durably = Callable[[str, Callable[[], StepRecord]], StepRecord]
+
+
+@dataclass(frozen=True)
+class Specification:
+    """An experiment as it was accepted: paths absolute, its text as the user wrote it."""
+
+    experiment_id: str
+    experiment: Experiment
+    taxonomy: Taxonomy
+    source: dict[str, Any]  # fingerprint of the photographs
+    text: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What steps work with."""
+
+    store: ObjectStore
+    peers: Peers
+    collections: Path  # where kilnsim's photographs are drawn to
+    parallel_shards: int
+
+
+def step_titles(experiment: Experiment) -> tuple[str, ...]:
+    """The plan: a title for every step that `run_experiment` takes, in its order."""
+    base = experiment.baseline.name
+    titles = ["import photographs", "split into train, validation, test"]
+    if experiment.augmentation:
+        titles.append("augment rare combinations")
+    for seed in experiment.seeds:
+        titles += [f"train {base}, seed {seed}", f"evaluate {base}, seed {seed}"]
+    if experiment.synthetic_arms:
+        titles += [f"find what {base} confuses", "choose adapter photographs", "train adapter"]
+        titles += ["plan synthetic images", "generate images"]
+    for arm in experiment.synthetic_arms:
+        titles += [f"screen {arm.name}", f"mix {arm.name}"]
+        for seed in experiment.seeds:
+            titles += [f"train {arm.name}, seed {seed}", f"evaluate {arm.name}, seed {seed}"]
+    return (*titles, "gather results", "write report")
+
+
+class Run:
+    """One attempt at an experiment: takes steps in order and keeps the board up to date."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        resources: Resources,
+        board: Board,
+        cancellation: Cancellation,
+        durably: Durably,
+    ) -> None:
+        self.specification = specification
+        self.experiment = specification.experiment
+        self.taxonomy = specification.taxonomy
+        self.resources = resources
+        self.store = resources.store
+        self.board = board
+        self.cancellation = cancellation
+        self.records: list[StepRecord] = []
+        self._durably = durably
+        self._titles = step_titles(specification.experiment)
+
+    def step(self, kind: str, inputs: Result, work: Callable[[Ticker], Result]) -> Result:
+        """The result of the next step of the plan: remembered, found in the store, or done now."""
+        position = len(self.records)
+        title = self._titles[position]
+        identity = step_id(kind, inputs)
+        self.cancellation.check()
+
+        def perform() -> StepRecord:
+            started = time.monotonic()
+            self.board.update(position, step_id=identity, state="running")
+            try:
+                _, result, reused = find_or_do(
+                    self.store, kind, inputs, lambda: work(Ticker(self.board, position))
+                )
+            except SaggarError as error:
+                self.board.update(
+                    position, state="failed", error=str(error), seconds=time.monotonic() - started
+                )
+                raise
+            seconds = round(time.monotonic() - started, 3)
+            return StepRecord(
+                step_id=identity,
+                position=position,
+                title=title,
+                reused=reused,
+                seconds=seconds,
+                result=result,
+            )
+
+        record = self._durably(f"{kind} {identity}", perform)
+        state = "reused" if record["reused"] else "succeeded"
+        self.board.update(position, step_id=identity, state=state, seconds=record["seconds"], error="")
+        self.records.append(record)
+        return record["result"]
+
+
+def run_experiment(run: Run) -> Result:
+    """Takes every step; returns the references of results.json and report.html."""
+    experiment, seeds = run.experiment, run.experiment.seeds
+    taxonomy_ref = _store_taxonomy(run)
+
+    imported = run.step(
+        "import",
+        {"source": run.specification.source, "taxonomy": taxonomy_ref.sha256, "where": experiment.data.where},
+        lambda tick: data_steps.import_photographs(run, tick),
+    )
+    split = run.step(
+        "split",
+        {"manifest": imported["manifest"]["sha256"], "seed": experiment.data.split_seed},
+        lambda _: data_steps.split_manifest(run, ref_from_json(imported["manifest"])),
+    )
+    real = split
+    if experiment.augmentation:
+        settings = experiment.augmentation
+        real = run.step(
+            "augment",
+            {"manifest": split["manifest"]["sha256"], "settings": settings.model_dump()},
+            lambda _: data_steps.augment_manifest(run, ref_from_json(split["manifest"])),
+        )
+
+    outcomes: dict[str, Any] = {"arms": {}}
+    base = experiment.baseline
+    outcomes["arms"][base.name] = {"mix": real, "runs": _train_arm(run, base, real, taxonomy_ref)}
+    if experiment.synthetic_arms:
+        baseline_bundle = ref_from_json(outcomes["arms"][base.name]["runs"][0]["train"]["bundle"])
+        made = _make_images(run, split, real, baseline_bundle)
+        outcomes["synthesis"] = made
+        for arm in experiment.synthetic_arms:
+            screened = _screen(run, arm, made, baseline_bundle)
+            mixed = run.step(
+                "mix",
+                {
+                    "real": real["manifest"]["sha256"],
+                    "synthetic": screened["accepted"]["sha256"],
+                    "arm": arm.model_dump()["synthetic"],
+                    "seed": experiment.generation.seed,
+                },
+                lambda _, arm=arm, screened=screened: data_steps.mix_arm(  # type: ignore[misc]
+                    run, arm, ref_from_json(real["manifest"]), ref_from_json(screened["accepted"])
+                ),
+            )
+            runs = _train_arm(run, arm, mixed, taxonomy_ref)
+            outcomes["arms"][arm.name] = {"mix": mixed, "screen": screened, "runs": runs}
+    outcomes |= {"import": imported, "split": split, "seeds": list(seeds)}
+    return _conclude(run, outcomes)
+
+
+def _train_arm(run: Run, arm: Arm, data: Result, taxonomy: ObjectRef) -> list[Result]:
+    """One training and one evaluation on the test split per seed."""
+    runs = []
+    manifest = ref_from_json(data["manifest"])
+    for seed in run.experiment.seeds:
+        trained = run.step(
+            "train",
+            remote_steps.training_inputs(run, manifest, taxonomy, seed),
+            lambda tick, seed=seed: remote_steps.train(  # type: ignore[misc]
+                run, tick, manifest, taxonomy, seed, arm.name
+            ),
+        )
+        evaluated = _evaluate(run, trained, manifest, "test")
+        runs.append({"seed": seed, "train": trained, "evaluate": evaluated})
+    return runs
+
+
+def _evaluate(run: Run, trained: Result, manifest: ObjectRef, split: str) -> Result:
+    rows = data_steps.held_out(run, manifest, split)  # equal for all arms, so equal bundles share a step
+    return run.step(
+        "evaluate",
+        {"bundle": trained["bundle"]["sha256"], "rows": rows.sha256, "split": split},
+        lambda tick: remote_steps.evaluate(run, tick, ref_from_json(trained["bundle"]), rows, split),
+    )
+
+
+def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectRef) -> Result:
+    """Adapter, plan and all images that any arm needs."""
+    experiment = run.experiment
+    split_ref = ref_from_json(split["manifest"])
+    trained = {"bundle": ref_to_json(baseline_bundle)}
+    confusion = _evaluate(run, trained, split_ref, "validation")
+    selected = run.step(
+        "select",
+        {
+            "manifest": real["manifest"]["sha256"],
+            "confusion": confusion["predictions"]["sha256"],
+            "images": experiment.adapter.images,
+            "seed": experiment.adapter.selection_seed,
+            "plan": experiment.plan.model_dump(),
+            "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
+        },
+        lambda _: data_steps.select_photographs(
+            run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
+        ),
+    )
+    adapter = run.step(
+        "adapter",
+        remote_steps.adapter_inputs(run, ref_from_json(selected["manifest"])),
+        lambda tick: remote_steps.train_adapter(run, tick, ref_from_json(selected["manifest"])),
+    )
+    planned = run.step(
+        "plan",
+        {
+            "real": real["manifest"]["sha256"],
+            "confusion": confusion["predictions"]["sha256"],
+            "plan": experiment.plan.model_dump(),
+            "arms": [arm.model_dump() for arm in experiment.synthetic_arms],
+            "seed": experiment.generation.seed,
+            "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
+        },
+        lambda _: data_steps.plan_images(
+            run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
+        ),
+    )
+    generated = run.step(
+        "generate",
+        remote_steps.generation_inputs(
+            run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
+        ),
+        lambda tick: remote_steps.generate(
+            run, tick, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
+        ),
+    )
+    return {
+        "confusion": confusion,
+        "select": selected,
+        "adapter": adapter,
+        "plan": planned,
+        "generate": generated,
+        "reference": ref_to_json(data_steps.real_training_rows(run, split_ref)),
+    }
+
+
+def _screen(run: Run, arm: Arm, made: Result, baseline_bundle: ObjectRef) -> Result:
+    wanted = data_steps.images_of_arm(
+        run, arm, ref_from_json(made["plan"]["plan"]), ref_from_json(made["generate"]["manifest"])
+    )
+    reference = ref_from_json(made["reference"])
+    return run.step(
+        "screen",
+        remote_steps.screen_inputs(run, wanted, reference, baseline_bundle),
+        lambda tick: remote_steps.screen(run, tick, wanted, reference, baseline_bundle),
+    )
+
+
+def _conclude(run: Run, outcomes: Result) -> Result:
+    """Results first, then the report, which is a function of the results and of pictures in the store."""
+    from saggar_orchestrator import report, results  # scipy and matplotlib: not before they are needed
+
+    identity = run.specification.experiment_id
+    gathered = run.step(
+        "results",
+        {"experiment": identity, "outcomes": digest(outcomes)},
+        lambda _: {"results": ref_to_json(results.gather(run, outcomes))},
+    )
+    reference = ref_from_json(gathered["results"])
+
+    def write(_: Ticker) -> Result:
+        values = json.loads(run.store.read(reference))
+        html = report.render(values, run.store.get)
+        key = f"experiments/{identity}/report.html"
+        if run.store.exists(key):  # written by an attempt that died before it could say so
+            return {"report": ref_to_json(run.store.stat(key))}
+        return {"report": ref_to_json(run.store.put(key, html.encode(), "text/html; charset=utf-8"))}
+
+    written = run.step("report", {"results": reference.sha256}, write)
+    return {"results": gathered["results"], "report": written["report"]}
+
+
+def _store_taxonomy(run: Run) -> ObjectRef:
+    """The taxonomy as JSON, which is YAML too."""
+    text = json.dumps(run.taxonomy.model_dump(by_alias=True, mode="json"), ensure_ascii=False, indent=1)
+    key = f"taxonomies/{digest(text)[:16]}.yaml"
+    return run.store.put(key, text.encode(), "application/yaml")

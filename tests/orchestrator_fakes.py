@@ -1,0 +1,272 @@
+"""Hand-written stand-ins of the four worker services: real gRPC, real objects in the store, no torch.
+
+`python tests/orchestrator_fakes.py STORE ADDRESS_FILE` serves them in a process of their own, for the fault tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import threading
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from saggar.dataset.manifest import read_manifest, write_manifest
+from saggar.errors import WrongStateError
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.rpc.server import start_server
+from saggar.rpc.work import stream_events
+from saggar.settings import ServiceSettings
+from saggar.store import DirectoryStore, put_image
+from saggar.taxonomy import load_taxonomy
+from saggar.v1 import (
+    classifier_pb2,
+    classifier_pb2_grpc,
+    common_pb2,
+    generator_pb2,
+    generator_pb2_grpc,
+    qc_pb2,
+    qc_pb2_grpc,
+    trainer_pb2,
+    trainer_pb2_grpc,
+)
+
+TAXONOMY = load_taxonomy("kilnsim")
+SERVICES = ("generator", "qc", "trainer", "classifier")
+
+
+class Fakes(
+    generator_pb2_grpc.GeneratorServiceServicer,
+    qc_pb2_grpc.QcServiceServicer,
+    trainer_pb2_grpc.TrainerServiceServicer,
+    classifier_pb2_grpc.ClassifierServiceServicer,
+):
+    """All four services. `calls` counts work by RPC; `errors[rpc]` are raised by the next calls, in turn."""
+
+    def __init__(self, store, image_seconds=0.0):
+        self.store = store
+        self.calls = Counter()
+        self.generated = Counter()  # prompt id -> how often it was really made
+        self.errors = defaultdict(list)
+        self.image_seconds = image_seconds
+        self.hold = {}  # rpc -> event that its work waits for
+        self.active = None
+
+    def _begin(self, rpc):
+        self.calls[rpc] += 1
+        if self.errors[rpc]:
+            raise self.errors[rpc].pop(0)
+
+    def _wait(self, rpc, emit, cancelled):
+        gate = self.hold.get(rpc)
+        while gate is not None and not gate.is_set() and not cancelled.is_set():
+            emit(common_pb2.Progress(stage="held", done=1, total=2, unit="steps"))
+            gate.wait(0.05)
+
+    def _put(self, folder, name, value):
+        data = json.dumps(value, sort_keys=True).encode()
+        identity = hashlib.sha256(data).hexdigest()[:16]
+        return self.store.put(f"{folder}/{identity}/{name}", data, "application/json")
+
+    def Train(self, request, context):
+        self._begin("Train")
+
+        def work(emit, cancelled):
+            self._wait("Train", emit, cancelled)
+            for epoch in (1, 2):
+                emit(
+                    common_pb2.Progress(
+                        stage="training", done=epoch, total=2, unit="epochs", metrics={"loss": 1 / epoch}
+                    )
+                )
+            seed = request.settings.seed
+            bundle = self._put("bundles", "bundle.json", {"manifest": request.manifest.sha256, "seed": seed})
+            tasks = {task: 0.5 for task in TAXONOMY.task_names}
+            epochs = [
+                {"epoch": e, "training_loss": 3 / e, "validation_loss": 4 / e, "validation_macro_f1": 0.4 + 0.1 * e,
+                 "validation_macro_f1_by_task": tasks}
+                for e in (1, 2)
+            ]  # fmt: skip
+            history = self._put("histories", "history.json", {"epochs": epochs, "of": bundle.key})
+            size = len(read_manifest(self.store, ref_from_proto(request.manifest)))
+            return trainer_pb2.TrainResult(
+                bundle=ref_to_proto(bundle), history=ref_to_proto(history), best_epoch=2,
+                validation_macro_f1=0.5 + size / 1e5 + seed / 1e4, warnings=["random initial weights: accuracy suffers"],
+            )  # fmt: skip
+
+        yield from stream_events(context, trainer_pb2.TrainResponse, work)
+
+    def Evaluate(self, request, context):
+        self._begin("Evaluate")
+
+        def work(emit, cancelled):
+            manifest = read_manifest(self.store, ref_from_proto(request.manifest)).select(split=request.split)
+            rng = np.random.default_rng(int(request.bundle.sha256[:8], 16))
+            columns = {"image": list(manifest.frame["image"])}
+            for task in TAXONOMY.tasks:
+                true = [r.labels[task.name] for r in manifest.records()]
+                logits = rng.random((len(true), len(task.codes)))
+                for row, code in enumerate(true):
+                    if code is not None:
+                        logits[row, task.codes.index(code)] += rng.random() < 0.7
+                shares = logits / logits.sum(axis=1, keepdims=True)
+                columns[f"true_{task.name}"] = true
+                columns[f"predicted_{task.name}"] = [task.codes[i] for i in shares.argmax(axis=1)]
+                columns |= {f"probability_{task.name}_{c}": shares[:, i] for i, c in enumerate(task.codes)}
+            buffer = io.BytesIO()
+            pd.DataFrame(columns).to_parquet(buffer)
+            data = buffer.getvalue()
+            key = f"predictions/{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+            predictions = self.store.put(key, data, "application/vnd.apache.parquet")
+            metrics = self._put("metrics", "metrics.json", {"n": len(manifest), "of": key})
+            return trainer_pb2.EvaluateResult(
+                metrics=ref_to_proto(metrics),
+                predictions=ref_to_proto(predictions),
+                mean_macro_f1=0.5,
+                count=len(manifest),
+            )
+
+        yield from stream_events(context, trainer_pb2.EvaluateResponse, work)
+
+    def TrainAdapter(self, request, context):
+        self._begin("TrainAdapter")
+
+        def work(emit, cancelled):
+            self._wait("TrainAdapter", emit, cancelled)
+            splits = set(read_manifest(self.store, ref_from_proto(request.manifest)).frame["split"])
+            assert splits == {"train"}, splits
+            adapter = self._put("adapters", "adapter.json", {"manifest": request.manifest.sha256})
+            return generator_pb2.TrainAdapterResult(
+                adapter=ref_to_proto(adapter), weights=ref_to_proto(adapter), final_loss=0.1, steps=10
+            )
+
+        yield from stream_events(context, generator_pb2.TrainAdapterResponse, work)
+
+    def Generate(self, request, context):
+        self._begin("Generate")
+
+        def work(emit, cancelled):
+            made = []
+            for prompt in request.prompts:
+                self._wait("Generate", emit, cancelled)
+                if cancelled.is_set():
+                    break
+                made.append(self._image(prompt, cancelled))
+                emit(generator_pb2.GenerateResponse(image=made[-1]))
+            return generator_pb2.GenerateResult(images=made)
+
+        yield from stream_events(context, generator_pb2.GenerateResponse, work)
+
+    def _image(self, prompt, cancelled):
+        index = f"generated/{hashlib.sha256(f'{prompt.prompt}|{prompt.seed}'.encode()).hexdigest()}.json"
+        if self.store.exists(index):
+            image = self.store.stat(json.loads(self.store.get(index))["image"])
+            return generator_pb2.GeneratedImage(prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed, reused=True)  # fmt: skip
+        cancelled.wait(self.image_seconds)
+        pixels = np.random.default_rng(prompt.seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        image = put_image(self.store, buffer.getvalue(), "png")
+        self.store.put(index, json.dumps({"image": image.key}).encode(), "application/json")
+        self.generated[prompt.prompt_id] += 1
+        return generator_pb2.GeneratedImage(
+            prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed
+        )
+
+    def Screen(self, request, context):
+        self._begin("Screen")
+
+        def work(emit, cancelled):
+            manifest = read_manifest(self.store, ref_from_proto(request.manifest))
+            bad = np.arange(len(manifest)) % 10 == 9
+            accepted, rejected = manifest.take(~bad), manifest.take(bad)
+            measures = qc_pb2.SetMeasures(
+                extractor="backbone:fake", first_count=len(accepted), second_count=100, feature_dimensions=4, fid=10.0,
+                kid=0.01, kid_low=0.005, kid_high=0.02, warnings=["fewer than 2,048 images a side: FID is biased upwards"],
+            )  # fmt: skip
+            report = self._put("screenings", "report.json", {"of": request.manifest.sha256})
+            return qc_pb2.ScreenResult(
+                accepted=ref_to_proto(write_manifest(self.store, accepted)),
+                rejected=ref_to_proto(write_manifest(self.store, rejected)),
+                accepted_count=len(accepted), rejected_count=len(rejected), rejected_by_reason={"blurred": len(rejected)},
+                measures=measures, report=ref_to_proto(report),
+            )  # fmt: skip
+
+        yield from stream_events(context, qc_pb2.ScreenResponse, work)
+
+    def ActivateModel(self, request, context):
+        self._begin("ActivateModel")
+        self.active = request.bundle.uri.split("/")[1]
+        return classifier_pb2.ActivateModelResponse(model_id=self.active)
+
+    def DescribeModel(self, request, context):
+        if self.active is None:
+            raise WrongStateError("no model is active")
+        return classifier_pb2.DescribeModelResponse(model_id=self.active)
+
+    def Classify(self, request, context):
+        if self.active is None:
+            raise WrongStateError("no model is active; activate one with `saggar models activate`")
+        predictions = [
+            classifier_pb2.TaskPrediction(
+                task=task.name,
+                classes=[
+                    classifier_pb2.ClassProbability(code=c.code, name=c.names.en, probability=1 / (i + 2))
+                    for i, c in enumerate(task.classes[: request.top_k])
+                ],
+            )
+            for task in TAXONOMY.tasks
+        ]
+        return classifier_pb2.ClassifyResponse(model_id=self.active, predictions=predictions)
+
+
+def serve_fakes(store, listen="127.0.0.1:0", image_seconds=0.0):
+    """(the fakes, their running server); one address serves all four."""
+    fakes = Fakes(store, image_seconds)
+
+    def register(server):
+        generator_pb2_grpc.add_GeneratorServiceServicer_to_server(fakes, server)
+        qc_pb2_grpc.add_QcServiceServicer_to_server(fakes, server)
+        trainer_pb2_grpc.add_TrainerServiceServicer_to_server(fakes, server)
+        classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(fakes, server)
+        return (
+            "saggar.v1.GeneratorService",
+            "saggar.v1.QcService",
+            "saggar.v1.TrainerService",
+            "saggar.v1.ClassifierService",
+        )
+
+    return fakes, start_server(register, ServiceSettings(listen=listen))
+
+
+EXPERIMENT = """\
+name: small
+taxonomy: kilnsim
+data:
+  kilnsim: {count: 240, seed: 3, size_px: 32}
+seeds: [0, 1]
+augmentation: {below: 4, to: 6}
+adapter: {images: 20, steps: 5}
+generation: {shard_size: 8}
+training: {initial_weights: random, max_epochs: 2}
+arms:
+  - name: baseline
+  - name: "95:5"
+    synthetic: {share: 0.05}
+  - name: "90:10"
+    synthetic: {share: 0.10}
+"""
+
+
+if __name__ == "__main__":
+    _, running = serve_fakes(DirectoryStore(Path(sys.argv[1])), image_seconds=float(sys.argv[3]))
+    temporary = Path(sys.argv[2] + ".tmp")
+    temporary.write_text(running.address)
+    temporary.rename(sys.argv[2])
+    threading.Event().wait()
