@@ -64,7 +64,7 @@ def sampler_weights(
 
 
 def imbalance(counts: Sequence[int] | npt.NDArray[np.integer[Any]]) -> dict[str, float]:
-    """Measures over the classes that have samples: classes, min, max, mean, sd, ratio, variation, gini, entropy.
+    """Over classes that have samples: classes, min, max, mean, sd, ratio, variation, gini, entropy.
 
     sd is of the population; variation is sd / mean; entropy is divided by ln(classes), so 1 is even. Raises
     InvalidInputError when no class has a sample.

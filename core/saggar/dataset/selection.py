@@ -47,7 +47,7 @@ def select_for_adapter(
     pair_tasks: tuple[str, str] = ("glaze", "type"),
     confusion_pairs: Sequence[Pair] = (),
 ) -> Manifest:
-    """`size` rows of the training split, with captions, in the order of the seven priorities.
+    """`size` rows of the training split, with captions, chosen by seven priorities.
 
     1 combinations of the pair tasks with one real training photograph, 2 with 2 to 4, 3 those of
     `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (type), 6 of the first (glaze), 7
@@ -76,7 +76,7 @@ def select_for_adapter(
 
 
 class _Quotas:
-    """How many images each combination of the pair tasks gets; `counts` [G] grows tier by tier up to `size`."""
+    """How many images each combination gets; `counts` [G] grows tier by tier up to `size`."""
 
     def __init__(self, size: int, combinations: tuple[Combination, ...], real: npt.NDArray[np.int64]) -> None:
         self.size = size
@@ -99,7 +99,7 @@ class _Quotas:
         self._raise(np.flatnonzero(members), each, budget)
 
     def balance(self, position: int) -> None:
-        """Raises every class of the pair task at `position` to 100 of 1,000, or to an even share if that is less."""
+        """Raises every class of one pair task to 100 of 1,000, or to an even share if that is less."""
         codes = [labels[position] if None not in labels else None for labels in self._combinations]
         classes = sorted({code for code in codes if code is not None})
         for code in classes:
