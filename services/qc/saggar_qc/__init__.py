@@ -1,0 +1,1 @@
+"""Quality control: screens generated images and measures sets of images."""

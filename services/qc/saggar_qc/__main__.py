@@ -1,0 +1,34 @@
+"""The qc service: `python -m saggar_qc`."""
+
+from __future__ import annotations
+
+import sys
+
+import grpc
+from saggar.errors import SaggarError
+from saggar.rpc.server import serve
+from saggar.settings import read_settings
+from saggar.v1 import qc_pb2, qc_pb2_grpc
+
+from saggar_qc.servicer import QcServicer
+from saggar_qc.settings import QcSettings
+
+
+def main() -> int:
+    """Serves until SIGTERM."""
+    settings = read_settings(QcSettings, "Screens generated images and measures sets of images.")
+    servicer = QcServicer(settings.open_store(), settings.threads, settings.batch_size, settings.queue_limit)
+
+    def register(server: grpc.Server) -> tuple[str]:
+        qc_pb2_grpc.add_QcServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+        return (qc_pb2.DESCRIPTOR.services_by_name["QcService"].full_name,)
+
+    return serve(register, settings)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SaggarError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,158 @@
+"""Distances between two sets of images: features to statistics, statistics to metric.
+
+FID: Heusel et al. 2017, arXiv:1706.08500; its arithmetic is torch-fidelity's. KID: Bińkowski et al. 2018,
+arXiv:1801.01401, unbiased, with torch-fidelity's kernel. Both depend on the feature extractor, and FID on the
+number of images: `compare` puts them beside the values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from saggar.errors import InvalidInputError
+
+from saggar_qc.featureset import FeatureSet, Float64, Moments
+
+ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences (SPEC, Quality control)
+MAX_RESAMPLES = 2_000
+_BLOCK = 1_024  # rows of a kernel matrix that are in memory at once
+
+Features = npt.NDArray[Any]  # [N, F]
+
+
+@dataclass(frozen=True)
+class SetMeasures:
+    """Two sets compared; `kid_low` to `kid_high` is a 95 % bootstrap interval."""
+
+    extractor: str
+    first_count: int
+    second_count: int
+    feature_dimensions: int
+    fid: float
+    kid: float
+    kid_low: float
+    kid_high: float
+    warnings: tuple[str, ...]
+
+
+def compare(
+    first: FeatureSet, second: FeatureSet, extractor: str, resamples: int = 200, seed: int = 0
+) -> SetMeasures:
+    """FID of all images; KID and its interval, of at most `featureset.SAMPLE_SIZE` images a side.
+
+    Raises InvalidInputError when a side has fewer than 2 images or the dimensions differ.
+    """
+    if min(first.count, second.count) < 2:
+        raise InvalidInputError(
+            f"sets of {first.count} and {second.count} images; each needs at least 2 to be measured"
+        )
+    if first.dimensions != second.dimensions:
+        raise InvalidInputError(
+            f"features of {first.dimensions} and {second.dimensions} dimensions; use one extractor for both"
+        )
+    one, two = first.sample(), second.sample()
+    low, high = kernel_interval(one, two, resamples, seed)
+    return SetMeasures(
+        extractor=extractor,
+        first_count=first.count,
+        second_count=second.count,
+        feature_dimensions=first.dimensions,
+        fid=frechet_distance(first.moments(), second.moments()),
+        kid=kernel_distance(one, two),
+        kid_low=low,
+        kid_high=high,
+        warnings=cautions(first.count, second.count, first.dimensions, min(len(one), len(two))),
+    )
+
+
+def frechet_distance(first: Moments, second: Moments) -> float:
+    """Squared Fréchet distance between two Gaussians; 0 for equal ones, up to rounding."""
+    from torch_fidelity.metric_fid import (  # type: ignore[import-untyped]
+        KEY_METRIC_FID,
+        fid_statistics_to_metric,
+    )
+
+    one, two = ({"mu": moments.mean, "sigma": moments.covariance} for moments in (first, second))
+    return float(fid_statistics_to_metric(one, two, verbose=False)[KEY_METRIC_FID])
+
+
+def kernel_distance(first: Features, second: Features) -> float:
+    """Unbiased squared maximum mean discrepancy of features [M, F] and [N, F]; values below 0 are normal.
+
+    Equal to torch-fidelity's where M = N and its subset is the whole set.
+    """
+    return float(_weighted_distances(first, second, np.ones((1, len(first))), np.ones((1, len(second))))[0])
+
+
+def kernel_interval(first: Features, second: Features, resamples: int, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of `kernel_distance`, both sides resampled `resamples` times.
+
+    A row drawn twice is never paired with itself: such pairs would shift every resample upwards. Where both
+    sets come from the same distribution the interval is wider than 95 % needs.
+    """
+    random = np.random.default_rng(seed)
+    weights = [
+        random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples).astype(np.float64)
+        for rows in (first, second)
+    ]
+    values = _weighted_distances(first, second, *weights)
+    values = values[np.isfinite(values)]  # of two or three rows, a resample may hold one alone
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def cautions(first_count: int, second_count: int, dimensions: int, kid_count: int) -> tuple[str, ...]:
+    """What a reader must know before comparing the values with others."""
+    found: list[str] = []
+    least = min(first_count, second_count)
+    sides = f"{first_count:,} and {second_count:,}"
+    if least < ENOUGH:
+        found.append(
+            f"fewer than {ENOUGH:,} images a side ({sides}): FID is biased upwards; compare it only with "
+            "values of the same counts, and prefer KID"
+        )
+    if first_count != second_count:
+        found.append(f"sets of unequal size ({sides}): FID depends on both counts")
+    if least <= dimensions:
+        found.append(
+            f"fewer images ({least:,}) than the {dimensions:,} feature dimensions need: the covariance is "
+            "not of full rank, and FID is unreliable"
+        )
+    if kid_count < least:
+        found.append(f"KID and its interval are of random samples of {kid_count:,} images a side")
+    return tuple(found)
+
+
+def _weighted_distances(first: Features, second: Features, u: Float64, v: Float64) -> Float64:
+    """[R] squared discrepancies, one per row of the weights u [R, M] and v [R, N]; no row meets itself."""
+    x, y = first.astype(np.float64), second.astype(np.float64)
+    within_x = _pair_sums(x, x, u, u, without_diagonal=True) / _pairs(u)
+    within_y = _pair_sums(y, y, v, v, without_diagonal=True) / _pairs(v)
+    across = _pair_sums(x, y, u, v, without_diagonal=False) / (u.sum(axis=1) * v.sum(axis=1))
+    distances: Float64 = within_x + within_y - 2 * across
+    return distances
+
+
+def _pair_sums(x: Float64, y: Float64, u: Float64, v: Float64, *, without_diagonal: bool) -> Float64:
+    """[R] sums over i, j of u[r, i] k(x_i, y_j) v[r, j], block by block."""
+    from torch_fidelity.metric_kid import kernel_poly  # type: ignore[import-untyped]
+
+    sums = np.zeros(len(u))
+    for start in range(0, len(x), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        kernel = kernel_poly(x[rows], y)  # [B, N]: (x y / F + 1) ** 3
+        if without_diagonal:
+            np.fill_diagonal(kernel[:, rows], 0.0)
+        sums += ((u[:, rows] @ kernel) * v).sum(axis=1)
+    return sums
+
+
+def _pairs(weights: Float64) -> Float64:
+    """[R] total weight of pairs of different rows; NaN where there is none."""
+    pairs: Float64 = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
+    return np.where(pairs > 0, pairs, np.nan)

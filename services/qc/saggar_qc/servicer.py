@@ -1,0 +1,136 @@
+"""QcService: convert, call, convert."""
+
+# ruff: noqa: N802 - names are the contract's
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+
+import grpc
+from saggar.dataset.manifest import read_manifest, write_manifest
+from saggar.rpc.refs import ref_from_proto
+from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.store import ObjectStore
+from saggar.v1 import qc_pb2, qc_pb2_grpc
+
+from saggar_qc import converters
+from saggar_qc.compare_run import compare_sets
+from saggar_qc.features import FeatureExtractor, identity, open_extractor
+from saggar_qc.reference import Report
+from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
+from saggar_qc.screen_run import screen
+
+
+class QcServicer(qc_pb2_grpc.QcServiceServicer):
+    """One job at a time; finished ones are answered from the store."""
+
+    def __init__(
+        self, store: ObjectStore, threads: int = 0, batch_size: int = 32, queue_limit: int = 8
+    ) -> None:
+        self._store = store
+        self._threads = threads
+        self._batch_size = batch_size
+        self._jobs = JobQueue(queue_limit)
+
+    def Screen(
+        self, request: qc_pb2.ScreenRequest, context: grpc.ServicerContext
+    ) -> Iterator[qc_pb2.ScreenResponse]:
+        """See qc.proto."""
+
+        def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.ScreenResult:
+            key, result = self._screen(request, emit, cancelled)
+            return converters.result_to_proto(result, self._store.stat(key))
+
+        return stream_events(context, qc_pb2.ScreenResponse, work, self._jobs)
+
+    def CompareSets(
+        self, request: qc_pb2.CompareSetsRequest, context: grpc.ServicerContext
+    ) -> Iterator[qc_pb2.CompareSetsResponse]:
+        """See qc.proto."""
+
+        def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.SetMeasures:
+            return converters.measures_to_proto(self._compare(request, emit, cancelled)["measures"])
+
+        return stream_events(context, qc_pb2.CompareSetsResponse, work, self._jobs)
+
+    def _screen(
+        self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event
+    ) -> tuple[str, Result]:
+        manifest = ref_from_proto(request.manifest, "manifest")
+        reference = ref_from_proto(request.reference, "reference")
+        choice = converters.choice_from(request.extractor)
+        thresholds = converters.thresholds_from(request.settings)
+        resamples = converters.resamples_from(request.settings)
+        inputs = {
+            "manifest": manifest.sha256,
+            "reference": reference.sha256,
+            "extractor": identity(choice),
+            "settings": dataclasses.asdict(thresholds) | {"kid_resamples": resamples},
+        }
+        key = result_key("screen", inputs)
+        if (finished := find_result(self._store, key)) is not None:
+            return key, finished
+        rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
+        report = _reporter(emit)
+        report("loading extractor", 0, 0)
+        extractor = open_extractor(choice, self._store, self._threads)
+        found = screen(
+            self._store, rows, real, extractor, thresholds, resamples, self._batch_size, report, cancelled
+        )
+        result = inputs | {
+            "accepted": converters.ref_to_json(write_manifest(self._store, found.accepted)),
+            "rejected": converters.ref_to_json(write_rejected(self._store, found.rejected, found.rejections)),
+            "accepted_count": len(found.accepted),
+            "rejected_count": len(found.rejected),
+            "rejected_by_reason": found.by_reason,
+            "measures": None if found.measures is None else converters.measures_to_json(found.measures),
+            "intended_probability": {
+                task: {"mean": mean, "images": count} for task, (mean, count) in found.intended.items()
+            },
+            "reference_images": found.reference_count,
+            "reference_median_sharpness": found.reference_sharpness,
+            "sharpness_side_px": found.sharpness_side_px,
+            **_about(extractor),
+        }
+        return key, keep_result(self._store, key, result)
+
+    def _compare(self, request: qc_pb2.CompareSetsRequest, emit: Emit, cancelled: threading.Event) -> Result:
+        first = ref_from_proto(request.first, "first")
+        second = ref_from_proto(request.second, "second")
+        choice = converters.choice_from(request.extractor)
+        resamples = converters.resamples_from(request)
+        inputs = {
+            "first": first.sha256,
+            "second": second.sha256,
+            "extractor": identity(choice),
+            "kid_resamples": resamples,
+        }
+        key = result_key("compare", inputs)
+        if (finished := find_result(self._store, key)) is not None:
+            return finished
+        one, two = read_manifest(self._store, first), read_manifest(self._store, second)
+        report = _reporter(emit)
+        report("loading extractor", 0, 0)
+        extractor = open_extractor(choice, self._store, self._threads)
+        measures = compare_sets(
+            self._store, one, two, extractor, resamples, self._batch_size, report, cancelled
+        )
+        result = inputs | {"measures": converters.measures_to_json(measures), **_about(extractor)}
+        return keep_result(self._store, key, result)
+
+
+def _reporter(emit: Emit) -> Report:
+    def report(stage: str, done: int, total: int) -> None:
+        emit(converters.progress_to(stage, done, total))
+
+    return report
+
+
+def _about(extractor: FeatureExtractor) -> Result:
+    return {
+        "extractor_name": extractor.name,
+        "preparation": extractor.preparation,
+        "libraries": library_versions(),
+    }

@@ -1,0 +1,16 @@
+"""Settings of the qc service, read from the environment (prefix SAGGAR_) once, in `__main__`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from saggar.settings import ServiceSettings
+
+
+class QcSettings(ServiceSettings):
+    """How much of the machine it takes."""
+
+    threads: int = Field(
+        0, ge=0, description="threads of the feature extractor; 0: as many as there are cores"
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="images per forward pass")
+    queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
