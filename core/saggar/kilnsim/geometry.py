@@ -77,31 +77,33 @@ def see(shape: Profile, view: View, pixels: int) -> Surface:
     y = ys[row]
     below = np.minimum.accumulate(near[:, ::-1], axis=1)[:, ::-1]
     above = -np.maximum.accumulate(far[:, ::-1], axis=1)[:, ::-1]
-    hit = np.minimum(_invert(below, h, column, y), _invert(above, h, column, -y))
+    hit: Array = np.minimum(_invert(below, h, column, y), _invert(above, h, column, -y))
 
-    px = x[column]
+    # A wide rim over a narrow neck leaves a gap between them: there the ray misses the vessel.
+    px, z = x[column], (hit * cos - y) / sin
+    slack = np.float32(0.03 + 1.2 * shape.height / SAMPLES * view.cos / view.sin)
+    share: Array = hit / np.float32(shape.height)
+    met = np.sqrt(px * px + z * z) <= _at(shape.outer, share) + slack
+    column, row, y, hit, px = column[met], row[met], y[met], hit[met], px[met]
+
     at_rim = (np.float32(shape.height) * cos - y) / sin
     rim = np.sqrt(px * px + at_rim * at_rim)
     lip_out, lip_in = shape.outer[-1], shape.inner[-1]
     part = np.zeros(len(px), dtype=np.int8)
     part[rim <= lip_out] = LIP
-    hit = np.where(rim <= lip_out, np.float32(shape.height), hit)
+    hit[rim <= lip_out] = np.float32(shape.height)
     mouth = rim < lip_in
     part[mouth] = INSIDE
-    inner_half = shape.inner[None, :] ** 2 - x[:, None] ** 2
-    wall = np.where(inner_half > 0, h * cos + np.sqrt(np.maximum(inner_half, 0.0)) * sin, -FAR)
-    wall = np.minimum.accumulate(wall[:, ::-1], axis=1)[:, ::-1]
-    inside = np.nonzero(mouth)[0]
-    deep = _invert(wall, h, column[inside], y[inside])
-    hit[inside] = np.maximum(deep, np.float32(shape.floor))
+    hit[mouth] = _hollow(shape, view, x, column[mouth], y[mouth])
 
     z = (hit * cos - y) / sin
-    along = hit / np.float32(shape.height)
+    along: Array = hit / np.float32(shape.height)
     r, slope = _radius(shape, along, part)
+    floor = (part == INSIDE) & (hit <= shape.floor + 1e-4)
+    r = np.where(floor, np.sqrt(px * px + z * z), r)
     r = np.maximum(r, np.float32(1e-3))
     nx, nz, nh = px / r, z / r, -slope
     is_lip = part == LIP
-    floor = (part == INSIDE) & (hit <= shape.floor + 1e-4)
     nh = np.where(is_lip, np.float32(1.0), nh)
     inward = part == INSIDE
     nx, nz, nh = (np.where(inward, -n, n) for n in (nx, nz, nh))
@@ -123,22 +125,38 @@ def see(shape: Profile, view: View, pixels: int) -> Surface:
     )
 
 
+def _hollow(shape: Profile, view: View, x: Array, column: NDArray[np.int64], y: Array) -> Array:
+    """Where rays that went in through the mouth meet the inner wall, near or far, or the floor."""
+    sin, cos = np.float32(view.sin), np.float32(view.cos)
+    h = np.linspace(0.0, shape.height, SAMPLES, dtype=np.float32)
+    half = shape.inner[None, :] ** 2 - x[:, None] ** 2
+    open_ = half > 0
+    w = np.sqrt(np.maximum(half, 0.0)) * sin
+    back = np.minimum.accumulate(np.where(open_, h * cos + w, -FAR)[:, ::-1], axis=1)[:, ::-1]
+    front = np.minimum.accumulate(np.where(open_, w - h * cos, -FAR)[:, ::-1], axis=1)[:, ::-1]
+    met: Array = np.maximum(_invert(back, h, column, y), _invert(front, h, column, -y))
+    return np.maximum(met, np.float32(shape.floor))
+
+
 def _invert(curves: Array, h: Array, column: NDArray[np.int64], y: Array) -> Array:
     """Per pixel the height at which its column's rising curve reaches y."""
     lift = np.arange(len(curves), dtype=np.float64)[:, None] * 1e4
     at = (curves + lift).ravel()
     heights = np.broadcast_to(h, curves.shape).ravel()
-    return np.interp(y + lift[column, 0], at, heights).astype(np.float32)
+    found: Array = np.interp(y + lift[column, 0], at, heights).astype(np.float32)
+    return found
+
+
+def _at(curve: Array, along: Array) -> Array:
+    """The value of a profile curve [SAMPLES] at shares 0..1 of the height."""
+    position = np.clip(along, 0.0, 1.0) * np.float32(SAMPLES - 1)
+    i = np.minimum(position.astype(np.int32), SAMPLES - 2)
+    return curve.take(i) + (curve.take(i + 1) - curve.take(i)) * (position - i)
 
 
 def _radius(shape: Profile, along: Array, part: NDArray[np.int8]) -> tuple[Array, Array]:
     """Radius and its change per height at ``along``, of the outer or the inner wall."""
-    position = np.clip(along, 0.0, 1.0) * np.float32(SAMPLES - 1)
-    i = np.minimum(position.astype(np.int32), SAMPLES - 2)
-    t = position - i
-    gap = np.float32(shape.height / (SAMPLES - 1))
-    slopes = np.gradient(shape.outer).astype(np.float32) / gap
-    slope = slopes.take(i) + (slopes.take(i + 1) - slopes.take(i)) * t
-    outer = shape.outer.take(i) + (shape.outer.take(i + 1) - shape.outer.take(i)) * t
+    slopes = np.gradient(shape.outer).astype(np.float32) / np.float32(shape.height / (SAMPLES - 1))
+    outer = _at(shape.outer, along)
     thick = shape.outer[-1] - shape.inner[-1]
-    return np.where(part == INSIDE, outer - thick, outer), slope
+    return np.where(part == INSIDE, outer - thick, outer), _at(slopes, along)

@@ -32,10 +32,10 @@ RGB = tuple[float, float, float]
 # Each glaze lies on a line between two colours; neighbours (white and ivory white, celadon and moon
 # white, white and bluish white) come close to each other on purpose.
 PALETTE: dict[str, tuple[RGB, RGB]] = {
-    "Celadon": ((0.50, 0.62, 0.47), (0.56, 0.67, 0.60)),
+    "Celadon": ((0.52, 0.62, 0.49), (0.57, 0.67, 0.60)),
     "White": ((0.86, 0.86, 0.84), (0.93, 0.93, 0.91)),
     "IvoryW": ((0.87, 0.81, 0.66), (0.92, 0.87, 0.75)),
-    "MoonW": ((0.60, 0.70, 0.77), (0.71, 0.79, 0.84)),
+    "MoonW": ((0.60, 0.70, 0.75), (0.71, 0.79, 0.83)),
     "Brown": ((0.36, 0.19, 0.09), (0.52, 0.30, 0.15)),
     "Black": ((0.06, 0.05, 0.06), (0.13, 0.11, 0.11)),
     "BluishW": ((0.69, 0.83, 0.84), (0.79, 0.89, 0.89)),
@@ -140,7 +140,7 @@ def coat(
     colour, gloss, bump = _KILNS[kiln](
         _Work(s, shape, style, rng, u, v, mottle, fine, rim, inside), colour, gloss, bump
     )
-    colour, bump = _dynasty(dynasty, s, shape, style, rng, colour, bump)
+    colour, bump = _dynasty(dynasty, s, style, rng, colour, bump)
     foot = (s.part == OUTSIDE) & (s.h < shape.foot_top * 0.35)
     colour = _paint(colour, _BODY[kiln], foot.astype(np.float32) * np.float32(0.85))
     return Coat(np.clip(colour, 0.0, 1.0), gloss, bump)
@@ -179,7 +179,12 @@ def _paint(colour: Array, over: RGB, weight: Array) -> Array:
 
 
 def _cobalt(
-    colour: Array, s: Surface, shape: Profile, mottle: Array, u: Array, v: Array,
+    colour: Array,
+    s: Surface,
+    shape: Profile,
+    mottle: Array,
+    u: Array,
+    v: Array,
     rng: np.random.Generator,
 ) -> Array:
     """Underglaze blue: lines at rim and foot, a scroll on the wall, a flower in the well."""
@@ -223,7 +228,7 @@ def _jun(w: _Work, colour: Array, gloss: Array, bump: Array) -> Painted:
     level = uniform(w.rng, 0.05, 0.3)
     splash = noise(w.mottle, w.u * np.float32(0.45) + np.float32(7.3), w.v * np.float32(0.45))
     weight = step(level, level + 0.35, splash) * np.float32(0.35 + 0.4 * t)
-    colour = _paint(colour, (0.47, 0.22, 0.42), weight)
+    colour = _paint(colour, (0.46, 0.26, 0.42), weight)
     return colour, gloss * np.float32(0.8), bump
 
 
@@ -234,7 +239,7 @@ def _guan(w: _Work, colour: Array, gloss: Array, bump: Array) -> Painted:
     size = np.float32(uniform(w.rng, 0.62, 0.85) / w.style.coarse)
     border = cells(offsets, w.u * size, w.v * size)
     crack = step(0.13 * w.style.coarse, 0.03, border)
-    colour = _paint(colour, (0.25, 0.19, 0.15), crack * np.float32(0.25 + 0.4 * t))
+    colour = _paint(colour, (0.25, 0.19, 0.15), crack * np.float32(0.1 + 0.5 * t))
     colour = _paint(colour, (0.30, 0.24, 0.24), w.rim * np.float32(0.35 + 0.3 * t))
     foot = np.where(w.inside, np.float32(0.0), step(0.14, 0.08, w.s.along))
     colour = _paint(colour, (0.15, 0.11, 0.10), foot * np.float32(0.5 + 0.4 * t))
@@ -246,7 +251,8 @@ def _long(w: _Work, colour: Array, gloss: Array, bump: Array) -> Painted:
     t = w.style.traits
     petals = np.float32(14 if w.style.coarse > 1 else 18)
     rib = wave(w.s.around * petals)
-    arch = step(1.0, 0.5, np.abs(wave(w.s.around * petals * np.float32(0.5))) * 0.35 + w.s.along)
+    tips: Array = np.abs(wave(w.s.around * petals * np.float32(0.5))) * np.float32(0.35)
+    arch: Array = step(1.0, 0.5, tips + w.s.along)
     arch = np.where(w.inside, step(0.35, 0.9, w.s.r), np.float32(0.4) + arch * np.float32(0.6))
     valley = step(0.2, -0.9, rib) * arch
     colour = colour * (1.0 - (valley * np.float32(0.22 * t))[:, None])
@@ -322,8 +328,12 @@ DYNASTIES = ("Song", "Yuan")
 
 
 def _dynasty(
-    dynasty: str, s: Surface, shape: Profile, style: Style, rng: np.random.Generator,
-    colour: Array, bump: Array,
+    dynasty: str,
+    s: Surface,
+    style: Style,
+    rng: np.random.Generator,
+    colour: Array,
+    bump: Array,
 ) -> tuple[Array, Array]:
     """Yuan pieces carry raised bands and stronger contrast; Song pieces stay quiet."""
     if dynasty == "Song":
@@ -337,6 +347,6 @@ def _dynasty(
     for centre in (at, at - np.float32(0.13)):
         off = where - centre
         band = step(2.0 * float(width), float(width), np.abs(off))
-        bump = bump + band * np.clip(off / width, -1.0, 1.0) * np.float32(0.45) * t
-        colour = colour * (1.0 - (band * step(0.0, -0.02, off) * np.float32(0.28) * t)[:, None])
+        bump = bump + band * np.clip(off / width, -1.0, 1.0) * np.float32(0.34) * t
+        colour = colour * (1.0 - (band * step(0.0, -0.02, off) * np.float32(0.24) * t)[:, None])
     return colour, bump

@@ -34,7 +34,8 @@ def mix(a: Array, b: Array, weight: Array) -> Array:
 def step(low: float, high: float, x: Array) -> Array:
     """Smooth step: 0 below ``low``, 1 above ``high`` (or the reverse where low > high)."""
     t = np.clip((x - np.float32(low)) * np.float32(1.0 / (high - low)), 0.0, 1.0)
-    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
+    smooth: Array = t * t * (np.float32(3.0) - np.float32(2.0) * t)
+    return smooth
 
 
 def wave(x: Array) -> Array:

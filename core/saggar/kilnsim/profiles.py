@@ -128,15 +128,15 @@ def _vase(rng: np.random.Generator, foot: float, spread: float) -> tuple[Knots, 
     if form == 0:  # meiping: high shoulder, small mouth
         knots = [(0, f), (0.03, f), (0.3, 0.7 + m), (0.62, 0.98), (0.76, 1.0), (0.88, 0.72)]
         knots += [(0.925, 0.34), (0.955, 0.32), (1, 0.42)]
-        ratio = 0.98 + bell(rng, 0.07 * spread)
+        ratio = 1.5 + bell(rng, 0.08 * spread)
     elif form == 1:  # yuhuchun: pear body, flaring neck
         knots = [(0, f), (0.04, f * 0.98), (0.14, 0.84 + m), (0.3, 1.0), (0.46, 0.82), (0.64, 0.42)]
         knots += [(0.8, 0.31), (0.93, 0.42), (1, 0.62)]
-        ratio = 0.98 + bell(rng, 0.07 * spread)
+        ratio = 1.68 + bell(rng, 0.09 * spread)
     else:  # long neck on a globe
         knots = [(0, f), (0.04, f), (0.14, 0.88 + m), (0.27, 1.0), (0.41, 0.8), (0.52, 0.34)]
         knots += [(0.72, 0.27), (0.9, 0.28), (1, 0.38)]
-        ratio = 1.04 + bell(rng, 0.08 * spread)
+        ratio = 1.72 + bell(rng, 0.10 * spread)
     return knots, ratio, 1.0
 
 
@@ -146,7 +146,7 @@ def _jar(rng: np.random.Generator, foot: float, spread: float) -> tuple[Knots, f
     mouth = uniform(rng, 0.52, 0.64)
     knots = [(0, f), (0.04, f), (0.25, 0.8 + m), (0.5, 0.98), (0.63, 1.0), (0.78, 0.88)]
     knots += [(0.88, mouth), (0.94, mouth - 0.02), (1, mouth + 0.06)]
-    return knots, 0.54 + bell(rng, 0.04 * spread), 0.9
+    return knots, 0.84 + bell(rng, 0.05 * spread), 0.9
 
 
 def _pot(rng: np.random.Generator, foot: float, spread: float) -> tuple[Knots, float, float]:
@@ -155,11 +155,11 @@ def _pot(rng: np.random.Generator, foot: float, spread: float) -> tuple[Knots, f
     if rng.random() < 0.5:  # melon body, short neck
         knots = [(0, f), (0.05, f), (0.22, 0.86 + m), (0.45, 1.0), (0.66, 0.84), (0.78, 0.5)]
         knots += [(0.86, 0.36), (1, 0.42)]
-        ratio = 0.6 + bell(rng, 0.05 * spread)
+        ratio = 0.80 + bell(rng, 0.05 * spread)
     else:  # ewer: ovoid body, tall neck
         knots = [(0, f), (0.04, f), (0.2, 0.84 + m), (0.4, 1.0), (0.56, 0.82), (0.68, 0.42)]
         knots += [(0.82, 0.33), (1, 0.44)]
-        ratio = 0.76 + bell(rng, 0.06 * spread)
+        ratio = 1.12 + bell(rng, 0.07 * spread)
     return knots, ratio, 0.84
 
 
@@ -200,4 +200,5 @@ def _smooth(at: Array, knots: Knots) -> Array:
     t2, t3 = t * t, t * t * t
     curve = (2 * t3 - 3 * t2 + 1) * y[i] + (t3 - 2 * t2 + t) * step[i] * tangent[i]
     curve += (3 * t2 - 2 * t3) * y[i + 1] + (t3 - t2) * step[i] * tangent[i + 1]
-    return curve.astype(np.float32)
+    smooth: Array = curve.astype(np.float32)
+    return smooth

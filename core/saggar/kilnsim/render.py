@@ -6,6 +6,8 @@ photograph (camera, light, background), so that one object can be photographed t
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from saggar.kilnsim import scenes
@@ -89,9 +91,7 @@ def _camera(piece: Piece, shape: Profile, rng: np.random.Generator) -> View:
     )
 
 
-def _with_spout(
-    body: Surface, shape: Profile, view: View, pixels: int, rng: np.random.Generator
-) -> Surface:
+def _with_spout(body: Surface, shape: Profile, view: View, pixels: int, rng: np.random.Generator) -> Surface:
     """Add spout and handle, drawn as tubes in the plane through the axis, behind the body."""
     side = 1.0 if rng.random() < 0.5 else -1.0
     top = shape.height
@@ -117,8 +117,8 @@ def _with_spout(
     h = np.broadcast_to(ys[:, None], (pixels, pixels)) / np.float32(view.cos)
     best = np.full((pixels, pixels), 1.0, dtype=np.float32)
     nx, nh = np.zeros_like(best), np.zeros_like(best)
-    for line in (spout, handle):
-        for (x0, h0, w0), (x1, h1, w1) in zip(line, line[1:], strict=False):
+    for line in (_rounded(spout), _rounded(handle)):
+        for (x0, h0, w0), (x1, h1, w1) in pairwise(line):
             dx, dh = x1 - x0, h1 - h0
             t = ((x - x0) * dx + (h - h0) * dh) / np.float32(dx * dx + dh * dh)
             t = np.clip(t, 0.0, 1.0).astype(np.float32)
@@ -151,6 +151,16 @@ def _with_spout(
         around=both(body.around, turn(x, zero + np.float32(0.3))),
         along=both(body.along, np.clip(h / np.float32(top), 0.15, 0.85)),
     )
+
+
+def _rounded(line: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Cut the corners of a line of (x, height, width), once (Chaikin)."""
+    points = [line[0]]
+    for a, b in pairwise(line):
+        for share in (0.25, 0.75):
+            x, h, width = (start + (end - start) * share for start, end in zip(a, b, strict=True))
+            points.append((x, h, width))
+    return [*points, line[-1]]
 
 
 def _lit(painted: Coat, s: Surface, shape: Profile, scene: scenes.Scene) -> Array:

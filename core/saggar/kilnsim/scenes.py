@@ -42,7 +42,7 @@ class Scene:
 
 def world(rng: np.random.Generator) -> Scene:
     """Surroundings of a picture from anywhere."""
-    kind = ("gradient", "table", "table", "cloth", "plaster", "plain")[int(rng.integers(6))]
+    kind = _PLACES[int(rng.integers(len(_PLACES)))]
     wall = _any_colour(rng)
     floor = _any_colour(rng) if rng.random() < 0.6 else wall
     light = (uniform(rng, -0.75, 0.75), uniform(rng, 0.25, 0.9), uniform(rng, 0.35, 0.9))
@@ -59,8 +59,8 @@ def world(rng: np.random.Generator) -> Scene:
         shadow=uniform(rng, 0.2, 0.7),
         gain=1.0 + bell(rng, 0.07),
         contrast=1.0 + bell(rng, 0.06),
-        saturation=uniform(rng, 1.0, 1.3),
-        grain=uniform(rng, 0.0, 0.02),
+        saturation=uniform(rng, 1.0, 1.25),
+        grain=uniform(rng, 0.0, 0.012),
         vignette=0.0,
     )
 
@@ -90,9 +90,7 @@ def collection(rng: np.random.Generator) -> Scene:
     )
 
 
-def ground(
-    scene: Scene, view: View, shape: Profile, pixels: int, rng: np.random.Generator
-) -> Array:
+def ground(scene: Scene, view: View, shape: Profile, pixels: int, rng: np.random.Generator) -> Array:
     """Background with the piece's shadow, float32 [pixels, pixels, 3]."""
     xs, ys = grid(view, pixels)
     scale = np.float32(view.scale)
@@ -129,8 +127,9 @@ def ground(
     dy = (y - np.float32(0.02)) / (foot * flat)
     far = dx * dx + dy * dy
     near = x / np.float32(shape.outer[0])
-    contact = near * near + (y / (np.float32(shape.outer[0]) * flat)) ** 2
-    dark = np.float32(scene.shadow) / (np.float32(1.0) + far * far)
+    deep = y / (np.float32(shape.outer[0]) * flat)
+    contact = near * near + deep * deep
+    dark: Array = np.float32(scene.shadow) / (np.float32(1.0) + far * far)
     dark = np.maximum(dark, np.float32(0.75 * scene.shadow) / (np.float32(0.7) + contact * contact))
     canvas *= (np.float32(1.0) - np.minimum(dark, np.float32(0.85)))[:, :, None]
     return canvas
@@ -138,20 +137,23 @@ def ground(
 
 def expose(picture: Array, scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """The camera's response: exposure, contrast, saturation, grain; uint8 [size, size, 3]."""
-    grey = (picture[..., 0] + picture[..., 1] + picture[..., 2]) * np.float32(1.0 / 3.0)
-    picture = grey[..., None] + (picture - grey[..., None]) * np.float32(scene.saturation)
-    picture = (picture - np.float32(0.5)) * np.float32(scene.contrast) + np.float32(0.5)
-    picture = picture * np.float32(scene.gain)
+    grey: Array = (picture[..., 0] + picture[..., 1] + picture[..., 2]) * np.float32(1.0 / 3.0)
+    vivid: Array = grey[..., None] + (picture - grey[..., None]) * np.float32(scene.saturation)
+    stretched: Array = (vivid - np.float32(0.5)) * np.float32(scene.contrast) + np.float32(0.5)
+    exposed: Array = stretched * np.float32(scene.gain)
     if scene.grain > 0.004:
-        size = picture.shape[0]
+        size = len(picture)
         grain = rng.random((size, size, 1), dtype=np.float32) - np.float32(0.5)
-        picture = picture + grain * np.float32(2.0 * scene.grain)
-    return (np.clip(picture, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+        exposed = exposed + grain * np.float32(2.0 * scene.grain)
+    return (np.clip(exposed, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+
+
+_PLACES = ("gradient", "gradient", "table", "table", "table", "plain", "plaster", "cloth")
 
 
 def _any_colour(rng: np.random.Generator) -> RGB:
     grey = uniform(rng, 0.12, 0.92)
-    strength = uniform(rng, 0.0, 0.22)
+    strength = uniform(rng, 0.0, 0.17)
     red, green, blue = (uniform(rng, -1.0, 1.0) * strength for _ in range(3))
     return (
         min(max(grey + red, 0.04), 0.98),
