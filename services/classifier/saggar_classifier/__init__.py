@@ -1,0 +1,1 @@
+"""Serves one trained bundle to catalogue systems."""

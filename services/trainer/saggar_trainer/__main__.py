@@ -1,0 +1,31 @@
+"""The trainer service: `python -m saggar_trainer`; `--help` lists its settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+
+from saggar.errors import InvalidInputError
+from saggar.rpc.server import serve
+from saggar.settings import read_settings
+
+from saggar_trainer.settings import TrainerSettings
+
+
+def main() -> int:
+    try:
+        settings = read_settings(TrainerSettings, __doc__)
+    except InvalidInputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # Before torch is loaded: OpenMP's spinning threads make a step ten times slower when another process has
+    # a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from saggar_trainer.servicer import register
+
+    return serve(partial(register, store=settings.open_store(), settings=settings), settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

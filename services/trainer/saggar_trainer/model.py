@@ -1,0 +1,58 @@
+"""The multi-task classifier: a shared trunk and one linear head per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from saggar_trainer.backbone import FEATURES
+
+# The authors' second dropout is 0.35 where the first is 0.5.
+SECOND_DROPOUT_RATIO = 0.7
+
+
+class MultiTaskClassifier(nn.Module):
+    """Images [N, 3, S, S] to (logits [N, C] per task, pooled backbone features [N, 960])."""
+
+    def __init__(
+        self, backbone: nn.Module, classes: Mapping[str, int], dropout: float = 0.5, projection: bool = True
+    ) -> None:
+        """`classes`: how many per task. New layers start from torch's global generator: seed it first."""
+        super().__init__()
+        self.backbone = backbone
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.trunk = _projection(dropout) if projection else nn.Dropout(dropout)
+        width = 256 if projection else FEATURES
+        # A bare "type" would collide with nn.Module.type.
+        self.heads = nn.ModuleDict({_key(task): nn.Linear(width, count) for task, count in classes.items()})
+        self.tasks = tuple(classes)
+        for layer in [*self.trunk.modules(), *self.heads.modules()]:
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        features = torch.flatten(self.pool(self.backbone(images)), 1)  # [N, 960]
+        shared = self.trunk(features)  # [N, 256], or [N, 960] without projection
+        return {task: self.heads[_key(task)](shared) for task in self.tasks}, features
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Parameters that learn at the heads' rate: all but the backbone's."""
+        return [*self.trunk.parameters(), *self.heads.parameters()]
+
+
+def _projection(dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(FEATURES, 512),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(512, 256),
+        nn.ReLU(),
+        nn.Dropout(dropout * SECOND_DROPOUT_RATIO),
+    )
+
+
+def _key(task: str) -> str:
+    return f"task_{task}"

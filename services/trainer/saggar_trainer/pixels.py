@@ -1,0 +1,102 @@
+"""Images decoded once, reduced, and mapped from local disk, so that no data set has to fit into memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from saggar.errors import CancelledError
+from saggar.images import InputSpec, preprocess
+
+Pixels = npt.NDArray[np.uint8]
+
+# Training images keep this much more than the input size, so that crops are seldom enlarged.
+MARGIN = 1.15
+LOOK_AHEAD = 64
+
+
+class PixelCache:
+    """N images, uint8 [3, H, W] of any sizes, in a file without a name that goes with the process."""
+
+    def __init__(self, arrays: Sequence[tuple[int, int, int]], data: Pixels) -> None:
+        """`arrays`: offset, height and width of each image in `data`."""
+        self._arrays = arrays
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        offset, height, width = self._arrays[index]
+        # A copy: the map is read-only, and torch wants to own what it may write to.
+        return torch.from_numpy(
+            self._data[offset : offset + 3 * height * width].reshape(3, height, width).copy()
+        )
+
+
+def cache_pixels(
+    load: Callable[[int], Pixels],
+    count: int,
+    *,
+    scratch: Path | None = None,
+    threads: int = 2,
+    progress: Callable[[int], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> PixelCache:
+    """Load images 0 to `count` - 1, each uint8 [3, H, W], in `threads` threads, into a file under `scratch`.
+
+    `progress` is told the number done. Raises CancelledError, and whatever `load` raises.
+    """
+    arrays: list[tuple[int, int, int]] = []
+    # The map keeps its own handle on the unnamed file, so the file may be closed here.
+    with tempfile.TemporaryFile(dir=scratch) as file, ThreadPoolExecutor(threads) as pool:
+        for start in range(0, count, LOOK_AHEAD):
+            if cancelled():
+                raise CancelledError("cancelled while images were being decoded")
+            for pixels in pool.map(load, range(start, min(start + LOOK_AHEAD, count))):
+                arrays.append((file.tell(), pixels.shape[1], pixels.shape[2]))
+                file.write(np.ascontiguousarray(pixels).data)
+            progress(len(arrays))
+        file.flush()
+        data: Pixels = np.memmap(file, dtype=np.uint8, mode="r") if arrays else np.zeros(0, dtype=np.uint8)
+    return PixelCache(arrays, data)
+
+
+def training_pixels(image: Image.Image, size_px: int) -> Pixels:
+    """uint8 [3, H, W] with the shorter side at most 1.15 times the input size; never enlarged."""
+    pixels: Pixels = np.asarray(shrink(image, round(size_px * MARGIN)), dtype=np.uint8)  # [H, W, 3]
+    return pixels.transpose(2, 0, 1)
+
+
+def evaluation_pixels(image: Image.Image, spec: InputSpec) -> Pixels:
+    """uint8 [3, S, S]: the shared evaluation preprocessing with its normalisation undone."""
+    mean, std = (np.array(v, dtype=np.float32)[:, None, None] for v in (spec.mean, spec.std))
+    scaled = preprocess(image, spec) * std + mean  # [3, S, S], 0 to 1
+    pixels: Pixels = np.clip(np.rint(scaled * 255), 0, 255).astype(np.uint8)
+    return pixels
+
+
+def shrink(image: Image.Image, shorter_side_px: int) -> Image.Image:
+    """`image`, reduced until its shorter side has `shorter_side_px`; as it is when already smaller."""
+    scale = shorter_side_px / min(image.size)
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def normalise(images: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """uint8 [N, 3, S, S] to float32, as `spec` wants it, in the memory layout that convolutions like best."""
+
+    def channels(values: Sequence[Any]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=images.device)[:, None, None]
+
+    scaled = (images.float() / 255 - channels(spec.mean)) / channels(spec.std)
+    return scaled.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,24 @@
+"""What both jobs read from the store: taxonomy and photographs."""
+
+from __future__ import annotations
+
+from PIL import Image
+from saggar.errors import InvalidInputError
+from saggar.images import decode
+from saggar.store import ObjectRef, ObjectStore
+from saggar.taxonomy import Taxonomy
+from saggar.yamlfile import parse_yaml
+
+
+def read_taxonomy(store: ObjectStore, ref: ObjectRef) -> Taxonomy:
+    """The taxonomy whose YAML is at `ref`; raises InvalidInputError when it is none."""
+    try:
+        text = store.read(ref).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{ref.key}: not UTF-8 text ({error.reason}); not a taxonomy") from None
+    return parse_yaml(text, Taxonomy, source=ref.key)
+
+
+def read_photograph(store: ObjectStore, key: str) -> Image.Image:
+    """The stored image at `key`, RGB; raises NotFoundError, or InvalidInputError when it is damaged."""
+    return decode(store.get(key), key)

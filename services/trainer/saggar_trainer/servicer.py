@@ -1,0 +1,82 @@
+"""The trainer's side of the contract: convert, call, convert."""
+
+# ruff: noqa: N802 - names are the contract's
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import torch
+from saggar.errors import InvalidInputError
+from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.store import ObjectStore
+from saggar.v1 import trainer_pb2, trainer_pb2_grpc
+
+from saggar_trainer import convert
+from saggar_trainer.evaluating import evaluate
+from saggar_trainer.listening import Listener
+from saggar_trainer.settings import TrainerSettings
+from saggar_trainer.training import Workplace, train
+
+SERVICE = "saggar.v1.TrainerService"
+
+
+class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
+    """Jobs run one at a time; the others wait in a bounded queue."""
+
+    def __init__(self, store: ObjectStore, settings: TrainerSettings) -> None:
+        self._at = Workplace(store, _device(settings.device), settings.thread_count(), settings.scratch)
+        self._jobs = JobQueue(settings.queue_limit)
+
+    def Train(
+        self, request: trainer_pb2.TrainRequest, context: grpc.ServicerContext
+    ) -> Iterator[trainer_pb2.TrainResponse]:
+        job = convert.training_job(request)
+
+        def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
+            return convert.training_result(train(job, self._at, _listener(emit, cancelled)))
+
+        return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
+
+    def Evaluate(
+        self, request: trainer_pb2.EvaluateRequest, context: grpc.ServicerContext
+    ) -> Iterator[trainer_pb2.EvaluateResponse]:
+        job = convert.evaluation_job(request)
+
+        def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.EvaluateResult:
+            outcome = evaluate(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
+            return convert.evaluation_result(outcome)
+
+        return stream_events(context, trainer_pb2.EvaluateResponse, work, self._jobs)
+
+
+def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings) -> list[str]:
+    """Add the service to `server`; returns its full name, for health and reflection."""
+    servicer: Any = TrainerServicer(store, settings)
+    trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    return [SERVICE]
+
+
+def _listener(emit: Emit, cancelled: threading.Event) -> Listener:
+    return Listener(
+        progress=lambda report: emit(convert.progress_message(report)),
+        epoch=lambda scores: emit(convert.epoch_message(scores)),
+        cancelled=cancelled.is_set,
+    )
+
+
+def _device(name: str) -> torch.device:
+    """Raises InvalidInputError when there is no such device."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInputError(
+            f"SAGGAR_DEVICE={name}: no such device here ({error}); use cpu or auto"
+        ) from None
+    return device

@@ -1,0 +1,26 @@
+"""The trainer's settings, beside those that every service has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from saggar.settings import ServiceSettings
+
+
+class TrainerSettings(ServiceSettings):
+    """What the trainer needs to run."""
+
+    device: str = Field(
+        "auto", description="torch device: cpu, cuda, cuda:1; auto takes a GPU if there is one"
+    )
+    threads: int = Field(0, ge=0, description="CPU threads of one job; 0: as many as there are cores")
+    queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
+    scratch: Path | None = Field(
+        None, description="folder for decoded images while a job runs; unset: the system's temporary folder"
+    )
+
+    def thread_count(self) -> int:
+        """`threads`, with 0 resolved."""
+        return self.threads or os.cpu_count() or 1
