@@ -24,7 +24,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
 Float32 = npt.NDArray[np.float32]
 
@@ -154,7 +154,7 @@ def softmax(logits: npt.NDArray[Any]) -> Float32:
     """Probabilities along the last axis; computed in float64 with the maximum subtracted."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     powers = np.exp(shifted)
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def _open_session(card: BundleCard, onnx: bytes, threads: int) -> onnxruntime.InferenceSession:

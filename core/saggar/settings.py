@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,7 +19,16 @@ from saggar.errors import FieldViolation, InvalidInputError
 from saggar.store import ObjectStore, open_store
 
 PREFIX = "SAGGAR_"
-Address = Annotated[str, StringConstraints(pattern=r"^.*:\d{1,5}$")]
+
+
+def _check_address(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) <= 65535):
+        raise ValueError(f"'{address}' is not host:port, such as 127.0.0.1:50051 or [::]:50051")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
 
 
 class ServiceSettings(BaseSettings):
@@ -88,7 +97,10 @@ def read_settings(kind: type[SettingsT], about: str, arguments: Sequence[str] | 
         return kind()
     except ValidationError as error:
         violations = tuple(
-            FieldViolation(_variable(str(problem["loc"][0])) if problem["loc"] else "", problem["msg"])
+            FieldViolation(
+                _variable(str(problem["loc"][0])) if problem["loc"] else "",
+                problem["msg"].removeprefix("Value error, "),
+            )
             for problem in error.errors()
         )
         lines = "\n".join(f"  {v.field}: {v.description}".replace("  : ", "  ") for v in violations)

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from rig import Rig
 
-from saggar.errors import InvalidInputError, UnavailableError
+from saggar.errors import CancelledError, InvalidInputError, UnavailableError
 from saggar.rpc.channel import call_stream, wait_ready
 from saggar.rpc.server import cancellation
 from saggar.v1.orchestrator_pb2 import (
@@ -85,6 +85,43 @@ def test_a_stream_goes_on_after_its_server_was_killed_and_started_again(rig: Rig
     assert rig.servicer.calls == ["watch one", "watch one"]
 
 
+def test_a_stream_that_a_stopping_server_cancels_goes_on_elsewhere(rig: Rig) -> None:
+    def watch(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield step(len(rig.servicer.calls))
+        if len(rig.servicer.calls) == 1:
+            cancellation(context).wait(20)
+            raise CancelledError("cancelled by the caller")
+
+    rig.servicer.watch = watch
+    first = rig.start()
+    seen = call_stream(rig.stub(first.address).WatchExperiment, WatchExperimentRequest(), timeout_s=60)
+    assert next(seen) == step(1)
+    first.stop(0.1)
+    rig.start(listen=first.address)
+    assert list(seen) == [step(2)]
+
+
+def test_a_call_that_we_cancel_is_cancelled_not_tried_again(rig: Rig) -> None:
+    def watch(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield step(0)
+        cancellation(context).wait(20)
+
+    rig.servicer.watch = watch
+    stub = rig.stub()
+    calls: list[Any] = []
+
+    def method(request: Any, timeout: float | None) -> Any:
+        calls.append(stub.WatchExperiment(request, timeout=timeout))
+        return calls[-1]
+
+    seen = call_stream(method, WatchExperimentRequest())
+    next(seen)
+    calls[0].cancel()
+    with pytest.raises(CancelledError):
+        next(seen)
+    assert len(calls) == 1
+
+
 def test_a_stream_gives_up_after_attempts_without_any_message(rig: Rig) -> None:
     def watch(*_: Any) -> Iterator[Any]:
         if len(rig.servicer.calls) == 1:
@@ -96,7 +133,7 @@ def test_a_stream_gives_up_after_attempts_without_any_message(rig: Rig) -> None:
     seen = []
     with pytest.raises(UnavailableError, match="store down"):
         seen += call_stream(stub.WatchExperiment, WatchExperimentRequest(), attempts=2)
-    assert len(rig.servicer.calls) == 3 - 1
+    assert len(rig.servicer.calls) == 2
 
 
 def test_a_stream_is_not_tried_again_for_an_error_that_stays(rig: Rig) -> None:
@@ -116,9 +153,7 @@ def test_a_silent_peer_is_given_up(rig: Rig) -> None:
         cancellation(context).wait(20)
 
     rig.servicer.watch = watch
-    seen = call_stream(
-        rig.stub().WatchExperiment, WatchExperimentRequest(), idle_timeout_s=0.3, attempts=1
-    )
+    seen = call_stream(rig.stub().WatchExperiment, WatchExperimentRequest(), idle_timeout_s=0.3, attempts=1)
     assert next(seen) == step(0)
     with pytest.raises(UnavailableError, match=r"silent for 0\.3 s"):
         next(seen)
@@ -136,9 +171,9 @@ def test_leaving_the_iteration_cancels_the_work(rig: Rig) -> None:
     gone = threading.Event()
 
     def watch(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        assert context.add_callback(gone.set)
         yield step(0)
-        cancellation(context).wait(20)
-        gone.set()
+        gone.wait(20)
 
     rig.servicer.watch = watch
     for _ in call_stream(rig.stub().WatchExperiment, WatchExperimentRequest()):

@@ -138,7 +138,10 @@ def test_tls_with_client_certificates(rig: Rig, tmp_path: Path) -> None:
 
     pem = certificates(tmp_path)
     server = rig.start(
-        listen="localhost:0", tls_cert=pem["server.pem"], tls_key=pem["server.key"], tls_client_ca=pem["ca.pem"]
+        listen="localhost:0",
+        tls_cert=pem["server.pem"],
+        tls_key=pem["server.key"],
+        tls_client_ca=pem["ca.pem"],
     )
     own = ClientTls(authorities=pem["ca.pem"], certificate=pem["client.pem"], key=pem["client.key"])
     rig.stub(server.address, tls=own).ListExperiments(ListExperimentsRequest())
@@ -155,7 +158,19 @@ def certificates(folder: Path) -> dict[str, Path]:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2")
+    openssl(
+        "req",
+        "-x509",
+        *key,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=test authority",
+        "-days",
+        "2",
+    )
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for name in ("server", "client"):
         openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
@@ -169,9 +184,10 @@ def certificates(folder: Path) -> dict[str, Path]:
 # A whole process, as a service's __main__ is.
 
 PROCESS = """
-import sys, threading
+import os, sys, time
 sys.path.insert(0, {tests!r})
 from rig import Orchestrator
+from saggar.errors import SaggarError
 from saggar.rpc.server import cancellation, serve
 from saggar.settings import read_settings, ServiceSettings
 from saggar.v1.orchestrator_pb2 import WatchExperimentResponse
@@ -179,10 +195,18 @@ from saggar.v1.orchestrator_pb2 import WatchExperimentResponse
 def watch(request, context):
     cancelled = cancellation(context)
     yield WatchExperimentResponse()
+    if request.experiment_id == "stuck":
+        time.sleep(60)
     cancelled.wait(0.5 if request.experiment_id == "short" else 60)
     yield WatchExperimentResponse()
 
-sys.exit(serve(Orchestrator(watch=watch).register, read_settings(ServiceSettings, "A test.")))
+warm_up_s = float(os.environ.get("WARM_UP_S", "0"))
+try:
+    settings = read_settings(ServiceSettings, "A test.")
+except SaggarError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+sys.exit(serve(Orchestrator(watch=watch).register, settings, lambda: time.sleep(warm_up_s)))
 """
 
 
@@ -240,6 +264,38 @@ def test_a_process_ends_when_its_drain_or_its_operator_runs_out_of_patience(
             time.sleep(0.2)  # signals that come at once are one signal
         code, _ = process.ended()
     assert code == 0
+
+
+def test_a_second_signal_ends_a_process_whose_work_hangs(tmp_path: Path, rig: Rig) -> None:
+    with Process(tmp_path) as process:
+        call = rig.stub(process.ready()).WatchExperiment(WatchExperimentRequest(experiment_id="stuck"))
+        next(call)
+        for _ in range(2):
+            process.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        code, log = process.ended()
+    assert code == 0
+    assert "ending with work still running" in log
+
+
+def test_a_signal_interrupts_the_warm_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARM_UP_S", "60")
+    with Process(tmp_path) as process:
+        while not process.file.exists():
+            assert process.process.poll() is None
+            time.sleep(0.02)
+        process.process.send_signal(signal.SIGTERM)
+        code, log = process.ended()
+    assert code == 0
+    assert "stopped while starting" in log
+
+
+def test_a_process_with_bad_settings_says_which(tmp_path: Path) -> None:
+    with Process(tmp_path, listen="nowhere") as process:
+        code, log = process.ended()
+    assert code == 2
+    assert "SAGGAR_LISTEN: 'nowhere' is not host:port" in log
+    assert "Traceback" not in log
 
 
 def test_a_process_on_a_taken_port_fails_with_one_line(tmp_path: Path, rig: Rig) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from saggar.errors import SaggarError, UnavailableError
+from saggar.errors import CancelledError, SaggarError, UnavailableError
 from saggar.rpc.errors import domain_error
 
 MIB = 1 << 20
@@ -128,6 +128,10 @@ def _once(
         if watch.expired:
             raise UnavailableError(
                 f"the peer was silent for {idle_timeout_s:g} s; check its log and its load, then try again"
+            ) from error
+        if isinstance(error, CancelledError) and not call.cancelled():  # not by us
+            raise UnavailableError(
+                f"the peer broke off the call, as it does when it stops ({error})"
             ) from error
         raise
     finally:

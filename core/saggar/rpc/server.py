@@ -9,11 +9,9 @@ sys.exit(serve(register, settings, warm_up=model.load))
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +47,7 @@ class RunningServer:
     address: str
     _server: grpc.Server
     _health: health.HealthServicer
+    _threads: futures.ThreadPoolExecutor
 
     def set_serving(self, serving: bool) -> None:
         """What health checks answer, for the server as a whole."""
@@ -61,6 +60,7 @@ class RunningServer:
         """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all are over."""
         self._health.enter_graceful_shutdown()
         self._server.stop(drain_seconds).wait()
+        self._threads.shutdown(wait=False)
 
 
 def start_server(
@@ -73,8 +73,9 @@ def start_server(
     """
     settings = settings or ServiceSettings()
     size = settings.max_message_mib * MIB
+    threads = futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="saggar-rpc")
     server = grpc.server(
-        futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="saggar-rpc"),
+        threads,
         interceptors=[ErrorInterceptor()],
         options=(
             ("grpc.max_receive_message_length", size),
@@ -96,7 +97,7 @@ def start_server(
         healths.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
     address = _bind(server, settings)
     server.start()
-    running = RunningServer(address, server, healths)
+    running = RunningServer(address, server, healths, threads)
     try:
         if settings.address_file is not None:
             _write_whole(settings.address_file, address)
@@ -129,6 +130,10 @@ def serve(
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
         return 2 if isinstance(error, InvalidInputError) else 1
+    except KeyboardInterrupt:
+        log.info("stopped while starting")
+        return 0
+    signals.started = True
     log.info("serving at %s", running.address)
     signals.first.wait()
     if on_stop is not None:
@@ -149,14 +154,17 @@ def serve(
 
 
 class _Signals:
-    """`first` and `second` are set by the first and the second SIGTERM or SIGINT."""
+    """`first` and `second` are set by the first and the second SIGTERM or SIGINT; one before `started` interrupts."""
 
     def __init__(self) -> None:
+        self.started = False
         self.first, self.second = threading.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.started:
+            raise KeyboardInterrupt
         (self.second if self.first.is_set() else self.first).set()
 
 
@@ -204,16 +212,10 @@ def _write_whole(path: Path, text: str) -> None:
 def _leave_nothing_behind(patience_s: float) -> None:
     """Waits for threads of cancelled work; ends the process when they take longer than `patience_s`."""
     deadline = time.monotonic() + patience_s
-    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    others = [t for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
     for thread in others:
-        if not thread.name.startswith("saggar-rpc"):  # idle pool threads end with the interpreter
-            thread.join(max(0.0, deadline - time.monotonic()))
-    if stuck := [thread.name for thread in others if thread.is_alive() and not _idle(thread)]:
-        log.warning("ending with work still running: %s", ", ".join(sorted(set(stuck))))
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
+        thread.join(max(0.05, deadline - time.monotonic()))
+    if stuck := {thread.name for thread in others if thread.is_alive()}:
+        log.warning("ending with work still running: %s", ", ".join(sorted(stuck)))
+        logging.shutdown()
         os._exit(0)
-
-
-def _idle(thread: threading.Thread) -> bool:
-    return thread.name.startswith("saggar-rpc")

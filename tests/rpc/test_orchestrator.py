@@ -1,0 +1,276 @@
+"""The orchestrator behind its real server, with stand-ins for the worker services."""
+
+import json
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from orchestrator_fakes import EXPERIMENT, SERVICES, serve_fakes
+from saggar.dataset.manifest import read_manifest
+from saggar.errors import BusyError, InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.rpc.channel import open_channel
+from saggar.rpc.refs import ref_from_proto
+from saggar.rpc.server import start_server
+from saggar.store import DirectoryStore
+from saggar.v1 import orchestrator_pb2 as pb
+from saggar.v1 import orchestrator_pb2_grpc
+from saggar_orchestrator.engine import Engine
+from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.requests import ref_from_json
+from saggar_orchestrator.servicer import OrchestratorServicer
+from saggar_orchestrator.workflow import Resources
+
+# Enough for what happens between services: one seed, one synthetic arm; or the baseline alone.
+SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]
+BASELINE = SHORT.partition('  - name: "95:5"')[0]
+
+REUSED, SUCCEEDED, FAILED = pb.STEP_STATE_REUSED, pb.STEP_STATE_SUCCEEDED, pb.STEP_STATE_FAILED
+
+
+class Bench:
+    """A store, the stand-ins, and an orchestrator that can be started several times on one database."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.store = DirectoryStore(folder / "store")
+        self.fakes, self._peers_server = serve_fakes(self.store)
+
+    @contextmanager
+    def orchestrator(self, database="workflows", patience_s=20.0):
+        peers = Peers(dict.fromkeys(SERVICES, self._peers_server.address), patience_s)
+        resources = Resources(self.store, peers, self.folder / "collections", parallel_shards=2)
+        engine = Engine(resources, f"sqlite:///{self.folder}/{database}.sqlite")
+
+        def register(server):
+            servicer = OrchestratorServicer(engine, self.store, peers)
+            orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server(servicer, server)
+            return ("saggar.v1.OrchestratorService",)
+
+        running = start_server(register, warm_up=engine.launch)
+        try:
+            with open_channel(running.address) as channel:
+                yield orchestrator_pb2_grpc.OrchestratorServiceStub(channel)
+        finally:
+            engine.close()
+            running.stop()
+            peers.close()
+
+    def stop(self):
+        self._peers_server.stop()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = Bench(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A bench on which the experiment has run, with its steps, its end, its results and the calls that it took."""
+    made = Bench(tmp_path_factory.mktemp("finished"))
+    with made.orchestrator() as stub:
+        made.steps, made.ended = run(stub)
+    assert made.ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, made.ended.error
+    made.results = json.loads(made.store.read(ref_from_proto(made.ended.results)))
+    made.took = Counter(made.fakes.calls)
+    yield made
+    made.stop()
+
+
+def start(stub, text=EXPERIMENT):
+    return stub.RunExperiment(
+        pb.RunExperimentRequest(specification=text, source_name="small.yaml", base_path="/")
+    )
+
+
+def follow(stub, identity):
+    """(last state of every step by title, how the experiment ended)."""
+    steps = {}
+    for event in stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id=identity), timeout=250):
+        if event.HasField("ended"):
+            return steps, event.ended
+        steps[event.step.title] = event.step
+    raise AssertionError("the stream ended without a last event")
+
+
+def run(stub, text=EXPERIMENT):
+    return follow(stub, start(stub, text).experiment.experiment_id)
+
+
+def test_an_experiment_runs_to_its_report(finished):
+    assert {step.state for step in finished.steps.values()} == {SUCCEEDED}
+    arms = finished.results["arms"]
+    assert [arm["name"] for arm in arms] == ["baseline", "95:5", "90:10"]
+    assert arms[1]["share_reached"] == pytest.approx(0.05, abs=0.01)
+    assert arms[2]["share_reached"] == pytest.approx(0.10, abs=0.01)
+    html = finished.store.read(ref_from_proto(finished.ended.report)).decode()
+    assert "90:10 against baseline" in html
+    assert "random initial weights" in html
+    # One adapter and one set of images for both arms; a training per arm and seed.
+    assert finished.took["TrainAdapter"] == 1
+    assert finished.took["Train"] == 6
+    assert set(finished.fakes.generated.values()) == {1}
+
+
+def test_only_training_photographs_reach_adapter_and_generation(finished):
+    steps = [json.loads(finished.store.get(key)) for key in finished.store.list("steps/")]
+    by_kind = {step["kind"]: step["result"] for step in steps}
+    split = read_manifest(finished.store, ref_from_json(by_kind["split"]["manifest"]))
+    chosen = read_manifest(finished.store, ref_from_json(by_kind["select"]["manifest"]))
+    held_out = set(split.select(split=("validation", "test")).frame["image"])
+    assert held_out
+    assert not held_out & set(chosen.frame["image"])
+    mixes = [step["result"] for step in steps if step["kind"] == "mix"]
+    assert len(mixes) == 2
+    for mix in mixes:
+        mixed = read_manifest(finished.store, ref_from_json(mix["manifest"]))
+        assert set(mixed.select(split=("validation", "test")).frame["origin"]) == {"real"}
+
+
+def test_the_same_file_again_is_returned_at_once(finished):
+    calls = Counter(finished.fakes.calls)
+    with finished.orchestrator() as stub:
+        again = start(stub)
+    assert again.existed
+    assert again.experiment == finished.ended
+    assert finished.fakes.calls == calls
+
+
+def test_the_winner_is_chosen_by_validation(finished):
+    results = finished.results
+    means = {a["name"]: sum(r["validation_macro_f1"] for r in a["runs"]) / 2 for a in results["arms"]}
+    assert results["winner"]["arm"] == max(means, key=means.get)
+    assert results["winner"]["seed"] == 1  # the stand-in's validation score grows with the seed
+
+
+def test_models_are_listed_best_first_and_served(finished):
+    with finished.orchestrator() as stub:
+        models = stub.ListModels(pb.ListModelsRequest()).models
+        assert len(models) == 6
+        scores = [m.test_mean_macro_f1 for m in models]
+        assert scores == sorted(scores, reverse=True)
+        assert not any(m.active for m in models)
+        stub.ServeModel(pb.ServeModelRequest(model_id=models[3].model_id))
+        listed = stub.ListModels(pb.ListModelsRequest()).models
+        assert [m.model_id for m in listed if m.active] == [models[3].model_id]
+        assert [e.name for e in stub.ListExperiments(pb.ListExperimentsRequest()).experiments] == ["small"]
+
+
+def test_a_changed_file_repeats_only_what_changed(finished):
+    calls = Counter(finished.fakes.calls)
+    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0, 1, 2]").replace("name: small", "name: larger")
+    with finished.orchestrator() as stub:
+        steps, ended = run(stub, text)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    more = finished.fakes.calls - calls
+    assert more == Counter(Train=3, Evaluate=3)
+    assert steps["train adapter"].state == REUSED
+    assert steps["train baseline, seed 2"].state == SUCCEEDED
+
+
+def test_without_its_database_all_steps_are_found_in_the_store(finished):
+    calls = Counter(finished.fakes.calls)
+    text = EXPERIMENT.replace("name: small", "name: renamed")  # another experiment with equal work
+    with finished.orchestrator(database="another") as stub:
+        steps, ended = run(stub, text)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert finished.fakes.calls == calls
+    made_anew = {title for title, step in steps.items() if step.state != REUSED}
+    assert made_anew == {"gather results", "write report"}
+
+
+def test_bad_input_of_a_peer_fails_at_once_and_resume_goes_on(bench):
+    bench.fakes.errors["TrainAdapter"] = [InvalidInputError("rank is 0; it must be at least 1")]
+    with bench.orchestrator() as stub:
+        steps, ended = run(stub, SHORT)
+        assert ended.state == pb.EXPERIMENT_STATE_FAILED
+        assert "rank is 0" in ended.error
+        assert ended.error_kind == "InvalidInputError"
+        assert steps["train adapter"].state == FAILED
+        described = stub.DescribeExperiment(pb.DescribeExperimentRequest(experiment_id=ended.experiment_id))
+        assert {s.title: s.state for s in described.steps}["train adapter"] == FAILED
+        calls = Counter(bench.fakes.calls)
+        stub.ResumeExperiment(pb.ResumeExperimentRequest(experiment_id=ended.experiment_id))
+        steps, ended = follow(stub, ended.experiment_id)
+        assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert steps["train baseline, seed 0"].state == REUSED
+    assert bench.fakes.calls["Train"] == calls["Train"] + 1
+
+
+def test_a_peer_that_is_away_or_busy_is_called_again(bench):
+    bench.fakes.errors["Train"] = [UnavailableError("restarting"), BusyError("queue full", retry_after_s=0.1)]
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, BASELINE)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert bench.fakes.calls["Train"] == 3
+
+
+def test_patience_ends(bench):
+    bench.fakes.errors["Train"] = [UnavailableError("gone")] * 50
+    with bench.orchestrator(patience_s=0.5) as stub:
+        _, ended = run(stub, BASELINE)
+    assert ended.state == pb.EXPERIMENT_STATE_FAILED
+    assert "trainer" in ended.error
+    assert "gone" in ended.error
+
+
+def test_cancel_stops_the_running_step_and_resume_continues(bench):
+    gate = threading.Event()
+    bench.fakes.hold["TrainAdapter"] = gate
+    with bench.orchestrator() as stub:
+        identity = start(stub, SHORT).experiment.experiment_id
+        for event in stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id=identity), timeout=250):
+            if event.step.title == "train adapter" and event.step.progress.stage == "held":
+                break
+        cancelled = stub.CancelExperiment(pb.CancelExperimentRequest(experiment_id=identity)).experiment
+        assert cancelled.state == pb.EXPERIMENT_STATE_CANCELLED
+        with pytest.raises(WrongStateError, match="nothing to cancel"):
+            stub.CancelExperiment(pb.CancelExperimentRequest(experiment_id=identity))
+        gate.set()
+        resumed = stub.ResumeExperiment(pb.ResumeExperimentRequest(experiment_id=identity)).experiment
+        assert resumed.state == pb.EXPERIMENT_STATE_RUNNING
+        steps, ended = follow(stub, identity)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert steps["import photographs"].state == REUSED
+
+
+def test_a_stopped_orchestrator_continues_at_the_next_start(bench):
+    gate = threading.Event()
+    bench.fakes.hold["TrainAdapter"] = gate
+    with bench.orchestrator() as stub:
+        identity = start(stub, SHORT).experiment.experiment_id
+        deadline = time.monotonic() + 30
+        while not bench.fakes.calls["TrainAdapter"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    gate.set()
+    trained = bench.fakes.calls["Train"]
+    with bench.orchestrator() as stub:
+        steps, ended = follow(stub, identity)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert steps["train adapter"].state == SUCCEEDED
+    assert bench.fakes.calls["Train"] == trained + 1  # the baseline's is not repeated
+
+
+def test_a_bad_file_is_refused_with_its_lines(bench):
+    with bench.orchestrator() as stub, pytest.raises(InvalidInputError) as caught:
+        start(stub, EXPERIMENT.replace("shard_size", "shard_sise"))
+    assert "small.yaml:7 generation.shard_sise" in str(caught.value)
+    assert "did you mean 'shard_size'" in str(caught.value)
+    assert caught.value.violations
+
+
+def test_unknown_ids_are_named(bench):
+    with bench.orchestrator() as stub:
+        for call in (
+            lambda: stub.DescribeExperiment(pb.DescribeExperimentRequest(experiment_id="nothing")),
+            lambda: stub.ResumeExperiment(pb.ResumeExperimentRequest(experiment_id="nothing")),
+            lambda: list(stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id="nothing"))),
+            lambda: stub.ServeModel(pb.ServeModelRequest(model_id="nothing")),
+        ):
+            with pytest.raises(NotFoundError, match="nothing"):
+                call()

@@ -1,0 +1,288 @@
+"""The trainer over a real server: red and blue squares and circles, a network of 32 pixels, an epoch or two."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+from saggar.bundle import read_card
+from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.record import Record
+from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
+from saggar.rpc.channel import open_channel
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.rpc.server import start_server
+from saggar.store import DirectoryStore, ObjectRef, put_image
+from saggar.v1 import trainer_pb2, trainer_pb2_grpc
+from saggar_trainer.servicer import register
+from saggar_trainer.settings import TrainerSettings
+
+TAXONOMY = """
+id: squares
+title: Coloured shapes
+caption: ["{colour} {type}"]
+prompt: ["{colour} {type}"]
+tasks:
+  - name: colour
+    classes:
+      - {code: Red, names: {en: red}, phrase: red}
+      - {code: Blue, names: {en: blue}, phrase: blue}
+      - {code: Green, names: {en: green}, phrase: green}
+  - name: type
+    weight: 0.5
+    classes:
+      - {code: Square, names: {en: square}, phrase: square}
+      - {code: Circle, names: {en: circle}, phrase: circle}
+"""
+TASKS = ("colour", "type")
+
+
+def picture(colour: str, kind: str, seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    image = Image.fromarray(rng.integers(150, 180, (48, 40, 3), dtype=np.uint8))
+    draw = ImageDraw.Draw(image)
+    shape = draw.rectangle if kind == "Square" else draw.ellipse
+    shape((8, 10, 32, 36), fill={"Red": (200, 20, 20), "Blue": (20, 20, 200)}[colour])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def records(store: DirectoryStore, count: int = 24) -> list[Record]:
+    made = []
+    for i in range(count):
+        colour, kind = ("Red", "Blue")[i % 2], ("Square", "Circle")[i // 2 % 2]
+        split = ("train", "train", "validation", "test")[i // 4 % 4]
+        labels = {"colour": colour, "type": kind if i % 5 else None}
+        image = put_image(store, picture(colour, kind, i), "png").key
+        made.append(Record(image, f"piece-{i}", labels, split, source=f"{i}.png"))
+    augmented = [
+        Record(r.image, r.object_id, r.labels, "train", "augmented", source=r.source, augmentation_seed=9)
+        for r in made[:2]
+    ]
+    return made + augmented
+
+
+class Trainer:
+    """A trainer, a store with the pictures, and the calls that tests make."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = DirectoryStore(folder)
+        self.taxonomy = self.store.put("taxonomies/squares.yaml", TAXONOMY.encode(), "application/yaml")
+        self.manifest = self.write(records(self.store))
+        self.settings = TrainerSettings(threads=1, device="cpu")
+        self.server = start_server(lambda server: register(server, self.store, self.settings), self.settings)
+        self.channel = open_channel(self.server.address)
+        self.stub: Any = trainer_pb2_grpc.TrainerServiceStub(self.channel)
+
+    def stop(self) -> None:
+        self.channel.close()
+        self.server.stop()
+
+    def write(self, rows: list[Record]) -> ObjectRef:
+        return write_manifest(self.store, Manifest.from_records(rows, TASKS))
+
+    def request(self, manifest: ObjectRef | None = None, **changes: Any) -> trainer_pb2.TrainRequest:
+        settings = {
+            "initial_weights": trainer_pb2.INITIAL_WEIGHTS_RANDOM,
+            "image_size_px": 32,
+            "batch_size": 8,
+            "max_epochs": 1,
+            "backbone_learning_rate": 3e-3,
+            "head_learning_rate": 3e-3,
+            "projection": False,
+        } | changes
+        return trainer_pb2.TrainRequest(
+            manifest=ref_to_proto(manifest or self.manifest),
+            taxonomy=ref_to_proto(self.taxonomy),
+            settings=trainer_pb2.TrainingSettings(**settings),
+            annotations={"arm": "baseline"},
+        )
+
+    def train(self, **changes: Any) -> list[trainer_pb2.TrainResponse]:
+        return list(self.stub.Train(self.request(**changes)))
+
+    def evaluate(self, bundle: Any, split: str = "test", manifest: ObjectRef | None = None) -> Any:
+        request = trainer_pb2.EvaluateRequest(
+            bundle=bundle, manifest=ref_to_proto(manifest or self.manifest), split=split
+        )
+        return list(self.stub.Evaluate(request))[-1].result
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainer]:
+    made = Trainer(tmp_path_factory.mktemp("store"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def events(trainer: Trainer) -> list[trainer_pb2.TrainResponse]:
+    return trainer.train(max_epochs=2)
+
+
+def kinds(events: list[trainer_pb2.TrainResponse]) -> list[str]:
+    return [event.WhichOneof("event") for event in events]
+
+
+def test_training_streams_progress_and_epochs_and_ends_with_one_result(trainer: Trainer, events: Any) -> None:
+    assert kinds(events)[-1] == "result"
+    assert kinds(events).count("result") == 1
+    epochs = [event.epoch for event in events if event.HasField("epoch")]
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert epochs[0].best
+    assert set(epochs[0].validation_macro_f1_by_task) == set(TASKS)
+    stages = {event.progress.stage for event in events if event.HasField("progress")}
+    assert {"decoding training images", "training", "exporting"} <= stages
+
+    result = events[-1].result
+    assert result.validation_macro_f1 == max(epoch.validation_macro_f1 for epoch in epochs)
+    assert any("random initial weights" in warning for warning in result.warnings)
+    assert any("no training image of Green" in warning for warning in result.warnings)
+
+
+def test_the_card_says_how_the_bundle_came_to_be(trainer: Trainer, events: Any) -> None:
+    result = events[-1].result
+    card = read_card(trainer.store, ref_from_proto(result.bundle))
+    assert card.architecture == "mobilenet_v3_large"
+    assert card.initial_weights == "random"
+    assert card.warnings == tuple(result.warnings)
+    assert card.input_spec.mean == (0.485, 0.456, 0.406)
+    assert card.annotations == {"arm": "baseline"}
+    assert card.training["max_epochs"] == 2
+    assert card.metrics["best_epoch"] == result.best_epoch
+    history = json.loads(trainer.store.read(ref_from_proto(result.history)))
+    assert len(history["epochs"]) == 2
+    assert history["counts"] == {
+        "test": {"real": 4},
+        "train": {"augmented": 2, "real": 12},
+        "validation": {"real": 8},
+    } or history["counts"]["train"]["augmented"] == 2
+
+
+def test_equal_work_is_found_again_and_leaves_no_checkpoint(trainer: Trainer, events: Any) -> None:
+    again = trainer.train(max_epochs=2)
+    assert kinds(again) == ["result"]
+    assert again[-1].result == events[-1].result
+    assert list(trainer.store.list("checkpoints/")) == []
+
+
+def test_evaluation_counts_every_image_of_the_split(trainer: Trainer, events: Any) -> None:
+    bundle = events[-1].result.bundle
+    result = trainer.evaluate(bundle)
+    metrics = json.loads(trainer.store.read(ref_from_proto(result.metrics)))
+    table = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(result.predictions))))
+    assert result.count == len(table) == metrics["count"] == 4
+    assert metrics["split"] == "test"
+    assert result.mean_macro_f1 == pytest.approx(np.mean(list(result.macro_f1_by_task.values())))
+
+    colour = metrics["tasks"]["colour"]
+    right = (table["true_colour"] == table["predicted_colour"]).mean()
+    assert colour["top_1"] == pytest.approx(right) == result.accuracy_by_task["colour"]
+    assert colour["classes"] == ["Red", "Blue", "Green"]
+    assert np.sum(colour["confusion"]) == colour["n"] == 4
+    assert metrics["tasks"]["type"]["n"] == table["true_type"].notna().sum() < 4
+    probabilities = np.stack(table["probabilities_colour"].tolist())
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert trainer.evaluate(bundle) == result
+
+
+def test_an_interrupted_run_continues_from_its_checkpoint(trainer: Trainer) -> None:
+    call = trainer.stub.Train(trainer.request(max_epochs=3, seed=5))
+    for event in call:
+        if event.HasField("epoch"):
+            call.cancel()
+            break
+    (checkpoint,) = trainer.store.list("checkpoints/trainer/")
+    assert checkpoint.endswith("state.safetensors")
+
+    continued = trainer.train(max_epochs=3, seed=5)
+    first_step = next(e.progress for e in continued if e.progress.stage == "training")
+    assert first_step.done > first_step.total / 3  # not from the beginning
+    assert [event.epoch.epoch for event in continued if event.HasField("epoch")] == [1, 2, 3]
+    assert list(trainer.store.list("checkpoints/")) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"batch_size": 1}, "batch_size"),
+        ({"architecture": "resnet"}, "architecture"),
+        ({"sampler_task": "kiln"}, "no task 'kiln' in taxonomy squares"),
+        ({"task_weights": {"glaze": 1.0}}, "no task 'glaze'"),
+    ],
+)
+def test_bad_settings_are_named(trainer: Trainer, changes: dict, match: str) -> None:
+    with pytest.raises(InvalidInputError, match=match) as caught:
+        trainer.train(**changes)
+    assert caught.value.violations
+
+
+def test_weights_that_are_not_there_are_named(trainer: Trainer) -> None:
+    with pytest.raises(NotFoundError, match=r"missing\.safetensors.*trainer's machine"):
+        trainer.train(
+            initial_weights=trainer_pb2.INITIAL_WEIGHTS_FILE, initial_weights_path="missing.safetensors"
+        )
+
+
+def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, events: Any) -> None:
+    rows = records(trainer.store)
+    real = [row for row in rows if row.origin == "real"]
+    test_rows = [row for row in real if row.split == "test"]
+    made = [
+        Record(row.image, row.object_id, row.labels, "test", "synthetic", source="prompt-1") for row in test_rows
+    ]
+    leaky = trainer.write([row for row in real if row.split != "test"] + made)
+    with pytest.raises(InvalidInputError, match="synthetic in test"):
+        list(trainer.stub.Train(trainer.request(leaky)))
+    with pytest.raises(InvalidInputError, match="evaluate on real photographs only"):
+        trainer.evaluate(events[-1].result.bundle, manifest=leaky)
+
+    untrained = trainer.write([row for row in real if row.split != "train"])
+    with pytest.raises(InvalidInputError, match="0 rows in split train"):
+        list(trainer.stub.Train(trainer.request(untrained)))
+    with pytest.raises(InvalidInputError, match="0 rows in split validation|no rows in split validation"):
+        trainer.evaluate(events[-1].result.bundle, "validation", trainer.write(test_rows))
+    with pytest.raises(InvalidInputError, match="must be validation or test"):
+        trainer.evaluate(events[-1].result.bundle, "train")
+
+    stranger = [Record(real[0].image, "piece", {"colour": "Purple"}, "train", source="x"), *real[1:]]
+    with pytest.raises(InvalidInputError, match="Purple"):
+        list(trainer.stub.Train(trainer.request(trainer.write(stranger))))
+
+
+def test_an_image_that_is_gone_is_named(trainer: Trainer) -> None:
+    rows = records(trainer.store)
+    lost = Record("images/00/" + "0" * 64 + ".png", "piece", rows[0].labels, "train", source="x")
+    with pytest.raises(NotFoundError, match="images/00/"):
+        list(trainer.stub.Train(trainer.request(trainer.write([lost, *rows]))))
+
+
+def test_a_loss_that_is_not_finite_is_a_wrong_state(trainer: Trainer) -> None:
+    with pytest.raises(WrongStateError, match="not finite"):
+        trainer.train(
+            max_epochs=4, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0
+        )
+
+
+def test_synthetic_images_can_be_masked_in_a_task(trainer: Trainer) -> None:
+    """Synthetic rows with wrong colours: masked, they change nothing in the colour's loss."""
+    rows = records(trainer.store)
+    wrong = [
+        Record(r.image, f"made-{i}", {"colour": "Green", "type": None}, "train", "synthetic", source="prompt")
+        for i, r in enumerate(rows[:4])
+    ]
+    manifest = trainer.write(rows + wrong)
+    request = trainer.request(manifest, synthetic_task_weights={"colour": 0.0}, class_weight_beta=0.0)
+    masked = [e.epoch for e in trainer.stub.Train(request) if e.HasField("epoch")]
+    taught = [
+        e.epoch
+        for e in trainer.stub.Train(trainer.request(manifest, class_weight_beta=0.0))
+        if e.HasField("epoch")
+    ]
+    assert masked[0].training_loss_by_task["colour"] != taught[0].training_loss_by_task["colour"]
