@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-
 from saggar.dataset.manifest import read_manifest, write_manifest
 from saggar.errors import WrongStateError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
@@ -118,7 +117,7 @@ class Fakes(
                 shares = logits / logits.sum(axis=1, keepdims=True)
                 columns[f"true_{task.name}"] = true
                 columns[f"predicted_{task.name}"] = [task.codes[i] for i in shares.argmax(axis=1)]
-                columns |= {f"probability_{task.name}_{c}": shares[:, i] for i, c in enumerate(task.codes)}
+                columns[f"probabilities_{task.name}"] = list(shares)
             buffer = io.BytesIO()
             pd.DataFrame(columns).to_parquet(buffer)
             data = buffer.getvalue()
@@ -249,7 +248,7 @@ EXPERIMENT = """\
 name: small
 taxonomy: kilnsim
 data:
-  kilnsim: {count: 240, seed: 3, size_px: 32}
+  kilnsim: {count: 160, seed: 3, size_px: 32}
 seeds: [0, 1]
 augmentation: {below: 4, to: 6}
 adapter: {images: 20, steps: 5}

@@ -6,7 +6,6 @@ import io
 
 import numpy as np
 from PIL import Image
-
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.predictions import Predictions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import grpc
 from saggar.errors import SaggarError
@@ -13,7 +14,6 @@ from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
 from saggar_orchestrator.engine import Engine
 from saggar_orchestrator.home import Home
-from saggar_orchestrator.models import Serving
 from saggar_orchestrator.peers import Peers
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.settings import OrchestratorSettings
@@ -27,26 +27,18 @@ def main() -> int:
     home.root.mkdir(parents=True, exist_ok=True)
     store = settings.open_store()
     peers = Peers(settings.peers(), settings.peer_patience_s)
-    serving = Serving(peers, home.serving_file)
     engine = Engine(
         Resources(store, peers, home.collections, settings.parallel_shards),
         settings.database_url or f"sqlite:///{home.database.resolve()}",
     )
 
     def register(server: grpc.Server) -> tuple[str]:
-        servicer = OrchestratorServicer(engine, store, peers, serving)
-        orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server(servicer, server)
+        servicer = OrchestratorServicer(engine, store, peers)
+        add: Any = orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server
+        add(servicer, server)
         return (orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name,)
 
-    def warm_up() -> None:
-        engine.launch()
-        serving.watch_over()
-
-    def on_stop() -> None:
-        serving.stop()
-        engine.close()
-
-    return serve(register, settings, warm_up, on_stop)
+    return serve(register, settings, warm_up=engine.launch, on_stop=engine.close)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Runs a service's module in a child process that does not outlive its parent: `python -m saggar_orchestrator.child PARENT MODULE`."""
+"""Runs a service's module in a child process that does not outlive its parent: `python -m
+saggar_orchestrator.child PARENT MODULE`.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def headline(results: Results) -> str:
 
 
 def table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """A row per arm: share of synthetic images reached, then macro-F1 / accuracy per task and mean macro-F1."""
+    """A row per arm: share of synthetic images reached, macro-F1 / accuracy per task, mean macro-F1."""
     tasks = [task["name"] for task in results["taxonomy"]["tasks"]]
     columns = ["arm (macro-F1 / accuracy)", "synthetic", *tasks, "mean macro-F1"]
     rows = []

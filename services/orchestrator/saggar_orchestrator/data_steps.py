@@ -67,7 +67,7 @@ def import_photographs(run: Run, tick: Ticker) -> Result:
         run.taxonomy,
         run.store,
         where=data.where or None,
-        progress=lambda done, total: tick("checking and storing photographs", done, total, "photographs"),
+        progress=lambda stage, done, total: tick(stage, done, total, "photographs"),
     )
     return {
         "manifest": _store(run, report.manifest),
@@ -83,7 +83,7 @@ def split_manifest(run: Run, imported: ObjectRef) -> Result:
     counts = {name: len(divided.select(split=name)) for name in ("train", "validation", "test")}
     if empty := [name for name, count in counts.items() if not count]:
         raise InvalidInputError(
-            f"the {' and '.join(empty)} split is empty: {len(divided)} photographs are too few to be divided; import more"
+            f"the {' and '.join(empty)} split is empty: {len(divided)} photographs are too few; import more"
         )
     return {"manifest": _store(run, divided), "counts": counts}
 
@@ -155,7 +155,7 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
 
 
 def mix_arm(run: Run, arm: Arm, real: ObjectRef, accepted: ObjectRef) -> Result:
-    """The arm's training set: real photographs and as many accepted images as it asks for, or all there are."""
+    """The arm's training set: real photographs, and accepted images as it asks for, or all there are."""
     synthetic = arm.synthetic
     assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
     generated = read_manifest(run.store, accepted)

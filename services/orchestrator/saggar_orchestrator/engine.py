@@ -1,14 +1,14 @@
 """Experiments as durable workflows (DBOS): start, follow, cancel, continue after a crash.
 
-The store knows which experiments there are (`experiments/<id>/specification.json`, and `results.json` once one is
-done); the workflow database knows which of them run. Every attempt at an experiment is one workflow, `<id>.<attempt>`: a new
-attempt finds the finished steps of the former ones in the store. An attempt that was cut off by a crash is taken up by the
-next launch where it stood.
+The store knows which experiments there are (`experiments/<id>/specification.json`, and `results.json` once
+one is done); the workflow database knows which of them run. Every attempt at an experiment is one workflow,
+`<id>.<attempt>`: a new attempt finds the finished steps of the former ones in the store. An attempt that was
+cut off by a crash is taken up by the next launch where it stood.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import logging
 import threading
@@ -29,7 +29,8 @@ from saggar_orchestrator.source import fingerprint
 from saggar_orchestrator.steps import CODE_VERSIONS, Board, Cancellation, StepRecord, StepView
 from saggar_orchestrator.workflow import Resources, Run, Specification, run_experiment, step_titles
 
-# A workflow that an older version began is not replayed by this one: it starts anew and finds its finished steps.
+# A workflow that an older version began is not replayed by this one: it starts anew and finds its finished
+# steps.
 APPLICATION_VERSION = "workflow-1." + digest(CODE_VERSIONS)[:8]
 _WORKFLOW = "experiment"
 _CANCEL_WAIT_S = 15.0
@@ -106,7 +107,9 @@ class Engine:
         DBOS.destroy()
 
     def start(self, text: str, source_name: str, base: Path) -> tuple[ExperimentView, bool]:
-        """Starts the experiment in `text`, or finds the one that equal inputs started; (view, whether it existed)."""
+        """Starts the experiment in `text`, or finds the one that equal inputs started; (view, whether it
+        existed).
+        """
         experiment, taxonomy = parse_experiment(text, source_name, base)
         experiment = resolve_paths(experiment, base)
         source = fingerprint(experiment)
@@ -196,7 +199,9 @@ class Engine:
         return tuple(views[position] for position in sorted(views))
 
     def watch(self, identity: str, stopped: Callable[[], bool]) -> Iterator[StepView | ExperimentView]:
-        """Every step as it is, then as it changes; at last the experiment. Waits for a queued attempt to begin."""
+        """Every step as it is, then as it changes; at last the experiment. Waits for a queued attempt to
+        begin.
+        """
         told = False
         while not (stopped() or self._closing):
             with self._lock:
@@ -367,7 +372,7 @@ def _specification_key(identity: str) -> str:
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _engine: Engine | None = None

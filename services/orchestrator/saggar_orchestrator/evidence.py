@@ -33,14 +33,16 @@ def confusion(true: Classes, predicted: Classes, classes: int) -> npt.NDArray[np
 
 
 def class_f1(matrix: npt.NDArray[np.floating] | npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """F1 per class, [..., C], of confusion matrices [..., C, C]; 0 where a class is neither true nor predicted."""
+    """F1 per class, [..., C], of confusion matrices [..., C, C]; 0 for a class that does not occur."""
     hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
     both = matrix.sum(axis=-1) + matrix.sum(axis=-2)
-    return np.divide(2 * hits, both, out=np.zeros_like(hits), where=both > 0)
+    f1 = np.zeros_like(hits)
+    np.divide(2 * hits, both, out=f1, where=both > 0)
+    return f1
 
 
 def macro_f1(matrix: npt.NDArray[np.floating] | npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Mean F1 over the classes that occur in the truth, [...]; a class without a true image has no recall to speak of."""
+    """Mean F1 over the classes that occur in the truth, [...]; others have no recall to speak of."""
     present = matrix.sum(axis=-1) > 0
     total = (class_f1(matrix) * present).sum(axis=-1)
     return np.asarray(total / np.maximum(present.sum(axis=-1), 1))
@@ -63,9 +65,10 @@ def paired_bootstrap(
 ) -> dict[str, list[Difference]]:
     """Differences in macro-F1 and accuracy, per task and (last) averaged over tasks.
 
-    truth[task]: [N]; arm[seed][task] and baseline[seed][task]: [N] predicted classes, seeds in pairs; objects: [N]
-    numbers the object of each image: photographs of one object are drawn together (cluster bootstrap; Efron and
-    Tibshirani 1993, chapter 8). The interval covers the choice of test objects, not that of training seeds.
+    truth[task]: [N]; arm[seed][task] and baseline[seed][task]: [N] predicted classes, seeds in pairs;
+    objects: [N] numbers the object of each image: photographs of one object are drawn together (cluster
+    bootstrap; Efron and Tibshirani 1993, chapter 8). The interval covers the choice of test objects, not that
+    of training seeds.
     """
     rng = np.random.default_rng(seed)
     distinct, member = np.unique(objects, return_inverse=True)

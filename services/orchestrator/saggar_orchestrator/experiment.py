@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +64,7 @@ class Augmentation(_Part):
 
 
 class Training(_Part):
-    """Settings of the classifier's training; what is left out takes the trainer's default (SPEC, Training)."""
+    """Settings of the classifier's training; what is left out takes the trainer's default."""
 
     architecture: Literal["mobilenet_v3_large", "mobilenet_v3_large_minimalistic"] | None = None
     initial_weights: Literal["imagenet", "file", "random"] = "imagenet"
@@ -167,7 +166,9 @@ class Plan(_Part):
 
 
 class Synthetic(_Part):
-    """How many synthetic images an arm takes: a count, a share of the final training set, or counts per target."""
+    """How many synthetic images an arm takes: a count, a share of the final training set, or counts per
+    target.
+    """
 
     count: int | None = Field(None, ge=1)
     share: float | None = Field(None, gt=0, lt=1)
@@ -215,11 +216,11 @@ class Experiment(_Part):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     base_model: str = "nano"
     augmentation: Augmentation | None = None
-    adapter: Adapter = Adapter()
-    generation: Generation = Generation()
-    plan: Plan = Plan()
-    screening: Screening = Screening()
-    training: Training = Training()
+    adapter: Adapter = Adapter.model_validate({})
+    generation: Generation = Generation.model_validate({})
+    plan: Plan = Plan.model_validate({})
+    screening: Screening = Screening.model_validate({})
+    training: Training = Training.model_validate({})
     arms: tuple[Arm, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -301,43 +302,38 @@ def _base_model(name: str, base: Path) -> str:
 
 
 def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:
-    problems: list[tuple[tuple[Any, ...], str]] = []
+    """(location in the file, what is wrong there) of every task and class that the taxonomy lacks."""
+    data, plan, training = experiment.data, experiment.plan, experiment.training
+    used: list[tuple[tuple[Any, ...], str, tuple[str, ...]]] = []  # location, task, codes
+    for task, codes in data.where.items():
+        used.append((("data", "where", task), task, tuple(codes)))
+    for number, combination in enumerate(plan.combinations):
+        for task, code in combination.items():
+            used.append((("plan", "combinations", number, task), task, (code,)))
+    for number, pair in enumerate(plan.pairs):
+        used.append((("plan", "pairs", number, "task"), pair.task, pair.codes))
+        for task, code in pair.labels.items():
+            used.append((("plan", "pairs", number, "labels", task), task, (code,)))
+    used += [(("plan", "pair_tasks"), task, ()) for task in plan.pair_tasks]
+    used += [(("training", "sampler_task"), task, ()) for task in [training.sampler_task] if task]
+    used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
+    used += [
+        (("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights
+    ]
+    return [
+        (location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)
+    ]
 
-    def task_known(location: tuple[Any, ...], name: str) -> bool:
-        if name in taxonomy.task_names:
-            return True
-        problems.append((location, f"unknown task '{name}'; known: {', '.join(taxonomy.task_names)}"))
-        return False
 
-    def labels_known(location: tuple[Any, ...], labels: Mapping[str, str]) -> None:
-        for task, code in labels.items():
-            if task_known((*location, task), task):
-                class_known((*location, task), task, code)
-
-    def class_known(location: tuple[Any, ...], task: str, code: str) -> None:
+def _unknown(taxonomy: Taxonomy, task: str, codes: tuple[str, ...]) -> list[str]:
+    if task not in taxonomy.task_names:
+        return [f"unknown task '{task}'; known: {', '.join(taxonomy.task_names)}"]
+    problems = []
+    for code in codes:
         try:
             taxonomy.task(task).index(code)
         except SaggarError as error:
-            problems.append((location, str(error)))
-
-    for task, codes in experiment.data.where.items():
-        if task_known(("data", "where", task), task):
-            for code in codes:
-                class_known(("data", "where", task), task, code)
-    for number, combination in enumerate(experiment.plan.combinations):
-        labels_known(("plan", "combinations", number), combination)
-    for number, pair in enumerate(experiment.plan.pairs):
-        labels_known(("plan", "pairs", number, "labels"), pair.labels)
-        if task_known(("plan", "pairs", number, "task"), pair.task):
-            for code in pair.codes:
-                class_known(("plan", "pairs", number, "codes"), pair.task, code)
-    for name in experiment.plan.pair_tasks:
-        task_known(("plan", "pair_tasks"), name)
-    if experiment.training.sampler_task:
-        task_known(("training", "sampler_task"), experiment.training.sampler_task)
-    for key in ("task_weights", "synthetic_task_weights"):
-        for name in getattr(experiment.training, key):
-            task_known(("training", key, name), name)
+            problems.append(str(error))
     return problems
 
 

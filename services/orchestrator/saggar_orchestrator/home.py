@@ -55,11 +55,6 @@ class Home:
     def services_file(self) -> Path:
         return self.root / "run" / "services.json"
 
-    @property
-    def serving_file(self) -> Path:
-        """Names the bundle that the classifier serves, so that it serves it again after a restart."""
-        return self.root / "run" / "serving.json"
-
     @contextlib.contextmanager
     def claim(self) -> Iterator[None]:
         """Holds the home for one supervisor; WrongStateError when another has it.
@@ -73,8 +68,8 @@ class Home:
                 running = self._read()
                 by = f" (process {running.pid})" if running else ""
                 raise WrongStateError(
-                    f"services of {self.root} are running already{by}: use them, stop them with Ctrl-C where they "
-                    "run, or choose another folder with --home"
+                    f"services of {self.root} are running already{by}: use them, stop them with Ctrl-C where "
+                    "they run, or choose another folder with --home"
                 )
             self.services_file.unlink(missing_ok=True)  # left by one that was killed
             try:
@@ -102,8 +97,8 @@ class Home:
         running = self.running()
         if running is None or service not in running.addresses:
             raise UnavailableError(
-                f"no {service} runs for {self.root.resolve()}: start the services with `saggar --home {self.root} up` "
-                "in another terminal"
+                f"no {service} runs for {self.root.resolve()}: start the services with "
+                f"`saggar --home {self.root} up` in another terminal"
             )
         return running.addresses[service]
 

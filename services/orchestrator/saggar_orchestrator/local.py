@@ -76,15 +76,16 @@ class Supervisor:
                 self._spawn(child)
 
     def wait_ready(self, names: Sequence[str], timeout_s: float = 180.0) -> None:
-        """Until all of `names` answer; UnavailableError, with the end of its log, when one dies before or takes too long."""
+        """Until all of `names` answer; UnavailableError, with the end of its log, when one dies before or
+        takes too long.
+        """
         deadline = time.monotonic() + timeout_s
         while not all(self._children[name].ready for name in names):
             self.check(restart=False)
             late = [name for name in names if not self._children[name].ready]
             if late and time.monotonic() > deadline:
-                raise UnavailableError(
-                    f"{late[0]} was not ready after {timeout_s:.0f} s. {self._log_tail(self._children[late[0]])}"
-                )
+                tail = self._log_tail(self._children[late[0]])
+                raise UnavailableError(f"{late[0]} was not ready after {timeout_s:.0f} s. {tail}")
             time.sleep(0.1)
 
     def check(self, *, restart: bool = True) -> None:
@@ -110,7 +111,9 @@ class Supervisor:
             time.sleep(poll_s)
 
     def stop(self) -> None:
-        """Asks all to finish what they do (SIGTERM), the orchestrator first, and ends those that take too long."""
+        """Asks all to finish what they do (SIGTERM), the orchestrator first, and ends those that take too
+        long.
+        """
         alive = [child for child in self._children.values() if child.process and child.process.poll() is None]
         for child in sorted(alive, key=lambda child: child.name != "orchestrator"):
             assert child.process is not None  # noqa: S101 for the type checker
@@ -134,7 +137,8 @@ class Supervisor:
             self.modules[child.name],
         ]
         with child.log_path.open("ab") as log:
-            # A session of its own: Ctrl-C reaches the supervisor alone, which then drains the children in order.
+            # A session of its own: Ctrl-C reaches the supervisor alone, which then drains the children in
+            # order.
             child.process = subprocess.Popen(  # noqa: S603 our own modules
                 command,
                 stdin=subprocess.DEVNULL,

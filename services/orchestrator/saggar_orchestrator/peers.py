@@ -1,4 +1,6 @@
-"""Calls to the other services, with patience: a worker that is being restarted costs a wait, not the experiment."""
+"""Calls to the other services, with patience: a worker that is being restarted costs a wait, not the
+experiment.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
     "trainer": trainer_pb2_grpc.TrainerServiceStub,
     "classifier": classifier_pb2_grpc.ClassifierServiceStub,
 }
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _LONGEST_BUSY_WAIT_S = 0.5, 10.0, 30.0
 _IDLE_S = 180.0  # peers send a heartbeat every 10 seconds; a machine that swaps may be late
 
 log = logging.getLogger(__name__)
@@ -49,41 +51,32 @@ class Peers:
     ) -> Any:
         """Follows a stream to its result; events that are none go to `on_event`, some perhaps twice.
 
-        The same request is sent again while the peer cannot be reached or is busy. Raises the peer's domain errors,
-        UnavailableError when patience is at an end, CancelledError when cancelled.
+        The same request is sent again while the peer cannot be reached or is busy. Raises the peer's domain
+        errors, UnavailableError when patience is at an end, CancelledError when cancelled.
         """
-        silent_since = time.monotonic()
-        failures = 0
+        patience = _Patience(self._patience_s)
         while True:
             cancellation.check()
             try:
                 for event in call_stream(
                     self._cancellable(service, rpc, cancellation), request, idle_timeout_s=_IDLE_S, attempts=1
                 ):
-                    silent_since, failures = time.monotonic(), 0
+                    patience.alive()
                     if event.HasField("result"):
                         return event.result
                     on_event(event)
-                raise UnavailableError("the stream ended without a result")
+                problem: SaggarError = UnavailableError("the stream ended without a result")
             except CancelledError as error:
                 cancellation.check()
-                problem: SaggarError = (
-                    error  # the peer is stopping; another one, or the same restarted, goes on
-                )
+                problem = error  # the peer is stopping; another, or the same restarted, goes on
             except (UnavailableError, BusyError) as error:
                 problem = error
-            failures += 1
-            if isinstance(problem, BusyError):
-                silent_since = time.monotonic()  # it lives
-            waited = time.monotonic() - silent_since
-            if waited > self._patience_s:
+            wait = patience.next_wait(problem)
+            if wait is None:
                 raise UnavailableError(
-                    f"{service} at {self._targets[service]} could not be reached for {waited:.0f} s ({problem}). Start it "
-                    f"again, look into its log, then resume the experiment."
+                    f"{service} at {self._targets[service]} could not be reached for {self._patience_s:g} s "
+                    f"({problem}). Start it again, look into its log, then resume the experiment."
                 ) from problem
-            wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, 6))
-            if isinstance(problem, BusyError):
-                wait = max(wait, min(problem.retry_after_s, 30.0))
             log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)
             cancellation.wait(wait)
 
@@ -117,3 +110,22 @@ class Peers:
             if service not in self._channels:
                 self._channels[service] = open_channel(self._targets[service])
             return STUBS[service](self._channels[service])
+
+
+class _Patience:
+    """How long to wait before the next attempt; None once there was no sign of life for too long."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._since, self._failures = time.monotonic(), 0
+
+    def alive(self) -> None:
+        self._since, self._failures = time.monotonic(), 0
+
+    def next_wait(self, problem: SaggarError) -> float | None:
+        self._failures += 1
+        wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 6))
+        if isinstance(problem, BusyError):  # it lives
+            self._since = time.monotonic()
+            return max(wait, min(problem.retry_after_s, _LONGEST_BUSY_WAIT_S))
+        return None if time.monotonic() - self._since > self._limit_s else wait

@@ -1,6 +1,7 @@
 """The report's plots, as SVG text that stands in the page and takes the page's text colour.
 
-Each function takes plain values and returns one `<svg>`; what is drawn against what stands in the function's name.
+Each function takes plain values and returns one `<svg>`; what is drawn against what stands in the function's
+name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 _INK = "#010203"  # stands for the page's text colour
 # Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLE = {
+_STYLE: Any = {  # rcParams
     "svg.fonttype": "none",
     "svg.hashsalt": "saggar",
     "font.family": "sans-serif",
@@ -64,7 +65,8 @@ def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
     arms = list(dict.fromkeys(arm for _, arm, *_ in rows))
     tasks = list(dict.fromkeys(task for task, *_ in rows))
     with mpl.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=(6.4, 0.5 + 0.42 * len(tasks) * max(1, 0.7 * len(arms))), layout="constrained")  # fmt: skip
+        height = 0.5 + 0.42 * len(tasks) * max(1, 0.7 * len(arms))
+        figure, axes = plt.subplots(figsize=(6.4, height), layout="constrained")
         axes.axvline(0, color=_INK, lw=0.8)
         for task, arm, mean, low, high in rows:
             offset = 0.22 * (arms.index(arm) - (len(arms) - 1) / 2)
@@ -100,7 +102,9 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
 def learning_curves(
     curves: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
 ) -> str:
-    """Training loss and validation macro-F1 by epoch: a colour per arm, a thin line per seed, a dot at the chosen epoch."""
+    """Training loss and validation macro-F1 by epoch: a colour per arm, a thin line per seed, a dot at the
+    chosen epoch.
+    """
     with mpl.rc_context(_STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.7), layout="constrained")
         for number, (arm, runs) in enumerate(curves.items()):
@@ -149,8 +153,12 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
 
 
 def confusion_matrices(
-    codes: Sequence[str], left: Sequence[Sequence[int]], right: Sequence[Sequence[int]], titles: tuple[str, str], task: str
-) -> str:  # fmt: skip
+    codes: Sequence[str],
+    left: Sequence[Sequence[int]],
+    right: Sequence[Sequence[int]],
+    titles: tuple[str, str],
+    task: str,
+) -> str:
     """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
     size = 0.8 + 0.3 * len(codes)
     with mpl.rc_context(_STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
@@ -173,7 +181,9 @@ def confusion_matrices(
         return _svg(figure, f"confusion-{task}")
 
 
-def class_scores(names: Sequence[str], supports: Sequence[int], scores: Mapping[str, Sequence[float]], task: str) -> str:  # fmt: skip
+def class_scores(
+    names: Sequence[str], supports: Sequence[int], scores: Mapping[str, Sequence[float]], task: str
+) -> str:
     """F1 per class: a row per class with its number of test images, a dot per arm."""
     with mpl.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 0.75 + 0.24 * len(names)), layout="constrained")

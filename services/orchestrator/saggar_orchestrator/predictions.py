@@ -23,7 +23,9 @@ class Predictions:
     probabilities: dict[str, npt.NDArray[np.float64]]
 
     def top_k_accuracy(self, task: str, k: int) -> float:
-        """Share of images with known truth whose true class is among the k most probable; 0 when there are none."""
+        """Share of images with known truth whose true class is among the k most probable; 0 when there are
+        none.
+        """
         known = self.true[task] >= 0
         if not known.any():
             return 0.0
@@ -32,7 +34,9 @@ class Predictions:
 
 
 def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonomy) -> Predictions:
-    """The stored predictions, sorted by image so that runs pair up. DataCorruptionError when columns are missing."""
+    """The stored predictions, sorted by image so that runs pair up. DataCorruptionError when columns are
+    missing.
+    """
     import pandas as pd
 
     frame = pd.read_parquet(io.BytesIO(store.read(reference))).sort_values("image", kind="stable")
@@ -41,7 +45,9 @@ def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonom
             images=tuple(frame["image"]),
             true={task.name: _indices(frame[f"true_{task.name}"], task) for task in taxonomy.tasks},
             predicted={task.name: _indices(frame[f"predicted_{task.name}"], task) for task in taxonomy.tasks},
-            probabilities={task.name: _probabilities(frame, task) for task in taxonomy.tasks},
+            probabilities={
+                t.name: _probabilities(frame[f"probabilities_{t.name}"], t) for t in taxonomy.tasks
+            },
         )
     except KeyError as error:
         raise DataCorruptionError(f"{reference.key}: predictions without the column {error}") from None
@@ -52,7 +58,6 @@ def _indices(column: Any, task: Task) -> npt.NDArray[np.int64]:
     return np.array([numbers.get(code, -1) for code in column], dtype=np.int64)
 
 
-def _probabilities(frame: Any, task: Task) -> npt.NDArray[np.float64]:
-    return np.stack(
-        [frame[f"probability_{task.name}_{code}"].to_numpy(np.float64) for code in task.codes], axis=1
-    )
+def _probabilities(column: Any, task: Task) -> npt.NDArray[np.float64]:
+    """[N, C] from a column of lists in class order."""
+    return np.array(list(column), dtype=np.float64).reshape(-1, len(task.codes))

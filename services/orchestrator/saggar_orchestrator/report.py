@@ -21,8 +21,10 @@ _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 def render(results: Results, picture: Callable[[str], bytes]) -> str:
     """The page. `picture` gives the bytes of an image by its store key."""
     folder = resources.files("saggar_orchestrator") / "templates"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Callable[..., str]] = {
         "score": _score,
         "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
         "percent": lambda value: f"{value:.1%}",
@@ -30,6 +32,7 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
         "spread": comparison.with_spread,
         "duration": _duration,
     }
+    environment.filters |= filters
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
     return template.render(
         r=results,
@@ -50,16 +53,20 @@ def _plots(results: Results) -> dict[str, Any]:
     arms = results["arms"]
     measured = [i for i, task in enumerate(arms[0]["tasks"]) if task["n"]]
     names = [results["taxonomy"]["tasks"][i]["name"] for i in measured]
+
+    def scores(arm: dict[str, Any]) -> list[dict[str, Any]]:
+        return [*(arm["tasks"][i]["macro_f1"] for i in measured), arm["mean_macro_f1"]]
+
     drawn: dict[str, Any] = {
         "scores": plots.scores_by_task(
             [*names, "mean"],
-            {a["name"]: [*(a["tasks"][i]["macro_f1"]["mean"] for i in measured), a["mean_macro_f1"]["mean"]] for a in arms},
-            {a["name"]: [*(a["tasks"][i]["macro_f1"]["sd"] or 0 for i in measured), a["mean_macro_f1"]["sd"] or 0] for a in arms},
+            {a["name"]: [score["mean"] for score in scores(a)] for a in arms},
+            {a["name"]: [score["sd"] or 0 for score in scores(a)] for a in arms},
         ),
         "lorenz": plots.lorenz_curves({a["name"]: a["lorenz"] for a in arms}),
         "learning": plots.learning_curves({a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
         "tasks": plots.task_curves(names, {a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
-    }  # fmt: skip
+    }
     rows = [
         (name, arm["name"], d["mean"], d["low"], d["high"])
         for arm in arms

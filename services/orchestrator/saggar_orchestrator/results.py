@@ -1,4 +1,5 @@
-"""results.json: everything that an experiment found, for machines; the report is made from it alone (and pictures).
+"""results.json: everything that an experiment found, for machines; the report is made from it alone (and
+pictures).
 
 Scores are computed from the stored predictions of each run on the test split.
 """
@@ -30,7 +31,7 @@ _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 
 
 def gather(run: Run, outcomes: Result) -> ObjectRef:
-    """Writes experiments/<id>/results.json; an attempt that died after writing it has written the same facts."""
+    """Writes experiments/<id>/results.json, unless an attempt that died afterwards has written it."""
     key = f"experiments/{run.specification.experiment_id}/results.json"
     if run.store.exists(key):
         return run.store.stat(key)
@@ -85,7 +86,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
         "synthesis": _synthesis(run, outcomes),
         "winner": _winner(arms),
         "pictures": _pictures(run, outcomes, split),
-        "steps": [{k: r[k] for k in ("title", "step_id", "seconds", "reused")} for r in run.records],  # type: ignore[literal-required]
+        "steps": [{k: r[k] for k in ("title", "step_id", "seconds", "reused")} for r in run.records],
         "warnings": _warnings(outcomes, arms),
     }
 
@@ -177,7 +178,9 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
 
 
 def _winner(arms: list[dict[str, Any]]) -> dict[str, Any]:
-    """The arm with the best mean validation macro-F1 over seeds, and its best seed; the test split has no say."""
+    """The arm with the best mean validation macro-F1 over seeds, and its best seed; the test split has no
+    say.
+    """
 
     def mean(arm: dict[str, Any]) -> float:
         return float(np.mean([r["validation_macro_f1"] for r in arm["runs"]]))

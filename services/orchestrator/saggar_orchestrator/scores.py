@@ -1,4 +1,6 @@
-"""Scores of an arm's runs on the test split, and its differences to the baseline, as plain values for results.json."""
+"""Scores of an arm's runs on the test split, and its differences to the baseline, as plain values for
+results.json.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from saggar_orchestrator.predictions import Predictions
 
 
 def task_scores(task: str, codes: tuple[str, ...], predictions: Sequence[Predictions]) -> dict[str, Any]:
-    """One task over all runs: score -> mean and s.d. over seeds; F1 per class; confusion matrix added up over seeds."""
+    """One task over all runs: score -> mean and s.d. over seeds; F1 per class; confusion matrix added up over
+    seeds.
+    """
     matrices = [evidence.confusion(p.true[task], p.predicted[task], len(codes)) for p in predictions]
     support = matrices[0].sum(axis=1)
     n = int(support.sum())
@@ -49,7 +53,7 @@ def differences(
     objects: Mapping[str, str],
     resamples: int = evidence.RESAMPLES,
 ) -> dict[str, Any]:
-    """Score -> task (and `mean`) -> difference to the baseline; `objects` says which object an image shows."""
+    """Score -> task (and `mean`) -> difference to the baseline; `objects` names each image's object."""
     reference = baseline[0]
     for other in (*arm, *baseline):
         if other.images != reference.images:

@@ -1,5 +1,7 @@
 """The OrchestratorService: convert, call, convert."""
 
+# ruff: noqa: N802 the contract names the methods
+
 from __future__ import annotations
 
 import logging
@@ -13,7 +15,7 @@ from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, common_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 from saggar_orchestrator.engine import Engine, ExperimentView
-from saggar_orchestrator.models import ModelEntry, Serving, known_models
+from saggar_orchestrator.models import ModelEntry, known_models
 from saggar_orchestrator.peers import Peers
 from saggar_orchestrator.steps import StepView
 
@@ -32,17 +34,18 @@ _STEP_STATES = {
     "failed": orchestrator_pb2.STEP_STATE_FAILED,
 }
 
+_ACTIVATION_S = 60.0
+
 log = logging.getLogger(__name__)
 
 
 class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     """Experiments through the engine, models through the classifier."""
 
-    def __init__(self, engine: Engine, store: ObjectStore, peers: Peers, serving: Serving) -> None:
+    def __init__(self, engine: Engine, store: ObjectStore, peers: Peers) -> None:
         self._engine = engine
         self._store = store
         self._peers = peers
-        self._serving = serving
 
     def RunExperiment(
         self, request: orchestrator_pb2.RunExperimentRequest, context: grpc.ServicerContext
@@ -111,7 +114,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
                 f"no model '{request.model_id}'; `saggar models list` shows which there are", request.model_id
             )
         entry = entries[request.model_id]
-        self._serving.activate(entry.bundle)
+        activation = classifier_pb2.ActivateModelRequest(bundle=ref_to_proto(entry.bundle))
+        self._peers.call("classifier", "ActivateModel", activation, _ACTIVATION_S)
         return orchestrator_pb2.ServeModelResponse(model=model_message(entry, entry.model_id))
 
     def _active_model(self) -> str:

@@ -10,12 +10,14 @@ from saggar.errors import NotFoundError
 
 from saggar_orchestrator.experiment import Experiment, digest
 
+_REMEDY = "check the path (relative paths start from the experiment file's folder)"
+
 
 def fingerprint(experiment: Experiment) -> dict[str, Any]:
     """What the import step depends on, without reading the photographs.
 
-    kilnsim: its arguments and the renderer's version. A folder: the CSV's content, and name, size and time of change of
-    every file. Raises NotFoundError for a missing folder or CSV.
+    kilnsim: its arguments and the renderer's version. A folder: the CSV's content, and name, size and time of
+    change of every file. Raises NotFoundError for a missing folder or CSV.
     """
     data = experiment.data
     if data.kilnsim is not None:
@@ -24,9 +26,9 @@ def fingerprint(experiment: Experiment) -> dict[str, Any]:
         return {"kind": "kilnsim", "renderer": RENDERER, **data.kilnsim.model_dump()}
     images, labels = Path(data.images or ""), Path(data.labels or "")
     if not images.is_dir():
-        raise NotFoundError(f"data.images: there is no folder {images}; check the path (relative paths start from the experiment file's folder)", str(images))  # fmt: skip
+        raise NotFoundError(f"data.images: there is no folder {images}; {_REMEDY}", str(images))
     if not labels.is_file():
-        raise NotFoundError(f"data.labels: there is no file {labels}; check the path (relative paths start from the experiment file's folder)", str(labels))  # fmt: skip
+        raise NotFoundError(f"data.labels: there is no file {labels}; {_REMEDY}", str(labels))
     files = [
         (path.relative_to(images).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(images.rglob("*"))

@@ -117,7 +117,9 @@ class Board:
             return tuple(self._views)
 
     def changes(self, since: int, timeout_s: float) -> tuple[int, tuple[StepView, ...], bool]:
-        """What changed after version `since` (-1: everything), waiting up to `timeout_s`; and whether it is over."""
+        """What changed after version `since` (-1: everything), waiting up to `timeout_s`; and whether it is
+        over.
+        """
         with self._changed:
             if since >= 0 and self._version <= since and not self._closed:
                 self._changed.wait(timeout_s)

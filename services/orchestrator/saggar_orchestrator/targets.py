@@ -55,7 +55,8 @@ def confused_pairs(
 def images_each(
     synthetic: Synthetic, plan: Plan, combinations: int, pairs: int, training_images: int
 ) -> tuple[int, int]:
-    """(images per combination, images per pair) that an arm plans, with spares for those that screening rejects.
+    """(images per combination, images per pair) that an arm plans, with spares for those that screening
+    rejects.
 
     Raises InvalidInputError when there is nothing to make images of.
     """
@@ -63,8 +64,8 @@ def images_each(
         return synthetic.per_combination, synthetic.per_pair or 0
     if not combinations and not pairs:
         raise InvalidInputError(
-            "plan: no rare combination and no confused pair was found, so there is nothing to generate; name some "
-            "under plan.combinations or plan.pairs, or raise plan.rarest_at_most"
+            "plan: no rare combination and no confused pair was found, so there is nothing to generate; name "
+            "some under plan.combinations or plan.pairs, or raise plan.rarest_at_most"
         )
     wanted = synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
     wanted = math.ceil(wanted * (1 + plan.spare_share))

@@ -1,9 +1,9 @@
 """An experiment from photographs to report, one step after another.
 
-Everything is made once except the trainings: one split (data seed), one adapter and one set of generated images
-(generation seed), then one training per arm and training seed. So arms and seeds are compared on the same test
-images. Adapter, plan and screening see the training split, and the baseline's mistakes on validation images; the test split is
-looked at by `evaluate` alone.
+Everything is made once except the trainings: one split (data seed), one adapter and one set of generated
+images (generation seed), then one training per arm and training seed. So arms and seeds are compared on the
+same test images. Adapter, plan and screening see the training split, and the baseline's mistakes on
+validation images; the test split is looked at by `evaluate` alone.
 """
 
 from __future__ import annotations

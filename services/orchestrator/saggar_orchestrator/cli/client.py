@@ -16,11 +16,13 @@ from saggar_orchestrator.home import Home
 def orchestrator(home: Home) -> Iterator[Any]:
     """A stub of the orchestrator of this home; UnavailableError when none runs."""
     with open_channel(home.address("orchestrator")) as channel:
-        yield orchestrator_pb2_grpc.OrchestratorServiceStub(channel)
+        make: Any = orchestrator_pb2_grpc.OrchestratorServiceStub
+        yield make(channel)
 
 
 @contextlib.contextmanager
 def classifier(home: Home) -> Iterator[Any]:
     """A stub of the classifier of this home; UnavailableError when none runs."""
     with open_channel(home.address("classifier")) as channel:
-        yield classifier_pb2_grpc.ClassifierServiceStub(channel)
+        make: Any = classifier_pb2_grpc.ClassifierServiceStub
+        yield make(channel)

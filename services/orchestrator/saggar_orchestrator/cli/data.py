@@ -40,7 +40,9 @@ def import_collection(
     ] = "song-yuan-porcelain",
     as_json: AsJson = False,
 ) -> None:
-    """Checks every row and photograph, then copies them into the store. A bad row stops it before anything is written."""
+    """Checks every row and photograph, then copies them into the store. A bad row stops it before anything is
+    written.
+    """
     from saggar.dataset.importing import import_csv
     from saggar.dataset.manifest import write_manifest
     from saggar.taxonomy import load_taxonomy
@@ -74,14 +76,15 @@ def describe(context: typer.Context, dataset: Dataset, as_json: AsJson = False) 
     sizes = summary["combinations"]["sizes"]
     bands = ", ".join(f"{count:,} with {size}" for size, count in sizes.items())
     print(f"{plural(summary['combinations']['count'], 'combination')} of labels, by photographs: {bands}")
+    formats = {"classes": ".0f", "min": ".0f", "max": ".0f", "ratio": ".1f", "gini": ".3f", "entropy": ".3f"}
     rows = [
-        (name, f"{m['classes']:.0f}", f"{m['min']:.0f}", f"{m['max']:.0f}", f"{m['ratio']:.1f}", f"{m['gini']:.3f}", f"{m['entropy']:.3f}")
+        (name, *(format(m[key], how) for key, how in formats.items()))
         for name, m in (
             *((task, found["imbalance"]) for task, found in summary["tasks"].items()),
             ("combinations", summary["combinations"]["imbalance"]),
         )
         if m is not None
-    ]  # fmt: skip
+    ]
     print_table(("", "present", "fewest", "most", "ratio", "Gini", "entropy"), rows)
     for task, found in summary["tasks"].items():
         unknown = [("unknown", f"{found['unknown']:,}")] if found["unknown"] else []

@@ -29,7 +29,9 @@ def run_file(
     detach: Annotated[bool, typer.Option("--detach", help="Return once it has started.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Runs an experiment, or goes on with the one that the same file started. Uses the running services, or its own."""
+    """Runs an experiment, or goes on with the one that the same file started. Uses the running services, or
+    its own.
+    """
     from saggar.errors import WrongStateError
 
     from saggar_orchestrator.cli.local_services import local_services
@@ -93,10 +95,13 @@ def show(context: typer.Context, experiment: Id, as_json: AsJson = False) -> Non
                 "experiment": identity,
                 "state": state_name(answer.experiment),
                 "error": answer.experiment.error,
-                "steps": [{"title": t, "state": s, "seconds": m.seconds} for (t, s, _), m in zip(steps, answer.steps, strict=True)],
+                "steps": [
+                    {"title": s.title, "state": step_state(s.state), "seconds": s.seconds}
+                    for s in answer.steps
+                ],
                 "results": found,
             }
-        )  # fmt: skip
+        )
         return
     print(f"{identity}: {state_name(answer.experiment)}")
     if answer.experiment.error:
@@ -241,9 +246,8 @@ def finish(home: Home, identity: str, supervisor: Supervisor | None) -> None:
         ended = follow(home, identity, supervisor)
     except KeyboardInterrupt:
         if supervisor is None:
-            say(
-                f"\nno longer following; {identity} goes on in `saggar up` (see `saggar experiment watch {identity}`)"
-            )
+            say(f"\nno longer following; {identity} goes on in `saggar up`")
+            say(f"`saggar experiment watch {identity}` follows it again")
         else:
             say(f"\nstopping; `saggar experiment resume {identity}` continues from the finished steps")
         raise
@@ -259,7 +263,7 @@ def raise_unless_succeeded(ended: orchestrator_pb2.Experiment) -> None:
     kind = getattr(errors, ended.error_kind, errors.SaggarError)
     raise kind(
         f"experiment {ended.experiment_id} {state}: {ended.error or 'no reason was recorded'}\n"
-        f"Mend the cause, then `saggar experiment resume {ended.experiment_id}` continues from the finished steps."
+        f"Mend the cause, then `saggar experiment resume {ended.experiment_id}` goes on from finished steps."
     )
 
 

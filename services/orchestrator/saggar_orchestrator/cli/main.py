@@ -25,7 +25,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Does synthetic data help to classify a small collection of porcelain? Ask for each attribute; serve the best classifier.",
+    help="Does synthetic data help to classify a small collection of porcelain, and for which attribute? "
+    "Find out, and serve the best classifier.",
 )
 
 
@@ -67,31 +68,28 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; returns the exit code."""
-    debug = "--debug" in arguments
+    """Runs one command; returns the exit code. An error becomes one readable paragraph on standard error."""
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="saggar", standalone_mode=False)
-    except typer.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         warn("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output left, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except SaggarError as error:
-        if debug:
+    except Exception as error:  # noqa: BLE001 the last resort: no traceback for users
+        if "--debug" in arguments:
             traceback.print_exc()
+        return _tell(error)
+    return result if isinstance(result, int) else DONE
+
+
+def _tell(error: Exception) -> int:
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
+        error.show(file=sys.stderr)
+        return WRONG_INPUT
+    if isinstance(error, SaggarError):
         warn(f"error: {error}")
         return WRONG_INPUT if isinstance(error, _WRONG_INPUT_ERRORS) else FAILED
-    except Exception as error:  # noqa: BLE001 the last resort: one readable paragraph instead of a traceback
-        if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
-            error.show(file=sys.stderr)
-            return WRONG_INPUT
-        if debug:
-            traceback.print_exc()
-        warn(
-            f"error: {type(error).__name__}: {error}. This looks like a bug; `saggar --debug ...` shows where."
-        )
-        return FAILED
-    return result if isinstance(result, int) else DONE
+    warn(f"error: {type(error).__name__}: {error}. This looks like a bug; `saggar --debug ...` shows where.")
+    return FAILED

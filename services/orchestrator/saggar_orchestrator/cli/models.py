@@ -41,10 +41,11 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
             ]
         )
         return
-    rows = [
-        (m.model_id, m.experiment_id, m.arm, str(m.seed), f"{m.test_mean_macro_f1:.3f}", "serves" if m.active else "")
-        for m in models
-    ]  # fmt: skip
+    rows = []
+    for m in models:
+        state = "serves" if m.active else ""
+        score = f"{m.test_mean_macro_f1:.3f}"
+        rows.append((m.model_id, m.experiment_id, m.arm, str(m.seed), score, state))
     print_table(("model", "experiment", "arm", "seed", "mean macro-F1", ""), rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,7 +16,7 @@ _NEEDED = ("orchestrator", "classifier")  # enough for a second time; the others
 
 
 def quickstart(context: typer.Context) -> None:
-    """Photographs, baseline, adapter, generated images, two mixes, report, serving classifier. Takes minutes."""
+    """The whole story here, in minutes: photographs, adapter, images, mixes, report, serving classifier."""
     from saggar_orchestrator.cli.experiments import finish, read_results, show_results, start
     from saggar_orchestrator.cli.local_services import local_services
     from saggar_orchestrator.local import SERVICES
@@ -25,9 +26,7 @@ def quickstart(context: typer.Context) -> None:
         resources.files("saggar_orchestrator") / "experiments" / "quickstart.yaml"
     ) as file:
         text = file.read_text(encoding="utf-8")
-        say(
-            "Saggar quickstart: does synthetic data help to classify drawn porcelain, and for which attribute?"
-        )
+        say("Saggar quickstart: does synthetic data help to classify drawn porcelain?")
         with local_services(home, needed=_NEEDED, started=_NEEDED) as supervisor:
             experiment = start(home, text, file)
             identity = experiment.experiment_id
@@ -40,7 +39,7 @@ def quickstart(context: typer.Context) -> None:
             _serve_and_classify(home, results)
 
 
-def _serve_and_classify(home: Home, results: dict[str, object]) -> None:
+def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     """Puts the winner into service and shows it one photograph that no training has seen."""
     from saggar.v1 import orchestrator_pb2
 
@@ -48,10 +47,11 @@ def _serve_and_classify(home: Home, results: dict[str, object]) -> None:
     from saggar_orchestrator.cli.models import classify_files, print_classification
     from saggar_orchestrator.cli.output import open_home_store
 
-    winner, held_out = results["winner"], results["pictures"]["held_out"]  # type: ignore[index]
+    winner, held_out = results["winner"], results["pictures"]["held_out"]
     with orchestrator(home) as stub:
-        stub.ServeModel(orchestrator_pb2.ServeModelRequest(model_id=winner["model_id"]), timeout=120)  # type: ignore[index]
-    print(f"\nserving: model {winner['model_id']} (arm {winner['arm']}, seed {winner['seed']}), chosen on validation images")  # type: ignore[index]  # fmt: skip
+        stub.ServeModel(orchestrator_pb2.ServeModelRequest(model_id=winner["model_id"]), timeout=120)
+    came = f"arm {winner['arm']}, seed {winner['seed']}"
+    print(f"\nserving: model {winner['model_id']} ({came}), chosen on validation images")
     key = held_out["image"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(key).name

@@ -75,7 +75,7 @@ def examine(home: Home) -> list[tuple[str, str, str]]:
     ]
     for name in SERVICES:
         if importlib.util.find_spec(f"saggar_{name}") is None:
-            detail = f"not installed here; `pip install -e services/{name}` from the repository, or run it elsewhere"
+            detail = f"not installed here; `pip install -e services/{name}`, or run it elsewhere"
             found.append((name, "missing", detail))
         else:
             found.append((name, "ok", importlib.metadata.version(f"saggar-{name}")))
@@ -90,8 +90,9 @@ def _torch() -> tuple[str, str, str]:
         return ("PyTorch", "missing", "generator, trainer and qc need it; `make setup` installs it")
     import torch
 
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU; nano runs well without, SD 1.5 is slow"  # fmt: skip
-    return ("PyTorch", "ok", f"{torch.__version__}, {device}")
+    if torch.cuda.is_available():
+        return ("PyTorch", "ok", f"{torch.__version__}, {torch.cuda.get_device_name(0)}")
+    return ("PyTorch", "ok", f"{torch.__version__}, no GPU; nano runs well without, SD 1.5 is slow")
 
 
 def _disk(home: Home) -> tuple[str, str, str]:

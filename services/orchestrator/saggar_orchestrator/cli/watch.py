@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from saggar.errors import SaggarError, UnavailableError
 from saggar.v1 import orchestrator_pb2
@@ -27,7 +27,9 @@ _MARKS = {"waiting": "·", "running": "▸", "succeeded": "✓", "reused": "=", 
 
 
 def follow(home: Home, identity: str, supervisor: Supervisor | None) -> orchestrator_pb2.Experiment:
-    """Shows steps until the experiment ends; returns how it ended. Keeps `supervisor`'s children running meanwhile."""
+    """Shows steps until the experiment ends; returns how it ended. Keeps `supervisor`'s children running
+    meanwhile.
+    """
     events: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=_listen, args=(home, identity, events), daemon=True).start()
     display = _Live() if sys.stderr.isatty() else _Lines()
@@ -46,7 +48,9 @@ def follow(home: Home, identity: str, supervisor: Supervisor | None) -> orchestr
 
 
 def _listen(home: Home, identity: str, events: queue.Queue[Any]) -> None:
-    """Puts steps, and at last the experiment or an error, into `events`; reconnects to a restarted orchestrator."""
+    """Puts steps, and at last the experiment or an error, into `events`; reconnects to a restarted
+    orchestrator.
+    """
     lost_at: float | None = None
     while True:
         try:
@@ -72,7 +76,7 @@ def _watch(home: Home, identity: str) -> Iterator[orchestrator_pb2.WatchExperime
 
 
 def step_state(state: int) -> str:
-    return orchestrator_pb2.StepState.Name(state).removeprefix("STEP_STATE_").lower()  # type: ignore[arg-type]
+    return orchestrator_pb2.StepState.Name(state).removeprefix("STEP_STATE_").lower()
 
 
 def describe_progress(step: orchestrator_pb2.Step) -> str:
@@ -94,7 +98,7 @@ class _Lines:
         self._steps: dict[int, orchestrator_pb2.Step] = {}
         self._last = time.monotonic()
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,13 +144,13 @@ class _Live:
         self._live = Live(console=err(), auto_refresh=False, transient=False, vertical_overflow="ellipsis")
         self._drawn = 0.0
 
-    def __enter__(self) -> _Live:
-        self._live.__enter__()
+    def __enter__(self) -> Self:
+        self._live.start()
         return self
 
-    def __exit__(self, *details: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.update(self._table(), refresh=True)
-        self._live.__exit__(*details)
+        self._live.stop()
 
     def update(self, step: orchestrator_pb2.Step) -> None:
         self._steps[step.position] = step
