@@ -1,10 +1,10 @@
 """The classifier bundle: what the trainer writes, and what qc, trainer and classifier read.
 
-`bundles/<id>/bundle.json` is its card and is written last; `model.onnx` and `model.safetensors` lie beside it. The id is
-made from the content, so equal trainings give the same bundle.
+`bundles/<id>/bundle.json` is its card and is written last; `model.onnx` and `model.safetensors` lie beside
+it. The id is made from the content, so equal trainings give the same bundle.
 
-The ONNX model takes `images` [N, 3, S, S] float32 and gives `logits_<task>` [N, C] for every task and `features`
-[N, F], the pooled backbone.
+The ONNX model takes `images` [N, 3, S, S] float32 and gives `logits_<task>` [N, C] for every task and
+`features` [N, F], the pooled backbone.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def write_bundle(
 ) -> tuple[str, ObjectRef]:
     """Stores a bundle; returns its id (16 hexadecimal digits) and the reference of its card.
 
-    `onnx` is a model as described above, `weights` safetensors; `training` and `metrics` are anything that JSON takes. Raises
-    as `ObjectStore.put`.
+    `onnx` is a model as described above, `weights` safetensors; `training` and `metrics` are anything that
+    JSON takes. Raises as `ObjectStore.put`.
     """
     about = {
         "taxonomy": taxonomy.model_dump(mode="json", by_alias=True),
@@ -100,7 +100,8 @@ def read_card(store: ObjectStore, ref: ObjectRef) -> BundleCard:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise InvalidInputError(
-            f"{ref.key} is not the card of a bundle ({where}: {first['msg']}); name a bundles/<id>/bundle.json"
+            f"{ref.key} is not the card of a bundle ({where}: {first['msg']}); name a "
+            f"bundles/<id>/bundle.json"
         ) from None
 
 
@@ -122,8 +123,8 @@ class BundleModel:
     def load(cls, store: ObjectStore, ref: ObjectRef, threads: int = 0) -> Self:
         """Reads and opens a bundle.
 
-        Raises as `read_card`; DataCorruptionError when ONNX Runtime cannot open the model, InvalidInputError when the model
-        does not fit the card.
+        Raises as `read_card`; DataCorruptionError when ONNX Runtime cannot open the model, InvalidInputError
+        when the model does not fit the card.
         """
         card = read_card(store, ref)
         return cls(card, fetch_onnx(store, card), threads)
@@ -141,7 +142,8 @@ class BundleModel:
         size = self.card.input_spec.size_px
         if images.ndim != 4 or images.shape[1:] != (3, size, size):
             raise InvalidInputError(
-                f"images have the shape {list(images.shape)}; bundle {self.card.bundle_id} takes [N, 3, {size}, {size}]"
+                f"images have the shape {list(images.shape)}; bundle {self.card.bundle_id} takes [N, 3, "
+                f"{size}, {size}]"
             )
         tasks = self.card.taxonomy.task_names
         names = [*(f"logits_{task}" for task in tasks), "features"]
@@ -167,7 +169,8 @@ def _open_session(card: BundleCard, onnx: bytes, threads: int) -> onnxruntime.In
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise DataCorruptionError(
-            f"ONNX Runtime cannot open {card.onnx.key}: {error}; train the bundle again, or install a newer onnxruntime"
+            f"ONNX Runtime cannot open {card.onnx.key}: {error}; train the bundle again, or install a "
+            f"newer onnxruntime"
         ) from error
 
 

@@ -1,4 +1,6 @@
-"""Photographs to pixels: decoding, and the one evaluation preprocessing that trainer, qc and classifier share."""
+"""Photographs to pixels: decoding, and the one evaluation preprocessing that trainer, qc and classifier
+share.
+"""
 
 from __future__ import annotations
 
@@ -53,31 +55,31 @@ class InputSpec:
 def decode(data: bytes, source: str) -> Image.Image:
     """An encoded photograph (JPEG, PNG, WebP, TIFF) as RGB, turned upright by its EXIF orientation.
 
-    Transparent parts become white; 16-bit greys are scaled to 8 bits; colour profiles are not applied. Raises InvalidInputError,
-    naming `source`, for anything else, for truncated data, and above 64 Mpx.
+    Transparent parts become white; 16-bit greys are scaled to 8 bits; colour profiles are not applied. Raises
+    InvalidInputError, naming `source`, for anything else, for truncated data, and above 64 Mpx.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow's warnings about odd metadata and large images; both are checked here
+            warnings.simplefilter("ignore")  # Pillow's, about odd metadata and size; both are checked here
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-            if image.width * image.height > LARGEST_PX:
-                raise InvalidInputError(
-                    f"{source}: {image.width} x {image.height} pixels are more than the {LARGEST_PX // 10**6} million "
-                    "that are read; scale it down"
-                )
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except InvalidInputError:
-        raise
+            too_large = image.width * image.height > LARGEST_PX
+            if not too_large:
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         what = "is empty" if not data else "is not a JPEG, PNG, WebP or TIFF image"
         raise InvalidInputError(f"{source}: {what}; replace it") from None
+    except Image.DecompressionBombError:
+        size = "the image's size"
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
         raise InvalidInputError(
             f"{source}: the image is truncated or damaged ({error}); replace it"
         ) from error
+    else:
+        size = f"{image.width} x {image.height} pixels"
+    raise InvalidInputError(
+        f"{source}: {size} is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"
+    )
 
 
 def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
@@ -100,7 +102,7 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey; PIL's own conversion would clip to 255
         grey = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I;16") or grey.max(initial=0) > 255 else 255.0  # noqa: PLR2004 8 bits
+        top = 65535.0 if image.mode.startswith("I;16") or grey.max(initial=0) > 255 else 255.0
         return Image.fromarray((grey.clip(0, top) * (255 / top)).round().astype(np.uint8)).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import logging
 import sys
 
 
 def configure_logs(level: str = "info", as_json: bool = False) -> None:
-    """Sends all log records of at least `level` (debug, info, warning, error) to standard error. Call it once, at start."""
+    """Sends all log records of at least `level` (debug, info, warning, error) to standard error. Call it
+    once, at start.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if as_json else _PlainLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -28,9 +30,7 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-
 from saggar.rpc.channel import open_channel
 from saggar.rpc.server import RunningServer, start_server
 from saggar.settings import ServiceSettings

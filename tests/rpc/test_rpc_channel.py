@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import pytest
 from rig import Rig
-
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError
 from saggar.rpc.channel import call_stream, wait_ready
 from saggar.rpc.server import cancellation
@@ -56,7 +55,7 @@ def test_a_unary_call_has_a_deadline_of_its_own(rig: Rig) -> None:
 
 
 def test_nobody_there_is_unavailable(rig: Rig) -> None:
-    with pytest.raises(UnavailableError, match="cannot be reached.*check that it runs"):
+    with pytest.raises(UnavailableError, match=r"cannot be reached.*check that it runs"):
         rig.stub("127.0.0.1:1", attempts=1).ListExperiments(ListExperimentsRequest())
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1 was not ready within 0\.3 s"):
         wait_ready("127.0.0.1:1", 0.3)
@@ -184,7 +183,6 @@ def test_leaving_the_iteration_cancels_the_work(rig: Rig) -> None:
 def test_calls_go_round_all_replicas(rig: Rig) -> None:
     counts = {}
     from rig import Orchestrator
-
     from saggar.rpc.server import start_server
 
     for name in "ab":

@@ -6,10 +6,9 @@ from typing import Any
 
 import grpc
 import pytest
-from rig import Rig
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-
+from rig import Rig
 from saggar.errors import (
     AlreadyExistsError,
     BusyError,
@@ -136,11 +135,12 @@ def test_an_unknown_error_keeps_its_text_to_the_log(
     rig.servicer.list_experiments = raising(secret)
     rig.servicer.watch = raising_after_one(secret)
     stub = rig.stub()
+    calls = {
+        True: lambda: list(stub.WatchExperiment(WatchExperimentRequest())),
+        False: lambda: stub.ListExperiments(ListExperimentsRequest()),
+    }
     with caplog.at_level(logging.ERROR), pytest.raises(PeerFailedError) as caught:
-        if streaming:
-            list(stub.WatchExperiment(WatchExperimentRequest()))
-        else:
-            stub.ListExperiments(ListExperimentsRequest())
+        calls[streaming]()
     assert "hunter2" not in str(caught.value)
     assert "hunter2" in caplog.text
     assert len(caught.value.correlation_id) == 12
@@ -180,7 +180,7 @@ def wait_for_end(context: grpc.ServicerContext) -> Iterator[Any]:
 
 def test_a_message_that_is_too_large_is_told(rig: Rig) -> None:
     address = rig.start(max_message_mib=1).address
-    with pytest.raises(InvalidInputError, match="too large.*SAGGAR_MAX_MESSAGE_MIB"):
+    with pytest.raises(InvalidInputError, match=r"too large.*SAGGAR_MAX_MESSAGE_MIB"):
         rig.stub(address).RunExperiment(RunExperimentRequest(specification="x" * 2_000_000))
 
 

@@ -8,16 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
-from rig import SERVICE, Orchestrator, Rig
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-
+from rig import SERVICE, Orchestrator, Rig
 from saggar.errors import NotFoundError, UnavailableError, WrongStateError
-from saggar.rpc.channel import open_channel, wait_ready
+from saggar.rpc.channel import wait_ready
 from saggar.rpc.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.v1.orchestrator_pb2 import ListExperimentsRequest, WatchExperimentRequest, WatchExperimentResponse
@@ -82,7 +81,7 @@ def test_reflection_lists_the_service(rig: Rig) -> None:
 
 def test_a_port_that_is_taken_is_told(rig: Rig) -> None:
     address = rig.start().address
-    with pytest.raises(WrongStateError, match=f"cannot listen on {address}.*SAGGAR_LISTEN"):
+    with pytest.raises(WrongStateError, match=rf"cannot listen on {address}.*SAGGAR_LISTEN"):
         rig.start(listen=address)
 
 
@@ -129,7 +128,7 @@ def test_a_stream_that_outlasts_the_drain_is_cancelled(rig: Rig) -> None:
     server.stop(0.2)
     assert ended.wait(10)
     assert time.monotonic() - before < 10
-    with pytest.raises(Exception, match=".+"):
+    with pytest.raises(Exception, match=r".+"):
         list(call)
 
 
@@ -221,7 +220,7 @@ class Process:
             text=True,
         )
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import grpc
 import pytest
 from rig import Rig
-
 from saggar.errors import BusyError, CancelledError, InvalidInputError
 from saggar.rpc.channel import open_channel
 from saggar.rpc.server import start_server

@@ -39,9 +39,10 @@ def open_channel(
 ) -> grpc.Channel:
     """A channel to `target`: host:port, or `dns:///name:port` to spread calls over all addresses of a name.
 
-    Calls raise domain errors (`saggar.errors`). Calls that find the peer unavailable are tried `attempts` times (at most 5) within a
-    second or two; a stream only as long as nothing has arrived (see `call_stream` for more patience). A unary call without a
-    timeout of its own gets `timeout_s`. Nothing is sent before the first call. Close it after use.
+    Calls raise domain errors (`saggar.errors`). Calls that find the peer unavailable are tried `attempts`
+    times (at most 5) within a second or two; a stream only as long as nothing has arrived (see `call_stream`
+    for more patience). A unary call without a timeout of its own gets `timeout_s`. Nothing is sent before the
+    first call. Close it after use.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_service_config(attempts))),
@@ -72,10 +73,10 @@ def call_stream(
 ) -> Iterator[Any]:
     """The messages of a server stream, e.g. `call_stream(stub.Train, TrainRequest(...))`.
 
-    Where the peer becomes unavailable, the same request (same request_id) is sent again, after a wait that grows, until
-    `attempts` attempts in a row brought no message; messages may then come twice. `timeout_s` bounds all of it;
-    `idle_timeout_s` is how long the peer may stay silent (services send a heartbeat every 10 s). Raises domain errors; leaving the
-    iteration cancels the work.
+    Where the peer becomes unavailable, the same request (same request_id) is sent again, after a wait that
+    grows, until `attempts` attempts in a row brought no message; messages may then come twice. `timeout_s`
+    bounds all of it; `idle_timeout_s` is how long the peer may stay silent (services send a heartbeat every
+    10 s). Raises domain errors; leaving the iteration cancels the work.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     failures = 0
@@ -95,7 +96,9 @@ def call_stream(
 
 
 def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None) -> None:
-    """Returns as soon as the service at `target` says that it serves; UnavailableError after `timeout_s` seconds."""
+    """Returns as soon as the service at `target` says that it serves; UnavailableError after `timeout_s`
+    seconds.
+    """
     deadline = time.monotonic() + timeout_s
     said = "no answer"
     with open_channel(target, tls=tls, attempts=1) as channel:

@@ -1,6 +1,7 @@
 """Domain errors and gRPC statuses: one table, read in both directions.
 
-The server's side is `status_of`, used by one interceptor; the client's side is `domain_error`, used by the channel.
+The server's side is `status_of`, used by one interceptor; the client's side is `domain_error`, used by the
+channel.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ _FOREIGN: dict[grpc.StatusCode, type[SaggarError]] = {
 def status_of(error: BaseException) -> status_pb2.Status:
     """The status that a server sends for `error`.
 
-    An error that is not a SaggarError becomes INTERNAL with a correlation id; its text and traceback go to the log only.
+    An error that is not a SaggarError becomes INTERNAL with a correlation id; its text and traceback go to
+    the log only.
     """
     if not isinstance(error, SaggarError):
         correlation_id = uuid.uuid4().hex[:12]
@@ -107,7 +109,9 @@ def status_of(error: BaseException) -> status_pb2.Status:
 
 
 def domain_error(error: grpc.RpcError) -> SaggarError:
-    """The domain error that `error`, raised by a call, stands for: what the peer raised, where it was one of ours."""
+    """The domain error that `error`, raised by a call, stands for: what the peer raised, where it was one of
+    ours.
+    """
     code = error.code()
     text = (error.details() or "").strip()
     details = _details(error)

@@ -18,7 +18,9 @@ def ref_to_proto(ref: ObjectRef) -> common_pb2.ObjectRef:
 
 
 def ref_from_proto(message: common_pb2.ObjectRef, field: str = "object") -> ObjectRef:
-    """Raises InvalidInputError, with a violation of `field`, unless the message is a whole, well-formed reference."""
+    """Raises InvalidInputError, with a violation of `field`, unless the message is a whole, well-formed
+    reference.
+    """
     if not message.uri.startswith(SCHEME):
         raise _bad(
             f"{field}.uri", f"'{message.uri[:200]}' is not the reference of a stored object ({SCHEME}<key>)"

@@ -57,7 +57,9 @@ class RunningServer:
         self._health.set("", state)
 
     def stop(self, drain_seconds: float = 0.0) -> None:
-        """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all are over."""
+        """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all
+        are over.
+        """
         self._health.enter_graceful_shutdown()
         self._server.stop(drain_seconds).wait()
         self._threads.shutdown(wait=False)
@@ -68,8 +70,8 @@ def start_server(
 ) -> RunningServer:
     """Binds, starts to answer, and runs `warm_up`, during which health checks answer NOT_SERVING.
 
-    Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS files, and
-    whatever `warm_up` raises (the server is stopped then).
+    Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS
+    files, and whatever `warm_up` raises (the server is stopped then).
     """
     settings = settings or ServiceSettings()
     size = settings.max_message_mib * MIB
@@ -117,11 +119,12 @@ def serve(
     warm_up: Callable[[], None] | None = None,
     on_stop: Callable[[], None] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad settings.
+    """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad
+    settings.
 
     The first signal turns health to NOT_SERVING, takes no new calls and lets running ones go on for
-    `settings.drain_seconds`; the second one cancels them at once. `on_stop` is called at the first one: work that no call
-    waits for ends there.
+    `settings.drain_seconds`; the second one cancels them at once. `on_stop` is called at the first one: work
+    that no call waits for ends there.
     """
     configure_logs(settings.log_level, settings.log_json)
     signals = _Signals()
@@ -154,7 +157,9 @@ def serve(
 
 
 class _Signals:
-    """`first` and `second` are set by the first and the second SIGTERM or SIGINT; one before `started` interrupts."""
+    """`first` and `second` are set by the first and the second SIGTERM or SIGINT; one before `started`
+    interrupts.
+    """
 
     def __init__(self) -> None:
         self.started = False
@@ -179,7 +184,8 @@ def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
         port = 0
     if not port:
         raise WrongStateError(
-            f"cannot listen on {settings.listen}: the port is taken or the address is not this machine's; set "
+            f"cannot listen on {settings.listen}: the port is taken or the address is not this "
+            f"machine's; set "
             "SAGGAR_LISTEN to another host:port, or stop the program that listens there"
         )
     return f"{host}:{port}"

@@ -1,11 +1,11 @@
-"""Long work behind a server stream: a thread of its own, progress events, heartbeats, cancellation, a queue."""
+"""Long work behind a server stream: its own thread, progress events, heartbeats, cancellation, a queue."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import grpc
@@ -22,7 +22,9 @@ Work = Callable[[Emit, threading.Event], Any]
 
 
 def cancellation(context: grpc.ServicerContext) -> threading.Event:
-    """An event that is set when the call is over: the client went away, the deadline passed, or the server stops."""
+    """An event that is set when the call is over: the client went away, the deadline passed, or the server
+    stops.
+    """
     cancelled = threading.Event()
     if not context.add_callback(cancelled.set):
         cancelled.set()
@@ -52,13 +54,15 @@ class JobQueue:
     ) -> Iterator[None]:
         """Waits for this job's turn and holds it for the block. `on_wait` is told how many jobs are ahead.
 
-        Raises BusyError at once when `limit` jobs wait already, CancelledError when `cancelled` is set while waiting.
+        Raises BusyError at once when `limit` jobs wait already, CancelledError when `cancelled` is set while
+        waiting.
         """
         ticket = object()
         with self._turn:
             if len(self._jobs) > self.limit:
                 raise BusyError(
-                    f"a job is running and {self.waiting} wait, the most that this replica takes; try again later, or add "
+                    f"a job is running and {self.waiting} wait, the most that this replica takes; try "
+                    f"again later, or add "
                     "a replica",
                     self._retry_after_s,
                 )
@@ -92,35 +96,20 @@ def stream_events(
 ) -> Iterator[EventT]:
     """Runs `work(emit, cancelled)` in a thread and yields what it emits; for a servicer's streaming method.
 
-    `response` is the stream's message class, a `oneof` of `progress`, `result` and perhaps others. `emit` takes a
-    `Progress` or a whole `response` message; what `work` returns is sent last, as `response(result=...)`, unless it is a
-    `response` already, or None. When nothing was emitted for `heartbeat_s` seconds, the last progress is sent again.
-    With `jobs`, work waits for its turn.
+    `response` is the stream's message class, a `oneof` of `progress`, `result` and perhaps others. `emit`
+    takes a `Progress` or a whole `response` message; what `work` returns is sent last, as
+    `response(result=...)`, unless it is a `response` already, or None. When nothing was emitted for
+    `heartbeat_s` seconds, the last progress is sent again. With `jobs`, work waits for its turn.
 
-    `cancelled` is set when the client goes away or the server stops: work looks at it between steps and raises
-    CancelledError. The stream then ends at once; the turn in `jobs` is kept until work has really ended. Errors of work
-    are raised here.
+    `cancelled` is set when the client goes away or the server stops: work looks at it between steps and
+    raises CancelledError. The stream then ends at once; the turn in `jobs` is kept until work has really
+    ended. Errors of work are raised here.
     """
     cancelled = cancellation(context)
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     if not context.add_callback(lambda: events.put(_OVER)):
         return
-
-    def emit(event: Any) -> None:
-        events.put(("event", event))
-
-    def run() -> None:
-        try:
-            if jobs is None:
-                result = work(emit, cancelled)
-            else:
-                with jobs.turn(cancelled, lambda ahead: emit(_waiting(ahead))):
-                    result = work(emit, cancelled)
-            events.put(("result", result))
-        except BaseException as error:  # noqa: BLE001 raised again in the stream's thread
-            events.put(("error", error))
-
-    threading.Thread(target=run, name=WORK_THREAD).start()
+    threading.Thread(target=_run, args=(work, events, cancelled, jobs), name=WORK_THREAD).start()
     last = common_pb2.Progress(stage="starting")
     while True:
         try:
@@ -133,11 +122,9 @@ def stream_events(
             raise value
         if isinstance(value, common_pb2.Progress):
             last = value
-            value = response(progress=value)  # noqa: PLW2901
-        elif kind == "result" and value is not None and not _is_response(value, response):
-            value = response(result=value)
-        if value is not None:
-            yield value
+        message = _message(kind, value, response)
+        if message is not None:
+            yield message
         if kind == "result":
             return
 
@@ -146,8 +133,26 @@ _Event = tuple[str, Any]
 _OVER: _Event = ("over", None)
 
 
-def _is_response(value: Any, response: Any) -> bool:
-    return isinstance(response, type) and isinstance(value, response)
+def _run(
+    work: Work, events: queue.SimpleQueue[_Event], cancelled: threading.Event, jobs: JobQueue | None
+) -> None:
+    def emit(event: Any) -> None:
+        events.put(("event", event))
+
+    try:
+        with jobs.turn(cancelled, lambda ahead: emit(_waiting(ahead))) if jobs else nullcontext():
+            result = work(emit, cancelled)
+    except BaseException as error:  # noqa: BLE001 raised again in the stream's thread
+        events.put(("error", error))
+    else:
+        events.put(("result", result))
+
+
+def _message(kind: str, value: Any, response: Callable[..., EventT]) -> EventT | None:
+    if isinstance(value, common_pb2.Progress):
+        return response(progress=value)
+    whole = value is None or (isinstance(response, type) and isinstance(value, response))
+    return response(result=value) if kind == "result" and not whole else value
 
 
 def _waiting(ahead: int) -> common_pb2.Progress:

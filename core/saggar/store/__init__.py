@@ -1,6 +1,7 @@
 """The object store: a directory by default, any S3 where that is outgrown.
 
-Objects are written whole or not at all and never overwritten (checkpoints, through `replace`, are the one exception).
+Objects are written whole or not at all and never overwritten (checkpoints, through `replace`, are the one
+exception).
 """
 
 from saggar.store.directory import DirectoryStore

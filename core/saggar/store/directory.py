@@ -40,8 +40,8 @@ _CHUNK = 1 << 20
 class DirectoryStore:
     """Objects as files below `root`, which is made when missing. Works on any file system with hard links.
 
-    A file is written beside the objects, flushed to the disk and then linked under its key, which fails where the key
-    is taken: readers see whole objects only, and of two writers one wins.
+    A file is written beside the objects, flushed to the disk and then linked under its key, which fails where
+    the key is taken: readers see whole objects only, and of two writers one wins.
     """
 
     def __init__(self, root: Path) -> None:
@@ -235,11 +235,13 @@ def _domain_error(
     reason = error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError(
-            f"cannot {doing}: no room left on the disk of {root} ({reason}); free some space or move the store, then try again"
+            f"cannot {doing}: no room left on the disk of {root} ({reason}); free some space or move "
+            f"the store, then try again"
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
         return WrongStateError(
-            f"cannot {doing}: {reason} ({error.filename}); the store {root} must be a folder that this user can write to, "
+            f"cannot {doing}: {reason} ({error.filename}); the store {root} must be a folder that this "
+            f"user can write to, "
             "on a file system with hard links"
         )
     return UnavailableError(f"cannot {doing} in the store {root}: {reason}; check the disk, then try again")

@@ -37,7 +37,8 @@ _MEDIA_TYPES = {
     ".yml": "application/yaml",
     ".zip": "application/zip",
 }
-# ASCII that is safe in file names, in URLs and in S3 keys; no leading dot, so that stores can keep files of their own.
+# ASCII that is safe in file names, in URLs and in S3 keys; no leading dot, so that stores can keep files of
+# their own.
 _SEGMENT = re.compile(r"[A-Za-z0-9_=+@:,~-][A-Za-z0-9._=+@:,~-]{0,199}")
 _LONGEST_KEY = 900  # S3 allows 1024 bytes
 
@@ -55,8 +56,9 @@ class ObjectRef:
 class ObjectStore(Protocol):
     """Keys to bytes. Safe to use from several threads and processes at once.
 
-    Every method raises InvalidInputError for a key that `check_key` refuses, UnavailableError when the store cannot be
-    reached (retry later), and WrongStateError when it refuses us (permissions, credentials, no bucket).
+    Every method raises InvalidInputError for a key that `check_key` refuses, UnavailableError when the store
+    cannot be reached (retry later), and WrongStateError when it refuses us (permissions, credentials, no
+    bucket).
     """
 
     def put(self, key: str, data: bytes, media_type: str) -> ObjectRef:
@@ -79,7 +81,9 @@ class ObjectStore(Protocol):
         ...
 
     def fetch(self, key: str, path: Path) -> None:
-        """Copies the object to a local file, which appears whole or not at all. NotFoundError when there is none."""
+        """Copies the object to a local file, which appears whole or not at all. NotFoundError when there is
+        none.
+        """
         ...
 
     def exists(self, key: str) -> bool: ...
@@ -97,7 +101,9 @@ class ObjectStore(Protocol):
         ...
 
     def replace(self, key: str, data: bytes, media_type: str) -> ObjectRef:
-        """As `put`, but takes the place of what was there, atomically. InvalidInputError outside `checkpoints/`."""
+        """As `put`, but takes the place of what was there, atomically. InvalidInputError outside
+        `checkpoints/`.
+        """
         ...
 
 
@@ -106,7 +112,8 @@ def check_key(key: str) -> None:
     segments = key.split("/")
     if len(key) > _LONGEST_KEY or not all(_SEGMENT.fullmatch(segment) for segment in segments):
         raise InvalidInputError(
-            f"'{key[:200]}' is not a store key; use letters, digits and . _ = + @ : , ~ - in parts of at most 200 "
+            f"'{key[:200]}' is not a store key; use letters, digits and . _ = + @ : , ~ - in parts of "
+            f"at most 200 "
             "characters, separated by single slashes, none of which starts with a dot"
         )
 
@@ -121,7 +128,8 @@ def check_replaceable(key: str) -> None:
     check_key(key)
     if not key.startswith(CHECKPOINTS):
         raise InvalidInputError(
-            f"'{key}' cannot be replaced: only keys under {CHECKPOINTS} can; choose a new key for a new version"
+            f"'{key}' cannot be replaced: only keys under {CHECKPOINTS} can; choose a new key for a new "
+            f"version"
         )
 
 
@@ -140,7 +148,8 @@ def check_content(ref: ObjectRef, data: bytes) -> None:
     if len(data) == ref.size_bytes and hashlib.sha256(data).hexdigest() == ref.sha256:
         return
     raise DataCorruptionError(
-        f"{ref.key} does not match its checksum: {len(data)} bytes stored, {ref.size_bytes} expected, sha256 should be "
+        f"{ref.key} does not match its checksum: {len(data)} bytes stored, {ref.size_bytes} expected, "
+        f"sha256 should be "
         f"{ref.sha256}; restore the object from a copy, or remove it and run the step that made it again"
     )
 

@@ -14,10 +14,11 @@ _FORMS = "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http:/
 
 
 def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectStore:
-    """The store at `url`: a plain path, `file:///abs/dir`, or `s3://bucket?endpoint=http://host:port[&region=...]`.
+    """The store at `url`: a plain path, `file:///abs/dir`, or
+    `s3://bucket?endpoint=http://host:port[&region=...]`.
 
-    A missing folder is made; a missing bucket is not. Raises InvalidInputError for any other URL, and for an S3 one
-    without credentials.
+    A missing folder is made; a missing bucket is not. Raises InvalidInputError for any other URL, and for an
+    S3 one without credentials.
     """
     if "://" not in url:
         if not url:

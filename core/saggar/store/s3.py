@@ -63,7 +63,8 @@ _RACE = {"ConditionalRequestConflict", "OperationAborted"}
 _REFUSED = {
     "InvalidAccessKeyId": "no such access key; check SAGGAR_S3_ACCESS_KEY",
     "SignatureDoesNotMatch": "the secret does not fit the access key; check SAGGAR_S3_SECRET_KEY",
-    "AccessDenied": "access denied; check SAGGAR_S3_ACCESS_KEY, SAGGAR_S3_SECRET_KEY and the key's rights to the bucket",
+    "AccessDenied": "access denied; check SAGGAR_S3_ACCESS_KEY, SAGGAR_S3_SECRET_KEY and the key's "
+    "rights to the bucket",
     "NoSuchBucket": "the bucket does not exist; create it or correct the store's URL",
     "InvalidBucketName": "not a bucket's name; correct the store's URL",
     "RequestTimeTooSkewed": "this machine's clock is wrong; set it",
@@ -76,8 +77,8 @@ ResultT = TypeVar("ResultT")
 class S3Store:
     """Objects in one existing bucket. Nothing is sent before the first call.
 
-    A new object is written with `If-None-Match: *`, so that of two writers one wins; its SHA-256 is kept in user metadata.
-    Calls that fail for a passing reason are tried three times within about a second.
+    A new object is written with `If-None-Match: *`, so that of two writers one wins; its SHA-256 is kept in
+    user metadata. Calls that fail for a passing reason are tried three times within about a second.
     """
 
     def __init__(
@@ -255,13 +256,15 @@ class S3Store:
             return WrongStateError(
                 f"cannot {doing} in {self._where}: {_REFUSED[code]} (the server said: {said})"
             )
-        if code in _FULL or _http_status(error) == 507:  # noqa: PLR2004 HTTP "insufficient storage"
+        if code in _FULL or _http_status(error) == 507:
             return StorageFullError(
-                f"cannot {doing} in {self._where}: no room left ({said}); free some space or raise the quota, then try again"
+                f"cannot {doing} in {self._where}: no room left ({said}); free some space or raise the "
+                f"quota, then try again"
             )
         if _passing(error, code) or code in _RACE:
             return UnavailableError(
-                f"cannot {doing}: the store at {self._where} does not answer ({said}); check that it runs and that the "
+                f"cannot {doing}: the store at {self._where} does not answer ({said}); check that it "
+                f"runs and that the "
                 "endpoint is right, then try again"
             )
         return WrongStateError(
@@ -274,7 +277,7 @@ class _ExistsError(Exception):
 
 
 class _CreateOnlyPool(urllib3.PoolManager):
-    """Makes every PUT of a whole object conditional. The header is not signed, which S3's signatures allow."""
+    """Makes every PUT of a whole object conditional. The header is not signed, which S3 allows."""
 
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> urllib3.BaseHTTPResponse:
         if method == "PUT" and "partNumber" not in parse_qs(urlsplit(url).query):
@@ -304,7 +307,7 @@ def _http_status(error: Exception) -> int:
 
 
 def _passing(error: Exception, code: str) -> bool:
-    """Whether trying again may help: no connection, a broken one, or a server that is overloaded or starting."""
+    """Whether trying again may help: no connection, a broken one, or an overloaded or starting server."""
     if isinstance(error, urllib3.exceptions.HTTPError):
         return True
     return code in _TRANSIENT or code in _RACE or _http_status(error) in {500, 502, 503, 504}
