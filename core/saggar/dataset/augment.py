@@ -48,13 +48,20 @@ def expand_rare(manifest: Manifest, below: int = 50, to: int = 100, *, seed: int
     base = np.bincount(ids[sources], minlength=len(combinations))
     added = np.where(known & (sizes < below) & (base > 0), to - sizes, 0)
     rows = np.flatnonzero(sources)
-    return manifest.concat(variants(manifest.take(rows), ids[rows], added, seed))
+    return manifest.concat(variants(manifest.take(rows), ids[rows], added, seed, manifest))
 
 
 def variants(
-    sources: Manifest, groups: npt.NDArray[np.intp], counts: npt.NDArray[np.int64], seed: int
+    sources: Manifest,
+    groups: npt.NDArray[np.intp],
+    counts: npt.NDArray[np.int64],
+    seed: int,
+    existing: Manifest,
 ) -> Manifest:
-    """Augmented rows: `counts[g]` variants of the sources whose group [N] is g, spread evenly over them."""
+    """Augmented rows: `counts[g]` variants of the sources whose group [N] is g, spread evenly over them.
+
+    Variants that `existing` has are numbered on from, so that none is made twice.
+    """
     hashes = seeded_hash(sources.frame["image"], seed, "augment")
     order = np.argsort(hashes, kind="stable").astype(np.intp)
     place = rank_within(groups, order)
@@ -64,8 +71,10 @@ def variants(
     repeats = wanted // np.maximum(1, sizes) + (place < wanted % np.maximum(1, sizes))
     rows = np.repeat(np.arange(len(sources), dtype=np.intp), repeats)
     made = sources.take(rows)
-    number = pd.Series(rows).groupby(rows).cumcount().astype(str) if len(rows) else pd.Series([], dtype="str")
-    names = made.frame["image"].astype("str") + "#" + number.astype("str").to_numpy()
+    images = made.frame["image"]
+    earlier = existing.select(origin="augmented").frame["image"].value_counts()
+    number = images.groupby(images).cumcount() + images.map(earlier).fillna(0).astype("int64")
+    names = images + "#" + number.astype("str")
     seeds = (seeded_hash(names, seed, "augment") >> np.uint64(11)).astype(np.int64)
     return made.with_columns(
         origin=pd.Series("augmented", index=made.frame.index, dtype="str"),

@@ -6,6 +6,7 @@ import codecs
 import csv
 import difflib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _BOMS = (
 _SAVE_AS = "save it as UTF-8 (Excel: Save As, CSV UTF-8)"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods are ZIP files; .xls
 _COMMON_HAN = 0.4  # least share of GB 2312's common characters; accents misread as GB18030 have next to none
+_WITHIN_WORD = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def read_label_table(path: Path, tasks: Sequence[str]) -> LabelTable:
     text, encoding = _decoded(_bytes(path), source)
     candidates = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
     wanted = {"image", *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
-    if not any(candidates.values()):
+    if not text.strip(" \t\r\n,;"):
         names = ", ".join(("image", *tasks))
         raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
 
@@ -123,9 +125,7 @@ def _decoded(data: bytes, source: str) -> tuple[str, str]:
         text = data.decode("gb18030")
     except UnicodeDecodeError:
         text = ""
-    strange = [character for character in text if not character.isascii()]
-    common = sum(_in_gb2312(character) for character in strange)
-    if not strange or common < _COMMON_HAN * len(strange):
+    if not _looks_chinese(text):
         raise InvalidInputError(
             f"{source}: line {line}: the encoding is not clear: neither UTF-8, UTF-16 nor Chinese GB18030 "
             f"(perhaps Latin-1, Windows-1252 or Big5); {_SAVE_AS}"
@@ -141,6 +141,14 @@ def _strictly(data: bytes, encoding: str, source: str) -> str:
             f"{source}: starts as {encoding.upper()} and is broken at byte {error.start} "
             f"({error.reason}); {_SAVE_AS}"
         ) from None
+
+
+def _looks_chinese(text: str) -> bool:
+    """Whether text decoded as GB18030 is: characters in common use, not single ones in Western words."""
+    strange = sum(not character.isascii() for character in text)
+    common = sum(_in_gb2312(character) for character in text if not character.isascii())
+    within_words = len(_WITHIN_WORD.findall(text))
+    return strange > 0 and common >= _COMMON_HAN * strange and within_words < strange / 2
 
 
 def _in_gb2312(character: str) -> bool:

@@ -67,7 +67,9 @@ class Manifest:
             raise InvalidInputError(
                 f"records name the unknown task '{min(strange)}'; known: {', '.join(tasks)}"
             )
-        columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _DTYPES}
+        columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _DTYPES}
+        # without this a missing seed would turn the others into floats, and large ones into other numbers
+        columns["augmentation_seed"] = pd.array(columns["augmentation_seed"], dtype="Int64")
         columns |= {LABEL_PREFIX + task: [row.labels.get(task) for row in rows] for task in tasks}
         return cls(pd.DataFrame(columns), tuple(tasks))
 
@@ -132,7 +134,8 @@ class Manifest:
         if not len(self) or not names:
             return np.zeros(len(self), dtype=np.intp), ((),) if len(self) else ()
         columns = [LABEL_PREFIX + name for name in names]
-        groups = self.frame[columns].groupby(columns, dropna=False, sort=False, observed=True)
+        distinct = list(dict.fromkeys(columns))
+        groups = self.frame[distinct].groupby(distinct, dropna=False, sort=False, observed=True)
         ids = groups.ngroup().to_numpy(dtype=np.intp)
         first = np.unique(ids, return_index=True)[1]
         rows = [_as_list(self.frame[column].iloc[first]) for column in columns]
@@ -198,7 +201,7 @@ class Manifest:
             name.removeprefix(LABEL_PREFIX) for name in table.column_names if name.startswith(LABEL_PREFIX)
         )
         try:
-            return cls(table.to_pandas(), tasks)
+            return cls(table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), tasks)
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 
@@ -278,11 +281,12 @@ def _normalised(frame: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
         raise InvalidInputError(f"not a manifest: columns {', '.join(missing)} are missing")
     if strange := [str(name) for name in frame.columns if name not in wanted]:
         raise InvalidInputError(f"not a manifest: columns {', '.join(strange)} are not known")
-    ordered = frame[list(wanted)].reset_index(drop=True)
+    kinds = {name: str(kind) for name, kind in frame.dtypes.items()}
+    ordered = frame if list(frame.columns) == list(wanted) else frame[list(wanted)]
+    ordered = ordered.reset_index(drop=True)
+    changes = {name: kind for name, kind in wanted.items() if kinds[name] != kind}
     try:
-        return ordered.astype(
-            {name: kind for name, kind in wanted.items() if str(ordered[name].dtype) != kind}
-        )
+        return ordered.astype(changes) if changes else ordered
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"not a manifest: a column has values of another type ({error})") from None
 

@@ -65,23 +65,17 @@ def locate(root: Path, name: str) -> Path:
     for spelling in _spellings(name):
         try:
             path = (root / spelling).resolve()
-            inside, status = path.is_relative_to(root), path.stat()
-        except FileNotFoundError:
-            if not inside:
-                break
-            continue
-        except NotADirectoryError:
+            if not path.is_relative_to(root):
+                raise InvalidInputError(
+                    f"{name}: leads out of the folder of images; copy the photograph into it and name that"
+                )
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, RuntimeError) as error:  # a name too long, a link to itself, no permission
             raise InvalidInputError(f"{name}: cannot be read ({error}); check name and permissions") from None
-        if inside:
-            return _regular(path, status.st_mode, status.st_size, name)
-        break
-    else:
-        raise InvalidInputError(f"{name}: no such file in the folder of images{_hint(root, name)}")
-    raise InvalidInputError(
-        f"{name}: leads out of the folder of images; copy the photograph into it and name it there"
-    )
+        return _regular(path, status.st_mode, status.st_size, name)
+    raise InvalidInputError(f"{name}: no such file in the folder of images{_hint(root, name)}")
 
 
 def _spellings(name: str) -> list[str]:

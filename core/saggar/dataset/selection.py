@@ -177,7 +177,7 @@ def _drawn(pool: Manifest, ids: npt.NDArray[np.intp], counts: npt.NDArray[np.int
     real = pool.mask(origin="real")
     short = missing > 0
     sources = real & short[ids]
-    return chosen.concat(variants(pool.take(sources), ids[sources], missing, seed))
+    return chosen.concat(variants(pool.take(sources), ids[sources], missing, seed, pool))
 
 
 def _captioned(manifest: Manifest, taxonomy: Taxonomy) -> Manifest:

@@ -1,0 +1,99 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from saggar.dataset.balance import effective_number_weights, imbalance, lorenz, sampler_weights
+from saggar.errors import InvalidInputError
+
+counts_strategy = st.lists(st.integers(0, 10**6), min_size=1, max_size=20)
+
+
+@given(counts_strategy)
+@settings(deadline=None)
+def test_class_weights_sum_to_the_classes_present_unless_capped(counts):
+    weights = effective_number_weights(counts, cap=math.inf)
+    present = sum(n > 0 for n in counts)
+    assert weights.sum() == pytest.approx(present)
+    assert all((w > 0) == (n > 0) for w, n in zip(weights, counts, strict=True))
+    assert (effective_number_weights(counts, cap=1.5) <= 1.5).all()
+
+
+@given(counts_strategy, st.floats(0, 0.99999))
+@settings(deadline=None)
+def test_rarer_classes_weigh_no_less(counts, beta):
+    weights = effective_number_weights(counts, beta)
+    ordered = [w for n, w in sorted(zip(counts, weights, strict=True)) if n > 0]
+    assert all(a >= b - 1e-12 for a, b in pairwise(ordered))
+
+
+def test_class_weights_are_the_formulas():
+    raw = np.array([(1 - 0.999) / (1 - 0.999**n) for n in (5, 50, 5000)])
+    assert effective_number_weights([5, 50, 5000]) == pytest.approx(raw / raw.sum() * 3)
+    assert effective_number_weights([3, 0, 900], beta=0) == pytest.approx([1, 0, 1])
+    many = effective_number_weights([1] + [10**6] * 30)
+    assert many[0] == 10.0  # capped
+    assert list(effective_number_weights([0, 0])) == [0, 0]
+
+
+@pytest.mark.parametrize("arguments", [([-1],), ([1], 1.0), ([1], -0.1), ([1], 0.9, 0.0), ([[1]],)])
+def test_refuses_impossible_settings(arguments):
+    with pytest.raises(InvalidInputError):
+        effective_number_weights(*arguments)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60))
+@settings(deadline=None)
+def test_sampler_draws_by_one_over_root_n(labels):
+    weights = sampler_weights(labels)
+    assert weights.mean() == pytest.approx(1)
+    known = [(label, w) for label, w in zip(labels, weights, strict=True) if label is not None]
+    assert all(w == 1 for label, w in zip(labels, weights, strict=True) if label is None)
+    for label, w in known:
+        for other, v in known:
+            assert w / v == pytest.approx(math.sqrt(labels.count(other) / labels.count(label)))
+
+
+def test_sampler_takes_indices_tuples_and_real_counts_only():
+    assert sampler_weights(np.array([-1, 0, 0, 2])) == pytest.approx(sampler_weights([None, "a", "a", "b"]))
+    assert sampler_weights([("a", None), ("a", None), ("b", "c")]) == pytest.approx(
+        sampler_weights([0, 0, 1])
+    )
+    real = np.array([True, False, False, True])
+    assert sampler_weights(["a", "a", "a", "b"], real) == pytest.approx([1, 1, 1, 1])
+    assert sampler_weights(["a", "b"], np.array([True, False])) == pytest.approx([1, 1])
+    assert list(sampler_weights([None, None])) == [1, 1]
+    with pytest.raises(InvalidInputError, match="counted has 1 rows"):
+        sampler_weights(["a", "b"], np.array([True]))
+
+
+@given(st.integers(1, 30), st.integers(1, 1000))
+@settings(deadline=None)
+def test_an_even_collection_has_no_imbalance(classes, n):
+    even = imbalance([n] * classes)
+    assert even["ratio"] == 1
+    assert even["gini"] == pytest.approx(0, abs=1e-12)
+    assert even["variation"] == pytest.approx(0, abs=1e-12)
+    assert even["entropy"] == pytest.approx(1)
+
+
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=30))
+@settings(deadline=None)
+def test_gini_is_half_the_mean_difference_and_twice_the_area_over_the_lorenz_curve(counts):
+    values = np.array(counts, dtype=float)
+    by_definition = np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean())
+    measures = imbalance([*counts, 0])
+    assert measures["gini"] == pytest.approx(by_definition, abs=1e-12)
+    curve = lorenz(counts)
+    assert 1 - 2 * np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(by_definition, abs=1e-12)
+    assert tuple(curve[0]) == (0, 0)
+    assert curve[-1] == pytest.approx((1, 1))
+    assert measures["classes"] == len(counts)
+    assert measures["sd"] == pytest.approx(values.std())
+
+
+def test_nothing_to_measure():
+    with pytest.raises(InvalidInputError, match="no class has a sample"):
+        imbalance([0, 0])

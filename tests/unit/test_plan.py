@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from saggar.dataset.manifest import Manifest
+from saggar.dataset.plan import (
+    PlanSettings,
+    combination_code,
+    find_confused,
+    find_rare,
+    pair_in_data,
+    plan,
+)
+from saggar.dataset.record import Record
+from saggar.errors import InvalidInputError
+from saggar.prompts import prompt
+from saggar.taxonomy import load_taxonomy
+
+TAXONOMY = load_taxonomy("song-yuan-porcelain")
+VASE = {"dynasty": "Yuan", "kiln": "Jun", "glaze": "MoonW", "type": "Vase"}
+BOWL = {"dynasty": "Song", "kiln": "Ge", "glaze": "MoonW", "type": "Bowl"}
+OTHER_BOWL = {**BOWL, "dynasty": "Yuan"}
+
+
+def test_data_set_a_of_the_paper_is_570_images():
+    combinations = [{**VASE, "kiln": code} for code in TAXONOMY.task("kiln").codes[:9]]
+    others = [{**BOWL, "kiln": code} for code in TAXONOMY.task("kiln").codes[:4]]
+    pairs = [(labels, {**labels, "dynasty": "Yuan"}) for labels in others]
+    images = plan(TAXONOMY, combinations, pairs)
+    assert len(images) == 9 * 50 + 4 * 30
+    assert len({image.prompt_id for image in images}) == len({image.seed for image in images}) == len(images)
+
+
+def test_a_larger_plan_holds_the_smaller_one():
+    small = plan(TAXONOMY, [VASE], [(BOWL, OTHER_BOWL)], PlanSettings(5, 3, seed=1))
+    large = plan(TAXONOMY, [BOWL, VASE], [(OTHER_BOWL, BOWL)], PlanSettings(20, 9, seed=1))
+    assert set(map(repr, small)) <= set(map(repr, large))
+    other = plan(TAXONOMY, [VASE], [], PlanSettings(5, 0, seed=2))
+    assert {i.prompt_id for i in other} < {i.prompt_id for i in small}
+    assert not {i.seed for i in other} & {i.seed for i in small}
+
+
+def test_what_is_wanted_twice_is_numbered_on():
+    images = plan(TAXONOMY, [VASE, BOWL], [(BOWL, OTHER_BOWL)], PlanSettings(2, 3))
+    ids = [image.prompt_id for image in images]
+    assert ids == [
+        "Yuan.Jun.MoonW.Vase.00000",
+        "Yuan.Jun.MoonW.Vase.00001",
+        "Song.Ge.MoonW.Bowl.00000",
+        "Song.Ge.MoonW.Bowl.00001",
+        "Song.Ge.MoonW.Bowl.00002",  # the pair's first side gets the odd one
+        "Song.Ge.MoonW.Bowl.00003",
+        "Yuan.Ge.MoonW.Bowl.00000",
+    ]
+
+
+def test_an_image_has_its_prompts():
+    image = plan(TAXONOMY, [BOWL], settings=PlanSettings(1, 0))[0]
+    assert image.prompt == prompt(TAXONOMY, BOWL)
+    assert "cracked" not in image.negative_prompt  # Ge ware is crackled
+    assert "cracked" in plan(TAXONOMY, [VASE], settings=PlanSettings(1, 0))[0].negative_prompt
+    assert image.labels == BOWL
+    assert 0 <= image.seed < 2**53
+
+
+def test_codes_name_unknown_labels_and_survive_odd_ones():
+    assert combination_code(TAXONOMY, {"glaze": "MoonW"}) == "~.~.MoonW.~"
+    odd = combination_code(TAXONOMY, {"glaze": "Moon White/..", "type": "Vase"})
+    assert odd.startswith("c~")
+    assert odd != combination_code(TAXONOMY, {"glaze": "Moon White/..", "type": "Bowl"})
+
+
+def test_refuses_unknown_labels():
+    with pytest.raises(InvalidInputError, match="glaze has no class 'Pink'"):
+        plan(TAXONOMY, [{"glaze": "Pink"}])
+    with pytest.raises(InvalidInputError, match="no task 'colour'"):
+        plan(TAXONOMY, [{"colour": "Pink"}])
+    with pytest.raises(InvalidInputError, match="at least one label"):
+        plan(TAXONOMY, [{}])
+    with pytest.raises(InvalidInputError, match="0 or more"):
+        plan(TAXONOMY, [VASE], settings=PlanSettings(-1))
+
+
+SMALL = load_taxonomy("palace-visual")
+
+
+def _manifest(*groups: tuple[str, str, str | None, int, str]) -> Manifest:
+    rows = [
+        Record(f"{g}-{i}", f"{g}-{i}", {"dynasty": d, "glaze": z, "type": k}, split=s)
+        for g, (d, z, k, n, s) in enumerate(groups)
+        for i in range(n)
+    ]
+    return Manifest.from_records(rows, SMALL.task_names)
+
+
+def test_rare_combinations_are_those_of_training_photographs():
+    manifest = _manifest(
+        ("Song", "white", "bowl", 3, "train"),
+        ("Song", "white", "bowl", 9, "test"),
+        ("Yuan", "white", "vase", 1, "train"),
+        ("Yuan", "white", None, 1, "train"),
+        ("Song", "painted", "jar", 1, "test"),
+        ("Song", "painted", "vase", 7, "train"),
+    )
+    vase = {"dynasty": "Yuan", "glaze": "white", "type": "vase"}
+    bowl = {"dynasty": "Song", "glaze": "white", "type": "bowl"}
+    assert find_rare(manifest) == (vase, bowl)
+    assert find_rare(manifest, limit=1) == (vase,)
+    assert find_rare(manifest, at_most=2) == (vase,)
+    more = manifest.concat(manifest.select(split="train").with_columns(origin="augmented"))
+    assert find_rare(more) == (vase, bowl)
+
+
+def test_pairs_are_as_alike_as_the_data_allows():
+    manifest = _manifest(
+        ("Song", "white", "bowl", 9, "train"),
+        ("Yuan", "white", "bowl", 2, "train"),
+        ("Yuan", "white", "plate", 2, "train"),
+        ("Song", "painted", "plate", 9, "train"),
+    )
+    first, second = pair_in_data(manifest, "type", ("bowl", "plate"))
+    assert first == {"dynasty": "Yuan", "glaze": "white", "type": "bowl"}
+    assert second == {"dynasty": "Yuan", "glaze": "white", "type": "plate"}
+    fixed = pair_in_data(manifest, "type", ("plate", "bowl"), {"dynasty": "Song"})
+    assert fixed == (
+        {"dynasty": "Song", "glaze": "painted", "type": "plate"},
+        {"dynasty": "Song", "glaze": "white", "type": "bowl"},
+    )
+    assert pair_in_data(manifest, "type", ("bowl", "jar")) is None
+    with pytest.raises(InvalidInputError, match="no task 'kiln'"):
+        pair_in_data(manifest, "kiln", ("a", "b"))
+
+
+def test_confused_classes_are_ranked_by_their_error_rates():
+    manifest = _manifest(
+        ("Song", "white", "bowl", 2, "train"),
+        ("Song", "white", "plate", 2, "train"),
+        ("Song", "white", "vase", 2, "train"),
+    )
+    codes = SMALL.task("type").codes
+    bowl, plate, vase, jar = (codes.index(code) for code in ("bowl", "plate", "vase", "jar"))
+    matrix = np.diag([90] * len(codes))
+    matrix[bowl, plate] = 10
+    matrix[vase, bowl] = 60
+    matrix[jar, bowl] = 500  # the worst, and no jar in training
+    pairs = find_confused(manifest, SMALL, {"type": matrix}, limit=3)
+    assert [(a["type"], b["type"]) for a, b in pairs] == [("bowl", "vase"), ("bowl", "plate")]
+    assert len(find_confused(manifest, SMALL, {"type": matrix}, limit=1)) == 1
+    with pytest.raises(InvalidInputError, match="confusion of type is"):
+        find_confused(manifest, SMALL, {"type": matrix[1:]})

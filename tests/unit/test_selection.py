@@ -1,0 +1,135 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from saggar.dataset.augment import expand_rare
+from saggar.dataset.manifest import Manifest, validate
+from saggar.dataset.record import Record
+from saggar.dataset.selection import select_for_adapter
+from saggar.errors import InvalidInputError
+from saggar.prompts import caption
+from saggar.taxonomy import load_taxonomy
+
+TAXONOMY = load_taxonomy("palace-visual")
+GLAZES = TAXONOMY.task("glaze").codes
+TYPES = TAXONOMY.task("type").codes
+
+
+def _manifest(sizes: dict[tuple[str | None, str | None], int], split: str = "train") -> Manifest:
+    rows = [
+        Record(
+            f"{glaze}-{kind}-{i}",
+            f"{glaze}-{kind}-{i}",
+            {"dynasty": "Song", "glaze": glaze, "type": kind},
+            split,
+        )
+        for (glaze, kind), n in sizes.items()
+        for i in range(n)
+    ]
+    return Manifest.from_records(rows, TAXONOMY.task_names)
+
+
+def _by_pair(manifest: Manifest) -> Counter[tuple[str | None, ...]]:
+    return Counter(manifest.combinations(["glaze", "type"]))
+
+
+def _long_tail() -> dict[tuple[str | None, str | None], int]:
+    """9 combinations of 1 photograph, 8 of 3, 6 of 7, 10 of 200: the paper's numbers."""
+    pairs = [(glaze, kind) for glaze in GLAZES for kind in TYPES][:33]
+    return dict(zip(pairs, [1] * 9 + [3] * 8 + [7] * 6 + [200] * 10, strict=True))
+
+
+def test_table_3_for_a_thousand_images():
+    sizes = _long_tail()
+    chosen = _by_pair(select_for_adapter(_manifest(sizes), TAXONOMY, 1000, 0))
+    assert sum(chosen.values()) == 1000
+    by_tier = {n: [chosen[pair] for pair, size in sizes.items() if size == n] for n in (1, 3, 7)}
+    assert all(count >= 30 for count in by_tier[1])
+    assert all(count >= 25 for count in by_tier[3] + by_tier[7])
+    rare = sum(sum(counts) for counts in by_tier.values())
+    assert rare >= 270 + 200 + 150
+
+
+def test_confusion_pairs_get_their_share():
+    sizes = _long_tail()
+    common = [pair for pair, n in sizes.items() if n == 200]
+    wanted = [dict(zip(("glaze", "type"), pair, strict=True)) for pair in common[:2]]
+    pairs = [(wanted[0], wanted[1])]
+    without = _by_pair(select_for_adapter(_manifest(sizes), TAXONOMY, 1000, 0))
+    chosen = _by_pair(select_for_adapter(_manifest(sizes), TAXONOMY, 1000, 0, confusion_pairs=pairs))
+    assert all(chosen[pair] >= 25 for pair in common[:2])
+    assert sum(chosen[pair] for pair in common[:2]) > sum(without[pair] for pair in common[:2])
+
+
+sizes_strategy = st.dictionaries(
+    st.tuples(st.sampled_from([*GLAZES, None]), st.sampled_from([*TYPES, None])),
+    st.integers(1, 15),
+    min_size=1,
+    max_size=15,
+)
+
+
+@given(sizes_strategy, st.integers(1, 400), st.integers(0, 3))
+@settings(max_examples=25, deadline=None)
+def test_any_size_of_any_collection(sizes, size, seed):
+    manifest = _manifest(sizes)
+    chosen = select_for_adapter(manifest, TAXONOMY, size, seed)
+    assert len(chosen) == size
+    validate(chosen, TAXONOMY)
+    assert set(chosen.frame["image"]) <= set(manifest.frame["image"])
+    photographs = chosen.select(origin="real").frame["image"]
+    assert photographs.is_unique
+    # a photograph is varied only when its combination has no other photograph left
+    drawn, available = _by_pair(chosen.select(origin="real")), _by_pair(manifest)
+    for pair in _by_pair(chosen.select(origin="augmented")):
+        assert drawn[pair] == available[pair]
+    assert select_for_adapter(manifest, TAXONOMY, size, seed) == chosen
+
+
+def test_only_the_training_split_is_shown():
+    held_out = _manifest({("white", "bowl"): 5}, "test").concat(
+        _manifest({("white", "jar"): 5}, "validation")
+    )
+    chosen = select_for_adapter(held_out.concat(_manifest({("white", "vase"): 2})), TAXONOMY, 20, 0)
+    assert _by_pair(chosen) == {("white", "vase"): 20}
+    with pytest.raises(InvalidInputError, match="no labelled photograph in the training split"):
+        select_for_adapter(held_out, TAXONOMY, 20, 0)
+
+
+def test_captions_are_the_taxonomys():
+    manifest = _manifest({("white", "bowl"): 1, (None, "vase"): 1})
+    for record in select_for_adapter(manifest, TAXONOMY, 6, 0).records():
+        assert record.caption == caption(TAXONOMY, record.labels)
+
+
+def test_variants_that_exist_are_used_first():
+    manifest = expand_rare(_manifest({("white", "bowl"): 2}), 10, 10, seed=0)
+    chosen = select_for_adapter(manifest, TAXONOMY, 10, 0)
+    assert set(chosen.frame["augmentation_seed"].dropna()) == set(
+        manifest.frame["augmentation_seed"].dropna()
+    )
+    more = select_for_adapter(manifest, TAXONOMY, 12, 0)
+    assert more.frame["augmentation_seed"].dropna().is_unique
+    assert len(more) == 12
+
+
+def test_one_task_may_stand_for_both():
+    chosen = select_for_adapter(
+        _manifest({("white", "bowl"): 3}), TAXONOMY, 5, 0, pair_tasks=("type", "type")
+    )
+    assert len(chosen) == 5
+
+
+def test_refuses_what_makes_no_sense():
+    manifest = _manifest({("white", "bowl"): 2})
+    with pytest.raises(InvalidInputError, match="size is 0"):
+        select_for_adapter(manifest, TAXONOMY, 0, 0)
+    with pytest.raises(InvalidInputError, match="no task 'kiln' in this data set"):
+        select_for_adapter(manifest, TAXONOMY, 5, 0, pair_tasks=("kiln", "type"))
+    with pytest.raises(InvalidInputError, match="holds 2 synthetic images"):
+        select_for_adapter(manifest.with_columns(origin="synthetic"), TAXONOMY, 5, 0)
+    with pytest.raises(InvalidInputError, match="no labelled photograph"):
+        select_for_adapter(
+            Manifest.from_records([Record("a", "a", {}, "train")], ("glaze", "type")), TAXONOMY, 5, 0
+        )
