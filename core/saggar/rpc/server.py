@@ -82,13 +82,10 @@ def start_server(
         options=(
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
-            (
-                "grpc.so_reuseport",
-                0,
-            ),  # otherwise a second server on the same port starts and takes half of the calls
+            ("grpc.so_reuseport", 0),  # else a second server on the port starts and takes half of the calls
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # clients ping every 30 s
         ),
     )
     names = tuple(register(server))
