@@ -1,0 +1,1 @@
+"""The generator service: LoRA adapters on Stable Diffusion, and images made with them."""

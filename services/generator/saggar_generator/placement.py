@@ -1,0 +1,79 @@
+"""Where the networks run, and in which number format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from saggar.errors import WrongStateError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Placement:
+    """`device` as torch names it, e.g. `cpu` or `cuda:0`; `precision` is a key of `DTYPES`."""
+
+    device: str
+    precision: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return DTYPES[self.precision]
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
+
+    @cached_property
+    def name(self) -> str:
+        """`cpu`, or the name of the GPU."""
+        return torch.cuda.get_device_name(self.device) if self.on_gpu else "cpu"
+
+    def autocast(self) -> Any:
+        """Context for a training step: the adapter's float32 weights meet a base in half precision."""
+        return torch.autocast(self.device.split(":")[0], self.dtype, enabled=self.dtype != torch.float32)
+
+    def default_batch_size(self, width_px: int, height_px: int) -> int:
+        """Images per forward pass, from the device's memory and the image's size; equal on equal devices.
+
+        A 512 x 512 image takes about 1 GiB in half precision (most of it in the autoencoder); 2.5 GiB are
+        for the weights and the libraries. On a CPU, eight small images fill its vector units; a large one
+        does alone.
+        """
+        megapixels = width_px * height_px / 512**2
+        if not self.on_gpu:
+            return 8 if megapixels <= 0.1 else 1
+        memory = torch.cuda.get_device_properties(self.device).total_memory / _GIB
+        per_image = max(megapixels, 1 / 64) * (2 if self.dtype == torch.float32 else 1)
+        fitting = max(1, int((memory - 2.5) * 0.6 / per_image))
+        return min(16, 1 << (fitting.bit_length() - 1))  # a power of two
+
+
+def choose(device: str = "auto", precision: str = "auto") -> Placement:
+    """The placement that the settings ask for. Raises WrongStateError when there is no such device here."""
+    if device == "auto":
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        device = "cuda:0"
+    if device.startswith("cuda"):
+        number, count = int(device.removeprefix("cuda:")), torch.cuda.device_count()
+        if number >= count:
+            raise WrongStateError(
+                f"no GPU {device} here ({count} found); set SAGGAR_DEVICE to auto or cpu, or install a "
+                "PyTorch build and "
+                "driver for the GPU"
+            )
+    if precision == "auto":
+        precision = _natural_precision(device)
+    return Placement(device, precision)
+
+
+def _natural_precision(device: str) -> str:
+    if device == "cpu":
+        return "float32"
+    major, _ = torch.cuda.get_device_capability(device)
+    return "bfloat16" if major >= 8 else "float16"  # tensor cores know bfloat16 from Ampere (8.0) on

@@ -1,0 +1,103 @@
+"""The contract's methods: convert, call, convert."""
+
+# ruff: noqa: N802 - the contract's names
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from saggar.errors import UnavailableError
+from saggar.rpc.refs import ref_from_proto
+from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.store import ObjectStore
+from saggar.v1 import generator_pb2, generator_pb2_grpc
+
+from saggar_generator import conversion
+from saggar_generator.requests import GeneratedImage
+from saggar_generator.settings import GeneratorSettings
+
+if TYPE_CHECKING:
+    from saggar_generator.workshop import Workshop
+
+SERVICE = "saggar.v1.GeneratorService"
+
+
+class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
+    """One job at a time: it has the device, and the loaded base model, for itself."""
+
+    def __init__(self, store: ObjectStore, settings: GeneratorSettings) -> None:
+        self._store, self._settings = store, settings
+        self._jobs = JobQueue(settings.queue_limit)
+        self._loaded: Workshop | None = None
+
+    def register(self, server: grpc.Server) -> list[str]:
+        servicer: Any = self
+        add = generator_pb2_grpc.add_GeneratorServiceServicer_to_server
+        add(servicer, server)  # type: ignore[no-untyped-call]
+        return [SERVICE]
+
+    def warm_up(self) -> None:
+        """Loads the libraries, which takes seconds: until then health says that the service does not
+        serve.
+        """
+        from saggar_generator.workshop import Workshop
+
+        self._loaded = Workshop(self._store, self._settings)
+
+    def TrainAdapter(
+        self, request: generator_pb2.TrainAdapterRequest, context: grpc.ServicerContext
+    ) -> Iterator[generator_pb2.TrainAdapterResponse]:
+        workshop = self._workshop()
+        base_model = conversion.base_model(request.base_model)
+        manifest = ref_from_proto(request.manifest, "manifest")
+        settings = conversion.adapter_settings(request.settings)
+
+        def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.TrainAdapterResult:
+            report = conversion.reporting(emit)
+            return conversion.trained_adapter(
+                workshop.train_adapter(base_model, manifest, settings, report, cancelled)
+            )
+
+        return stream_events(context, generator_pb2.TrainAdapterResponse, work, self._jobs)
+
+    def Generate(
+        self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
+    ) -> Iterator[generator_pb2.GenerateResponse]:
+        workshop = self._workshop()
+        base_model = conversion.base_model(request.base_model)
+        adapter = conversion.adapter_ref(request)
+        items = conversion.prompt_items(request.prompts)
+        settings = conversion.generation_settings(request.settings)
+        batch_size = request.settings.batch_size
+
+        def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.GenerateResult:
+            def on_image(image: GeneratedImage) -> None:
+                emit(generator_pb2.GenerateResponse(image=conversion.generated_image(image)))
+
+            report = conversion.reporting(emit)
+            return conversion.generate_result(
+                workshop.generate(
+                    base_model, adapter, items, settings, batch_size, report, on_image, cancelled
+                )
+            )
+
+        return stream_events(context, generator_pb2.GenerateResponse, work, self._jobs)
+
+    def DescribeGenerator(
+        self, _request: generator_pb2.DescribeGeneratorRequest, _context: grpc.ServicerContext
+    ) -> generator_pb2.DescribeGeneratorResponse:
+        return generator_pb2.DescribeGeneratorResponse(
+            device=self._loaded.device if self._loaded else "",
+            loaded_base_model=self._loaded.loaded_base_model if self._loaded else "",
+            jobs_running=self._jobs.running,
+            jobs_waiting=self._jobs.waiting,
+            queue_limit=self._jobs.limit,
+        )
+
+    def _workshop(self) -> Workshop:
+        if self._loaded is None:
+            raise UnavailableError("the generator is still loading its libraries; try again in a few seconds")
+        return self._loaded

@@ -1,0 +1,34 @@
+"""Settings of the generator, beside those of every service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from saggar.settings import ServiceSettings
+
+# All attention projections of a Stable Diffusion UNet, as in the diffusers LoRA example.
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+
+
+class GeneratorSettings(ServiceSettings):
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:N; auto takes the first GPU there is",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="number format of the base model; auto: float32 on a CPU, bfloat16 or float16 on a GPU",
+    )
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core"
+    )
+    queue_limit: int = Field(
+        default=16, ge=0, le=10_000, description="jobs that may wait; one more is refused with a retry delay"
+    )
+    lora_targets: tuple[str, ...] = Field(
+        default=ATTENTION,
+        min_length=1,
+        description="names of the UNet's layers that an adapter changes, as a JSON list",
+    )

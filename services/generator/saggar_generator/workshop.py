@@ -1,0 +1,83 @@
+"""The service's working part: device, base model and jobs. Importing it loads torch, diffusers and peft."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+import torch
+from saggar.store import ObjectRef, ObjectStore
+
+from saggar_generator import adapter_job, generation_job
+from saggar_generator.basemodel import BaseModels
+from saggar_generator.placement import choose
+from saggar_generator.progress import Report
+from saggar_generator.requests import (
+    AdapterSettings,
+    GeneratedImage,
+    GenerationSettings,
+    PromptItem,
+    TrainedAdapter,
+)
+from saggar_generator.settings import GeneratorSettings
+
+log = logging.getLogger(__name__)
+
+
+class Workshop:
+    """Does one job at a time, for whoever calls; see to it that there is only one."""
+
+    def __init__(self, store: ObjectStore, settings: GeneratorSettings) -> None:
+        """Raises WrongStateError when the device that the settings ask for is not here."""
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        placement = choose(settings.device, settings.precision)
+        log.info("device %s, %s", placement.name, placement.precision)
+        self._store = store
+        self._models = BaseModels(placement)
+        self._targets = tuple(settings.lora_targets)
+
+    @property
+    def device(self) -> str:
+        return self._models.placement.name
+
+    @property
+    def loaded_base_model(self) -> str:
+        return self._models.loaded_spec
+
+    def train_adapter(
+        self,
+        base_model: str,
+        manifest: ObjectRef,
+        settings: AdapterSettings,
+        report: Report,
+        cancelled: threading.Event,
+    ) -> TrainedAdapter:
+        return adapter_job.train_adapter(
+            self._store, self._models, base_model, manifest, settings, self._targets, report, cancelled
+        )
+
+    def generate(
+        self,
+        base_model: str,
+        adapter: ObjectRef | None,
+        items: Sequence[PromptItem],
+        settings: GenerationSettings,
+        batch_size: int,
+        report: Report,
+        on_image: Callable[[GeneratedImage], None],
+        cancelled: threading.Event,
+    ) -> list[GeneratedImage]:
+        return generation_job.generate(
+            self._store,
+            self._models,
+            base_model,
+            adapter,
+            items,
+            settings,
+            batch_size,
+            report,
+            on_image,
+            cancelled,
+        )

@@ -1,0 +1,271 @@
+"""Images: equal to themselves whatever their company, changed by the adapter, made once, and marked as synthetic."""
+
+import io
+import threading
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from saggar.errors import CancelledError, InvalidInputError, WrongStateError
+from saggar.store import DirectoryStore
+from saggar_generator import adapter
+from saggar_generator.adapter_job import train_adapter
+from saggar_generator.basemodel import BaseModels
+from saggar_generator.generation_job import generate
+from saggar_generator.placement import Placement
+from saggar_generator.provenance import TRAINED_ALGORITHMIC_MEDIA, encode_png
+from saggar_generator.requests import AdapterSettings, GenerationSettings, PromptItem, Wanted
+from saggar_generator.settings import ATTENTION
+from saggar_generator.synthesis import draw, encode_prompts
+from tiny_pipeline import save_tiny_pipeline, training_manifest
+
+SETTINGS = GenerationSettings(steps=3, adapter_weight=1.0)
+PROMPTS = [
+    Wanted("song dynasty , ding kiln produced , white bowl", "low quality , cracked", 11),
+    Wanted("yuan dynasty , celadon vase", "low quality", 12),
+    Wanted("white cup", "blurry", 13),
+    Wanted("moon white vase with thick opaque glaze", "low quality , cracked", 14),
+    Wanted("white cup", "blurry", 15),
+]
+ITEMS = [PromptItem(f"p{number}", wanted) for number, wanted in enumerate(PROMPTS)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny_pipeline(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    models = BaseModels(Placement("cpu", "float32"))
+    models.get(str(folder))
+    return models
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, models, folder):
+    """A store with an adapter in it, and the adapter's reference."""
+    store = DirectoryStore(tmp_path_factory.mktemp("trained"))
+    settings = AdapterSettings(rank=2, alpha=4, steps=4, learning_rate=5e-2)
+    done = train_adapter(
+        store,
+        models,
+        str(folder),
+        training_manifest(store),
+        settings,
+        ATTENTION,
+        lambda _: None,
+        threading.Event(),
+    )
+    return store, done.adapter
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(tmp_path / "store")
+
+
+def run(store, models, folder, items=ITEMS, *, ref=None, settings=SETTINGS, batch_size=0, on_image=None):
+    return generate(
+        store,
+        models,
+        str(folder),
+        ref,
+        items,
+        settings,
+        batch_size,
+        lambda _: None,
+        on_image or (lambda _: None),
+        threading.Event(),
+    )
+
+
+def pixels(models, folder, wanted, batch_size, settings=SETTINGS):
+    base = models.get(str(folder))
+    adapter.detach(base)
+    settings = replace(settings, width_px=base.size_px, height_px=base.size_px)
+    encoded = encode_prompts(base, wanted, settings)
+    pictures = [p for batch in draw(base, wanted, encoded, settings, batch_size) for p in batch]
+    return np.stack([picture.pixels for picture in pictures])  # [N, 16, 16, 3]
+
+
+def test_an_image_does_not_depend_on_its_company(models, folder):
+    all_five = pixels(models, folder, PROMPTS, 4)  # a full batch, and one that is filled up
+    assert all_five.shape == (5, 16, 16, 3)
+    for order in ([4, 2, 0, 1, 3], [3], [1, 4]):
+        found = pixels(models, folder, [PROMPTS[i] for i in order], 4)
+        assert np.array_equal(found, all_five[order])
+    assert len({image.tobytes() for image in all_five}) == 5  # seeds and prompts matter
+
+
+@pytest.mark.parametrize("scheduler", ["dpmpp_2m_karras", "ddim", "euler_a"])
+def test_the_batch_size_changes_rounding_only(models, folder, scheduler):
+    settings = replace(SETTINGS, scheduler=scheduler)
+    alone, together = (pixels(models, folder, PROMPTS, size, settings).astype(int) for size in (1, 5))
+    assert np.abs(alone - together).max() <= 1
+
+
+def test_schedulers_and_guidance_make_a_difference(models, folder):
+    default = pixels(models, folder, PROMPTS[:1], 1)
+    for change in ({"scheduler": "euler_a"}, {"guidance_scale": 1.0}, {"clip_skip": 0}, {"steps": 5}):
+        assert not np.array_equal(
+            default, pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, **change))
+        )
+
+
+def test_without_guidance_the_negative_prompt_has_no_say(models, folder):
+    settings = replace(SETTINGS, guidance_scale=1.0)
+    one, other = (
+        pixels(models, folder, [replace(PROMPTS[0], negative_prompt=text)], 1, settings)
+        for text in ("white", "modern")
+    )
+    assert np.array_equal(one, other)
+
+
+def test_the_pipeline_and_the_service_draw_the_same(models, folder):
+    """Against diffusers' own prompt encoding, which takes the last layer: clip_skip 0."""
+    found = pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, clip_skip=0))
+    pipeline = models.get(str(folder)).pipeline  # its scheduler is the one that was just used
+    noise = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(PROMPTS[0].seed))
+    image = pipeline(
+        prompt=PROMPTS[0].prompt,
+        negative_prompt=PROMPTS[0].negative_prompt,
+        latents=noise,
+        num_inference_steps=3,
+        guidance_scale=7.0,
+        output_type="np",
+    ).images[0]
+    assert np.abs((image * 255).round() - found[0]).max() <= 1
+
+
+def test_the_adapter_changes_the_picture_and_repeats_itself(trained, models, folder, tmp_path):
+    source, ref = trained
+    plain = run(source, models, folder)
+    adapted = run(source, models, folder, ref=ref)
+    assert all(a.image != b.image for a, b in zip(plain, adapted, strict=True))
+    second = DirectoryStore(tmp_path / "second")
+    for key in source.list("adapters/"):
+        second.put(key, source.get(key), "application/octet-stream")
+    fresh = BaseModels(Placement("cpu", "float32"))
+    assert [i.image for i in run(second, fresh, folder, ref=ref)] == [i.image for i in adapted]
+    half = run(second, fresh, folder, ITEMS[:1], ref=ref, settings=replace(SETTINGS, adapter_weight=0.5))
+    none = run(second, fresh, folder, ITEMS[:1], ref=ref, settings=replace(SETTINGS, adapter_weight=0.0))
+    bare = run(second, fresh, folder, ITEMS[:1])
+    assert len({half[0].image.key, adapted[0].image.key, bare[0].image.key}) == 3
+    shown = [np.asarray(Image.open(io.BytesIO(second.get(one[0].image.key)))) for one in (none, bare)]
+    assert np.abs(shown[0].astype(int) - shown[1]).max() <= 1
+
+
+def test_an_adapter_for_another_base_is_refused_naming_both(trained, folder, tmp_path):
+    source, ref = trained
+    other = save_tiny_pipeline(tmp_path / "other", seed=1)
+    with pytest.raises(WrongStateError) as caught:
+        run(source, BaseModels(Placement("cpu", "float32")), other, ref=ref)
+    assert str(folder) in str(caught.value)
+    assert str(other) in str(caught.value)
+
+
+def test_an_adapter_whose_keys_match_nothing_is_never_a_silent_no_op(models, folder):
+    from safetensors.torch import save
+
+    base = models.get(str(folder))
+    strange = {f"unet.nowhere.to_q.lora_{x}.weight": torch.ones(2, 16) for x in "AB"}
+    elsewhere = {"text_encoder.layers.0.lora_A.weight": torch.ones(2, 16)}
+    for weights in (strange, elsewhere):
+        with pytest.raises(WrongStateError, match="train an adapter on"):
+            adapter.attach(base, save(weights), "stranger")
+        assert not hasattr(base.pipeline.unet, "peft_config")
+
+
+def test_every_image_is_made_once(store, models, folder):
+    first = run(store, models, folder)
+    assert [one.prompt_id for one in first] == ["p0", "p1", "p2", "p3", "p4"]
+    assert not any(one.reused for one in first)
+    again = run(store, models, folder, list(reversed(ITEMS)))
+    assert all(one.reused for one in again)
+    assert [one.image for one in reversed(again)] == [one.image for one in first]
+    assert len(list(store.list("images/"))) == len(list(store.list("generated/"))) == 5
+
+
+def test_equal_prompts_share_an_image(store, models, folder):
+    twice = [PromptItem("a", PROMPTS[0]), PromptItem("b", PROMPTS[0])]
+    heard = []
+    one, other = run(store, models, folder, twice, on_image=heard.append)
+    assert one.image == other.image
+    assert (one.reused, other.reused) == (False, True)
+    assert [image.prompt_id for image in heard] == ["a", "b"]
+    assert len(list(store.list("images/"))) == 1
+
+
+def test_a_cancelled_job_keeps_what_is_done_and_goes_on(store, models, folder, tmp_path):
+    cancelled = threading.Event()
+    call = (str(folder), None, ITEMS, SETTINGS, 2, lambda _: None)
+    with pytest.raises(CancelledError):
+        generate(store, models, *call, lambda _: cancelled.set(), cancelled)
+    assert len(list(store.list("generated/"))) == 2
+    rest = generate(store, models, *call, lambda _: None, threading.Event())
+    assert [one.reused for one in rest] == [True, True, False, False, False]
+    whole = run(DirectoryStore(tmp_path / "whole"), models, folder, batch_size=2)
+    assert [one.image for one in rest] == [one.image for one in whole]
+
+
+def test_long_prompts_are_counted_per_image_and_logged(store, models, folder, caplog):
+    long = PromptItem("long", Wanted("white " * 80, "", 1))
+    with caplog.at_level("WARNING"):
+        one, other = run(store, models, folder, [long, ITEMS[0]])
+    assert (one.truncated_tokens, other.truncated_tokens) == (5, 0)
+    assert "1 of 2 prompts are longer" in caplog.text
+    assert run(store, models, folder, [long])[0].truncated_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"scheduler": "dpm3000"}, "settings.scheduler"),
+        ({"width_px": 18}, "settings.width_px"),
+        ({"clip_skip": 3}, "settings.clip_skip"),
+    ],
+)
+def test_settings_that_the_base_cannot_follow_are_refused(store, models, folder, change, field):
+    with pytest.raises(InvalidInputError) as caught:
+        run(store, models, folder, settings=replace(SETTINGS, **change))
+    assert [violation.field for violation in caught.value.violations] == [field]
+
+
+def test_an_image_that_is_not_finite_is_an_error_not_a_black_picture(models, folder):
+    base = models.get(str(folder))
+    adapter.detach(base)
+    settings = replace(SETTINGS, width_px=16, height_px=16)
+    encoded = {
+        text: replace(one, embedding=one.embedding * float("nan"))
+        for text, one in encode_prompts(base, PROMPTS[:1], settings).items()
+    }
+    with pytest.raises(WrongStateError, match="SAGGAR_PRECISION"):
+        list(draw(base, PROMPTS[:1], encoded, settings, 1))
+
+
+def test_images_say_that_they_are_synthetic_and_from_what(trained, models, folder):
+    source, ref = trained
+    done = run(source, models, folder, ITEMS[:1], ref=ref)[0]
+    image = Image.open(io.BytesIO(source.read(done.image)))
+    card = adapter.read_card(source, ref)
+    assert image.size == (16, 16)
+    assert image.text["prompt"] == PROMPTS[0].prompt
+    assert image.text["negative_prompt"] == PROMPTS[0].negative_prompt
+    assert image.text["seed"] == "11"
+    assert image.text["base_model"] == card.base_hash
+    assert image.text["adapter"] == card.weights.sha256
+    packet = ET.fromstring(image.text["XML:com.adobe.xmp"].encode())  # noqa: S314 our own
+    iptc = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+    assert [node.get(iptc) for node in packet.iter() if node.get(iptc)] == [TRAINED_ALGORITHMIC_MEDIA]
+
+
+def test_png_bytes_depend_on_their_inputs_alone():
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    one, other = (encode_png(picture, {"prompt": "月白釉 vase"}) for _ in range(2))
+    assert one == other
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(one))), picture)
+    assert Image.open(io.BytesIO(one)).text["prompt"] == "月白釉 vase"

@@ -1,0 +1,252 @@
+"""Adapter training: the loss, resume, results and refusals."""
+
+import json
+import math
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import DDPMScheduler, StableDiffusionPipeline
+from diffusers.training_utils import compute_snr
+from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.record import Record
+from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
+from saggar.store import DirectoryStore
+from saggar_generator import adapter
+from saggar_generator.adapter_job import train_adapter
+from saggar_generator.basemodel import BaseModels
+from saggar_generator.examples import Examples
+from saggar_generator.placement import Placement
+from saggar_generator.requests import AdapterSettings
+from saggar_generator.settings import ATTENTION
+from saggar_generator.training import AdapterTraining, NoiseSchedule, warm_up
+from tiny_pipeline import save_tiny_pipeline, training_manifest
+
+SETTINGS = AdapterSettings(
+    rank=2, alpha=4, steps=6, batch_size=4, learning_rate=1e-2, seed=3, checkpoint_every_steps=2
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny_pipeline(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    models = BaseModels(Placement("cpu", "float32"))
+    models.get(str(folder))
+    return models
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(tmp_path / "store")
+
+
+def train(store, models, folder, settings=SETTINGS, *, cancel_at=None, reports=None):
+    cancelled = threading.Event()
+
+    def report(progress):
+        if reports is not None:
+            reports.append(progress)
+        if cancel_at is not None and progress.stage == "training" and progress.done >= cancel_at:
+            cancelled.set()
+
+    manifest = training_manifest(store)
+    return train_adapter(store, models, str(folder), manifest, settings, ATTENTION, report, cancelled)
+
+
+def examples_for(base, count=5):
+    random = torch.Generator().manual_seed(0)
+    return Examples(
+        latents=torch.randn(count, 4, 4, 4, generator=random),
+        embeddings=torch.randn(2, 77, 16, generator=random),
+        caption_of=torch.arange(count) % 2,
+        truncated_captions=0,
+    )
+
+
+def weights_of(training):
+    return {name: weight.detach().clone() for name, weight in training._weights.items()}
+
+
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(models, folder):
+    base = models.get(str(folder))
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as whole:
+        losses = [whole.advance() for _ in range(6)]
+        expected = weights_of(whole)
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as first:
+        for _ in range(3):
+            first.advance()
+        state = first.checkpoint()
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as second:
+        second.restore(state)
+        assert second.step == 3
+        for _ in range(3):
+            second.advance()
+        found = weights_of(second)
+        assert second.losses == losses
+        assert second.final_loss == losses[-1]
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert any(weight.abs().max() > 1e-3 for name, weight in expected.items() if "lora_B" in name)
+
+
+def test_training_leaves_the_base_model_as_it_was(models, folder):
+    base = models.get(str(folder))
+    before = {name: value.clone() for name, value in base.pipeline.unet.state_dict().items()}
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+        training.advance()
+    after = base.pipeline.unet.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path):
+    whole, broken = DirectoryStore(tmp_path / "whole"), DirectoryStore(tmp_path / "broken")
+    expected = train(whole, models, folder)
+    with pytest.raises(CancelledError):
+        train(broken, models, folder, cancel_at=1)
+    reports = []
+    found = train(broken, models, folder, reports=reports)
+    assert found.weights.sha256 == expected.weights.sha256
+    assert found.adapter.sha256 == expected.adapter.sha256
+    assert list(broken.list("checkpoints/")) == []
+    assert min(p.done for p in reports if p.stage == "training") > 1
+
+
+def test_a_finished_adapter_is_returned_at_once(models, folder, store):
+    first = train(store, models, folder)
+    reports = []
+    assert train(store, models, folder, replace(SETTINGS, checkpoint_every_steps=5), reports=reports) == first
+    assert {p.stage for p in reports} == {"loading base model"}
+    assert train(store, models, folder, replace(SETTINGS, seed=4)).weights != first.weights
+
+
+def test_the_card_says_what_the_adapter_is(models, folder, store):
+    done = train(store, models, folder)
+    card = adapter.read_card(store, done.adapter)
+    base = models.get(str(folder))
+    assert done.adapter.key == f"adapters/{card.adapter_id}/adapter.json"
+    assert (card.base_hash, card.base_model) == (base.content_hash, str(folder))
+    assert card.weights.ref() == done.weights
+    assert (card.steps, card.images, card.prediction_type) == (6, 6, "epsilon")
+    assert card.caption_sample == "song dynasty , white bowl"
+    assert card.settings["rank"] == 2
+    assert card.settings["resolution_px"] == 16
+    assert card.final_loss == done.final_loss > 0
+    assert json.loads(store.read(done.adapter))["libraries"]["peft"]
+
+
+def test_diffusers_itself_loads_the_weights_with_rank_and_alpha(models, folder, store, tmp_path):
+    done = train(store, models, folder)
+    store.fetch(done.weights.key, tmp_path / "adapter.safetensors")
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    pipeline.load_lora_weights(tmp_path, weight_name="adapter.safetensors", adapter_name="a")
+    config = pipeline.unet.peft_config["a"]
+    assert (config.r, config.lora_alpha) == (2, 4)
+    changed = [name for name, _ in pipeline.unet.named_parameters() if "lora_B" in name]
+    attention = [name for name, _ in pipeline.unet.named_modules() if name.endswith("to_q.base_layer")]
+    assert len(changed) == 4 * len(attention) > 0
+
+
+def test_min_snr_weights_follow_the_paper(models, folder):
+    base = models.get(str(folder))
+    schedule = NoiseSchedule.of(base)
+    times = torch.tensor([0, 100, 500, 999])
+    clean, noise = torch.randn(4, 4, 4, 4), torch.randn(4, 4, 4, 4)
+    reference = DDPMScheduler.from_config(
+        {k: v for k, v in base.scheduler_config.items() if k.startswith("beta") or k == "num_train_timesteps"}
+    )
+    snr = compute_snr(reference, times)  # diffusers' own
+    noisy, target, weight = schedule.apply(clean, noise, times, 5.0)
+    torch.testing.assert_close(noisy, reference.add_noise(clean, noise, times))
+    torch.testing.assert_close(target, noise)
+    torch.testing.assert_close(weight, torch.minimum(snr, torch.tensor(5.0)) / snr)
+    velocity = NoiseSchedule(schedule.signal, "v_prediction")
+    _, target, weight = velocity.apply(clean, noise, times, 5.0)
+    torch.testing.assert_close(target, reference.get_velocity(clean, noise, times))
+    torch.testing.assert_close(weight, torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+    assert torch.equal(velocity.apply(clean, noise, times, 0.0)[2], torch.ones(4))
+
+
+def test_every_epoch_goes_through_all_examples(models, folder):
+    base = models.get(str(folder))
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+        seen = []
+        for step in range(5):  # 5 steps of 4 are 4 epochs of 5
+            training.step = step
+            seen += training._rows().tolist()
+    epochs = [seen[i : i + 5] for i in range(0, 20, 5)]
+    assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_warm_up_rises_to_one():
+    assert [warm_up(step, 40) for step in (0, 1, 3, 4, 39)] == [0.25, 0.5, 1.0, 1.0, 1.0]
+    assert warm_up(0, 1) == 1.0
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_remedy(models, folder):
+    base = models.get(str(folder))
+    broken = replace(examples_for(base), latents=torch.full((5, 4, 4, 4), math.nan))
+    with (
+        AdapterTraining(base, broken, SETTINGS, ATTENTION) as training,
+        pytest.raises(WrongStateError, match=r"nan at step 1.*lower learning_rate \(now 0\.01\)"),
+    ):
+        training.advance()
+
+
+def test_an_unreadable_checkpoint_is_named(models, folder):
+    base = models.get(str(folder))
+    with (
+        AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training,
+        pytest.raises(DataCorruptionError, match="delete it"),
+    ):
+        training.restore(b"\x08\x00\x00\x00\x00\x00\x00\x00{}")
+
+
+def test_targets_that_match_nothing_are_refused(models, folder):
+    base = models.get(str(folder))
+    with pytest.raises(InvalidInputError, match="SAGGAR_LORA_TARGETS"):
+        AdapterTraining(base, examples_for(base), SETTINGS, ("to_nothing",))
+
+
+def test_a_base_that_predicts_something_else_is_refused(tmp_path):
+    place = save_tiny_pipeline(tmp_path / "base", prediction_type="sample")
+    base = BaseModels(Placement("cpu", "float32")).get(str(place))
+    with pytest.raises(WrongStateError, match="sample"):
+        NoiseSchedule.of(base)
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        ({"split": "validation"}, "not of the training split.*validation"),
+        ({"split": "test"}, "not of the training split"),
+        ({"caption": None}, "no caption"),
+    ],
+)
+def test_unfit_rows_are_refused_by_name(models, folder, store, record, complaint):
+    good = Record(image="images/aa/x.png", object_id="o", labels={}, split="train", source="s", caption="c")
+    manifest = write_manifest(store, Manifest.from_records([good, replace(good, **record)], ("type",)))
+    with pytest.raises(InvalidInputError, match=f"row 1.*|{complaint}") as caught:
+        train_adapter(
+            store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
+        )
+    assert caught.value.violations[0].field == "manifest"
+
+
+def test_an_empty_manifest_is_refused(models, folder, store):
+    manifest = write_manifest(store, Manifest.from_records([], ("type",)))
+    with pytest.raises(InvalidInputError, match="empty"):
+        train_adapter(
+            store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
+        )
+
+
+def test_a_resolution_that_the_autoencoder_cannot_take_is_refused(models, folder, store):
+    with pytest.raises(InvalidInputError, match="multiple of 4"):
+        train(store, models, folder, replace(SETTINGS, resolution_px=18))
