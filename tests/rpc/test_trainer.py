@@ -1,4 +1,4 @@
-"""The trainer over a real server: red and blue squares and circles, a network of 32 pixels, an epoch or two."""
+"""The trainer over a real server: coloured squares and circles of 32 pixels, an epoch or two."""
 
 import io
 import json
@@ -89,6 +89,7 @@ class Trainer:
 
     def request(self, manifest: ObjectRef | None = None, **changes: Any) -> trainer_pb2.TrainRequest:
         settings = {
+            "architecture": "mobilenet_v3_large_minimalistic",
             "initial_weights": trainer_pb2.INITIAL_WEIGHTS_RANDOM,
             "image_size_px": 32,
             "batch_size": 8,
@@ -149,10 +150,10 @@ def test_training_streams_progress_and_epochs_and_ends_with_one_result(trainer: 
 def test_the_card_says_how_the_bundle_came_to_be(trainer: Trainer, events: Any) -> None:
     result = events[-1].result
     card = read_card(trainer.store, ref_from_proto(result.bundle))
-    assert card.architecture == "mobilenet_v3_large"
+    assert card.architecture == "mobilenet_v3_large_minimalistic"
     assert card.initial_weights == "random"
     assert card.warnings == tuple(result.warnings)
-    assert card.input_spec.mean == (0.485, 0.456, 0.406)
+    assert card.input_spec.mean == (0.5, 0.5, 0.5)
     assert card.annotations == {"arm": "baseline"}
     assert card.training["max_epochs"] == 2
     assert card.metrics["best_epoch"] == result.best_epoch
@@ -160,9 +161,9 @@ def test_the_card_says_how_the_bundle_came_to_be(trainer: Trainer, events: Any) 
     assert len(history["epochs"]) == 2
     assert history["counts"] == {
         "test": {"real": 4},
-        "train": {"augmented": 2, "real": 12},
-        "validation": {"real": 8},
-    } or history["counts"]["train"]["augmented"] == 2
+        "train": {"augmented": 2, "real": 16},
+        "validation": {"real": 4},
+    }
 
 
 def test_equal_work_is_found_again_and_leaves_no_checkpoint(trainer: Trainer, events: Any) -> None:
@@ -235,7 +236,8 @@ def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, e
     real = [row for row in rows if row.origin == "real"]
     test_rows = [row for row in real if row.split == "test"]
     made = [
-        Record(row.image, row.object_id, row.labels, "test", "synthetic", source="prompt-1") for row in test_rows
+        Record(row.image, row.object_id, row.labels, "test", "synthetic", source="prompt")
+        for row in test_rows
     ]
     leaky = trainer.write([row for row in real if row.split != "test"] + made)
     with pytest.raises(InvalidInputError, match="synthetic in test"):
@@ -246,7 +248,7 @@ def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, e
     untrained = trainer.write([row for row in real if row.split != "train"])
     with pytest.raises(InvalidInputError, match="0 rows in split train"):
         list(trainer.stub.Train(trainer.request(untrained)))
-    with pytest.raises(InvalidInputError, match="0 rows in split validation|no rows in split validation"):
+    with pytest.raises(InvalidInputError, match="no rows in split validation"):
         trainer.evaluate(events[-1].result.bundle, "validation", trainer.write(test_rows))
     with pytest.raises(InvalidInputError, match="must be validation or test"):
         trainer.evaluate(events[-1].result.bundle, "train")
@@ -268,21 +270,3 @@ def test_a_loss_that_is_not_finite_is_a_wrong_state(trainer: Trainer) -> None:
         trainer.train(
             max_epochs=4, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0
         )
-
-
-def test_synthetic_images_can_be_masked_in_a_task(trainer: Trainer) -> None:
-    """Synthetic rows with wrong colours: masked, they change nothing in the colour's loss."""
-    rows = records(trainer.store)
-    wrong = [
-        Record(r.image, f"made-{i}", {"colour": "Green", "type": None}, "train", "synthetic", source="prompt")
-        for i, r in enumerate(rows[:4])
-    ]
-    manifest = trainer.write(rows + wrong)
-    request = trainer.request(manifest, synthetic_task_weights={"colour": 0.0}, class_weight_beta=0.0)
-    masked = [e.epoch for e in trainer.stub.Train(request) if e.HasField("epoch")]
-    taught = [
-        e.epoch
-        for e in trainer.stub.Train(trainer.request(manifest, class_weight_beta=0.0))
-        if e.HasField("epoch")
-    ]
-    assert masked[0].training_loss_by_task["colour"] != taught[0].training_loss_by_task["colour"]

@@ -24,13 +24,14 @@ from torchvision.models.mobilenetv3 import (  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from saggar_trainer.hyperparameters import Hyperparameters
 
-RANDOM_WEIGHTS = "random initial weights: the backbone has never seen ImageNet, so scores are below what the method can reach"
+RANDOM_WEIGHTS = (
+    "random initial weights: the backbone has not seen ImageNet, so scores are below what the method reaches"
+)
 
 FEATURES = 960  # channels of the last convolution, both variants
 
 # Searching for MobileNetV3 (doi:10.1109/ICCV.2019.00140), Table 1; "minimalistic" as TensorFlow's model
-# garden has it:
-# 3x3 depthwise kernels only, no squeeze-and-excitation, ReLU. In, expanded, out, stride.
+# garden has it: 3x3 depthwise kernels only, no squeeze-and-excitation, ReLU. In, expanded, out, stride.
 MINIMALISTIC_ROWS = (
     (16, 16, 16, 1),
     (16, 64, 24, 2),
