@@ -45,9 +45,10 @@ def thresholds_from(settings: qc_pb2.ScreenSettings) -> Thresholds:
 
 def resamples_from(message: qc_pb2.ScreenSettings | qc_pb2.CompareSetsRequest) -> int:
     """Bootstrap resamples, 1 to `MAX_RESAMPLES`; InvalidInputError for others."""
+    name = "settings.kid_resamples" if isinstance(message, qc_pb2.ScreenSettings) else "kid_resamples"
     count = message.kid_resamples if message.HasField("kid_resamples") else DEFAULT_RESAMPLES
     if not 1 <= count <= MAX_RESAMPLES:
-        _refuse([FieldViolation("kid_resamples", f"must be 1 to {MAX_RESAMPLES}, is {count}")])
+        _refuse([FieldViolation(name, f"must be 1 to {MAX_RESAMPLES}, is {count}")])
     return count
 
 

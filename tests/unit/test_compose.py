@@ -1,0 +1,215 @@
+"""docker-compose.yml, Dockerfiles and .dockerignore, checked without an engine: what they name must exist."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("generator", "qc", "trainer", "classifier", "orchestrator")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def instructions(name: str) -> list[tuple[str, str]]:
+    """A Dockerfile as (instruction, arguments), comments dropped and continued lines joined."""
+    text = (ROOT / "services" / name / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    found = [line.split(maxsplit=1) for line in joined.splitlines() if line.strip()]
+    return [(first.upper(), rest) for first, rest in found]
+
+
+def arguments(name: str, instruction: str) -> list[str]:
+    return [rest for first, rest in instructions(name) if first == instruction]
+
+
+def variables() -> set[str]:
+    """Every ${NAME...} of the compose file."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    return set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+
+
+def test_the_five_services_and_the_store_are_there():
+    assert set(SERVICES) == {*OURS, "minio", "bucket"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_service_is_built_from_the_repositorys_root(name):
+    build = SERVICES[name]["build"]
+    assert build["context"] == "."
+    assert build["dockerfile"] == f"services/{name}/Dockerfile"
+    assert (ROOT / build["dockerfile"]).is_file()
+    assert SERVICES[name]["image"] == f"saggar/{name}:0.1.0"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_build_arguments_are_known_to_the_dockerfile(name):
+    declared = {rest.split("=")[0] for rest in arguments(name, "ARG")}
+    assert set(SERVICES[name]["build"].get("args", {})) <= declared
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_dockerfile_copies_exists_and_is_sent_to_the_engine(name):
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored.count("*") == 1
+    sent = [line[1:] for line in ignored if line.startswith("!")]
+    copied = arguments(name, "COPY")
+    assert copied
+    for line in copied:
+        sources = [word for word in line.split() if not word.startswith("--")][:-1]
+        for source in sources:
+            assert (ROOT / source).exists(), f"{name}: COPY {source}"
+            assert any(source == top or source.startswith(f"{top}/") for top in sent), (
+                f"{name}: COPY {source}"
+            )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_images_run_the_service_as_an_ordinary_user_with_pinned_libraries(name):
+    assert arguments(name, "FROM") == ["python:3.11-slim"]
+    assert arguments(name, "USER") == ["saggar"]
+    order = [first for first, _ in instructions(name)]
+    assert order.index("USER") > max(i for i, first in enumerate(order) if first in {"RUN", "COPY"})
+    assert any("--constraint constraints.txt" in run for run in arguments(name, "RUN"))
+    assert arguments(name, "ENTRYPOINT") == [f'["python", "-m", "saggar_{name}"]']
+    assert (ROOT / "services" / name / f"saggar_{name}" / "__main__.py").is_file()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_port_is_the_one_that_the_image_exposes(name):
+    assert SERVICES[name]["environment"]["SAGGAR_LISTEN"] == "0.0.0.0:50051"
+    assert arguments(name, "EXPOSE") == ["50051"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_named_volumes_are_mounted_where_the_ordinary_user_may_write(name):
+    """A volume takes its owner from the image's folder; where the image has none, only root can write."""
+    for volume in SERVICES[name].get("volumes", []):
+        source, target = re.sub(r"\$\{[^}]*\}", "./bind", volume).split(":")[:2]
+        if source.startswith((".", "/")):
+            assert volume.endswith(":ro")
+            continue
+        assert source in COMPOSE["volumes"]
+        made = [run for run in arguments(name, "RUN") if "install -d -o saggar" in run]
+        assert any(target in run.split() for run in made), f"{name}: no `install -d -o saggar {target}`"
+
+
+def test_every_volume_is_used():
+    mounted = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert set(COMPOSE["volumes"]) <= mounted
+
+
+def test_whatever_keeps_running_has_a_health_check_and_comes_back():
+    for name, service in SERVICES.items():
+        if name == "bucket":
+            continue
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        assert service["restart"] == "unless-stopped", name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_health_checks_in_our_images_are_valid_python(name):
+    _, program, option, code = SERVICES[name]["healthcheck"]["test"]
+    assert (program, option) == ("python", "-c")
+    compile(code, name, "exec")
+
+
+def test_services_start_once_the_bucket_is_there():
+    assert SERVICES["bucket"]["depends_on"] == {"minio": {"condition": "service_healthy"}}
+    for name in OURS:
+        assert SERVICES[name]["depends_on"]["bucket"] == {"condition": "service_completed_successfully"}
+    assert set(SERVICES["orchestrator"]["depends_on"]) == {"bucket", *OURS} - {"orchestrator"}
+
+
+def test_the_generator_can_be_scaled():
+    generator = SERVICES["generator"]
+    assert "ports" not in generator
+    assert "container_name" not in generator
+    assert SERVICES["orchestrator"]["environment"]["SAGGAR_GENERATOR"] == "dns:///generator:50051"
+
+
+def test_only_orchestrator_and_classifier_are_published_and_only_to_this_machine():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"orchestrator", "classifier"}
+    for ports in published.values():
+        assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_drain_fits_into_the_grace_period():
+    for name in OURS:
+        grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        assert grace > int(SERVICES[name]["environment"]["SAGGAR_DRAIN_SECONDS"])
+
+
+def test_the_orchestrator_knows_settings_that_exist():
+    from saggar_orchestrator.settings import OrchestratorSettings
+
+    known = {f"SAGGAR_{name.upper()}" for name in OrchestratorSettings.model_fields}
+    set_here = {name for name in SERVICES["orchestrator"]["environment"] if name.startswith("SAGGAR_")}
+    assert set_here <= known
+
+
+def test_no_secret_has_a_value_or_a_default():
+    secret = re.compile(r"KEY|SECRET|PASSWORD|ROOT_USER|TOKEN")
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if secret.search(variable):
+                assert re.fullmatch(r"\$\{SAGGAR_S3_(ACCESS|SECRET)_KEY:\?.+\}", value), f"{name}: {variable}"
+
+
+def test_the_example_of_settings_names_every_variable_and_holds_no_secret():
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    offered = dict(re.findall(r"^(?:# )?([A-Z0-9_]+)=(.*)$", text, flags=re.MULTILINE))
+    assert set(offered) == variables()
+    assert offered["SAGGAR_S3_ACCESS_KEY"] == offered["SAGGAR_S3_SECRET_KEY"] == ""
+    assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_foreign_images_are_pinned():
+    for name in ("minio", "bucket"):
+        assert re.search(r":RELEASE\.\d{4}-", SERVICES[name]["image"])
+
+
+def test_docker_compose_accepts_the_file(tmp_path):
+    docker = shutil.which("docker")
+    if (
+        docker is None
+        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("docker compose is not installed")
+    settings = tmp_path / "env"
+    settings.write_text(
+        "SAGGAR_S3_ACCESS_KEY=someone\nSAGGAR_S3_SECRET_KEY=a-long-secret\n", encoding="utf-8"
+    )
+    command = [
+        docker,
+        "compose",
+        "--project-directory",
+        str(ROOT),
+        "--file",
+        str(ROOT / "docker-compose.yml"),
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SAGGAR_")}
+
+    def config(env_file: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "--env-file", str(env_file), "config", "--format", "json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    accepted = config(settings)
+    assert accepted.returncode == 0, accepted.stderr
+    assert set(json.loads(accepted.stdout)["services"]) == set(SERVICES)
+    refused = config(ROOT / ".env.example")
+    assert refused.returncode != 0
+    assert "copy .env.example to .env" in refused.stderr
