@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 DOMAIN = "saggar"
 # Status and details travel as HTTP/2 headers, of which peers accept 8 KiB in all.
-_MESSAGE_BUDGET, _STATUS_BUDGET = 2000, 4600
+_MESSAGE_BUDGET, _STATUS_BUDGET = 2000, 4000
 
 
 class PeerFailedError(SaggarError):

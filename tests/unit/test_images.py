@@ -1,0 +1,158 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from saggar.errors import InvalidInputError
+from saggar.images import InputSpec, decode, preprocess
+
+PLAIN = InputSpec(size_px=4, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def gradient(width: int, height: int) -> Image.Image:
+    rows, columns = np.mgrid[0:height, 0:width]
+    pixels = np.stack([columns % 256, rows % 256, (rows + columns) % 256], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("JPEG", {})]
+)
+def test_photographs_become_rgb(kind: str, options: dict[str, object]) -> None:
+    image = decode(encoded(gradient(40, 30), kind, **options), "a")
+    assert (image.mode, image.size) == ("RGB", (40, 30))
+    difference = np.abs(np.asarray(image, int) - np.asarray(gradient(40, 30), int)).mean()
+    assert difference < (8 if kind == "JPEG" else 1e-9)
+
+
+def test_the_exif_orientation_turns_the_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    image = decode(encoded(gradient(40, 30), "JPEG", exif=exif), "a")
+    assert image.size == (30, 40)
+
+
+def test_transparent_parts_become_white() -> None:
+    clear = Image.new("RGBA", (2, 2), (10, 20, 30, 0))
+    assert decode(encoded(clear), "a").getpixel((0, 0)) == (255, 255, 255)
+    palette = Image.new("P", (2, 2), 0)
+    palette.putpalette([10, 20, 30])
+    assert decode(encoded(palette, transparency=0), "a").getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "1"])
+def test_other_modes_become_rgb(mode: str) -> None:
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    image = decode(encoded(gradient(8, 8).convert(mode if mode != "LA" else "L").convert(mode), kind), "a")
+    assert image.mode == "RGB"
+
+
+def test_sixteen_bit_greys_are_scaled_not_clipped() -> None:
+    levels = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
+    image = decode(encoded(Image.fromarray(levels)), "a")
+    assert [image.getpixel((x, 0))[0] for x in range(3)] == [0, 100, 255]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "is empty"),
+        (b"not a picture", "is not a JPEG, PNG, WebP or TIFF image"),
+        (encoded(gradient(40, 30), "GIF"), "is not a JPEG"),
+        (encoded(gradient(200, 200), "JPEG")[:-2000], "truncated or damaged"),
+        (encoded(gradient(200, 200), "PNG")[:300], "truncated or damaged"),
+    ],
+    ids=["empty", "text", "gif", "jpeg", "png"],
+)
+def test_bad_images_are_told_with_their_name(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"shelf/7\.jpg: .*{told}"):
+        decode(data, "shelf/7.jpg")
+
+
+@pytest.mark.parametrize("size", [(8001, 8000), (20_000, 20_000)])
+def test_decompression_bombs_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
+    with pytest.raises(InvalidInputError, match="64 million pixels"):
+        decode(encoded(Image.new("1", size)), "a")
+
+
+def test_the_largest_size_that_is_read() -> None:
+    assert decode(encoded(Image.new("1", (8000, 8000))), "a").size == (8000, 8000)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    data=st.binary(max_size=400),
+    position=st.integers(0, 2000),
+    kind=st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]),
+)
+def test_damaged_data_never_raises_anything_else(data: bytes, position: int, kind: str) -> None:
+    good = encoded(gradient(64, 48), kind)
+    damaged = good[:position] + data + good[position + len(data) :]
+    told = "a: "
+    try:
+        decode(damaged, "a")
+    except InvalidInputError as error:
+        told = str(error)
+    assert told.startswith("a: ")
+
+
+def test_preprocessing_normalises_channels_first() -> None:
+    spec = InputSpec(size_px=2, mean=(0.5, 0.0, 0.25), std=(0.5, 1.0, 0.25))
+    out = preprocess(Image.new("RGB", (2, 2), (255, 51, 0)), spec)
+    assert out.dtype == np.float32
+    assert out.shape == (3, 2, 2)
+    assert out.flags.c_contiguous
+    np.testing.assert_allclose(out[:, 0, 0], [1.0, 0.2, -1.0], atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(width=st.integers(1, 300), height=st.integers(1, 300), size=st.integers(1, 64))
+def test_any_size_fits_any_input(width: int, height: int, size: int) -> None:
+    for resize in ("shorter-side-bilinear-then-centre-crop", "stretch"):
+        out = preprocess(gradient(width, height), InputSpec(size, resize=resize))
+        assert out.shape == (3, size, size)
+        assert np.isfinite(out).all()
+
+
+def test_the_centre_is_cropped_and_stretching_keeps_all() -> None:
+    image = Image.new("RGB", (12, 4), "black")
+    image.paste((255, 255, 255), (4, 0, 8, 4))  # the middle third is white
+    assert preprocess(image, PLAIN).min() == 1
+    stretched = preprocess(image, InputSpec(12, (0, 0, 0), (1, 1, 1), resize="stretch"))
+    assert (stretched.min(), stretched.max()) == (0, 1)
+
+
+def test_a_picture_of_the_right_size_is_only_normalised() -> None:
+    image = gradient(4, 4)
+    expected = np.asarray(image, np.float32).transpose(2, 0, 1) / 255
+    np.testing.assert_array_equal(preprocess(image, PLAIN), expected)
+
+
+def test_specifications_survive_a_dictionary() -> None:
+    spec = InputSpec(96, (0.1, 0.2, 0.3), (1, 2, 3), "stretch")
+    assert InputSpec.from_dict(spec.to_dict()) == spec
+    assert spec.to_dict()["mean"] == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size_px": 0},
+        {},
+        {"size_px": 4, "sharpen": True},
+        {"size_px": 4, "resize": "pad"},
+        {"size_px": 4, "std": [0, 1, 1]},
+        {"size_px": 4, "mean": [0.5]},
+    ],
+)
+def test_bad_specifications_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError):
+        InputSpec.from_dict(values)
