@@ -15,22 +15,9 @@ from saggar.dataset.record import Record
 from saggar.store import ObjectRef, ObjectStore, put_image
 
 WORDS = (
-    [
-        "song",
-        "yuan",
-        "dynasty",
-        "ding",
-        "jun",
-        "kiln",
-        "produced",
-        "chinese",
-        "porcelain",
-        "bowl",
-        "vase",
-        "cup",
-    ]
-    + ["celadon", "white", "glaze", "with", "low", "quality", "blurry", "modern", "damaged", "cracked"]
-    + ["thick", "opaque", "moon", ",", "."]
+    *("song", "yuan", "dynasty", "ding", "jun", "kiln", "produced", "chinese", "porcelain", "bowl", "vase"),
+    *("cup", "celadon", "white", "glaze", "with", "low", "quality", "blurry", "modern", "damaged", "cracked"),
+    *("thick", "opaque", "moon", ",", "."),
 )
 SIZE_PX = 16
 

@@ -22,10 +22,6 @@ COUNT = 24
 START_S = 240.0  # to load the libraries on a busy machine
 
 
-class Killed(Exception):  # noqa: N818 it is what was asked for
-    """The process was killed, as planned."""
-
-
 @contextmanager
 def generator(store: Path, folder: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
     """A generator of its own process: its stub, and what kills it."""
@@ -49,10 +45,8 @@ def generator(store: Path, folder: Path) -> Iterator[tuple[Any, Callable[[], Non
             time.sleep(0.05)
         wait_ready(address.read_text(), START_S)
         with open_channel(address.read_text(), attempts=1) as channel:
-            yield (
-                generator_pb2_grpc.GeneratorServiceStub(channel),
-                lambda: process.send_signal(signal.SIGKILL),
-            )
+            stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+            yield stub, lambda: process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
         process.wait()
@@ -67,6 +61,24 @@ def generate_request(base: str) -> generator_pb2.GenerateRequest:
     prompts = [generator_pb2.PromptItem(prompt_id=f"p{i}", prompt="white bowl", seed=i) for i in range(COUNT)]
     settings = generator_pb2.GenerationSettings(steps=8, batch_size=2)
     return generator_pb2.GenerateRequest(base_model=base, prompts=prompts, settings=settings)
+
+
+def until_killed(
+    events: Iterator[Any], kill: Callable[[], None], counts: Callable[[Any], bool], after: int
+) -> None:
+    """Kills the peer at event number `after` of those that count, and sees the stream break."""
+    seen = 0
+
+    def go_on() -> None:
+        nonlocal seen
+        for event in events:
+            seen += counts(event)
+            if seen == after:
+                kill()
+
+    with pytest.raises(SaggarError):
+        go_on()
+    assert seen >= after
 
 
 @pytest.mark.slow
@@ -85,22 +97,16 @@ def test_every_image_exists_exactly_once_and_training_goes_on(base: str, tmp_pat
     )
 
     with generator(broken, tmp_path) as (stub, kill):
-        finished = 0
-        with pytest.raises(SaggarError):
-            for event in stub.Generate(request):
-                finished += event.WhichOneof("event") == "image"
-                if finished == 5:
-                    kill()
+        until_killed(stub.Generate(request), kill, lambda event: event.HasField("image"), after=5)
     store = DirectoryStore(broken)
     kept = list(store.list("generated/"))
     assert 5 <= len(kept) < COUNT, "the kill came too late to test anything"
 
     with generator(broken, tmp_path) as (stub, kill):
         *_, last = stub.Generate(request)
-        with pytest.raises(SaggarError):
-            for event in stub.TrainAdapter(training):
-                if event.progress.stage == "training":
-                    kill()
+        until_killed(
+            stub.TrainAdapter(training), kill, lambda event: event.progress.stage == "training", after=1
+        )
     images = last.result.images
     assert [image.prompt_id for image in images] == [f"p{i}" for i in range(COUNT)]
     assert sum(image.reused for image in images) == len(kept)

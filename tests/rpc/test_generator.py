@@ -140,7 +140,7 @@ def test_missing_things_are_not_found(generator: Generator) -> None:
 def test_an_adapter_of_another_base_is_a_wrong_state(generator: Generator) -> None:
     adapter = generator.train()[-1].result.adapter
     other = str(save_tiny_pipeline(generator.folder / "other", seed=1))
-    with pytest.raises(WrongStateError, match="was trained on .*base .* does not fit .*other"):
+    with pytest.raises(WrongStateError, match=r"was trained on .*base .* does not fit .*other"):
         generator.generate(adapter=adapter, base_model=other)
 
 
@@ -187,10 +187,8 @@ def test_it_does_not_serve_before_its_libraries_are_loaded(generator: Generator)
     server = start_server(servicer.register, settings, warm_up)
     try:
         with open_channel(server.address) as channel:
-            health = health_pb2_grpc.HealthStub(channel)
-            assert (
-                health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
-            )
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
     finally:
         server.stop()
     assert health_at_warm_up == [health_pb2.HealthCheckResponse.NOT_SERVING]

@@ -248,5 +248,5 @@ def test_an_empty_manifest_is_refused(models, folder, store):
 
 
 def test_a_resolution_that_the_autoencoder_cannot_take_is_refused(models, folder, store):
-    with pytest.raises(InvalidInputError, match="multiple of 4"):
-        train(store, models, folder, replace(SETTINGS, resolution_px=18))
+    with pytest.raises(InvalidInputError, match="multiple of 8"):
+        train(store, models, folder, replace(SETTINGS, resolution_px=20))

@@ -137,7 +137,9 @@ def attach(base: BaseModel, data: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="saggar-") as folder:
         path = Path(folder) / WEIGHTS_NAME
         path.write_bytes(data)
-        wanted = {key.removeprefix("unet."): value for key, value in load_file(path).items()}
+        loaded = load_file(path)
+        wanted = {key.removeprefix("unet."): value for key, value in loaded.items()}
+        _refuse(base, [key for key in loaded if not key.startswith("unet.")], len(loaded))
         try:
             pipeline.load_lora_weights(
                 folder, weight_name=WEIGHTS_NAME, adapter_name=name, local_files_only=True
@@ -152,10 +154,14 @@ def attach(base: BaseModel, data: bytes, name: str) -> None:
     else:
         arrived = {}
     strays = _differing(wanted, arrived)
-    if strays or not wanted:
+    _refuse(base, strays, len(wanted))
+
+
+def _refuse(base: BaseModel, strays: list[str], count: int) -> None:
+    if strays or not count:
         detach(base)
         raise WrongStateError(
-            f"{len(strays)} of the adapter's {len(wanted)} weights match nothing in {base.spec} (e.g. "
+            f"{len(strays)} of the adapter's {count} weights match nothing in {base.spec} (e.g. "
             f"{', '.join(strays[:3]) or 'there are none'}); it would be without effect: train an adapter on "
             f"{base.spec}"
         )
@@ -164,8 +170,6 @@ def attach(base: BaseModel, data: bytes, name: str) -> None:
 def detach(base: BaseModel) -> None:
     """Removes every adapter: the UNet is again as it was loaded."""
     base.pipeline.unload_lora_weights()
-    if hasattr(base.pipeline.unet, "peft_config"):
-        del base.pipeline.unet.peft_config
     base.pipeline.unet.requires_grad_(requires_grad=False)
 
 

@@ -50,7 +50,6 @@ def train_adapter(
     if finished := _finished(store, identity):
         return finished
     rows = training_rows(read_manifest(store, manifest))
-    adapter.detach(base)
     examples = prepare(store, base, rows, settings.resolution_px, settings.clip_skip, report, cancelled)
     if examples.truncated_captions:
         log.warning(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import errors as hub_errors
@@ -110,7 +111,7 @@ def find_folder(spec: str) -> Path:
                 spec,
             )
         return folder
-    folder = Path(spec).expanduser()
+    folder = Path(spec)
     if spec and folder.is_dir():
         return folder
     hub = _HUB_ID.fullmatch(spec)
@@ -195,32 +196,46 @@ def _download(repository: str, revision: str | None) -> Path:
             safety_checker=None,
             feature_extractor=None,
         )
-    except hub_errors.RevisionNotFoundError:
-        raise NotFoundError(
-            f"{repository} has no revision {revision}; take one from its history on the hub",
-            f"{repository}@{revision}",
-        ) from None
-    except (hub_errors.GatedRepoError, hub_errors.RepositoryNotFoundError) as error:
-        raise NotFoundError(
-            f"{repository} is not on the hub, or needs a login ({type(error).__name__}); check the name, "
-            "accept its licence "
-            "and set HF_TOKEN for the generator, or give a local folder",
-            repository,
-        ) from None
-    except hub_errors.LocalEntryNotFoundError:
-        raise UnavailableError(_unreachable(repository)) from None
-    except (
-        OSError
-    ) as error:  # what diffusers and httpx make of a network that fails, and of missing safetensors
-        raise UnavailableError(f"{_unreachable(repository)} ({error})") from error
+    except (OSError, httpx.HTTPError, hub_errors.HFValidationError) as error:
+        raise _download_error(repository, revision, error) from error
     return Path(folder)
 
 
-def _unreachable(repository: str) -> str:
-    return (
-        f"{repository} is not in the local cache and the hub cannot be reached; check the network and "
-        "HF_HUB_OFFLINE, or set "
-        "base_model to nano or to a local folder"
+def _download_error(repository: str, revision: str | None, error: BaseException) -> SaggarError:
+    """What went wrong, which diffusers and the hub's library wrap in one another."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(one, kinds) for one in chain)
+
+    if has(hub_errors.RevisionNotFoundError):
+        return NotFoundError(
+            f"{repository} has no revision {revision}; take one from its history on the hub",
+            f"{repository}@{revision}",
+        )
+    if has(hub_errors.RepositoryNotFoundError):  # or a gated one
+        return NotFoundError(
+            f"{repository} is not on the hub, or needs a login; check the name, accept its licence and set "
+            "HF_TOKEN for the generator, or give a local folder",
+            repository,
+        )
+    if has(
+        hub_errors.HfHubHTTPError,
+        hub_errors.LocalEntryNotFoundError,
+        hub_errors.OfflineModeIsEnabled,
+        httpx.TransportError,
+        ConnectionError,
+    ):
+        return UnavailableError(
+            f"{repository} is not in the local cache and the hub cannot be reached; check the network and "
+            "HF_HUB_OFFLINE, or set base_model to nano or to a local folder"
+        )
+    return NotFoundError(
+        f"{repository} cannot be used as a base model: {error}; give another, or a local folder", repository
     )
 
 

@@ -95,8 +95,8 @@ def prepare(
 
 
 def check_size(base: BaseModel, size_px: int, field: str) -> None:
-    """Raises InvalidInputError unless `size_px` is a multiple of the autoencoder's factor, within reason."""
-    factor = int(base.pipeline.vae_scale_factor)
+    """Raises InvalidInputError unless `size_px` is a multiple of 8 and of the autoencoder's factor."""
+    factor = max(8, int(base.pipeline.vae_scale_factor))  # both are powers of two
     if size_px % factor or not factor <= size_px <= 2048:
         text = f"{field} is {size_px}; wanted: a multiple of {factor} from {factor} to 2048"
         raise InvalidInputError(text, (FieldViolation(field, text),))
@@ -116,7 +116,8 @@ def _latents(pipeline: Any, images: Iterable[Image.Image]) -> torch.Tensor:
     batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
     vae = pipeline.vae
     means = vae.encode(batch.to(vae.device, vae.dtype)).latent_dist.mode()
-    return (means * vae.config.scaling_factor).float().cpu()
+    latents: torch.Tensor = (means * vae.config.scaling_factor).float().cpu()
+    return latents
 
 
 def _bad(text: str) -> InvalidInputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,7 +36,9 @@ class Placement:
 
     def autocast(self) -> Any:
         """Context for a training step: the adapter's float32 weights meet a base in half precision."""
-        return torch.autocast(self.device.split(":")[0], self.dtype, enabled=self.dtype != torch.float32)
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.split(":")[0], self.dtype)
 
     def default_batch_size(self, width_px: int, height_px: int) -> int:
         """Images per forward pass, from the device's memory and the image's size; equal on equal devices.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,10 @@ def build(name: str, base_config: Mapping[str, Any]) -> Any:
     check_name(name)
     class_name, changes = _SCHEDULERS[name]
     kind = getattr(diffusers, class_name)
-    known = kind().config
-    kept = {key: value for key, value in base_config.items() if key in known and not key.startswith("_")}
-    return kind.from_config({**kept, **changes})
+    return kind.from_config({**config_for(kind, base_config), **changes})
+
+
+def config_for(kind: Any, base_config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a base model's scheduler that the class `kind` knows too."""
+    known = inspect.signature(kind.__init__).parameters
+    return {key: value for key, value in base_config.items() if key in known}

@@ -19,9 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from saggar.errors import DataCorruptionError, InvalidInputError, WrongStateError
 
+from saggar_generator.adapter import detach
 from saggar_generator.basemodel import BaseModel
 from saggar_generator.examples import Examples
 from saggar_generator.requests import AdapterSettings
+from saggar_generator.schedulers import config_for
 
 WEIGHT_DECAY = 1e-2  # of AdamW; the diffusers LoRA example's
 GRADIENT_NORM = 1.0  # at most
@@ -42,6 +44,7 @@ class AdapterTraining:
         self.losses: list[float] = []
         self._settings = settings
         self._examples = examples
+        self._base = base
         self._placement = base.placement
         self._unet = base.pipeline.unet
         self._noise = NoiseSchedule.of(base)
@@ -130,10 +133,10 @@ class AdapterTraining:
             moments: dict[int, dict[str, torch.Tensor]] = {}
             with torch.no_grad():
                 for number, (name, weight) in enumerate(self._weights.items()):
-                    weight.copy_(tensors.pop(f"weight.{name}"))
-                    found = [k for k in tensors if k.startswith("optimizer.") and k.endswith(f".{name}")]
-                    moments[number] = {k.split(".", 2)[1]: tensors.pop(k) for k in found}
-            self.losses = tensors.pop("losses").tolist()
+                    weight.copy_(tensors[f"weight.{name}"])
+                    kept = {key: f"optimizer.{key}.{name}" for key in ("step", "exp_avg", "exp_avg_sq")}
+                    moments[number] = {key: tensors[at] for key, at in kept.items() if at in tensors}
+            self.losses = tensors["losses"].tolist()
             self.step = int(state["step"])
         except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise DataCorruptionError(
@@ -147,10 +150,7 @@ class AdapterTraining:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._unet.unload_lora()
-        if hasattr(self._unet, "peft_config"):
-            del self._unet.peft_config
-        self._unet.requires_grad_(requires_grad=False)
+        detach(self._base)
 
     def _rows(self) -> torch.Tensor:
         """[B] the examples of this step: each epoch goes through all in an order of its own."""
@@ -173,15 +173,13 @@ class NoiseSchedule:
     @staticmethod
     def of(base: BaseModel) -> NoiseSchedule:
         """Raises WrongStateError for a base model that predicts something else."""
-        config = {key: value for key, value in base.scheduler_config.items() if not key.startswith("_")}
-        known = DDPMScheduler().config
-        kind = str(config.get("prediction_type", "epsilon"))
+        kind = str(base.scheduler_config.get("prediction_type", "epsilon"))
         if kind not in {"epsilon", "v_prediction"}:
             raise WrongStateError(
                 f"base model {base.spec} predicts '{kind}'; adapters are trained on epsilon or v_prediction "
                 "models only"
             )
-        scheduler = DDPMScheduler.from_config({k: v for k, v in config.items() if k in known})
+        scheduler = DDPMScheduler.from_config(config_for(DDPMScheduler, base.scheduler_config))
         return NoiseSchedule(scheduler.alphas_cumprod.float(), kind)
 
     @property
@@ -222,11 +220,13 @@ def _add_lora(base: BaseModel, settings: AdapterSettings, targets: tuple[str, ..
         init_lora_weights="gaussian",
         target_modules=list(targets),
     )
-    with torch.random.fork_rng():
+    detach(base)
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         try:
             base.pipeline.unet.add_adapter(config, adapter_name=_NAME)
         except ValueError as error:  # peft: no layer matches
+            detach(base)
             raise InvalidInputError(
                 f"an adapter cannot be put into {base.spec}: {error}; check SAGGAR_LORA_TARGETS"
             ) from None
