@@ -1,7 +1,9 @@
 """Hand-written stand-ins of the four worker services: real gRPC, real objects in the store, no torch.
 
-`python tests/orchestrator_fakes.py STORE ADDRESS_FILE` serves them in a process of their own, for the fault tests.
+`python tests/orchestrator_fakes.py STORE HOST:PORT IMAGE_SECONDS` serves them in a process of their own.
 """
+
+# ruff: noqa: N802 the contract names the methods
 
 from __future__ import annotations
 
@@ -86,7 +88,7 @@ class Fakes(
                 )
             seed = request.settings.seed
             bundle = self._put("bundles", "bundle.json", {"manifest": request.manifest.sha256, "seed": seed})
-            tasks = {task: 0.5 for task in TAXONOMY.task_names}
+            tasks = dict.fromkeys(TAXONOMY.task_names, 0.5)
             epochs = [
                 {"epoch": e, "training_loss": 3 / e, "validation_loss": 4 / e, "validation_macro_f1": 0.4 + 0.1 * e,
                  "validation_macro_f1_by_task": tasks}
@@ -264,8 +266,5 @@ arms:
 
 
 if __name__ == "__main__":
-    _, running = serve_fakes(DirectoryStore(Path(sys.argv[1])), image_seconds=float(sys.argv[3]))
-    temporary = Path(sys.argv[2] + ".tmp")
-    temporary.write_text(running.address)
-    temporary.rename(sys.argv[2])
+    serve_fakes(DirectoryStore(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
     threading.Event().wait()

@@ -20,7 +20,7 @@ SERVICES = ("orchestrator", "generator", "qc", "trainer", "classifier")
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
 _SETTLED_S = 60.0  # a child that ran so long starts again at once when it dies
-_DRAIN_S = 20.0
+_DRAIN_S = 35.0  # longer than the services give their running calls
 
 Say = Callable[[str], None]
 
@@ -75,7 +75,7 @@ class Supervisor:
                 self._children[name] = child
                 self._spawn(child)
 
-    def wait_ready(self, names: Sequence[str], timeout_s: float = 180.0) -> None:
+    def wait_ready(self, names: Sequence[str], timeout_s: float = 300.0) -> None:
         """Until all of `names` answer; UnavailableError, with the end of its log, when one dies before or
         takes too long.
         """

@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import pytest
+from saggar.errors import InvalidInputError, NotFoundError
+from saggar_orchestrator.engine import experiment_id
+from saggar_orchestrator.experiment import parse_experiment, resolve_paths
+from saggar_orchestrator.source import fingerprint
+from saggar_orchestrator.workflow import step_titles
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+GOOD = """\
+name: good
+taxonomy: kilnsim
+data:
+  kilnsim: {count: 100}
+training:
+  task_weights: {glaze: 2.0}
+arms:
+  - name: baseline
+  - name: "95:5"
+    synthetic: {share: 0.05}
+"""
+
+
+def parse(text, base=Path("/base")):
+    return parse_experiment(text, "file.yaml", base)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "real-porcelain", "paper"])
+def test_shipped_experiments_are_valid(name):
+    path = EXPERIMENTS / f"{name}.yaml"
+    experiment, _ = parse_experiment(path.read_text(encoding="utf-8"), str(path), path.parent)
+    assert [arm.name for arm in experiment.arms] == ["baseline", "95:5", "90:10"]
+
+
+def test_the_papers_data_sets_add_up():
+    path = EXPERIMENTS / "paper.yaml"
+    experiment, _ = parse_experiment(path.read_text(encoding="utf-8"), str(path), path.parent)
+    combinations, pairs = len(experiment.plan.combinations), len(experiment.plan.pairs)
+    totals = [
+        arm.synthetic.per_combination * combinations
+        + arm.synthetic.per_pair * (arm.synthetic.pairs or pairs + experiment.plan.most_confused)
+        for arm in experiment.synthetic_arms
+    ]
+    assert totals == [570, 2500]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("training:", "trianing:", "file.yaml:5 trianing: unknown key 'trianing'; did you mean 'training'?"),
+        (
+            "count: 100",
+            "cuont: 100",
+            "file.yaml:4 data.kilnsim.cuont: unknown key 'cuont'; did you mean 'count'?",
+        ),
+        ("count: 100", "count: 3", "file.yaml:4 data.kilnsim.count"),
+        (
+            "glaze: 2.0",
+            "glase: 2.0",
+            "file.yaml:6 training.task_weights.glase: unknown task 'glase'; known: dynasty",
+        ),
+        ('"95:5"', "baseline", "arm names stand twice: baseline"),
+        ("    synthetic: {share: 0.05}\n", "", "exactly one arm must have no synthetic images"),
+        ("share: 0.05", "share: 1.5", "arms.1.synthetic.share"),
+        ("share: 0.05", "share: 0.05, count: 7", "exactly one of count, share, or per_combination"),
+        ("name: good", "name: Good File", "file.yaml:1 name"),
+        ("  kilnsim: {count: 100}", "  images: photographs", "name the photographs"),
+        ("name: good", "name: good\nseeds: [1, 1]", "a seed stands twice"),
+        ("training:", "training:\n  initial_weights: file", "initial_weights_path belong together"),
+        (
+            "training:",
+            "plan:\n  combinations:\n    - {glaze: Purple}\ntraining:",
+            "file.yaml:7 plan.combinations.0.glaze: glaze has no class 'Purple'; known: Celadon",
+        ),
+        (
+            "training:",
+            "plan:\n  pairs:\n    - {task: type, codes: [Vase, Vase]}\ntraining:",
+            "a pair needs two different classes",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_line_and_key(old, new, said):
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(InvalidInputError) as caught:
+        parse(text)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_taxonomy_names_the_shipped_ones():
+    with pytest.raises(NotFoundError, match=r"file.yaml:2 taxonomy: no taxonomy 'kiln'.*song-yuan-porcelain"):
+        parse(GOOD.replace("taxonomy: kilnsim", "taxonomy: kiln"))
+
+
+def test_paths_start_from_the_files_folder(tmp_path):
+    text = GOOD.replace("kilnsim: {count: 100}", "images: photos\n  labels: photos/labels.csv")
+    experiment = resolve_paths(parse(text, tmp_path)[0], tmp_path)
+    assert experiment.data.images == str(tmp_path / "photos")
+    with pytest.raises(NotFoundError, match=r"data.images: there is no folder .*photos"):
+        fingerprint(experiment)
+
+
+def test_the_id_depends_on_content_and_not_on_place(tmp_path):
+    ids = []
+    for place in ("here", "there"):
+        folder = tmp_path / place / "photos"
+        folder.mkdir(parents=True)
+        (folder / "labels.csv").write_text("image,glaze\n")
+        text = GOOD.replace("kilnsim: {count: 100}", "images: photos\n  labels: photos/labels.csv")
+        experiment, taxonomy = parse(text, tmp_path / place)
+        source = fingerprint(resolve_paths(experiment, tmp_path / place)) | {"files_digest": ""}
+        ids.append(experiment_id(experiment, taxonomy, source))
+    assert ids[0] == ids[1]
+    (folder / "labels.csv").write_text("image,glaze\na.png,White\n")
+    source = fingerprint(resolve_paths(experiment, tmp_path / "there")) | {"files_digest": ""}
+    assert experiment_id(experiment, taxonomy, source) != ids[0]
+
+
+def test_the_plan_names_every_step():
+    experiment, _ = parse(GOOD.replace("name: good", "name: good\nseeds: [3, 4]"))
+    titles = step_titles(experiment)
+    assert len(set(titles)) == len(titles)
+    assert sum(title.startswith("train ") for title in titles) == 2 * 2 + 1  # arms x seeds, and the adapter
+    assert titles[-2:] == ("gather results", "write report")

@@ -1,0 +1,128 @@
+import html.parser
+import re
+
+import pytest
+from orchestrator_results import picture, results
+from saggar_orchestrator import comparison, report
+
+
+@pytest.fixture(scope="module")
+def values():
+    return results()
+
+
+@pytest.fixture(scope="module")
+def page(values):
+    return report.render(values, picture)
+
+
+class Checker(html.parser.HTMLParser):
+    """Open elements must be closed in order; ids must be unique; nothing may be fetched."""
+
+    void = frozenset({"meta", "img", "br", "hr", "link", "input"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.problems, self.text = [], set(), [], []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag not in self.void:
+            self.open.append(tag)
+        if tag in {"script", "link", "iframe"}:
+            self.problems.append(f"<{tag}>")
+        if values.get("id") in self.ids:
+            self.problems.append(f"id {values['id']} stands twice")
+        self.ids |= {values["id"]} if "id" in values else set()
+        source = values.get("src") or values.get("xlink:href") or "#"
+        if not source.startswith(("data:", "#")):
+            self.problems.append(f"fetches {source[:60]}")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.void:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}> does not close what is open")
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def words(page):
+    checker = Checker()
+    checker.feed(page)
+    return re.sub(r"\s+", " ", " ".join(checker.text))
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(page):
+    checker = Checker()
+    checker.feed(page)
+    assert checker.problems == []
+    assert checker.open == []
+    assert "http://" not in re.sub(r'xmlns(:\w+)?="http://[^"]+"', "", page)
+
+
+def test_text_of_the_file_cannot_break_the_page(page):
+    assert "Example &lt;with&gt; odd &amp; signs" in page
+
+
+def test_it_says_what_was_run_and_how_sure_it_is(page, values):
+    text = words(page)
+    for needed in (
+        "240 test photographs",
+        "95 % interval",
+        "random initial weights: accuracy suffers",
+        "fewer than 2,048 images a side" if "fewer" in " ".join(values["warnings"]) else "FID and KID depend",
+        "backbone:0123456789abcdef",
+        "No person has reviewed these images",
+        "none in the training split",
+        "drawn by kilnsim",
+        "21abcdef01234567",
+        "4.9%",
+        "9.3%",
+        "about one in twenty",
+    ):
+        assert needed in text, needed
+
+
+def test_every_difference_has_its_sentence(values):
+    said = comparison.sentences(values)
+    assert len(said) == 2 * 5  # arms with synthetic images x (tasks and their mean)
+    for sentence in said:
+        assert re.search(
+            r"(helped|made worse|the data cannot tell) \([+-]\d\.\d{3} macro-F1, 95 % interval", sentence
+        )
+
+
+def test_the_table_has_every_arm_and_task(values):
+    columns, rows = comparison.table(values)
+    assert columns[2:-1] == ["dynasty", "kiln", "glaze", "type"]
+    assert [row[0] for row in rows[:3]] == ["baseline", "95:5", "90:10"]
+    assert rows[1][1] == "40 = 4.9%"
+    assert rows[3][3] == "n = 231"  # nine test photographs have no kiln
+    assert all(len(row) == len(columns) for row in rows)
+
+
+def test_one_seed_shows_no_spread(values):
+    single = results(seeds=(0,))
+    page = report.render(single, picture)
+    assert "±" not in words(page)
+    assert "each trained with 1 seed." in words(page)
+    assert "±" in words(report.render(values, picture))
+
+
+def test_a_baseline_alone_is_reported_too():
+    alone = results(seeds=(0,))
+    alone["arms"] = alone["arms"][:1]
+    alone["synthesis"] = None
+    alone["pictures"]["grid"] = []
+    alone["winner"]["arm"] = "baseline"
+    page = report.render(alone, picture)
+    assert "Generated images" not in words(page)
+
+
+def test_equal_results_give_equal_pages(page, values):
+    assert report.render(values, picture) == page
