@@ -1,0 +1,9 @@
+"""nano: a small Stable Diffusion pipeline that stands for a general model (see docs/nano.md)."""
+
+from importlib import resources
+from pathlib import Path
+
+
+def weights_path() -> Path:
+    """Folder of the shipped pipeline, for ``StableDiffusionPipeline.from_pretrained``."""
+    return Path(str(resources.files(__package__).joinpath("weights")))
