@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +24,7 @@ from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.images import InputSpec
-from saggar.rpc.channel import open_channel
+from saggar.rpc.channel import open_channel, wait_ready
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
@@ -127,7 +132,7 @@ class Bench:
         )
 
     def screen(self, request: qc_pb2.ScreenRequest) -> qc_pb2.ScreenResult:
-        return list(self.stub.Screen(request, timeout=60))[-1].result
+        return list(self.stub.Screen(request, timeout=240))[-1].result
 
     def rejected(self, result: qc_pb2.ScreenResult) -> dict[str, tuple[str, str]]:
         """Reason and detail by source."""
@@ -246,7 +251,7 @@ def test_the_result_measures_the_accepted_against_the_reference(bench):
 
 
 def test_progress_counts_images(bench):
-    events = list(bench.stub.Screen(bench.request(vessels(bench.store, 10)), timeout=60))
+    events = list(bench.stub.Screen(bench.request(vessels(bench.store, 10)), timeout=240))
     stages = [(e.progress.stage, e.progress.done, e.progress.total) for e in events[:-1]]
     assert ("reading reference", 40, 40) in stages
     assert ("screening", 10, 10) in stages
@@ -259,7 +264,7 @@ def test_asking_again_gives_the_stored_result(bench):
     first = bench.screen(request)
     before = list(bench.store.list(""))
     request.request_id = "another"
-    events = list(bench.stub.Screen(request, timeout=60))
+    events = list(bench.stub.Screen(request, timeout=240))
     assert [e.WhichOneof("event") for e in events] == ["result"]  # no work was done
     assert events[0].result == first
     assert list(bench.store.list("")) == before
@@ -295,7 +300,7 @@ def test_batches_do_not_change_the_result(bench, tmp_path):
 
     server = start_server(register)
     with open_channel(server.address) as channel:
-        found = list(qc_pb2_grpc.QcServiceStub(channel).Screen(request, timeout=60))[-1].result
+        found = list(qc_pb2_grpc.QcServiceStub(channel).Screen(request, timeout=240))[-1].result
     server.stop()
     assert found.accepted == expected.accepted
     assert found.measures.fid == pytest.approx(expected.measures.fid, rel=1e-5)
@@ -324,7 +329,7 @@ def test_comparing_a_set_with_itself_and_with_another(bench):
 
     def compared(one: Any, two: Any) -> qc_pb2.SetMeasures:
         request = qc_pb2.CompareSetsRequest(first=one, second=two, extractor=extractor, kid_resamples=100)
-        return list(bench.stub.CompareSets(request, timeout=60))[-1].result
+        return list(bench.stub.CompareSets(request, timeout=240))[-1].result
 
     same, other, back = compared(first, first), compared(first, second), compared(second, first)
     assert same.fid == pytest.approx(0, abs=1e-4)
@@ -336,7 +341,7 @@ def test_comparing_a_set_with_itself_and_with_another(bench):
     events = list(
         bench.stub.CompareSets(
             qc_pb2.CompareSetsRequest(first=first, second=second, extractor=extractor, kid_resamples=100),
-            timeout=60,
+            timeout=240,
         )
     )
     assert [e.WhichOneof("event") for e in events] == ["result"]
@@ -376,7 +381,7 @@ def test_a_set_of_one_image_cannot_be_compared(bench):
         extractor=qc_pb2.FeatureExtractor(bundle=bench.bundle),
     )
     with pytest.raises(InvalidInputError, match="first set has 1 images"):
-        list(bench.stub.CompareSets(request, timeout=60))
+        list(bench.stub.CompareSets(request, timeout=240))
 
 
 def test_what_is_missing_is_named(bench):
@@ -401,8 +406,41 @@ def test_labels_that_the_bundle_lacks_are_refused(bench):
 
 
 def test_leaving_the_stream_ends_the_work_and_frees_the_place(bench):
-    call = bench.stub.Screen(bench.request(vessels(bench.store, 200)), timeout=60)
+    call = bench.stub.Screen(bench.request(vessels(bench.store, 200)), timeout=240)
     next(call)
     call.cancel()
     assert bench.screen(bench.request(vessels(bench.store, 5))).accepted_count == 5
     assert len(list(bench.store.list("results/qc/"))) == 1
+
+
+def test_the_process_serves_and_ends_when_it_is_told_to(bench, tmp_path):
+    address_file = tmp_path / "address"
+    environment = os.environ | {
+        "SAGGAR_STORE": str(tmp_path / "store"),
+        "SAGGAR_ADDRESS_FILE": str(address_file),
+        "SAGGAR_THREADS": "1",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "saggar_qc"], env=environment)
+    try:
+        deadline = time.monotonic() + 120
+        while not address_file.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        address = address_file.read_text(encoding="utf-8")
+        wait_ready(address, 60)
+        with open_channel(address) as channel:
+            request = bench.request(vessels(bench.store, 3))
+            events = list(qc_pb2_grpc.QcServiceStub(channel).Screen(request, timeout=240))
+        assert events[-1].result.accepted_count == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_help_names_the_settings():
+    command = [sys.executable, "-m", "saggar_qc", "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
+    assert "SAGGAR_QUEUE_LIMIT" in answer.stdout

@@ -55,7 +55,8 @@ class QcServiceServicer:
         """Screens each image of a manifest, with a reason per rejection, and measures the accepted set against a reference set. Streams progress and
         ends with one result. Equal inputs return the stored result.
 
-        INVALID_ARGUMENT: empty manifest or bad settings. NOT_FOUND: manifest, bundle or image is missing. UNAVAILABLE: store down.
+        INVALID_ARGUMENT: empty manifest, bad settings, a label that the bundle lacks, or a reference without training photographs.
+        NOT_FOUND: manifest, bundle or image is missing. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -64,7 +65,10 @@ class QcServiceServicer:
     def CompareSets(self, request, context):
         """Measures one set of images against another: FID, KID with its confidence interval, both n, and the extractor.
 
-        INVALID_ARGUMENT: a set has fewer than 2 images. NOT_FOUND: manifest, bundle or image is missing. UNAVAILABLE: store down.
+        Augmented rows, which name their original's image, are left out.
+
+        INVALID_ARGUMENT: a set has fewer than 2 images, or one that cannot be decoded. NOT_FOUND: manifest, bundle or image is
+        missing. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

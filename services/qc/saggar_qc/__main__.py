@@ -10,13 +10,14 @@ from saggar.rpc.server import serve
 from saggar.settings import read_settings
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 
-from saggar_qc.servicer import QcServicer
 from saggar_qc.settings import QcSettings
 
 
 def main() -> int:
     """Serves until SIGTERM."""
     settings = read_settings(QcSettings, "Screens generated images and measures sets of images.")
+    from saggar_qc.servicer import QcServicer  # after --help, for it takes pandas along
+
     servicer = QcServicer(settings.open_store(), settings.threads, settings.batch_size, settings.queue_limit)
 
     def register(server: grpc.Server) -> tuple[str]:
