@@ -90,16 +90,24 @@ class Fakes(
             bundle = self._put("bundles", "bundle.json", {"manifest": request.manifest.sha256, "seed": seed})
             tasks = dict.fromkeys(TAXONOMY.task_names, 0.5)
             epochs = [
-                {"epoch": e, "training_loss": 3 / e, "validation_loss": 4 / e, "validation_macro_f1": 0.4 + 0.1 * e,
-                 "validation_macro_f1_by_task": tasks}
+                {
+                    "epoch": e,
+                    "training_loss": 3 / e,
+                    "validation_loss": 4 / e,
+                    "validation_macro_f1": 0.4 + 0.1 * e,
+                    "validation_macro_f1_by_task": tasks,
+                }
                 for e in (1, 2)
-            ]  # fmt: skip
+            ]
             history = self._put("histories", "history.json", {"epochs": epochs, "of": bundle.key})
             size = len(read_manifest(self.store, ref_from_proto(request.manifest)))
             return trainer_pb2.TrainResult(
-                bundle=ref_to_proto(bundle), history=ref_to_proto(history), best_epoch=2,
-                validation_macro_f1=0.5 + size / 1e5 + seed / 1e4, warnings=["random initial weights: accuracy suffers"],
-            )  # fmt: skip
+                bundle=ref_to_proto(bundle),
+                history=ref_to_proto(history),
+                best_epoch=2,
+                validation_macro_f1=0.5 + size / 1e5 + seed / 1e4,
+                warnings=["random initial weights: accuracy suffers"],
+            )
 
         yield from stream_events(context, trainer_pb2.TrainResponse, work)
 
@@ -168,7 +176,9 @@ class Fakes(
         index = f"generated/{hashlib.sha256(f'{prompt.prompt}|{prompt.seed}'.encode()).hexdigest()}.json"
         if self.store.exists(index):
             image = self.store.stat(json.loads(self.store.get(index))["image"])
-            return generator_pb2.GeneratedImage(prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed, reused=True)  # fmt: skip
+            return generator_pb2.GeneratedImage(
+                prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed, reused=True
+            )
         cancelled.wait(self.image_seconds)
         pixels = np.random.default_rng(prompt.seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
         buffer = io.BytesIO()
@@ -188,16 +198,26 @@ class Fakes(
             bad = np.arange(len(manifest)) % 10 == 9
             accepted, rejected = manifest.take(~bad), manifest.take(bad)
             measures = qc_pb2.SetMeasures(
-                extractor="backbone:fake", first_count=len(accepted), second_count=100, feature_dimensions=4, fid=10.0,
-                kid=0.01, kid_low=0.005, kid_high=0.02, warnings=["fewer than 2,048 images a side: FID is biased upwards"],
-            )  # fmt: skip
+                extractor="backbone:fake",
+                first_count=len(accepted),
+                second_count=100,
+                feature_dimensions=4,
+                fid=10.0,
+                kid=0.01,
+                kid_low=0.005,
+                kid_high=0.02,
+                warnings=["fewer than 2,048 images a side: FID is biased upwards"],
+            )
             report = self._put("screenings", "report.json", {"of": request.manifest.sha256})
             return qc_pb2.ScreenResult(
                 accepted=ref_to_proto(write_manifest(self.store, accepted)),
                 rejected=ref_to_proto(write_manifest(self.store, rejected)),
-                accepted_count=len(accepted), rejected_count=len(rejected), rejected_by_reason={"blurred": len(rejected)},
-                measures=measures, report=ref_to_proto(report),
-            )  # fmt: skip
+                accepted_count=len(accepted),
+                rejected_count=len(rejected),
+                rejected_by_reason={"blurred": len(rejected)},
+                measures=measures,
+                report=ref_to_proto(report),
+            )
 
         yield from stream_events(context, qc_pb2.ScreenResponse, work)
 

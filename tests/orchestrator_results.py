@@ -46,12 +46,21 @@ def results(seeds=(0, 1, 2), n=240):
             "share_reached": [0.0, 0.049, 0.093][number],
             "imbalance": imbalance(counts),
             "lorenz": lorenz(counts).tolist(),
-            "screening": None if not number else {
-                "accepted_count": 38 * number, "rejected_count": 2 * number,
+            "screening": None
+            if not number
+            else {
+                "accepted_count": 38 * number,
+                "rejected_count": 2 * number,
                 "rejected_by_reason": {"duplicate": number, "blurred": number},
                 "measures": {
-                    "extractor": "backbone:0123456789abcdef", "first_count": 38 * number, "second_count": 536,
-                    "feature_dimensions": 960, "fid": 61.234, "kid": 0.0312, "kid_low": 0.02, "kid_high": 0.045,
+                    "extractor": "backbone:0123456789abcdef",
+                    "first_count": 38 * number,
+                    "second_count": 536,
+                    "feature_dimensions": 960,
+                    "fid": 61.234,
+                    "kid": 0.0312,
+                    "kid_low": 0.02,
+                    "kid_high": 0.045,
                     "warnings": ["fewer than 2,048 images a side: FID is biased upwards"],
                 },
             },
@@ -59,21 +68,29 @@ def results(seeds=(0, 1, 2), n=240):
             "mean_macro_f1": spread(means),
             "runs": [
                 {
-                    "seed": seed, "model_id": f"{number}{seed}abcdef01234567", "bundle": {"key": f"bundles/{number}{seed}/bundle.json"},
-                    "best_epoch": 9, "validation_macro_f1": 0.6 + 0.03 * number, "test_mean_macro_f1": means[i],
+                    "seed": seed,
+                    "model_id": f"{number}{seed}abcdef01234567",
+                    "bundle": {"key": f"bundles/{number}{seed}/bundle.json"},
+                    "best_epoch": 9,
+                    "validation_macro_f1": 0.6 + 0.03 * number,
+                    "test_mean_macro_f1": means[i],
                     "warnings": [],
                     "epochs": [
                         {
-                            "epoch": e, "training_loss": 6 / e + 0.1 * number, "validation_loss": 5 / e,
+                            "epoch": e,
+                            "training_loss": 6 / e + 0.1 * number,
+                            "validation_loss": 5 / e,
                             "validation_macro_f1": (0.6 + 0.03 * number) * (1 - 1 / (e + 1)),
-                            "validation_macro_f1_by_task": {t.name: 0.7 * (1 - 1 / (e + 1)) for t in taxonomy.tasks},
+                            "validation_macro_f1_by_task": {
+                                t.name: 0.7 * (1 - 1 / (e + 1)) for t in taxonomy.tasks
+                            },
                         }
                         for e in range(1, 13)
                     ],
                 }
                 for i, seed in enumerate(seeds)
             ],
-        }  # fmt: skip
+        }
         if number:
             objects = {image: image for image in images}
             values["differences"] = differences(taxonomy, runs[arm], runs["baseline"], objects, resamples=200)
@@ -83,30 +100,62 @@ def results(seeds=(0, 1, 2), n=240):
     return {
         "schema": 1,
         "experiment": {
-            "id": "example-0123456789ab", "name": "example", "title": "Example <with> odd & signs",
-            "created_at": "2026-01-02T03:04:05Z", "specification": "name: example\narms: [{name: baseline}]\n",
+            "id": "example-0123456789ab",
+            "name": "example",
+            "title": "Example <with> odd & signs",
+            "created_at": "2026-01-02T03:04:05Z",
+            "specification": "name: example\narms: [{name: baseline}]\n",
         },
         "versions": {"saggar-core": "0.1.0"},
         "machine": "Linux",
         "taxonomy": {
-            "id": taxonomy.id, "title": taxonomy.title,
-            "tasks": [{"name": t.name, "codes": list(t.codes), "names": [c.names.en for c in t.classes]} for t in taxonomy.tasks],
+            "id": taxonomy.id,
+            "title": taxonomy.title,
+            "tasks": [
+                {"name": t.name, "codes": list(t.codes), "names": [c.names.en for c in t.classes]}
+                for t in taxonomy.tasks
+            ],
         },
         "data": {
-            "source": {"kind": "kilnsim"}, "where": {}, "images": 1000, "objects": 950, "split_seed": 0,
-            "splits": {"train": 536, "validation": 224, "test": n}, "split_objects": {"train": 500, "validation": 210, "test": n},
-            "class_counts": {}, "combinations": 40, "warnings": [],
+            "source": {"kind": "kilnsim"},
+            "where": {},
+            "images": 1000,
+            "objects": 950,
+            "split_seed": 0,
+            "splits": {"train": 536, "validation": 224, "test": n},
+            "split_objects": {"train": 500, "validation": 210, "test": n},
+            "class_counts": {},
+            "combinations": 40,
+            "warnings": [],
         },
-        "settings": {"seeds": list(seeds), "base_model": "nano", "architecture": "mobilenet_v3_large", "initial_weights": "random"},
+        "settings": {
+            "seeds": list(seeds),
+            "base_model": "nano",
+            "architecture": "mobilenet_v3_large",
+            "initial_weights": "random",
+        },
         "baseline": "baseline",
         "arms": arms,
         "synthesis": {
-            "adapter": {}, "adapter_images": 120, "adapter_steps": 200, "adapter_final_loss": 0.123, "generated": 92, "distinct": 92,
-            "truncated_prompts": 0, "combinations": [labels], "pairs": [[labels, other]],
-            "example_prompt": "Yuan dynasty, Jun kiln produced", "example_negative_prompt": "low quality",
+            "adapter": {},
+            "adapter_images": 120,
+            "adapter_steps": 200,
+            "adapter_final_loss": 0.123,
+            "generated": 92,
+            "distinct": 92,
+            "truncated_prompts": 0,
+            "combinations": [labels],
+            "pairs": [[labels, other]],
+            "example_prompt": "Yuan dynasty, Jun kiln produced",
+            "example_negative_prompt": "low quality",
         },
         "winner": {
-            "arm": "90:10", "mean_validation_macro_f1": 0.66, "seed": 1, "model_id": "21abcdef01234567", "bundle": {}, "validation_macro_f1": 0.66,
+            "arm": "90:10",
+            "mean_validation_macro_f1": 0.66,
+            "seed": 1,
+            "model_id": "21abcdef01234567",
+            "bundle": {},
+            "validation_macro_f1": 0.66,
         },
         "pictures": {
             "held_out": {"image": images[0], "labels": labels},
@@ -115,9 +164,11 @@ def results(seeds=(0, 1, 2), n=240):
                 {"labels": other, "real": ["images/aa/r1.png"] * 2, "generated": ["images/aa/g1.png"] * 3},
             ],
         },
-        "steps": [{"title": "import photographs", "step_id": "0123456789abcdef", "seconds": 1.25, "reused": False}],
+        "steps": [
+            {"title": "import photographs", "step_id": "0123456789abcdef", "seconds": 1.25, "reused": False}
+        ],
         "warnings": ["random initial weights: accuracy suffers"],
-    }  # fmt: skip
+    }
 
 
 def picture(key):

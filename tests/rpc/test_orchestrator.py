@@ -70,7 +70,7 @@ def bench(tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A bench on which the experiment has run, with its steps, its end, its results and the calls that it took."""
+    """A bench on which the experiment has run: its steps, its end, its results and the calls that it took."""
     made = Bench(tmp_path_factory.mktemp("finished"))
     with made.orchestrator() as stub:
         made.steps, made.ended = run(stub)

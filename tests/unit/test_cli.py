@@ -150,5 +150,5 @@ def test_addresses_are_distinct_or_in_a_row():
     free = choose_addresses(0)
     assert len(set(free.values())) == 5
     fixed = choose_addresses(6000)
-    assert list(fixed.values())[0] == "127.0.0.1:6000"
-    assert list(fixed.values())[4] == "127.0.0.1:6004"
+    assert fixed["orchestrator"] == "127.0.0.1:6000"
+    assert fixed["classifier"] == "127.0.0.1:6004"

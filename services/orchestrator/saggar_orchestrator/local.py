@@ -63,6 +63,7 @@ class Supervisor:
     home: Home
     addresses: dict[str, str]
     say: Say
+    give_up_after: int | None = None  # deaths in a row, without having been ready; None: never
     modules: dict[str, str] = field(default_factory=lambda: {name: f"saggar_{name}" for name in SERVICES})
     _children: dict[str, _Child] = field(default_factory=dict)
 
@@ -166,12 +167,14 @@ class Supervisor:
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if not restart:
             raise UnavailableError(f"{child.name} {ended} while starting. {self._log_tail(child)}")
-        if now - child.started > _SETTLED_S:
+        if child.ready and now - child.started > _SETTLED_S:
             child.deaths_in_a_row = 0
-        wait = 0.0
-        if child.deaths_in_a_row or not child.ready:
-            wait = min(_LONGEST_RESTART_S, _FIRST_RESTART_S * 2**child.deaths_in_a_row)
+        wait = min(_LONGEST_RESTART_S, _FIRST_RESTART_S * 2.0**child.deaths_in_a_row)
+        if child.ready and not child.deaths_in_a_row:
+            wait = 0.0
         child.deaths_in_a_row += 1
+        if not child.ready and self.give_up_after is not None and child.deaths_in_a_row >= self.give_up_after:
+            raise UnavailableError(f"{child.name} does not start. {self._log_tail(child)}")
         child.restart_at = now + wait
         when = f"in {wait:.0f} s" if wait else "now"
         self.say(f"{child.name:<12} {ended}; starting it again {when} (log: {child.log_path})")

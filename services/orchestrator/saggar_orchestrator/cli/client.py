@@ -6,16 +6,20 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from saggar.rpc.channel import open_channel
+from saggar.errors import UnavailableError
+from saggar.rpc.channel import open_channel, wait_ready
 from saggar.v1 import classifier_pb2_grpc, orchestrator_pb2_grpc
 
+from saggar_orchestrator.cli.output import say
 from saggar_orchestrator.home import Home
+
+_STARTING_S = 180.0  # services that were started a moment ago still load their libraries
 
 
 @contextlib.contextmanager
 def orchestrator(home: Home) -> Iterator[Any]:
     """A stub of the orchestrator of this home; UnavailableError when none runs."""
-    with open_channel(home.address("orchestrator")) as channel:
+    with open_channel(_ready(home, "orchestrator")) as channel:
         make: Any = orchestrator_pb2_grpc.OrchestratorServiceStub
         yield make(channel)
 
@@ -23,6 +27,17 @@ def orchestrator(home: Home) -> Iterator[Any]:
 @contextlib.contextmanager
 def classifier(home: Home) -> Iterator[Any]:
     """A stub of the classifier of this home; UnavailableError when none runs."""
-    with open_channel(home.address("classifier")) as channel:
+    with open_channel(_ready(home, "classifier")) as channel:
         make: Any = classifier_pb2_grpc.ClassifierServiceStub
         yield make(channel)
+
+
+def _ready(home: Home, service: str) -> str:
+    """The service's address, once it serves there; says so when that takes a while."""
+    address = home.address(service)
+    try:
+        wait_ready(address, 2.0)
+    except UnavailableError:
+        say(f"waiting for the {service} at {address} to be ready")
+        wait_ready(address, _STARTING_S)
+    return address

@@ -22,7 +22,7 @@ def local_services(
         yield None
         return
     with home.claim():
-        supervisor = Supervisor(home, choose_addresses(0), say)
+        supervisor = Supervisor(home, choose_addresses(0), say, give_up_after=3)
         say("no services run for this home; starting them for the duration of this command")
         try:
             supervisor.start(started)
