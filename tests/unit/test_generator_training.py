@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+import safetensors.torch
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from diffusers.training_utils import compute_snr
@@ -115,6 +116,16 @@ def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path)
     assert found.adapter.sha256 == expected.adapter.sha256
     assert list(broken.list("checkpoints/")) == []
     assert min(p.done for p in reports if p.stage == "training") > 1
+
+
+def test_the_weights_bytes_are_the_same_every_time(models, folder):
+    base = models.get(str(folder))
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+        files = {adapter.write_weights(training.unet, training.adapter_name) for _ in range(8)}
+    (data,) = files
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    assert header["__metadata__"].keys() == {"format", "lora_adapter_metadata"}
+    assert safetensors.torch.load(data).keys() == header.keys() - {"__metadata__"}
 
 
 def test_a_finished_adapter_is_returned_at_once(models, folder, store):

@@ -111,7 +111,7 @@ def write_weights(unet: Any, name: str) -> bytes:
             weight_name=WEIGHTS_NAME,
             unet_lora_adapter_metadata=metadata,
         )
-        return (Path(folder) / WEIGHTS_NAME).read_bytes()
+        return _in_order((Path(folder) / WEIGHTS_NAME).read_bytes())
 
 
 def use(base: BaseModel, weights_sha256: str, read: Callable[[], bytes], weight: float) -> None:
@@ -183,6 +183,17 @@ def _differing(wanted: Mapping[str, torch.Tensor], arrived: Mapping[str, torch.T
         or key not in arrived
         or not torch.equal(arrived[key].cpu(), wanted[key].to(arrived[key].dtype))
     )
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted; the library writes metadata in an order of chance.
+
+    Format: 8 bytes of header length, header (JSON, filled up with spaces), tensors at offsets from the header's end.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _is_plain(value: object) -> bool:
