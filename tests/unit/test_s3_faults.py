@@ -15,7 +15,7 @@ from saggar.errors import (
     UnavailableError,
     WrongStateError,
 )
-from saggar.store import S3Store
+from saggar.store.s3 import S3Store
 
 
 @dataclass

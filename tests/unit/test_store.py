@@ -29,7 +29,8 @@ from saggar.errors import (
     UnavailableError,
     WrongStateError,
 )
-from saggar.store import DirectoryStore, ObjectRef, ObjectStore, S3Store, open_store, put_image
+from saggar.store import DirectoryStore, ObjectRef, ObjectStore, open_store, put_image
+from saggar.store.s3 import S3Store
 
 ENDPOINT = os.environ.get("SAGGAR_TEST_S3_ENDPOINT", "")
 ACCESS_KEY = os.environ.get("SAGGAR_TEST_S3_ACCESS_KEY", "")

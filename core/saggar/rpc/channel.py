@@ -171,7 +171,7 @@ class _IdleWatch:
         self._limit_s = limit_s
         self._since: float | None = time.monotonic()
         self._over = threading.Event()
-        threading.Thread(target=self._watch, name="saggar-idle-watch", daemon=True).start()
+        threading.Thread(target=self._watch, name="idle-watch", daemon=True).start()
 
     def pause(self) -> None:
         self._since = None

@@ -215,7 +215,13 @@ def _write_whole(path: Path, text: str) -> None:
 def _leave_nothing_behind(patience_s: float) -> None:
     """Waits for threads of cancelled work; ends the process when they take longer than `patience_s`."""
     deadline = time.monotonic() + patience_s
-    others = [t for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
+    # gRPC calls us from a daemon thread, and threads inherit that: ours are known by their names.
+    others = [
+        thread
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread()
+        and (thread.name.startswith("saggar-") or not thread.daemon)
+    ]
     for thread in others:
         thread.join(max(0.05, deadline - time.monotonic()))
     if stuck := {thread.name for thread in others if thread.is_alive()}:

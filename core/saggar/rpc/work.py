@@ -109,7 +109,7 @@ def stream_events(
     events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
     if not context.add_callback(lambda: events.put(_OVER)):
         return
-    threading.Thread(target=_run, args=(work, events, cancelled, jobs), name=WORK_THREAD).start()
+    threading.Thread(target=_run, args=(work, events, cancelled, jobs), name=WORK_THREAD, daemon=True).start()
     last = common_pb2.Progress(stage="starting")
     while True:
         try:

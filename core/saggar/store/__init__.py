@@ -2,19 +2,19 @@
 
 Objects are written whole or not at all and never overwritten (checkpoints, through `replace`, are the one
 exception).
+
+`S3Store` is in `saggar.store.s3`, for its client takes a while to import.
 """
 
 from saggar.store.directory import DirectoryStore
 from saggar.store.images import put_image
 from saggar.store.objects import ObjectRef, ObjectStore, check_key, media_type_of
 from saggar.store.opening import open_store
-from saggar.store.s3 import S3Store
 
 __all__ = [
     "DirectoryStore",
     "ObjectRef",
     "ObjectStore",
-    "S3Store",
     "check_key",
     "media_type_of",
     "open_store",

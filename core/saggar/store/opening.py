@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from saggar.errors import InvalidInputError
 from saggar.store.directory import DirectoryStore
 from saggar.store.objects import ObjectStore
-from saggar.store.s3 import S3Store
 
 _FORMS = "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http://host:port[&region=NAME]"
 
@@ -34,7 +33,9 @@ def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectSt
     raise InvalidInputError(f"'{url}' is not a store's URL: unknown scheme '{parts.scheme}'; {_FORMS}")
 
 
-def _open_s3(url: str, access_key: str, secret_key: str) -> S3Store:
+def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
+    from saggar.store.s3 import S3Store
+
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if unknown := sorted(query.keys() - {"endpoint", "region"}):
