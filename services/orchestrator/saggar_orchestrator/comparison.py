@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Results = dict[str, Any]
+WORDS = {"helped": "helped", "worse": "made worse", "unclear": "the data cannot tell"}
 
 
 def headline(results: Results) -> str:
@@ -43,9 +44,8 @@ def sentences(results: Results) -> list[str]:
 
 def verdict(difference: dict[str, Any]) -> str:
     """E.g. `the data cannot tell (+0.012 macro-F1, 95 % interval -0.020 to +0.044)`."""
-    words = {"helped": "helped", "worse": "made worse", "unclear": "the data cannot tell"}
     interval = f"95 % interval {difference['low']:+.3f} to {difference['high']:+.3f}"
-    return f"{words[difference['verdict']]} ({difference['mean']:+.3f} macro-F1, {interval})"
+    return f"{WORDS[difference['verdict']]} ({difference['mean']:+.3f} macro-F1, {interval})"
 
 
 def with_spread(value: dict[str, float | None]) -> str:

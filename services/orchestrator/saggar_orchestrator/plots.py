@@ -56,7 +56,7 @@ def scores_by_task(
         axes.set_xticks(range(len(tasks)), list(tasks))
         axes.set_ylim(0, 1)
         axes.set_ylabel("test macro-F1")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=len(means))
+        figure.legend(loc="outside upper center", ncols=len(means))
         return _svg(figure, "scores")
 
 
@@ -77,7 +77,7 @@ def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
         axes.set_yticks(range(len(tasks)), tasks)
         axes.set_ylim(len(tasks) - 0.5, -0.5)
         axes.set_xlabel("difference to the baseline in test macro-F1 (95 % interval)")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncols=len(arms))
+        figure.legend(loc="outside upper center", ncols=len(arms))
         return _svg(figure, "differences")
 
 
@@ -120,7 +120,7 @@ def learning_curves(
                     right.plot([numbers[best]], [scores[best]], "o", color=colour, ms=4)
         left.set_ylabel("training loss")
         left.set_ylim(bottom=0)
-        right.set_ylabel("validation macro-F1 (mean of tasks)")
+        right.set_ylabel("validation macro-F1")
         right.set_ylim(0, 1)
         for axes in (left, right):
             axes.set_xlabel("epoch")
@@ -186,7 +186,7 @@ def class_scores(
 ) -> str:
     """F1 per class: a row per class with its number of test images, a dot per arm."""
     with mpl.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=(6.4, 0.75 + 0.24 * len(names)), layout="constrained")
+        figure, axes = plt.subplots(figsize=(6.4, 0.95 + 0.24 * len(names)), layout="constrained")
         for place in range(len(names)):
             axes.axhline(place, color=_INK, lw=0.3, alpha=0.35)
         marks = ("o", "D", "s", "^", "v", "P")
@@ -200,9 +200,7 @@ def class_scores(
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlim(0, 1)
         axes.set_xlabel("test F1, mean over seeds")
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 1 + 0.34 / (0.3 + 0.24 * len(names))), ncols=len(scores)
-        )
+        figure.legend(loc="outside upper center", ncols=len(scores))
         return _svg(figure, f"classes-{task}")
 
 

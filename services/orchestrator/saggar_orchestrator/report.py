@@ -27,9 +27,9 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
     filters: dict[str, Callable[..., str]] = {
         "score": _score,
         "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
+        "verdict": lambda difference: comparison.WORDS[difference["verdict"]],
         "percent": lambda value: f"{value:.1%}",
         "count": lambda value: f"{value:,}",
-        "spread": comparison.with_spread,
         "duration": _duration,
     }
     environment.filters |= filters
@@ -112,14 +112,7 @@ def _summary(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "task": name,
-            "arms": [
-                {
-                    "name": arm["name"],
-                    "verdict": arm["differences"]["macro_f1"][name]["verdict"],
-                    "words": comparison.verdict(arm["differences"]["macro_f1"][name]).replace("-", "−"),
-                }
-                for arm in others
-            ],
+            "arms": [{"name": arm["name"], "found": arm["differences"]["macro_f1"][name]} for arm in others],
         }
         for name in others[0]["differences"]["macro_f1"]
     ]
