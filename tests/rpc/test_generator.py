@@ -22,6 +22,9 @@ from saggar_generator.servicer import GeneratorServicer
 from saggar_generator.settings import GeneratorSettings
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
+# diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 class Generator:
     """A generator, its store, and the calls that tests make."""

@@ -22,7 +22,7 @@ from saggar_generator.settings import ATTENTION
 from saggar_generator.synthesis import draw, encode_prompts
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
-# diffusers' Euler schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
+# diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SETTINGS = GenerationSettings(steps=3, adapter_weight=1.0)

@@ -9,7 +9,7 @@ from saggar_generator.placement import Placement
 from saggar_generator.prompt_encoding import encode, encode_all
 from tiny_pipeline import save_tiny_pipeline
 
-# diffusers' Euler schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
+# diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 PROMPT = "yuan dynasty , jun kiln produced , moon white vase"

@@ -188,7 +188,7 @@ def _differing(wanted: Mapping[str, torch.Tensor], arrived: Mapping[str, torch.T
 def _in_order(data: bytes) -> bytes:
     """The same safetensors file with its header sorted; the library writes metadata in an order of chance.
 
-    Format: 8 bytes of header length, header (JSON, filled up with spaces), tensors at offsets from the header's end.
+    Format: 8 bytes of header length, header (JSON, filled up with spaces), tensors at offsets from its end.
     """
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
