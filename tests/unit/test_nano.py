@@ -18,6 +18,9 @@ from saggar_generator.nano.train import Settings, train
 LIMIT_BYTES = 20 * 1000 * 1000
 KEPT = {"scheduler", "text_encoder", "tokenizer", "unet", "vae"}
 
+# diffusers 0.42 turns a tensor into an array in a way that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 @pytest.fixture(scope="module")
 def pipeline():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import nn
 
 def save(
     folder: Path,
-    modules: dict[str, nn.Module],
+    modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     state: dict[str, Any],
@@ -43,7 +44,7 @@ def save(
 
 def load(
     folder: Path,
-    modules: dict[str, nn.Module],
+    modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> dict[str, Any] | None:

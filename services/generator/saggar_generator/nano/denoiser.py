@@ -116,7 +116,8 @@ def train_denoiser(
 def embed(encoder: nn.Module, tokens: torch.Tensor, penultimate: bool) -> torch.Tensor:
     """Text embeddings [b, 77, width]: the last or last but one layer, through the final layer norm."""
     hidden = encoder(tokens, output_hidden_states=True).hidden_states
-    result: torch.Tensor = encoder.final_layer_norm(hidden[-2 if penultimate else -1])
+    normalise: nn.Module = encoder.get_submodule("final_layer_norm")
+    result: torch.Tensor = normalise(hidden[-2 if penultimate else -1])
     return result
 
 

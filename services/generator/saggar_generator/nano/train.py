@@ -27,10 +27,10 @@ class Settings:
 
     pictures: int = 36_000
     seed: int = 1
-    vae_steps: int = 6_000
+    vae_steps: int = 3_500
     vae_batch: int = 8
-    unet_steps: int = 4_500
-    unet_batch: int = 32
+    unet_steps: int = 3_600
+    unet_batch: int = 16
     save_every: int = 500
     """Steps between checkpoints."""
     device: str = "cpu"
