@@ -286,5 +286,5 @@ arms:
 
 
 if __name__ == "__main__":
-    serve_fakes(DirectoryStore(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
+    kept = serve_fakes(DirectoryStore(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
     threading.Event().wait()

@@ -243,7 +243,7 @@ def test_a_stopped_orchestrator_continues_at_the_next_start(bench):
     bench.fakes.hold["TrainAdapter"] = gate
     with bench.orchestrator() as stub:
         identity = start(stub, SHORT).experiment.experiment_id
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 200
         while not bench.fakes.calls["TrainAdapter"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -259,7 +259,7 @@ def test_a_stopped_orchestrator_continues_at_the_next_start(bench):
 def test_a_bad_file_is_refused_with_its_lines(bench):
     with bench.orchestrator() as stub, pytest.raises(InvalidInputError) as caught:
         start(stub, EXPERIMENT.replace("shard_size", "shard_sise"))
-    assert "small.yaml:7 generation.shard_sise" in str(caught.value)
+    assert "small.yaml:8 generation.shard_sise" in str(caught.value)
     assert "did you mean 'shard_size'" in str(caught.value)
     assert caught.value.violations
 
