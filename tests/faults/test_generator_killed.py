@@ -92,7 +92,7 @@ def test_every_image_exists_exactly_once_and_training_goes_on(base: str, tmp_pat
         base_model=base,
         manifest=manifest,
         settings=generator_pb2.AdapterSettings(
-            steps=60, rank=2, learning_rate=1e-2, checkpoint_every_steps=1
+            steps=100, rank=2, learning_rate=1e-2, checkpoint_every_steps=1
         ),
     )
 

@@ -162,6 +162,14 @@ def test_the_adapter_changes_the_picture_and_repeats_itself(trained, models, fol
     assert np.abs(shown[0].astype(int) - shown[1]).max() <= 1
 
 
+def test_the_shipped_nano_draws(store):
+    images = run(store, BaseModels(Placement("cpu", "float32")), "nano", ITEMS[:2])
+    pictures = [np.asarray(Image.open(io.BytesIO(store.read(one.image)))) for one in images]
+    assert all(picture.shape == (64, 64, 3) for picture in pictures)
+    assert all(picture.std() > 10 for picture in pictures)  # something is in them
+    assert [one.truncated_tokens for one in images] == [0, 0]
+
+
 def test_an_adapter_for_another_base_is_refused_naming_both(trained, folder, tmp_path):
     source, ref = trained
     other = save_tiny_pipeline(tmp_path / "other", seed=1)

@@ -141,8 +141,8 @@ def attach(base: BaseModel, data: bytes, name: str) -> None:
         wanted = {key.removeprefix("unet."): value for key, value in loaded.items()}
         _refuse(base, [key for key in loaded if not key.startswith("unet.")], len(loaded))
         try:
-            pipeline.load_lora_weights(
-                folder, weight_name=WEIGHTS_NAME, adapter_name=name, local_files_only=True
+            pipeline.unet.load_lora_adapter(
+                folder, weight_name=WEIGHTS_NAME, prefix="unet", adapter_name=name, local_files_only=True
             )
         except (RuntimeError, ValueError, KeyError) as error:
             detach(base)

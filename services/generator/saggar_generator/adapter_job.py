@@ -115,13 +115,13 @@ def _run(
         loss = training.advance()
         now = time.monotonic()
         last = training.step == settings.steps
+        # The last step is kept too: what is written from it after a crash is the same again.
+        if training.step % settings.checkpoint_every_steps == 0 or last:
+            store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
         if now - told >= _REPORT_EVERY_S or last:
             told = now
             pace = (training.step - first) / max(now - begun, 1e-9)
             report(_progress(training.step, settings.steps, {"loss": loss, "steps_per_second": pace}))
-        # The last step is kept too: what is written from it after a crash is the same again.
-        if training.step % settings.checkpoint_every_steps == 0 or last:
-            store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
 
 
 def _progress(step: int, steps: int, metrics: Mapping[str, float]) -> Progress:

@@ -1,0 +1,65 @@
+"""Messages of the contract to the generator's own values: defaults, what is given, what is refused."""
+
+import pytest
+from saggar.errors import InvalidInputError
+from saggar.store import ObjectRef
+from saggar.v1 import generator_pb2
+from saggar_generator import conversion
+from saggar_generator.progress import Progress
+from saggar_generator.requests import AdapterSettings, GeneratedImage, GenerationSettings, PromptItem, Wanted
+
+
+def test_unset_settings_take_the_contracts_defaults():
+    assert conversion.adapter_settings(generator_pb2.AdapterSettings()) == AdapterSettings(
+        rank=8, alpha=8, steps=1000, batch_size=4, learning_rate=1e-4, seed=0, checkpoint_every_steps=100
+    )
+    assert conversion.generation_settings(generator_pb2.GenerationSettings()) == GenerationSettings(
+        steps=20, guidance_scale=7.0, clip_skip=1, scheduler="dpmpp_2m_karras", adapter_weight=0.4
+    )
+
+
+def test_zeros_that_are_set_are_not_defaults():
+    adapter = conversion.adapter_settings(generator_pb2.AdapterSettings(clip_skip=0, min_snr_gamma=0.0))
+    assert (adapter.clip_skip, adapter.min_snr_gamma) == (0, 0.0)
+    settings = generator_pb2.GenerationSettings(clip_skip=0, adapter_weight=0.0, batch_size=4)
+    found = conversion.generation_settings(settings)
+    assert (found.clip_skip, found.adapter_weight) == (0, 0.0)
+
+
+def test_alpha_follows_rank_unless_it_is_set():
+    assert conversion.adapter_settings(generator_pb2.AdapterSettings(rank=16)).alpha == 16
+    assert conversion.adapter_settings(generator_pb2.AdapterSettings(rank=16, alpha=4)).alpha == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("rank", 0), ("steps", 0), ("learning_rate", float("nan")), ("batch_size", -1), ("min_snr_gamma", -0.1)],
+)
+def test_values_out_of_range_name_their_field(field, value):
+    with pytest.raises(InvalidInputError) as caught:
+        conversion.adapter_settings(generator_pb2.AdapterSettings(**{field: value}))
+    assert [violation.field for violation in caught.value.violations] == [f"settings.{field}"]
+
+
+def test_prompts_keep_their_order_and_seeds():
+    messages = [
+        generator_pb2.PromptItem(prompt_id="b", prompt="bowl", negative_prompt="blurry", seed=-5),
+        generator_pb2.PromptItem(prompt_id="a", prompt="cup", seed=2**40),
+    ]
+    assert conversion.prompt_items(messages) == [
+        PromptItem("b", Wanted("bowl", "blurry", -5)),
+        PromptItem("a", Wanted("cup", "", 2**40)),
+    ]
+
+
+def test_an_image_keeps_its_reference():
+    ref = ObjectRef("images/aa/aa.png", "a" * 64, 7, "image/png")
+    message = conversion.generated_image(GeneratedImage("p", ref, 3, reused=True, truncated_tokens=2))
+    assert (message.image.uri, message.image.sha256) == ("store:images/aa/aa.png", "a" * 64)
+    assert (message.prompt_id, message.seed, message.reused, message.truncated_tokens) == ("p", 3, True, 2)
+
+
+def test_progress_keeps_its_numbers():
+    message = conversion.progress(Progress("training", 3, 10, "steps", {"loss": 0.5}, "well"))
+    assert (message.stage, message.done, message.total, message.unit) == ("training", 3, 10, "steps")
+    assert dict(message.metrics) == {"loss": 0.5}
