@@ -1,6 +1,6 @@
 """Generate the Python code of the contract. `--check` fails where the checked-in code differs.
 
-    python protos/generate.py [--check]
+python protos/generate.py [--check]
 """
 
 import filecmp

@@ -1,5 +1,4 @@
 import pytest
-
 from saggar import prompts
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import load_taxonomy

@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies
 from saggar.yamlfile import parse_yaml

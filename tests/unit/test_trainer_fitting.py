@@ -59,7 +59,7 @@ def same(first: Snapshot, second: Snapshot) -> bool:
 
 
 def test_it_learns() -> None:
-    # MobileNetV3's running statistics follow slowly: evaluation needs some hundred steps to see what was learnt.
+    # MobileNetV3's running statistics follow slowly: evaluation lags some hundred steps behind.
     patient = dataclasses.replace(
         SETTINGS, max_epochs=40, patience_epochs=40, backbone_learning_rate=1e-3, head_learning_rate=1e-3
     )
