@@ -9,7 +9,8 @@ LABELS = {"dynasty": "Yuan", "kiln": "Jun", "glaze": "MoonW", "type": "Vase"}
 def test_prompt_is_the_papers_example() -> None:
     assert prompts.prompt(load_taxonomy("song-yuan-porcelain"), LABELS) == (
         "Yuan dynasty, Jun kiln produced, Chinese porcelain, vase for display only, no spout or handle, "
-        "decorative vessel, with moon white glaze with pale blue lighter than bluish green, thick opaque glaze"
+        "decorative vessel, with moon white glaze with pale blue lighter than bluish green, "
+        "thick opaque glaze"
     )
 
 
