@@ -28,7 +28,7 @@ quickstart: setup ## the whole story on this machine, in minutes
 	$(BIN)/saggar quickstart
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/ruff format --check .

@@ -36,6 +36,8 @@ SAGGAR = str(Path(sys.executable).with_name("saggar"))
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 ARMS = ["baseline", "95:5", "90:10"]
 
+pytestmark = pytest.mark.xdist_group("story")  # one worker, or each would live through the story again
+
 
 @dataclass(frozen=True)
 class Saggar:
@@ -116,6 +118,7 @@ def test_a_model_is_chosen_and_classifies_a_photograph(story: tuple[Saggar, Path
 @pytest.mark.slow
 def test_what_is_not_a_photograph_is_named(story: tuple[Saggar, Path]) -> None:
     saggar, folder = story
+    saggar("models", "activate", json.loads(saggar("models", "list", "--json").stdout)[0]["model"])
     assert "small.yaml" in saggar("classify", str(folder / "small.yaml"), expect=2).stderr
     assert "absent.jpg" in saggar("classify", str(folder / "absent.jpg"), expect=2).stderr
 
