@@ -52,7 +52,7 @@ def test_a_share_is_reached_to_within_one_image(train, share):
 
 
 def test_the_papers_shares():
-    # 570 of 26,447 and 2,500 of 28,377 (SPEC, Dataset B): what was called 5 and 10 per cent
+    # 570 of 26,447 and 2,500 of 28,377 (paper): what was called 5 and 10 per cent
     assert count_for_share(570 / 26_447, 25_877) == 570
     assert count_for_share(2500 / 28_377, 25_877) == 2500
 

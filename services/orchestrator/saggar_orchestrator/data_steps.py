@@ -108,7 +108,7 @@ def real_training_rows(run: Run, divided: ObjectRef) -> ObjectRef:
 
 
 def select_photographs(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
-    """The training photographs, with captions, that the adapter learns from (SPEC, seven priorities)."""
+    """The training photographs, with captions, that the adapter learns from (the paper's seven tiers)."""
     adapter = run.experiment.adapter
     manifest = read_manifest(run.store, real)
     pairs = _pairs(run, manifest, confusion)

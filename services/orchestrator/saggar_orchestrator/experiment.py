@@ -50,7 +50,7 @@ class Data(_Part):
 
 
 class Augmentation(_Part):
-    """Classical augmentation of rare training combinations (SPEC: below 50 samples, to 100)."""
+    """Classical augmentation of rare training combinations (paper: below 50 samples, to 100)."""
 
     below: int = Field(50, ge=1)
     to: int = Field(100, ge=1)
@@ -100,7 +100,7 @@ class Training(_Part):
 
 
 class Adapter(_Part):
-    """Settings of the LoRA adapter's training; `images` is how many photographs it is shown (SPEC: 1,000)."""
+    """Settings of the LoRA adapter's training; `images` photographs are shown to it (paper: 1,000)."""
 
     images: int = Field(1000, ge=1)
     selection_seed: int = Field(0, ge=0)
@@ -117,7 +117,7 @@ class Adapter(_Part):
 
 
 class Generation(_Part):
-    """How images are sampled; what is left out takes the generator's default (SPEC, Generation)."""
+    """How images are sampled; what is left out takes the generator's default."""
 
     seed: int = Field(0, ge=0)
     shard_size: int = Field(32, ge=1)  # prompts per call: what a dying replica costs
@@ -153,13 +153,13 @@ class Plan(_Part):
     Both are found in training and validation images only; the test split has no say.
     """
 
-    rarest: int = Field(9, ge=0)  # this many rarest combinations of the training split (SPEC: 9)
+    rarest: int = Field(9, ge=0)  # this many rarest combinations of the training split (paper: 9)
     rarest_at_most: int = Field(5, ge=1)  # only those with at most so many training photographs
     combinations: tuple[dict[str, str], ...] = ()  # named instead of found
-    most_confused: int = Field(4, ge=0)  # this many pairs that the baseline confuses on validation (SPEC: 4)
+    most_confused: int = Field(4, ge=0)  # this many pairs that the baseline confuses on validation (paper: 4)
     pairs: tuple[Pair, ...] = ()  # named, before the ones that are found
     pair_tasks: tuple[str, ...] = ()  # tasks in which pairs are looked for; empty: all
-    pair_share: float = Field(0.2, ge=0, lt=1)  # of an arm's images; SPEC: 120 / 570
+    pair_share: float = Field(0.2, ge=0, lt=1)  # of an arm's images; paper: 120 / 570
     spare_share: float = Field(
         0.15, ge=0, le=2
     )  # images beyond the arm's count, for those that screening rejects

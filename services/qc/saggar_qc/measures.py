@@ -16,7 +16,7 @@ from saggar.errors import InvalidInputError
 
 from saggar_qc.featureset import FeatureSet, Float64, Moments
 
-ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences (SPEC, Quality control)
+ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
 MAX_RESAMPLES = 2_000
 _BLOCK = 1_024  # rows of a kernel matrix that are in memory at once
 

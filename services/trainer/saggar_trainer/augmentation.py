@@ -1,4 +1,4 @@
-"""Online augmentation of every training image (SPEC, Classical augmentation)."""
+"""Online augmentation of every training image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a training run can be told, with the paper's values as defaults (SPEC, Training)."""
+"""Everything that a training run can be told, with the paper's values as defaults."""
 
 from __future__ import annotations
 

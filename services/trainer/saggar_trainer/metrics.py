@@ -1,4 +1,4 @@
-"""Classification metrics of one task, and their mean over tasks (SPEC, Evaluation).
+"""Classification metrics of one task, and their mean over tasks.
 
 Macro and weighted averages run over the classes that are present in the evaluated truth: a class without a
 single true image has no recall to speak of, and counting it as 0 would make a score depend on the taxonomy's
