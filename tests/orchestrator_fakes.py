@@ -58,6 +58,7 @@ class Fakes(
         self.image_seconds = image_seconds
         self.hold = {}  # rpc -> event that its work waits for
         self.active = None
+        self.base_hash = "a" * 64
 
     def _begin(self, rpc):
         self.calls[rpc] += 1
@@ -150,12 +151,20 @@ class Fakes(
             self._wait("TrainAdapter", emit, cancelled)
             splits = set(read_manifest(self.store, ref_from_proto(request.manifest)).frame["split"])
             assert splits == {"train"}, splits
-            adapter = self._put("adapters", "adapter.json", {"manifest": request.manifest.sha256})
+            adapter = self._put("adapters", "adapter.json", {"manifest": request.manifest.sha256, "base": self.base_hash})
             return generator_pb2.TrainAdapterResult(
                 adapter=ref_to_proto(adapter), weights=ref_to_proto(adapter), final_loss=0.1, steps=10
             )
 
         yield from stream_events(context, generator_pb2.TrainAdapterResponse, work)
+
+    def ResolveBaseModel(self, request, context):
+        self._begin("ResolveBaseModel")
+
+        def work(emit, cancelled):
+            return generator_pb2.ResolveBaseModelResult(content_hash=self.base_hash)
+
+        yield from stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
 
     def Generate(self, request, context):
         self._begin("Generate")

@@ -1,5 +1,7 @@
 """The generator over a real server, with a tiny pipeline of the real classes."""
 
+import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +111,23 @@ def test_it_describes_itself(generator: Generator) -> None:
     assert described.device == "cpu"
     assert described.loaded_base_model == generator.base
     assert (described.jobs_running, described.jobs_waiting, described.queue_limit) == (0, 0, 0)
+
+
+def test_a_base_model_is_known_by_its_weights_not_by_its_name(generator: Generator) -> None:
+    def resolve(base_model: str) -> str:
+        request = generator_pb2.ResolveBaseModelRequest(base_model=base_model)
+        return list(generator.stub.ResolveBaseModel(request))[-1].result.content_hash
+
+    card = json.loads(generator.store.read(ref_from_proto(generator.train()[-1].result.adapter)))
+    assert resolve(generator.base) == card["base_hash"]
+    elsewhere = generator.folder / "elsewhere"
+    shutil.copytree(generator.base, elsewhere)
+    assert resolve(str(elsewhere)) == card["base_hash"]
+    weights = elsewhere / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert resolve(str(elsewhere)) != card["base_hash"]
+    with pytest.raises(NotFoundError, match="no such folder"):
+        resolve("/nowhere/at/all")
 
 
 def test_bad_settings_name_their_fields(generator: Generator) -> None:

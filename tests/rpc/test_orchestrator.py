@@ -167,7 +167,7 @@ def test_a_changed_file_repeats_only_what_changed(finished):
         steps, ended = run(stub, text)
     assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
     more = finished.fakes.calls - calls
-    assert more == Counter(Train=3, Evaluate=3)
+    assert more == Counter(Train=3, Evaluate=3, ResolveBaseModel=1)
     assert steps["train adapter"].state == REUSED
     assert steps["train baseline, seed 2"].state == SUCCEEDED
 
@@ -178,9 +178,22 @@ def test_without_its_database_all_steps_are_found_in_the_store(finished):
     with finished.orchestrator(database="another") as stub:
         steps, ended = run(stub, text)
     assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
-    assert finished.fakes.calls == calls
+    assert finished.fakes.calls - calls == Counter(ResolveBaseModel=1)
     made_anew = {title for title, step in steps.items() if step.state != REUSED}
-    assert made_anew == {"gather results", "write report"}
+    assert made_anew == {"find base model", "gather results", "write report"}
+
+
+def test_another_base_model_under_the_same_name_trains_the_adapter_anew(finished):
+    renamed = EXPERIMENT.replace("name: small", "name: small-again")
+    calls = Counter(finished.fakes.calls)
+    finished.fakes.base_hash = "b" * 64
+    with finished.orchestrator() as stub:
+        steps, ended = run(stub, renamed)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert steps["train baseline, seed 0"].state == REUSED
+    assert steps["train adapter"].state == SUCCEEDED
+    assert steps["generate images"].state == SUCCEEDED
+    assert finished.fakes.calls["TrainAdapter"] == calls["TrainAdapter"] + 1
 
 
 def test_bad_input_of_a_peer_fails_at_once_and_resume_goes_on(bench):

@@ -25,37 +25,43 @@ _sym_db = _symbol_database.Default()
 from saggar.v1 import common_pb2 as saggar_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19saggar/v1/generator.proto\x12\tsaggar.v1\x1a\x16saggar/v1/common.proto\"\x9d\x03\n\x0f\x41\x64\x61pterSettings\x12\x11\n\x04rank\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\x05steps\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x17\n\nbatch_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rresolution_px\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x06\x88\x01\x01\x12#\n\x16\x63heckpoint_every_steps\x18\x08 \x01(\x05H\x07\x88\x01\x01\x12\x16\n\tclip_skip\x18\t \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\rmin_snr_gamma\x18\n \x01(\x01H\t\x88\x01\x01\x42\x07\n\x05_rankB\x08\n\x06_alphaB\x08\n\x06_stepsB\r\n\x0b_batch_sizeB\x10\n\x0e_learning_rateB\x10\n\x0e_resolution_pxB\x07\n\x05_seedB\x19\n\x17_checkpoint_every_stepsB\x0c\n\n_clip_skipB\x10\n\x0e_min_snr_gamma\"\x93\x01\n\x13TrainAdapterRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nbase_model\x18\x02 \x01(\t\x12&\n\x08manifest\x18\x03 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12,\n\x08settings\x18\x04 \x01(\x0b\x32\x1a.saggar.v1.AdapterSettings\"y\n\x14TrainAdapterResponse\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.saggar.v1.ProgressH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.saggar.v1.TrainAdapterResultH\x00\x42\x07\n\x05\x65vent\"\x85\x01\n\x12TrainAdapterResult\x12%\n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12%\n\x07weights\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12\x12\n\nfinal_loss\x18\x03 \x01(\x01\x12\r\n\x05steps\x18\x04 \x01(\x03\"\xd0\x02\n\x12GenerationSettings\x12\x12\n\x05steps\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tclip_skip\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x16\n\tscheduler\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x15\n\x08width_px\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x16\n\theight_px\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x1b\n\x0e\x61\x64\x61pter_weight\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x17\n\nbatch_size\x18\x08 \x01(\x05H\x07\x88\x01\x01\x42\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x0c\n\n_clip_skipB\x0c\n\n_schedulerB\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x11\n\x0f_adapter_weightB\r\n\x0b_batch_size\"V\n\nPromptItem\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"\xb9\x01\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nbase_model\x18\x02 \x01(\t\x12%\n\x07\x61\x64\x61pter\x18\x03 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12&\n\x07prompts\x18\x04 \x03(\x0b\x32\x15.saggar.v1.PromptItem\x12/\n\x08settings\x18\x05 \x01(\x0b\x32\x1d.saggar.v1.GenerationSettings\"\x80\x01\n\x0eGeneratedImage\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x0e\n\x06reused\x18\x04 \x01(\x08\x12\x18\n\x10truncated_tokens\x18\x05 \x01(\x05\"\x9d\x01\n\x10GenerateResponse\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.saggar.v1.ProgressH\x00\x12*\n\x05image\x18\x02 \x01(\x0b\x32\x19.saggar.v1.GeneratedImageH\x00\x12+\n\x06result\x18\x03 \x01(\x0b\x32\x19.saggar.v1.GenerateResultH\x00\x42\x07\n\x05\x65vent\";\n\x0eGenerateResult\x12)\n\x06images\x18\x01 \x03(\x0b\x32\x19.saggar.v1.GeneratedImage\"\x1a\n\x18\x44\x65scribeGeneratorRequest\"\x87\x01\n\x19\x44\x65scribeGeneratorResponse\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x19\n\x11loaded_base_model\x18\x02 \x01(\t\x12\x14\n\x0cjobs_running\x18\x03 \x01(\x05\x12\x14\n\x0cjobs_waiting\x18\x04 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x05 \x01(\x05\x32\x8c\x02\n\x10GeneratorService\x12Q\n\x0cTrainAdapter\x12\x1e.saggar.v1.TrainAdapterRequest\x1a\x1f.saggar.v1.TrainAdapterResponse0\x01\x12\x45\n\x08Generate\x12\x1a.saggar.v1.GenerateRequest\x1a\x1b.saggar.v1.GenerateResponse0\x01\x12^\n\x11\x44\x65scribeGenerator\x12#.saggar.v1.DescribeGeneratorRequest\x1a$.saggar.v1.DescribeGeneratorResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19saggar/v1/generator.proto\x12\tsaggar.v1\x1a\x16saggar/v1/common.proto\"-\n\x17ResolveBaseModelRequest\x12\x12\n\nbase_model\x18\x01 \x01(\t\"\x81\x01\n\x18ResolveBaseModelResponse\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.saggar.v1.ProgressH\x00\x12\x33\n\x06result\x18\x02 \x01(\x0b\x32!.saggar.v1.ResolveBaseModelResultH\x00\x42\x07\n\x05\x65vent\".\n\x16ResolveBaseModelResult\x12\x14\n\x0c\x63ontent_hash\x18\x01 \x01(\t\"\x9d\x03\n\x0f\x41\x64\x61pterSettings\x12\x11\n\x04rank\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\x05steps\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x17\n\nbatch_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\rresolution_px\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x06\x88\x01\x01\x12#\n\x16\x63heckpoint_every_steps\x18\x08 \x01(\x05H\x07\x88\x01\x01\x12\x16\n\tclip_skip\x18\t \x01(\x05H\x08\x88\x01\x01\x12\x1a\n\rmin_snr_gamma\x18\n \x01(\x01H\t\x88\x01\x01\x42\x07\n\x05_rankB\x08\n\x06_alphaB\x08\n\x06_stepsB\r\n\x0b_batch_sizeB\x10\n\x0e_learning_rateB\x10\n\x0e_resolution_pxB\x07\n\x05_seedB\x19\n\x17_checkpoint_every_stepsB\x0c\n\n_clip_skipB\x10\n\x0e_min_snr_gamma\"\x93\x01\n\x13TrainAdapterRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nbase_model\x18\x02 \x01(\t\x12&\n\x08manifest\x18\x03 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12,\n\x08settings\x18\x04 \x01(\x0b\x32\x1a.saggar.v1.AdapterSettings\"y\n\x14TrainAdapterResponse\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.saggar.v1.ProgressH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.saggar.v1.TrainAdapterResultH\x00\x42\x07\n\x05\x65vent\"\x85\x01\n\x12TrainAdapterResult\x12%\n\x07\x61\x64\x61pter\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12%\n\x07weights\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12\x12\n\nfinal_loss\x18\x03 \x01(\x01\x12\r\n\x05steps\x18\x04 \x01(\x03\"\xd0\x02\n\x12GenerationSettings\x12\x12\n\x05steps\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x16\n\tclip_skip\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x16\n\tscheduler\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x15\n\x08width_px\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x16\n\theight_px\x18\x06 \x01(\x05H\x05\x88\x01\x01\x12\x1b\n\x0e\x61\x64\x61pter_weight\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x17\n\nbatch_size\x18\x08 \x01(\x05H\x07\x88\x01\x01\x42\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x0c\n\n_clip_skipB\x0c\n\n_schedulerB\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x11\n\x0f_adapter_weightB\r\n\x0b_batch_size\"V\n\nPromptItem\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"\xb9\x01\n\x0fGenerateRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nbase_model\x18\x02 \x01(\t\x12%\n\x07\x61\x64\x61pter\x18\x03 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12&\n\x07prompts\x18\x04 \x03(\x0b\x32\x15.saggar.v1.PromptItem\x12/\n\x08settings\x18\x05 \x01(\x0b\x32\x1d.saggar.v1.GenerationSettings\"\x80\x01\n\x0eGeneratedImage\x12\x11\n\tprompt_id\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12\x0c\n\x04seed\x18\x03 \x01(\x03\x12\x0e\n\x06reused\x18\x04 \x01(\x08\x12\x18\n\x10truncated_tokens\x18\x05 \x01(\x05\"\x9d\x01\n\x10GenerateResponse\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.saggar.v1.ProgressH\x00\x12*\n\x05image\x18\x02 \x01(\x0b\x32\x19.saggar.v1.GeneratedImageH\x00\x12+\n\x06result\x18\x03 \x01(\x0b\x32\x19.saggar.v1.GenerateResultH\x00\x42\x07\n\x05\x65vent\";\n\x0eGenerateResult\x12)\n\x06images\x18\x01 \x03(\x0b\x32\x19.saggar.v1.GeneratedImage\"\x1a\n\x18\x44\x65scribeGeneratorRequest\"\x87\x01\n\x19\x44\x65scribeGeneratorResponse\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x19\n\x11loaded_base_model\x18\x02 \x01(\t\x12\x14\n\x0cjobs_running\x18\x03 \x01(\x05\x12\x14\n\x0cjobs_waiting\x18\x04 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x05 \x01(\x05\x32\xeb\x02\n\x10GeneratorService\x12]\n\x10ResolveBaseModel\x12\".saggar.v1.ResolveBaseModelRequest\x1a#.saggar.v1.ResolveBaseModelResponse0\x01\x12Q\n\x0cTrainAdapter\x12\x1e.saggar.v1.TrainAdapterRequest\x1a\x1f.saggar.v1.TrainAdapterResponse0\x01\x12\x45\n\x08Generate\x12\x1a.saggar.v1.GenerateRequest\x1a\x1b.saggar.v1.GenerateResponse0\x01\x12^\n\x11\x44\x65scribeGenerator\x12#.saggar.v1.DescribeGeneratorRequest\x1a$.saggar.v1.DescribeGeneratorResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'saggar.v1.generator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADAPTERSETTINGS']._serialized_start=65
-  _globals['_ADAPTERSETTINGS']._serialized_end=478
-  _globals['_TRAINADAPTERREQUEST']._serialized_start=481
-  _globals['_TRAINADAPTERREQUEST']._serialized_end=628
-  _globals['_TRAINADAPTERRESPONSE']._serialized_start=630
-  _globals['_TRAINADAPTERRESPONSE']._serialized_end=751
-  _globals['_TRAINADAPTERRESULT']._serialized_start=754
-  _globals['_TRAINADAPTERRESULT']._serialized_end=887
-  _globals['_GENERATIONSETTINGS']._serialized_start=890
-  _globals['_GENERATIONSETTINGS']._serialized_end=1226
-  _globals['_PROMPTITEM']._serialized_start=1228
-  _globals['_PROMPTITEM']._serialized_end=1314
-  _globals['_GENERATEREQUEST']._serialized_start=1317
-  _globals['_GENERATEREQUEST']._serialized_end=1502
-  _globals['_GENERATEDIMAGE']._serialized_start=1505
-  _globals['_GENERATEDIMAGE']._serialized_end=1633
-  _globals['_GENERATERESPONSE']._serialized_start=1636
-  _globals['_GENERATERESPONSE']._serialized_end=1793
-  _globals['_GENERATERESULT']._serialized_start=1795
-  _globals['_GENERATERESULT']._serialized_end=1854
-  _globals['_DESCRIBEGENERATORREQUEST']._serialized_start=1856
-  _globals['_DESCRIBEGENERATORREQUEST']._serialized_end=1882
-  _globals['_DESCRIBEGENERATORRESPONSE']._serialized_start=1885
-  _globals['_DESCRIBEGENERATORRESPONSE']._serialized_end=2020
-  _globals['_GENERATORSERVICE']._serialized_start=2023
-  _globals['_GENERATORSERVICE']._serialized_end=2291
+  _globals['_RESOLVEBASEMODELREQUEST']._serialized_start=64
+  _globals['_RESOLVEBASEMODELREQUEST']._serialized_end=109
+  _globals['_RESOLVEBASEMODELRESPONSE']._serialized_start=112
+  _globals['_RESOLVEBASEMODELRESPONSE']._serialized_end=241
+  _globals['_RESOLVEBASEMODELRESULT']._serialized_start=243
+  _globals['_RESOLVEBASEMODELRESULT']._serialized_end=289
+  _globals['_ADAPTERSETTINGS']._serialized_start=292
+  _globals['_ADAPTERSETTINGS']._serialized_end=705
+  _globals['_TRAINADAPTERREQUEST']._serialized_start=708
+  _globals['_TRAINADAPTERREQUEST']._serialized_end=855
+  _globals['_TRAINADAPTERRESPONSE']._serialized_start=857
+  _globals['_TRAINADAPTERRESPONSE']._serialized_end=978
+  _globals['_TRAINADAPTERRESULT']._serialized_start=981
+  _globals['_TRAINADAPTERRESULT']._serialized_end=1114
+  _globals['_GENERATIONSETTINGS']._serialized_start=1117
+  _globals['_GENERATIONSETTINGS']._serialized_end=1453
+  _globals['_PROMPTITEM']._serialized_start=1455
+  _globals['_PROMPTITEM']._serialized_end=1541
+  _globals['_GENERATEREQUEST']._serialized_start=1544
+  _globals['_GENERATEREQUEST']._serialized_end=1729
+  _globals['_GENERATEDIMAGE']._serialized_start=1732
+  _globals['_GENERATEDIMAGE']._serialized_end=1860
+  _globals['_GENERATERESPONSE']._serialized_start=1863
+  _globals['_GENERATERESPONSE']._serialized_end=2020
+  _globals['_GENERATERESULT']._serialized_start=2022
+  _globals['_GENERATERESULT']._serialized_end=2081
+  _globals['_DESCRIBEGENERATORREQUEST']._serialized_start=2083
+  _globals['_DESCRIBEGENERATORREQUEST']._serialized_end=2109
+  _globals['_DESCRIBEGENERATORRESPONSE']._serialized_start=2112
+  _globals['_DESCRIBEGENERATORRESPONSE']._serialized_end=2247
+  _globals['_GENERATORSERVICE']._serialized_start=2250
+  _globals['_GENERATORSERVICE']._serialized_end=2613
 # @@protoc_insertion_point(module_scope)

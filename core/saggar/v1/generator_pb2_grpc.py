@@ -35,6 +35,11 @@ class GeneratorServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ResolveBaseModel = channel.unary_stream(
+                '/saggar.v1.GeneratorService/ResolveBaseModel',
+                request_serializer=saggar_dot_v1_dot_generator__pb2.ResolveBaseModelRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_generator__pb2.ResolveBaseModelResponse.FromString,
+                _registered_method=True)
         self.TrainAdapter = channel.unary_stream(
                 '/saggar.v1.GeneratorService/TrainAdapter',
                 request_serializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterRequest.SerializeToString,
@@ -55,6 +60,17 @@ class GeneratorServiceStub:
 class GeneratorServiceServicer:
     """Trains LoRA adapters on a Stable Diffusion base model and generates images with them.
     """
+
+    def ResolveBaseModel(self, request, context):
+        """Finds a base model, downloading it first when it is one of the hub's, and says what identifies its weights. Streams progress and ends
+        with one result. Does not wait for running jobs.
+
+        INVALID_ARGUMENT: no base model can have this name, or the folder is no Stable Diffusion pipeline. NOT_FOUND: there is none such.
+        UNAVAILABLE: the hub cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def TrainAdapter(self, request, context):
         """Trains a LoRA adapter. Streams progress and ends with one result. Dropping the stream cancels the work after the
@@ -88,6 +104,11 @@ class GeneratorServiceServicer:
 
 def add_GeneratorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ResolveBaseModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.ResolveBaseModel,
+                    request_deserializer=saggar_dot_v1_dot_generator__pb2.ResolveBaseModelRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_generator__pb2.ResolveBaseModelResponse.SerializeToString,
+            ),
             'TrainAdapter': grpc.unary_stream_rpc_method_handler(
                     servicer.TrainAdapter,
                     request_deserializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterRequest.FromString,
@@ -114,6 +135,33 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
 class GeneratorService:
     """Trains LoRA adapters on a Stable Diffusion base model and generates images with them.
     """
+
+    @staticmethod
+    def ResolveBaseModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saggar.v1.GeneratorService/ResolveBaseModel',
+            saggar_dot_v1_dot_generator__pb2.ResolveBaseModelRequest.SerializeToString,
+            saggar_dot_v1_dot_generator__pb2.ResolveBaseModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def TrainAdapter(request,

@@ -77,6 +77,7 @@ class BaseModels:
         self.placement = placement
         self._loaded: BaseModel | None = None
         self._files: tuple[tuple[str, int, int], ...] = ()
+        self._hashes: dict[tuple[tuple[str, int, int], ...], str] = {}
 
     @property
     def loaded_spec(self) -> str:
@@ -90,12 +91,20 @@ class BaseModels:
         UnavailableError when the hub cannot be reached, WrongStateError when its files cannot be used.
         """
         folder = find_folder(spec)
-        files = tuple(_signature(path) for path in weight_files(folder))
+        files = _signatures(folder)
         if self._loaded is None or files != self._files:
             self._loaded = None  # before loading, or two would be in memory
             self._loaded = load(spec, folder, self.placement)
             self._files = files
         return self._loaded
+
+    def identify(self, spec: str) -> str:
+        """The content hash of base model `spec`, without loading it. Raises as `get`."""
+        folder = find_folder(spec)
+        files = _signatures(folder)
+        if files not in self._hashes:
+            self._hashes[files] = content_hash(folder)
+        return self._hashes[files]
 
 
 def find_folder(spec: str) -> Path:
@@ -284,6 +293,10 @@ def _part_files(folder: Path, name: str, variant: str | None) -> list[Path]:
     )
 
 
-def _signature(path: Path) -> tuple[str, int, int]:
-    status = path.resolve().stat()
-    return str(path), status.st_size, status.st_mtime_ns
+def _signatures(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Path, size and time of change of every file of weights."""
+    found = []
+    for path in weight_files(folder):
+        status = path.resolve().stat()
+        found.append((str(path), status.st_size, status.st_mtime_ns))
+    return tuple(found)

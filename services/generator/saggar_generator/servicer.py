@@ -47,6 +47,18 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
 
         self._loaded = Workshop(self._store, self._settings)
 
+    def ResolveBaseModel(
+        self, request: generator_pb2.ResolveBaseModelRequest, context: grpc.ServicerContext
+    ) -> Iterator[generator_pb2.ResolveBaseModelResponse]:
+        workshop = self._workshop()
+        base_model = conversion.base_model(request.base_model)
+
+        def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
+            identity = workshop.identify(base_model, conversion.reporting(emit))
+            return generator_pb2.ResolveBaseModelResult(content_hash=identity)
+
+        return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
+
     def TrainAdapter(
         self, request: generator_pb2.TrainAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.TrainAdapterResponse]:

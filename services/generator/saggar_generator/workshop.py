@@ -12,7 +12,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar_generator import adapter_job, generation_job
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.placement import choose
-from saggar_generator.progress import Report
+from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterSettings,
     GeneratedImage,
@@ -45,6 +45,11 @@ class Workshop:
     @property
     def loaded_base_model(self) -> str:
         return self._models.loaded_spec
+
+    def identify(self, base_model: str, report: Report) -> str:
+        """The content hash of a base model, downloaded first when need be."""
+        report(Progress("finding base model", message=base_model))
+        return self._models.identify(base_model)
 
     def train_adapter(
         self,

@@ -85,17 +85,31 @@ def evaluate(run: Run, tick: Ticker, bundle: ObjectRef, manifest: ObjectRef, spl
     }
 
 
-def adapter_inputs(run: Run, manifest: ObjectRef) -> Result:
+def resolve_base_model(run: Run, tick: Ticker) -> Result:
+    """What the base model's name stands for now: a hub's or a folder's content can change under its name."""
+    request = generator_pb2.ResolveBaseModelRequest(base_model=run.experiment.base_model)
+
+    def on_event(event: generator_pb2.ResolveBaseModelResponse) -> None:
+        if event.HasField("progress"):
+            _show(tick, event.progress)
+
+    result: generator_pb2.ResolveBaseModelResult = run.resources.peers.stream(
+        "generator", "ResolveBaseModel", request, on_event, run.cancellation
+    )
+    return {"base_model": run.experiment.base_model, "content_hash": result.content_hash}
+
+
+def adapter_inputs(run: Run, base_hash: str, manifest: ObjectRef) -> Result:
     return {
-        "base_model": run.experiment.base_model,
+        "base_hash": base_hash,
         "manifest": manifest.sha256,
         "settings": as_inputs(requests.adapter_settings(run.experiment.adapter)),
     }
 
 
-def train_adapter(run: Run, tick: Ticker, manifest: ObjectRef) -> Result:
+def train_adapter(run: Run, tick: Ticker, base_hash: str, manifest: ObjectRef) -> Result:
     request = generator_pb2.TrainAdapterRequest(
-        request_id=digest(adapter_inputs(run, manifest))[:32],
+        request_id=digest(adapter_inputs(run, base_hash, manifest))[:32],
         base_model=run.experiment.base_model,
         manifest=ref_to_proto(manifest),
         settings=requests.adapter_settings(run.experiment.adapter),
@@ -118,8 +132,7 @@ def train_adapter(run: Run, tick: Ticker, manifest: ObjectRef) -> Result:
 
 def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
     settings = as_inputs(requests.generation_settings(run.experiment.generation))
-    return {
-        "base_model": run.experiment.base_model,
+    return {  # the adapter names its base
         "plan": plan.sha256,
         "adapter": adapter.sha256,
         "settings": settings,

@@ -163,6 +163,7 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
         return None
     plan = read_plan(run, ref_from_json(made["plan"]["plan"]))
     return {
+        "base_hash": made["base"]["content_hash"],
         "adapter": made["adapter"]["adapter"],
         "adapter_images": made["select"]["count"],
         "adapter_steps": made["adapter"]["steps"],

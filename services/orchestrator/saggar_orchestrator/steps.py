@@ -26,6 +26,7 @@ CODE_VERSIONS = {
     "train": 1,
     "evaluate": 1,
     "select": 1,
+    "base": 1,
     "adapter": 1,
     "plan": 1,
     "generate": 1,
@@ -56,19 +57,19 @@ def step_id(kind: str, inputs: Result) -> str:
 
 def find_or_do(
     store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]
-) -> tuple[str, Result, bool]:
-    """The step's id, its result, and whether it was found rather than done."""
+) -> tuple[Result, bool]:
+    """The step's result, and whether it was found rather than done."""
     identity = step_id(kind, inputs)
     key = f"steps/{identity}.json"
     if store.exists(key):
-        return identity, json.loads(store.get(key))["result"], True
+        return json.loads(store.get(key))["result"], True
     result = work()
     record = {"kind": kind, "inputs": inputs, "result": result}
     try:
         store.put(key, json.dumps(record, sort_keys=True, indent=1).encode(), "application/json")
     except AlreadyExistsError:  # another run with equal inputs was first; its result stands
         result = json.loads(store.get(key))["result"]
-    return identity, result, False
+    return result, False
 
 
 @dataclass(frozen=True)

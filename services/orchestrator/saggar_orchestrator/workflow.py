@@ -60,7 +60,8 @@ def step_titles(experiment: Experiment) -> tuple[str, ...]:
     for seed in experiment.seeds:
         titles += [f"train {base}, seed {seed}", f"evaluate {base}, seed {seed}"]
     if experiment.synthetic_arms:
-        titles += [f"find what {base} confuses", "choose adapter photographs", "train adapter"]
+        titles += [f"find what {base} confuses", "choose adapter photographs"]
+        titles += ["find base model", "train adapter"]
         titles += ["plan synthetic images", "generate images"]
     for arm in experiment.synthetic_arms:
         titles += [f"screen {arm.name}", f"mix {arm.name}"]
@@ -91,8 +92,13 @@ class Run:
         self._durably = durably
         self._titles = step_titles(specification.experiment)
 
-    def step(self, kind: str, inputs: Result, work: Callable[[Ticker], Result]) -> Result:
-        """The result of the next step of the plan: remembered, found in the store, or done now."""
+    def step(
+        self, kind: str, inputs: Result, work: Callable[[Ticker], Result], *, reuse: bool = True
+    ) -> Result:
+        """The result of the next step of the plan: remembered, found in the store, or done now.
+
+        Without `reuse` every experiment does it anew: for what can change under an unchanged name.
+        """
         position = len(self.records)
         title = self._titles[position]
         identity = step_id(kind, inputs)
@@ -102,9 +108,11 @@ class Run:
             started = time.monotonic()
             self.board.update(position, step_id=identity, state="running")
             try:
-                _, result, reused = find_or_do(
-                    self.store, kind, inputs, lambda: work(Ticker(self.board, position))
-                )
+                tick, reused = Ticker(self.board, position), False
+                if reuse:
+                    result, reused = find_or_do(self.store, kind, inputs, lambda: work(tick))
+                else:
+                    result = work(tick)
             except SaggarError as error:
                 self.board.update(
                     position, state="failed", error=str(error), seconds=time.monotonic() - started
@@ -224,10 +232,17 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
         ),
     )
+    base = run.step(
+        "base",
+        {"base_model": experiment.base_model},
+        lambda tick: remote_steps.resolve_base_model(run, tick),
+        reuse=False,
+    )
+    photographs = ref_from_json(selected["manifest"])
     adapter = run.step(
         "adapter",
-        remote_steps.adapter_inputs(run, ref_from_json(selected["manifest"])),
-        lambda tick: remote_steps.train_adapter(run, tick, ref_from_json(selected["manifest"])),
+        remote_steps.adapter_inputs(run, base["content_hash"], photographs),
+        lambda tick: remote_steps.train_adapter(run, tick, base["content_hash"], photographs),
     )
     planned = run.step(
         "plan",
@@ -255,6 +270,7 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
     return {
         "confusion": confusion,
         "select": selected,
+        "base": base,
         "adapter": adapter,
         "plan": planned,
         "generate": generated,

@@ -77,8 +77,7 @@ def build_backbone(settings: Hyperparameters) -> Backbone:
         warnings = (RANDOM_WEIGHTS,)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            # torchvision's 0.01 is meant for long schedules; timm's 0.1, which the authors trained with,
-            # follows a
+            # torchvision's 0.01 is for long schedules; timm's 0.1, which the authors trained with, follows a
             # small data set within an epoch.
             module.momentum = 0.1
     return Backbone(network.features, warnings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ from saggar.errors import CancelledError, WrongStateError
 from saggar.images import InputSpec
 from torch import Tensor, nn
 
-from saggar_trainer.augmentation import augment_batch, online_augmentation
+from saggar_trainer.augmentation import view_batches
 from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.metrics import mean_macro_f1, task_metrics
 from saggar_trainer.model import MultiTaskClassifier
@@ -107,13 +108,13 @@ def fit(
         model.load_state_dict(resume.model)
         _restore(optimizer, resume.optimizer)
     objective = _on(device, objective)
-    augmentation = online_augmentation(spec.size_px)
 
     for epoch in range(len(history), settings.max_epochs):
         if _epochs_since_best(history) >= settings.patience_epochs:
             break
         started = clock()
-        torch.manual_seed(epoch_seed(settings.seed, epoch))
+        seed = epoch_seed(settings.seed, epoch)
+        torch.manual_seed(seed)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(group["initial_lr"], epoch, settings)
         order = _order(training)
@@ -122,26 +123,28 @@ def fit(
         total = 0.0
 
         model.train()
-        for step, rows in enumerate(batches, start=1):
-            if cancelled():
-                raise CancelledError(f"training was cancelled in epoch {epoch + 1}, step {step}")
-            views = augment_batch([training.pixels[int(row)] for row in rows], augmentation)
-            images = normalise(views.to(device), spec)  # [B, 3, S, S]
-            logits, _ = model(images)  # task -> [B, C]
-            labels = {task: training.labels[task][rows].to(device) for task in sums}
-            weights = {task: training.row_weights[task][rows].to(device) for task in sums}
-            losses = objective.losses(logits, labels, weights)
-            loss = objective.total(losses)
-            _check_finite(loss, losses, epoch + 1, step)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if settings.gradient_clip_norm > 0:
-                nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip_norm)
-            optimizer.step()
-            total += float(loss.detach()) * len(rows)
-            for task, value in losses.items():
-                sums[task] += float(value.detach()) * len(rows)
-            on_step(StepReport(epoch + 1, step, len(batches), float(loss.detach())))
+        with closing(
+            view_batches(training.pixels.__getitem__, batches, spec.size_px, seed)
+        ) as batches_of_views:
+            for step, (rows, views) in enumerate(batches_of_views, start=1):
+                if cancelled():
+                    raise CancelledError(f"training was cancelled in epoch {epoch + 1}, step {step}")
+                images = normalise(views.to(device), spec)  # [B, 3, S, S]
+                logits, _ = model(images)  # task -> [B, C]
+                labels = {task: training.labels[task][rows].to(device) for task in sums}
+                weights = {task: training.row_weights[task][rows].to(device) for task in sums}
+                losses = objective.losses(logits, labels, weights)
+                loss = objective.total(losses)
+                _check_finite(loss, losses, epoch + 1, step)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                if settings.gradient_clip_norm > 0:
+                    nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip_norm)
+                optimizer.step()
+                total += float(loss.detach()) * len(rows)
+                for task, value in losses.items():
+                    sums[task] += float(value.detach()) * len(rows)
+                on_step(StepReport(epoch + 1, step, len(batches), float(loss.detach())))
 
         validation_loss, macro_f1 = _validate(model, validation, objective, spec, settings, device)
         mean = float(np.mean(list(macro_f1.values())))
