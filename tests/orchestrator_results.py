@@ -138,6 +138,7 @@ def results(seeds=(0, 1, 2), n=240):
         "arms": arms,
         "synthesis": {
             "adapter": {},
+            "base_hash": "abc" + "0" * 61,
             "adapter_images": 120,
             "adapter_steps": 200,
             "adapter_final_loss": 0.123,

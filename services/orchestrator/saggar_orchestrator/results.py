@@ -234,7 +234,6 @@ def _warnings(outcomes: Result, arms: list[dict[str, Any]]) -> list[str]:
     for arm in arms:
         for run in arm["runs"]:
             found += run["warnings"]
-        found += ((arm["screening"] or {}).get("measures") or {}).get("warnings", [])
     return list(dict.fromkeys(found))
 
 
