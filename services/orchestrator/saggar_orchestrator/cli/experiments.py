@@ -227,7 +227,22 @@ def start(home: Home, text: str, file: Path) -> orchestrator_pb2.Experiment:
         else:
             say(f"experiment {experiment.experiment_id} {state} before; going on from its finished steps")
             resume_if_stopped(stub, experiment.experiment_id)
+        if state != "succeeded":
+            _tell_of_others(stub, experiment.experiment_id)
     return experiment
+
+
+def _tell_of_others(stub: Any, identity: str) -> None:
+    """An interrupted experiment is taken up when its services start, and may hold the workers first."""
+    from saggar.v1 import orchestrator_pb2
+
+    listed = stub.ListExperiments(orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S)
+    for other in listed.experiments:
+        if other.experiment_id != identity and state_name(other) == "running":
+            say(
+                f"experiment {other.experiment_id} runs too, and work waits its turn; "
+                f"`saggar experiment cancel {other.experiment_id}` stops it"
+            )
 
 
 def resume_if_stopped(stub: Any, identity: str) -> None:
