@@ -1,4 +1,4 @@
-"""``python -m saggar_generator.nano``: train nano, draw a grid of what it knows, or its losses."""
+"""``python -m saggar_generator.nano``: train nano, draw a grid of what it knows or its losses, judge it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ def main() -> None:
     curves = verbs.add_parser("curves", help="draw the training losses")
     curves.add_argument("--base", type=Path, help="pipeline folder; the shipped nano by default")
     curves.add_argument("--out", type=Path, required=True, help="PNG to write")
+    judge = verbs.add_parser("judge", help="measure how well it follows prompts; prints JSON lines")
+    judge.add_argument("--base", type=Path, help="pipeline folder; the shipped nano by default")
+    judge.add_argument("--cache", type=Path, default=Path("nano-cache"), help="rendered pictures")
+    judge.add_argument("--pictures", type=int, default=20_000, help="that the judging classifier learns from")
     arguments = vars(parser.parse_args())
     verb = arguments.pop("verb")
     if verb == "train":
@@ -39,6 +43,10 @@ def main() -> None:
 
         folders = {name: arguments.pop(name) for name in ("work", "cache", "out")}
         run(Settings(**arguments), **folders)
+    elif verb == "judge":
+        from saggar_generator.nano.judge import judge as measure
+
+        measure(**arguments)
     elif verb == "curves":
         from saggar_generator.nano.curves import draw_curves
 
