@@ -1,25 +1,24 @@
-"""Photographs to pixels: decoding, and the one evaluation preprocessing that trainer, qc and classifier
-share.
+"""Photographs to pixels: decoding (see `saggar.decoding`), and the one evaluation preprocessing that trainer,
+qc and classifier share.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from saggar.decoding import decode
 from saggar.errors import InvalidInputError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-LARGEST_PX = 64_000_000  # a decompression bomb otherwise: 64 Mpx are 192 MB of RGB
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputSpec", "decode", "preprocess"]
 
 Resize = Literal["shorter-side-bilinear-then-centre-crop", "stretch"]
 
@@ -52,36 +51,6 @@ class InputSpec:
             raise InvalidInputError(f"not an input specification: {error}") from None
 
 
-def decode(data: bytes, source: str) -> Image.Image:
-    """An encoded photograph (JPEG, PNG, WebP, TIFF) as RGB, turned upright by its EXIF orientation.
-
-    Transparent parts become white; 16-bit greys are scaled to 8 bits; colour profiles are not applied. Raises
-    InvalidInputError, naming `source`, for anything else, for truncated data, and above 64 Mpx.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about odd metadata and size; both are checked here
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            too_large = image.width * image.height > LARGEST_PX
-            if not too_large:
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError:
-        what = "is empty" if not data else "is not a JPEG, PNG, WebP or TIFF image"
-        raise InvalidInputError(f"{source}: {what}; replace it") from None
-    except Image.DecompressionBombError:
-        size = "the image's size"
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged data
-        raise InvalidInputError(
-            f"{source}: the image is truncated or damaged ({error}); replace it"
-        ) from error
-    else:
-        size = f"{image.width} x {image.height} pixels"
-    raise InvalidInputError(
-        f"{source}: {size} is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"
-    )
-
-
 def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
     """An RGB image as the network's input, [3, S, S]. Deterministic: what evaluation and serving use."""
     size = spec.size_px
@@ -97,15 +66,3 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
     pixels = np.asarray(square.convert("RGB"), dtype=np.float32) / np.float32(255)  # [S, S, 3]
     normal = (pixels - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey; PIL's own conversion would clip to 255
-        grey = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I;16") or grey.max(initial=0) > 255 else 255.0
-        return Image.fromarray((grey.clip(0, top) * (255 / top)).round().astype(np.uint8)).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")

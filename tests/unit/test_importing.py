@@ -122,7 +122,7 @@ def test_all_problems_are_named_at_once(collection):
         "row 7, column image: cut.jpg: the image is truncated or damaged",
         "row 8, column image: empty.jpg: is empty",
         "row 9, column image: folder.jpg: is a folder",
-        "row 10, column image: text.jpg: is not a JPEG, PNG, WebP or TIFF image",
+        "row 10, column image: text.jpg: is not a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC image",
         "row 11, column dynasty: 3.jpg: 'Sogn' is not a class of dynasty; did you mean 'Song'?",
         "row 11, column glaze: 3.jpg: 'whte' is not a class of glaze; did you mean 'white'?",
         "row 11, column type: 3.jpg: 'telescope' is not a class of type; known: bowl, plate,",
@@ -222,7 +222,7 @@ def test_another_extension_is_stored_as_what_it_is(collection):
     report = collection.load()
     assert [r.image[-4:] for r in report.manifest.records()][-2:] == [".png", ".jpg"]
     assert [w for w in report.warnings if "extension" in w] == [
-        "files whose name has another extension than their content: A.JPG (is png)"
+        "name has another extension than the content, PNG: A.JPG"
     ]
 
 
@@ -231,8 +231,15 @@ def test_equal_rows_are_merged_with_a_warning(collection):
     collection.write(*GOOD, GOOD[0], "copy.jpg,Song,white,bowl,other")
     report = collection.load()
     assert len(report.manifest) == 4
-    assert any("merged: 6 as row 2, 7 as row 2 (0.jpg)" in w for w in report.warnings)
-    assert any("7 as row 2 (0.jpg) ('other', not 'g0')" in w for w in report.warnings)
+    assert [(n.row, n.kind, n.text) for n in report.notes] == [
+        (6, "merged", "the same image as row 2"),
+        (
+            7,
+            "merged",
+            "the same image as row 2 (0.jpg); its object id ('other', not 'g0') was dropped",
+        ),
+    ]
+    assert any(w.startswith("2 rows merged: row 6 (0.jpg): the same image as row 2") for w in report.warnings)
 
 
 def test_blank_is_not_equal_to_a_label(collection):

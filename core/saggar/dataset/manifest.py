@@ -34,7 +34,9 @@ _DTYPES = {
     "source": "str",
     "caption": "str",
     "augmentation_seed": "Int64",
+    "phash": "str",
 }
+_ADDED = ("phash",)  # columns that older manifests lack; empty there
 _NEVER_EMPTY = ("image", "object_id", "origin", "source")
 _PROBLEMS_SHOWN = 50
 
@@ -277,6 +279,8 @@ def _normalised(frame: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
     wanted = _DTYPES | dict.fromkeys((LABEL_PREFIX + task for task in tasks), "str")
     if len(set(tasks)) < len(tasks):
         raise InvalidInputError(f"task names stand twice: {', '.join(tasks)}")
+    if added := {name: None for name in _ADDED if name not in frame.columns}:
+        frame = frame.assign(**added)
     if missing := [str(name) for name in wanted if name not in frame.columns]:
         raise InvalidInputError(f"not a manifest: columns {', '.join(missing)} are missing")
     if strange := [str(name) for name in frame.columns if name not in wanted]:

@@ -1,44 +1,119 @@
-"""Photographs in a folder: find the file that a table names, and verify it."""
+"""Photographs in a folder: find the file that a table names, verify it, and say what is kept of it."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import stat
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
+from saggar.dataset.image_end import image_end
 from saggar.errors import InvalidInputError
 
-LARGEST_MIB = 256
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-_EXTENSIONS = {"jpg": "jpg", "jpeg": "jpg", "png": "png", "webp": "webp", "tif": "tif", "tiff": "tif"}
+    from saggar.decoding import Decoded
+
+LARGEST_MIB = 256
+EXTENSIONS = {
+    "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "mpo": "JPEG", "png": "PNG", "apng": "PNG",
+    "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "gif": "GIF", "bmp": "BMP", "avif": "AVIF", "heic": "HEIF",
+    "heif": "HEIF", "hif": "HEIF",
+}  # fmt: skip
+
+_STORED = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+_LOSSY = ("JPEG", "HEIF", "AVIF")  # stored as JPEG where the original cannot be: as PNG they grow tenfold
+_QUALITY = 95
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A file that was read whole and decoded once. `extension` is what its bytes are, whatever its name."""
+    """A file that was read whole and decoded once.
+
+    `sha256`, `extension` and the size in pixels are those of the bytes that the store gets. `notes` tells
+    what is odd about the file.
+    """
 
     path: Path
     sha256: str
     extension: str
     width_px: int
     height_px: int
-
-    @property
-    def misnamed(self) -> bool:
-        return _EXTENSIONS.get(self.path.suffix.lower().removeprefix(".")) != self.extension
+    phash: str | None = None
+    notes: tuple[str, ...] = ()
+    has_position: bool = False
 
 
 def inspect(path: Path, name: str) -> Photograph:
     """Reads and decodes `path`; `name` is what the table calls it. Raises InvalidInputError."""
-    from saggar.images import decode
+    from saggar.dataset.perceptual import perceptual_hash
 
     data = read(path, name)
-    image = decode(data, name)
-    digest = hashlib.sha256(data).hexdigest()
-    return Photograph(path, digest, _format(data), image.width, image.height)
+    decoded = _decoded(data, name)
+    kept, extension, notes = _kept(data, decoded)
+    meant = EXTENSIONS.get(path.suffix.lower().removeprefix("."))
+    if meant != decoded.format:
+        notes = (f"name has another extension than the content, {decoded.format}", *notes)
+    return Photograph(
+        path=path,
+        sha256=hashlib.sha256(kept).hexdigest(),
+        extension=extension,
+        width_px=decoded.image.width,
+        height_px=decoded.image.height,
+        phash=perceptual_hash(decoded.image),
+        notes=(*notes, *decoded.notes),
+        has_position=decoded.has_position and decoded.same_everywhere,
+    )
+
+
+def stored_form(photograph: Photograph, name: str) -> bytes:
+    """The bytes that the store gets. Raises InvalidInputError when the file is not what it was."""
+    data = read(photograph.path, name)
+    if hashlib.sha256(data).hexdigest() == photograph.sha256:
+        return data
+    kept = _kept(data, _decoded(data, name))[0]
+    if hashlib.sha256(kept).hexdigest() != photograph.sha256:
+        raise InvalidInputError(f"{name}: changed while it was being imported; import again")
+    return kept
+
+
+def small_copy(photograph: Photograph, name: str) -> npt.NDArray[np.float32]:
+    """[32, 32, 3] its thumbnail, for comparison with another's."""
+    from saggar.dataset.perceptual import thumbnail
+
+    return thumbnail(_decoded(read(photograph.path, name), name).image)
+
+
+def _decoded(data: bytes, name: str) -> Decoded:
+    from saggar.decoding import IMPORTED, read_image
+
+    return read_image(data, name, IMPORTED)
+
+
+def _kept(data: bytes, decoded: Decoded) -> tuple[bytes, str, tuple[str, ...]]:
+    """What is stored of a file, its extension, and what to tell of it.
+
+    The file's own bytes where every viewer shows them alike, up to the image's end; a new file of the upright
+    sRGB pixels otherwise.
+    """
+    if decoded.same_everywhere:
+        end = image_end(data, decoded.format)
+        if not data[end:].strip(b"\0 \t\r\n"):
+            return data, _STORED[decoded.format], ()
+        note = "bytes after the image's end left out (another file?)"
+        return data[:end], _STORED[decoded.format], (note,)
+    out = io.BytesIO()
+    if decoded.format in _LOSSY:
+        decoded.image.save(out, "JPEG", quality=_QUALITY, subsampling=0)
+        return out.getvalue(), "jpg", (f"stored as JPEG, was {decoded.format}",)
+    decoded.image.save(out, "PNG", compress_level=3)
+    return out.getvalue(), "png", (f"stored as PNG, was {decoded.format}",)
 
 
 def read(path: Path, name: str) -> bytes:
@@ -57,6 +132,8 @@ def locate(root: Path, name: str) -> Path:
     Backslashes are taken for slashes where there is no file of the literal name; names are compared in both
     composed and decomposed Unicode. Links that lead out of the folder are refused.
     """
+    if "://" in name:
+        raise InvalidInputError(f"{name}: is a web address; download the photograph and name the file")
     windows = PureWindowsPath(name)
     if PurePosixPath(name).is_absolute() or windows.is_absolute() or windows.drive:
         raise InvalidInputError(f"{name}: is an absolute path; write it relative to the folder of images")
@@ -112,14 +189,3 @@ def _names(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Names in `folder` by lower-case name and by lower-case stem."""
     names = sorted(entry.name for entry in folder.iterdir())
     return {n.casefold(): n for n in names}, {PurePosixPath(n).stem.casefold(): n for n in names}
-
-
-def _format(data: bytes) -> str:
-    """Extension for the bytes of an image that `saggar.images.decode` has accepted."""
-    if data.startswith(b"\xff\xd8"):
-        return "jpg"
-    if data.startswith(b"\x89PNG"):
-        return "png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return "tif"

@@ -30,3 +30,4 @@ class Record:
     source: str = ""
     caption: str | None = None
     augmentation_seed: int | None = None
+    phash: str | None = None  # of the pixels, see saggar.dataset.perceptual

@@ -1,0 +1,51 @@
+"""Perceptual hashes: equal or nearly so for one photograph saved, scaled or toned anew.
+
+The hash is imagehash's pHash of 256 bits (signs of the 16 x 16 lowest frequencies of a 64 x 64 cosine
+transform, against their median). `docs/importing.md` has the measurements that the limits rest on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+HASH_BITS = 256
+_SIDE = 16  # frequencies a side
+_ENOUGH_PX = 128  # shorter side that an image is first reduced towards: saves time, changes next to nothing
+_FLAT = 2.0  # standard deviation of grey below which there is nothing to compare
+_THUMBNAIL_PX = 32
+_LEAST_CORRELATION = 0.98
+_MOST_COLOUR = 12.0  # root mean square of the difference in Cb and Cr
+
+
+def perceptual_hash(image: Image.Image) -> str | None:
+    """64 hexadecimal digits for an RGB image; None for a flat one, whose hash would be noise."""
+    import imagehash  # scipy comes with it
+
+    small = _reduced(image)
+    if np.asarray(small.convert("L"), dtype=np.float32).std() < _FLAT:
+        return None
+    return np.packbits(imagehash.phash(small, hash_size=_SIDE).hash).tobytes().hex()
+
+
+def thumbnail(image: Image.Image) -> npt.NDArray[np.float32]:
+    """[32, 32, 3] an RGB image as small Y, Cb, Cr: what `look_alike` compares."""
+    small = _reduced(image).resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    return np.asarray(small.convert("YCbCr"), dtype=np.float32)
+
+
+def look_alike(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> bool:
+    """Whether two thumbnails are of one photograph: same structure, and same colours unless one has none."""
+    grey = np.corrcoef(first[..., 0].ravel(), second[..., 0].ravel())[0, 1]
+    if not grey >= _LEAST_CORRELATION:  # also when it is not a number
+        return False
+    colours = [thumb[..., 1:] - 128 for thumb in (first, second)]
+    if min(float(np.abs(colour).max()) for colour in colours) <= 2:  # a black-and-white copy
+        return True
+    return float(np.sqrt(((colours[0] - colours[1]) ** 2).mean())) <= _MOST_COLOUR
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    factor = min(image.size) // _ENOUGH_PX
+    return image.reduce(factor) if factor > 1 else image
