@@ -6,12 +6,10 @@ once. Memory holds a line per photograph, never the photographs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from saggar.dataset import object_groups
 from saggar.dataset.folder_table import read_folder_table
@@ -27,6 +25,7 @@ from saggar.dataset.label_rows import LabelledRow, checked_filter, checked_rows
 from saggar.dataset.label_table import LabelTable, read_label_table
 from saggar.dataset.labelbee import read_labelbee
 from saggar.dataset.manifest import Manifest
+from saggar.dataset.parallel import in_threads
 from saggar.dataset.perceptual import look_alike
 from saggar.dataset.photographs import Photograph, inspect, locate, small_copy, stored_form
 from saggar.dataset.record import Record
@@ -41,11 +40,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], object]  # stage, done, total
 
-_WINDOW = 1024  # photographs that threads work ahead
 _THUMBNAILS = 1024  # kept while near-duplicates are compared; 12 KB each
-
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
 
 def import_csv(
@@ -184,7 +179,7 @@ def _photographs(
             return str(error)
 
     examined: dict[str, Photograph | str] = {}
-    for file, result in zip(files, _in_threads(examine, files), strict=True):
+    for file, result in zip(files, in_threads(examine, files), strict=True):
         examined[file] = result
         report("checking photographs", len(examined), len(files))
     good: list[object_groups.Item] = []
@@ -247,7 +242,7 @@ def _stored(
         row, photograph = item
         return put_image(store, stored_form(photograph, row.file), photograph.extension).key
 
-    stored = zip(_in_threads(put, items), items, object_ids, strict=True)
+    stored = zip(in_threads(put, items), items, object_ids, strict=True)
     for done, (key, (row, photograph), object_id) in enumerate(stored, start=1):
         report("storing photographs", done, len(items))
         yield Record(
@@ -259,16 +254,6 @@ def _stored(
             source=row.file,
             phash=photograph.phash,
         )
-
-
-def _in_threads(work: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> Iterator[ResultT]:
-    """`work` of every item, in order; decoding and file reading run outside Python's lock."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        try:
-            for start in range(0, len(items), _WINDOW):
-                yield from pool.map(work, items[start : start + _WINDOW])
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:

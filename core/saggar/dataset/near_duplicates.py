@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from saggar.dataset.perceptual import HASH_BITS
+from saggar.errors import InvalidInputError
 
 SURE_BITS = 11
 POSSIBLE_BITS = 24
@@ -25,7 +26,12 @@ _BLOCK = 1 << 21  # pairs that are compared at once: some 40 MB
 
 
 def pack(hashes: Sequence[str] | pd.Series[str]) -> Hashes:
-    """[N, 4] hexadecimal hashes as words. Raises ValueError when one has another length."""
+    """[N, 4] hexadecimal hashes as words. Raises InvalidInputError when one is none."""
+    digits = HASH_BITS // 4
+    if wrong := [text for text in hashes if len(text) != digits]:
+        raise InvalidInputError(
+            f"'{wrong[0]}' is no perceptual hash of {digits} hexadecimal digits; import the photographs again"
+        )
     data = bytes.fromhex("".join(hashes))
     return np.frombuffer(data, dtype=np.uint64).reshape(len(hashes), HASH_BITS // 64)
 

@@ -6,9 +6,19 @@ transform, against their median). `docs/importing.md` has the measurements that 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from PIL import Image
+
+from saggar.dataset.parallel import in_threads
+from saggar.decoding import decode
+
+if TYPE_CHECKING:
+    from saggar.dataset.manifest import Manifest
+    from saggar.store import ObjectStore
 
 HASH_BITS = 256
 _SIDE = 16  # frequencies a side
@@ -37,13 +47,29 @@ def thumbnail(image: Image.Image) -> npt.NDArray[np.float32]:
 
 def look_alike(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> bool:
     """Whether two thumbnails are of one photograph: same structure, and same colours unless one has none."""
-    grey = np.corrcoef(first[..., 0].ravel(), second[..., 0].ravel())[0, 1]
-    if not grey >= _LEAST_CORRELATION:  # also when it is not a number
+    greys = [thumb[..., 0] - thumb[..., 0].mean() for thumb in (first, second)]
+    together = float((greys[0] * greys[1]).mean())
+    if together < _LEAST_CORRELATION * max(_FLAT**2, float(greys[0].std() * greys[1].std())):
         return False
     colours = [thumb[..., 1:] - 128 for thumb in (first, second)]
     if min(float(np.abs(colour).max()) for colour in colours) <= 2:  # a black-and-white copy
         return True
     return float(np.sqrt(((colours[0] - colours[1]) ** 2).mean())) <= _MOST_COLOUR
+
+
+def with_hashes(store: ObjectStore, manifest: Manifest) -> Manifest:
+    """`manifest` with a perceptual hash wherever it has none, from the images in `store`.
+
+    Raises as `ObjectStore.get`, and InvalidInputError for an image that cannot be decoded.
+    """
+
+    def hashed(image: str) -> str | None:
+        return perceptual_hash(decode(store.get(image), image))
+
+    frame = manifest.frame
+    missing = frame.loc[frame["phash"].isna(), "image"].drop_duplicates().tolist()
+    found = pd.Series(in_threads(hashed, missing), index=missing, dtype="str")
+    return manifest.with_columns(phash=frame["phash"].fillna(frame["image"].map(found)))
 
 
 def _reduced(image: Image.Image) -> Image.Image:

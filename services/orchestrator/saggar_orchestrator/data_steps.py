@@ -16,6 +16,7 @@ from saggar.dataset.augment import expand_rare
 from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.dataset.mix import mix
+from saggar.dataset.perceptual import with_hashes
 from saggar.dataset.plan import PlannedImage, PlanSettings, plan
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
@@ -94,6 +95,7 @@ def augment_manifest(run: Run, divided: ObjectRef) -> Result:
     expanded = expand_rare(
         read_manifest(run.store, divided), below=settings.below, to=settings.to, seed=settings.seed
     )
+    leakage.check(expanded)
     return {"manifest": _store(run, expanded), "training_images": len(expanded.select(split="train"))}
 
 
@@ -155,15 +157,21 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
 
 
 def mix_arm(run: Run, arm: Arm, real: ObjectRef, accepted: ObjectRef) -> Result:
-    """The arm's training set: real photographs, and accepted images as it asks for, or all there are."""
+    """The arm's training set: real photographs, and accepted images as it asks for, or all there are.
+
+    Accepted images that are nearly the same picture as a validation or test photograph are left out.
+    """
     synthetic = arm.synthetic
     assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
-    generated = read_manifest(run.store, accepted)
+    photographs = read_manifest(run.store, real)
+    generated = with_hashes(run.store, read_manifest(run.store, accepted))
+    copies = leakage.near_evaluation(generated, photographs)
+    generated = generated.take(~copies)
     count = synthetic.count
     if count is None and synthetic.share is None:  # asked for per target: all that passed
         count = len(generated)
     mixed, reached = mix(
-        read_manifest(run.store, real),
+        photographs,
         generated,
         count=count,
         share=synthetic.share,
@@ -173,6 +181,7 @@ def mix_arm(run: Run, arm: Arm, real: ObjectRef, accepted: ObjectRef) -> Result:
     return {
         "manifest": _store(run, mixed),
         "synthetic": len(mixed.select(origin="synthetic")),
+        "near_evaluation_images": int(copies.sum()),
         "training_images": len(mixed.select(split="train")),
         "share_reached": reached,
         "share_asked": synthetic.share,

@@ -20,7 +20,7 @@ from saggar_orchestrator.experiment import digest
 
 # Raise the number of a kind when its code gives other results for equal inputs.
 CODE_VERSIONS = {
-    "import": 1,
+    "import": 2,
     "split": 1,
     "augment": 1,
     "train": 1,
@@ -31,7 +31,7 @@ CODE_VERSIONS = {
     "plan": 1,
     "generate": 1,
     "screen": 1,
-    "mix": 1,
+    "mix": 2,
     "results": 1,
     "report": 1,
 }
