@@ -51,8 +51,8 @@ class LabelTable:
     rows: tuple[Row, ...]
 
 
-def read_label_table(path: Path, tasks: Sequence[str]) -> LabelTable:
-    """The table in `path`: a column `image`, one per task, and perhaps `object_id` or `group`.
+def read_label_table(path: Path, tasks: Sequence[str], image_column: str = "image") -> LabelTable:
+    """The table in `path`: a column of images, one per task, and perhaps `object_id` or `group`.
 
     Comma, semicolon or tab; UTF-8, UTF-16 or GB18030. Names in the header may be in any case. Raises
     NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
@@ -60,9 +60,9 @@ def read_label_table(path: Path, tasks: Sequence[str]) -> LabelTable:
     source = str(path)
     text, encoding = _decoded(_bytes(path), source)
     candidates = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
-    wanted = {"image", *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
+    wanted = {_plain(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
     if not text.strip(" \t\r\n,;"):
-        names = ", ".join(("image", *tasks))
+        names = ", ".join((image_column, *tasks))
         raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
 
     def known(delimiter: str) -> int:
@@ -84,7 +84,7 @@ def read_label_table(path: Path, tasks: Sequence[str]) -> LabelTable:
         )
     header = candidates[best]
     assert header is not None  # noqa: S101 for the type checker
-    columns = _columns(header, tasks, source)
+    columns = _columns(header, tasks, source, image_column)
     used = set(columns.values())
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
     rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
@@ -181,24 +181,25 @@ def _header(text: str, delimiter: str) -> Row | None:
         return None
 
 
-def _columns(header: Row, tasks: Sequence[str], source: str) -> dict[str, int]:
+def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
     """Where image, the tasks and the object column stand; every problem of the header in one error."""
     plain = [_plain(name) for name in header.cells]
     shown = ", ".join(name.strip() or "(blank)" for name in header.cells[:30])
     problems: list[FieldViolation] = []
     columns: dict[str, int] = {}
     for name in ("image", *tasks, *OBJECT_COLUMNS):
-        places = [i for i, own in enumerate(plain) if own == name.casefold()]
+        called = image_column if name == "image" else name
+        places = [i for i, own in enumerate(plain) if own == _plain(called)]
         if len(places) > 1:
             letters = " and ".join(column_letter(i) for i in places)
-            problems.append(FieldViolation(name, f"stands twice (columns {letters}); remove one"))
+            problems.append(FieldViolation(called, f"stands twice (columns {letters}); remove one"))
         elif places:
             columns[name] = places[0]
         elif name not in OBJECT_COLUMNS:
-            close = difflib.get_close_matches(name.casefold(), [p for p in plain if p], n=1, cutoff=0.7)
+            close = difflib.get_close_matches(_plain(called), [p for p in plain if p], n=1, cutoff=0.7)
             hint = f"; rename '{header.cells[plain.index(close[0])].strip()}'?" if close else "; add it"
             blank = "" if name == "image" else " (cells may be blank for unknown)"
-            problems.append(FieldViolation(name, f"is missing{hint}{blank}"))
+            problems.append(FieldViolation(called, f"is missing{hint}{blank}"))
     if problems:
         lines = "\n".join(f"  column '{problem.field}' {problem.description}" for problem in problems)
         raise InvalidInputError(
