@@ -82,10 +82,12 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path):
     made = Machine(tmp_path)
-    made.start("generator")
-    made.start("orchestrator")
-    yield made
-    made.stop()
+    try:
+        made.start("generator")
+        made.start("orchestrator")
+        yield made
+    finally:
+        made.stop()
 
 
 def generating(described):
