@@ -26,11 +26,9 @@ def read_folder_table(root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, li
     """
     known = [spellings(task) for task in tasks]
     rows: list[Row] = []
-    skipped: list[Note] = []
-    for path in _files(root):
-        if path.suffix.lower().removeprefix(".") not in EXTENSIONS:
-            skipped.append(Note(0, str(path), "skipped", "not called like an image"))
-            continue
+    images, others = image_files(root)
+    skipped = [Note(0, str(path), "skipped", "not called like an image") for path in others]
+    for path in images:
         folders = path.parts[:-1]
         labels = [_label(folder, names) for folder, names in zip(folders, known, strict=False)]
         rows.append(Row(0, (str(path), *labels, *[""] * (len(tasks) - len(labels)))))
@@ -53,14 +51,15 @@ def read_folder_table(root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, li
     return table, skipped
 
 
-def _files(root: Path) -> list[PurePosixPath]:
-    """Files below `root`, relative to it, in the order of their names, without hidden ones."""
+def image_files(root: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+    """Files below `root` that are called like images, and all others; relative, sorted, no hidden ones."""
     found: list[PurePosixPath] = []
     for current, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         parent = Path(current).relative_to(root)
         found += [PurePosixPath((parent / name).as_posix()) for name in files if not name.startswith(".")]
-    return sorted(found)
+    images = [path for path in found if path.suffix.lower().removeprefix(".") in EXTENSIONS]
+    return sorted(images), sorted(set(found).difference(images))
 
 
 def _label(folder: str, names: dict[str, str]) -> str:

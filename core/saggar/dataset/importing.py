@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saggar.dataset import object_groups
+from saggar.dataset.catalogue_images import match_images
 from saggar.dataset.folder_table import read_folder_table
 from saggar.dataset.import_report import (
     ImportReport,
@@ -49,6 +50,7 @@ def import_csv(
     taxonomy: Taxonomy,
     store: ObjectStore,
     *,
+    image_column: str | None = None,
     where: Mapping[str, Sequence[str]] | None = None,
     strict: bool = True,
     progress: Progress | None = None,
@@ -57,11 +59,17 @@ def import_csv(
 
     The CSV has a column `image` (paths from `images_root`), one per task (blank: unknown), and perhaps
     `object_id` or `group`; without one, every photograph is an object of its own. `where` keeps the rows
-    whose label is among those given per task. See `import_table`.
+    whose label is among those given per task. `image_column` names another column than `image`, and its
+    values may be inventory numbers that files are called by. See `match_images` and `import_table`.
     """
     root = _folder(images_root)
-    table = read_label_table(csv_path, taxonomy.task_names)
-    return import_table(root, table, taxonomy, store, where=where, strict=strict, progress=progress)
+    table = read_label_table(csv_path, taxonomy.task_names, image_column or "image")
+    notes: list[Note] = []
+    if image_column:
+        table, notes = match_images(table, root)
+    return import_table(
+        root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress
+    )
 
 
 def import_folders(

@@ -25,8 +25,8 @@ _SIDE = 16  # frequencies a side
 _ENOUGH_PX = 128  # shorter side that an image is first reduced towards: saves time, changes next to nothing
 _FLAT = 2.0  # standard deviation of grey below which there is nothing to compare
 _THUMBNAIL_PX = 32
-_LEAST_CORRELATION = 0.98
-_MOST_COLOUR = 12.0  # root mean square of the difference in Cb and Cr
+_LEAST_CORRELATION = 0.985
+_MOST_COLOUR = 2.5  # root mean square of the difference in Cb and Cr
 
 
 def perceptual_hash(image: Image.Image) -> str | None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saggar_orchestrator.cli.data_import import import_collection
 from saggar_orchestrator.cli.output import (
     AsJson,
     open_home_store,
     plural,
     print_json,
     print_table,
-    say,
     settings,
 )
 
@@ -28,37 +27,7 @@ app = typer.Typer(
 Dataset = Annotated[str, typer.Argument(help="Data set id, as `saggar data import` prints it.")]
 
 
-@app.command("import")
-def import_collection(
-    context: typer.Context,
-    images: Annotated[Path, typer.Argument(help="Folder that the file names in the CSV start from.")],
-    labels: Annotated[
-        Path, typer.Option(help="CSV with a row per photograph: image, one column per task, object_id.")
-    ],
-    taxonomy: Annotated[
-        str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
-    ] = "song-yuan-porcelain",
-    as_json: AsJson = False,
-) -> None:
-    """Checks every row and photograph, then copies them into the store. A bad row stops it before anything is
-    written.
-    """
-    from saggar.dataset.importing import import_csv
-    from saggar.dataset.manifest import write_manifest
-    from saggar.taxonomy import load_taxonomy
-
-    chosen = load_taxonomy(taxonomy)
-    store = open_home_store(settings(context).home)
-    report = import_csv(images, labels, chosen, store)
-    reference = write_manifest(store, report.manifest)
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    identity = _identity(reference)
-    if as_json:
-        print_json({"dataset": identity, "images": len(report.manifest), "warnings": list(report.warnings)})
-    else:
-        print(f"{identity}\t{plural(len(report.manifest), 'photograph')} imported")
-        say(f"next: saggar data describe {identity}")
+app.command("import")(import_collection)
 
 
 @app.command()

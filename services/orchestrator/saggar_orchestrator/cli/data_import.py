@@ -1,0 +1,152 @@
+"""`saggar data import`: photographs and labels into the store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saggar_orchestrator.cli.output import AsJson, open_home_store, plural, print_json, say, settings
+
+if TYPE_CHECKING:
+    from saggar.dataset.import_report import ImportReport, RowsRefusedError
+    from saggar.dataset.importing import Progress
+    from saggar.store import ObjectStore
+    from saggar.taxonomy import Taxonomy
+
+_SHOWN = 20  # refusals on the terminal; the report has all
+
+
+def import_collection(
+    context: typer.Context,
+    images: Annotated[Path, typer.Argument(help="Folder of the photographs.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV with a row per photograph: image, one column per task, perhaps object_id."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(help="Labels are the folders: a task per level, e.g. `kiln` or `dynasty/kiln`."),
+    ] = None,
+    labelbee: Annotated[
+        Path | None, typer.Option(help="Labels are LabelBee's: its exported JSON, or its result folder.")
+    ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option(help="With --labels: the column of paths, or of numbers that files are called by."),
+    ] = None,
+    taxonomy: Annotated[
+        str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
+    ] = "song-yuan-porcelain",
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Leave bad rows and files out, and import the others.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write all that was refused or noted to this CSV.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Checks every row and photograph, then copies them into the store.
+
+    A bad row stops it before anything is written, unless told to keep going. Give one of --labels, --layout
+    and --labelbee.
+    """
+    from saggar.dataset.import_report import RowsRefusedError, report_csv, write_report
+    from saggar.dataset.manifest import write_manifest
+    from saggar.taxonomy import load_taxonomy
+
+    if sum(source is not None for source in (labels, layout, labelbee)) != 1:
+        raise typer.BadParameter("give one of --labels, --layout and --labelbee")
+    if image_column is not None and labels is None:
+        raise typer.BadParameter("--image-column goes with --labels")
+    store = open_home_store(settings(context).home)
+    chosen = load_taxonomy(taxonomy)
+    options: dict[str, Any] = {"strict": not keep_going, "progress": _progress_line()}
+    try:
+        found = _imported(images, labels, layout, labelbee, image_column, chosen, store, options)
+    except RowsRefusedError as error:
+        if report:
+            report.write_bytes(report_csv(error.refused))
+        raise _with_remedy(error, report) from None
+    reference = write_manifest(store, found.manifest)
+    kept = write_report(store, reference, found)
+    if report:
+        report.write_bytes(found.to_csv())
+    _tell(found)
+    identity = reference.key.split("/")[1]
+    if as_json:
+        print_json(
+            {
+                "dataset": identity,
+                "images": len(found.manifest),
+                "objects": int(found.manifest.frame["object_id"].nunique()),
+                "refused": [_refusal(each) for each in found.refused],
+                "warnings": list(found.warnings),
+                "report": kept.key if kept else None,
+            }
+        )
+        return
+    print(f"{identity}\t{plural(len(found.manifest), 'photograph')} imported")
+    if kept:
+        say(f"what was refused, merged, joined or noted: {report or kept.key}")
+    say(f"next: saggar data describe {identity}")
+
+
+def _imported(
+    images: Path,
+    labels: Path | None,
+    layout: str | None,
+    labelbee: Path | None,
+    image_column: str | None,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    options: dict[str, Any],
+) -> ImportReport:
+    from saggar.dataset import importing
+
+    if labels is not None:
+        return importing.import_csv(images, labels, taxonomy, store, image_column=image_column, **options)
+    if layout is not None:
+        tasks = [name.strip() for name in layout.strip("/").split("/")]
+        return importing.import_folders(images, tasks, taxonomy, store, **options)
+    assert labelbee is not None  # noqa: S101 one of the three is given
+    return importing.import_labelbee(images, labelbee, taxonomy, store, **options)
+
+
+def _with_remedy(error: RowsRefusedError, report: Path | None) -> Exception:
+    from saggar.errors import InvalidInputError
+
+    lines = [str(error)]
+    if report:
+        lines.append(f"all of them are in {report}")
+    if error.importable:
+        lines.append(f"mend these, or add --keep-going to import the other {error.importable:,}")
+    return InvalidInputError("\n".join(lines), error.violations)
+
+
+def _tell(found: ImportReport) -> None:
+    for refusal in found.refused[:_SHOWN]:
+        say(f"refused: {refusal}")
+    if len(found.refused) > _SHOWN:
+        say(f"refused: and {len(found.refused) - _SHOWN:,} more")
+    for warning in found.warnings:
+        say(f"warning: {warning}")
+
+
+def _refusal(each: Any) -> dict[str, Any]:
+    return {"row": each.row or None, "file": each.file, "column": each.column or None, "reason": each.reason}
+
+
+def _progress_line() -> Progress | None:
+    """Counts on one line of a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if done % 20 == 0 or done == total:
+            end = "\n" if done == total else ""
+            print(f"\r{stage}: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
+
+    return tell
