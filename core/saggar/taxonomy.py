@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.yamlfile import parse_yaml, read_yaml
+from saggar.yamlfile import ProblemAt, parse_yaml, read_yaml
 
 Labels = Mapping[str, str | None]  # task name -> class code, None for unknown
 
@@ -38,11 +39,27 @@ class TaxonomyClass(_Part):
 
     code: str = Field(min_length=1)
     names: Names
-    variants: tuple[str, ...] = ()
-    aat: int | None = None  # Getty AAT id; null unless verified
+    variants: tuple[str, ...] = Field((), description="Other spellings of the name: Chün, 均窑.")
+    terms: tuple[str, ...] = Field(
+        (), description="Catalogue words that tell the class by themselves: meiping (a vase), qingbai."
+    )
+    years: tuple[int, int] | None = Field(None, description="First and last year (CE) of a period.")
+    aat: int | None = Field(None, description="Getty AAT id; null unless somebody looked it up.")
+    verified_by: str | None = Field(None, description="Who looked the AAT id up, and when.")
     phrase: str = Field(min_length=1)
     description: str | None = None
-    crackled: bool = False  # crackle is diagnostic: "cracked" leaves the negative prompt
+    source: tuple[str, ...] = Field((), description="Keys of `sources` that the description rests on.")
+    crackled: bool = Field(False, description='Crackle is diagnostic: "cracked" leaves the negative prompt.')
+
+    @model_validator(mode="after")
+    def _sound(self) -> TaxonomyClass:
+        if self.aat is not None and not self.verified_by:
+            raise ProblemAt(("aat",), "an AAT id needs verified_by: who looked it up, and when")
+        if self.years and self.years[0] > self.years[1]:
+            raise ProblemAt(
+                ("years",), f"{self.years[0]} is after {self.years[1]}; the first year goes first"
+            )
+        return self
 
 
 class Task(_Part):
@@ -50,7 +67,26 @@ class Task(_Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     weight: float = Field(1.0, gt=0)
+    kind: Literal["period", "kiln", "glaze", "form"] | None = Field(
+        None, description="What the classes are, so that catalogue text is read accordingly."
+    )
     classes: tuple[TaxonomyClass, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Task:
+        codes: set[str] = set()
+        owners: dict[str, str] = {}
+        for number, entry in enumerate(self.classes):
+            if entry.code in codes:
+                raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' stands twice; rename one")
+            codes.add(entry.code)
+            for key in ("variants", "terms"):
+                for place, word in enumerate(getattr(entry, key)):
+                    owner = owners.setdefault(word.casefold(), entry.code)
+                    if owner != entry.code:
+                        at = ("classes", number, key, place)
+                        raise ProblemAt(at, f"'{word}' stands for {owner} already; keep it with one class")
+        return self
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -68,31 +104,74 @@ class Task(_Part):
         return self.classes[self.index(code)]
 
 
+class Combination(_Part):
+    """Labels that are known to go together: any code of one task with any of another."""
+
+    labels: dict[str, tuple[str, ...]] = Field(min_length=2)
+    source: tuple[str, ...] = Field(min_length=1, description="Keys of `sources`.")
+
+    def allows(self, labels: Labels) -> bool:
+        """Whether no known label contradicts this combination."""
+        return all(labels.get(task) in (None, *codes) for task, codes in self.labels.items())
+
+
 class Taxonomy(_Part):
     """Tasks plus the segments that captions and prompts are made of (see `saggar.prompts`)."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
+    sources: dict[str, str] = Field(default_factory=dict, description="Works cited, by key.")
     caption: tuple[str, ...] = Field(min_length=1)
     prompt: tuple[str, ...] = Field(min_length=1)
     tasks: tuple[Task, ...] = Field(min_length=1)
+    combinations: tuple[Combination, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Taxonomy:
-        names = [task.name for task in self.tasks]
-        if twice := {n for n in names if names.count(n) > 1}:
-            raise ValueError(f"task names stand twice: {', '.join(sorted(twice))}")
-        for task in self.tasks:
-            if codes := {c for c in task.codes if task.codes.count(c) > 1}:
-                raise ValueError(f"task {task.name}: codes stand twice: {', '.join(sorted(codes))}")
-        for segment in (*self.caption, *self.prompt):
-            for name, description in _PLACEHOLDER.findall(segment):
-                if name not in names:
-                    raise ValueError(f"segment '{segment}' names the unknown task '{name}'")
-                bare = [c.code for c in self.task(name).classes if description and not c.description]
-                if bare:
-                    raise ValueError(f"segment '{segment}' needs a description for {name} {', '.join(bare)}")
+        names = self.task_names
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ProblemAt(("tasks", number, "name"), f"task name '{name}' stands twice; rename one")
+        for key in ("caption", "prompt"):
+            for number, segment in enumerate(getattr(self, key)):
+                self._check_segment(segment, (key, number))
+        self._check_combinations()
+        for i, task in enumerate(self.tasks):
+            for j, entry in enumerate(task.classes):
+                self._check_sources(entry.source, ("tasks", i, "classes", j, "source"))
         return self
+
+    def _check_segment(self, segment: str, at: tuple[str | int, ...]) -> None:
+        for name, description in _PLACEHOLDER.findall(segment):
+            if name not in self.task_names:
+                raise ProblemAt(at, f"segment '{segment}' names the unknown task '{name}'")
+            bare = [c.code for c in self.task(name).classes if description and not c.description]
+            if bare:
+                raise ProblemAt(at, f"segment '{segment}' needs a description for {name} {', '.join(bare)}")
+
+    def _check_combinations(self) -> None:
+        for number, combination in enumerate(self.combinations):
+            at = ("combinations", number)
+            for name, codes in combination.labels.items():
+                if name not in self.task_names:
+                    raise ProblemAt((*at, "labels", name), f"there is no task '{name}'")
+                unknown = [code for code in codes if code not in self.task(name).codes]
+                if unknown:
+                    raise ProblemAt((*at, "labels", name), f"{name} has no class {', '.join(unknown)}")
+            self._check_sources(combination.source, (*at, "source"))
+
+    def _check_sources(self, keys: tuple[str, ...], at: tuple[str | int, ...]) -> None:
+        for key in keys:
+            if key not in self.sources:
+                known = ", ".join(self.sources) or "none"
+                raise ProblemAt(at, f"'{key}' is not among the sources; known: {known}")
+
+    def plausible(self, labels: Labels) -> bool:
+        """Whether some combination allows these labels; unknown ones agree with all.
+
+        True for a taxonomy without combinations: it says nothing about what goes together.
+        """
+        return not self.combinations or any(c.allows(labels) for c in self.combinations)
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -14,6 +14,14 @@ from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
+class ProblemAt(ValueError):  # noqa: N818 pydantic turns it into its own error
+    """For validators: a problem at `location` below the model that is being validated."""
+
+    def __init__(self, location: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
 def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     """Read and validate `path`.
 
@@ -48,14 +56,29 @@ def parse_yaml(text: str, model: type[ModelT], source: str) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        violations = tuple(_violation(problem, root, model) for problem in error.errors())
+        violations = tuple(_violation(problem, root, model) for problem in _own(error.errors()))
         lines = "\n".join(f"  {source}{v.field}: {v.description}" for v in violations)
         count = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
         raise InvalidInputError(f"{source}: {count}:\n{lines}", violations) from None
 
 
+def _own(problems: list[Any]) -> list[Any]:
+    """Without lists that are "too short" only because their items were refused."""
+
+    def follows(problem: Any) -> bool:
+        place = problem["loc"]
+        return problem["type"] == "too_short" and any(
+            other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in problems
+        )
+
+    return [problem for problem in problems if not follows(problem)]
+
+
 def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolation:
     location = tuple(problem["loc"])
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, ProblemAt):
+        location += cause.location
     line, path = _locate(root, location)
     description = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from saggar import taxonomy_schema
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies
 from saggar.yamlfile import parse_yaml
@@ -46,9 +47,13 @@ def test_song_yuan_codes_and_chinese_names_are_the_authors(project_data: Path) -
 
 
 def test_kilnsim_is_a_subset_of_song_yuan() -> None:
+    """In all that reaches captions and prompts: the spellings of catalogues are not kilnsim's business."""
     whole, part = load_taxonomy("song-yuan-porcelain"), load_taxonomy("kilnsim")
     for task in part.tasks:
-        assert set(task.classes) <= set(whole.task(task.name).classes)
+        for entry in task.classes:
+            other = whole.task(task.name)[entry.code]
+            for field in ("code", "names", "phrase", "description", "crackled"):
+                assert getattr(entry, field) == getattr(other, field)
 
 
 def test_own_taxonomy_from_a_file(tmp_path: Path) -> None:
@@ -82,15 +87,97 @@ def test_misspelt_key_deep_inside_names_its_line() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("code: B", "code: A", "codes stand twice: A"),
-        ("{glaze} glaze with", "{kiln} kiln with", "unknown task 'kiln'"),
+        ("code: B", "code: A", "tiny.yaml:9 tasks.0.classes.1.code: code 'A' stands twice"),
+        ("{glaze} glaze with", "{kiln} kiln with", "tiny.yaml:4 prompt.0: segment '{kiln} kiln with"),
         (", description: second", "", "needs a description for glaze B"),
+        (
+            "phrase: bb",
+            "phrase: bb, aat: 300010662",
+            "tiny.yaml:9 tasks.0.classes.1.aat: an AAT id needs verified_by",
+        ),
+        (
+            "phrase: bb",
+            "phrase: bb, years: [1279, 960]",
+            "tiny.yaml:9 tasks.0.classes.1.years: 1279 is after 960",
+        ),
+        (
+            "phrase: bb",
+            "phrase: bb, source: [nobody]",
+            "tiny.yaml:9 tasks.0.classes.1.source: 'nobody' is not",
+        ),
+        (
+            "id: tiny",
+            "id: tiny\ncombinations: [{labels: {glaze: [C], form: [D]}, source: [x]}]",
+            "glaze has no class C",
+        ),
+        (
+            "id: tiny",
+            "id: tiny\ncombinations: [{labels: {form: [D], kiln: [D]}, source: [x]}]",
+            "no task 'form'",
+        ),
         ("id: tiny", "id: tiny\nid: again", "tiny.yaml:2: key 'id' stands twice"),
         ("caption: [", "caption: [[", "not valid YAML"),
     ],
 )
 def test_inconsistent_taxonomies_are_refused(old: str, new: str, says: str) -> None:
     assert says in refused(SMALL.replace(old, new))
+
+
+def test_one_spelling_cannot_stand_for_two_classes() -> None:
+    text = SMALL.replace("phrase: aa", "phrase: aa, variants: [Ting]").replace(
+        "phrase: bb", "phrase: bb, terms: [ting]"
+    )
+    assert "tiny.yaml:9 tasks.0.classes.1.terms.0: 'ting' stands for A already" in refused(text)
+
+
+def test_a_bad_class_is_not_also_reported_as_too_few_classes() -> None:
+    assert "1 problem:" in refused(SMALL.replace("phrase: bb", "frase: bb, phrase: bb"))
+
+
+@pytest.mark.parametrize("name", ["song-yuan-porcelain", "palace-visual"])
+def test_every_class_is_named_in_both_scripts_and_has_no_unverified_aat_id(name: str) -> None:
+    for task in load_taxonomy(name).tasks:
+        for entry in task.classes:
+            assert entry.names.zh_hans, entry.code
+            assert entry.names.zh_hant, entry.code
+            assert entry.aat is None or entry.verified_by
+
+
+def test_song_yuan_has_spellings_sources_and_combinations_for_all() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    for task in ("kiln", "glaze", "type"):
+        for entry in taxonomy.task(task).classes:
+            assert entry.variants or entry.terms or entry.code == "Basin", entry.code
+    for task in ("glaze", "type"):
+        assert all(entry.source for entry in taxonomy.task(task).classes)
+    for task in ("dynasty", "kiln", "glaze"):
+        used = {code for c in taxonomy.combinations for code in c.labels[task]}
+        assert used == set(taxonomy.task(task).codes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "plausible"),
+    [
+        ({"dynasty": "Song", "kiln": "Ding", "glaze": "White"}, True),
+        ({"kiln": "Ding", "glaze": "White", "dynasty": None}, True),
+        ({"kiln": None, "glaze": "White", "dynasty": "Yuan"}, True),
+        ({"kiln": "Ding", "glaze": "BlueW"}, False),
+        ({"kiln": "Jing", "glaze": "BlueW", "dynasty": "Song"}, False),
+        ({"kiln": "Ru", "dynasty": "Yuan"}, False),
+        ({}, True),
+    ],
+)
+def test_plausible_combinations(labels: dict[str, str | None], plausible: bool) -> None:
+    assert load_taxonomy("song-yuan-porcelain").plausible(labels) is plausible
+
+
+def test_a_taxonomy_without_combinations_allows_all() -> None:
+    assert load_taxonomy("palace-visual").plausible({"dynasty": "Tang", "glaze": "painted"})
+
+
+def test_checked_in_json_schema_is_current() -> None:
+    text = taxonomy_schema.PATH.read_text(encoding="utf-8")
+    assert text == taxonomy_schema.schema_text(), "run: python -m saggar.taxonomy_schema"
 
 
 def test_unknown_code_names_the_known_ones() -> None:
