@@ -206,10 +206,11 @@ def _joined(items: list[object_groups.Item], report: Progress) -> tuple[list[str
     report("looking for near-duplicates", 0, len(items))
 
     @lru_cache(maxsize=_THUMBNAILS)
-    def small(item: object_groups.Item) -> npt.NDArray[np.float32]:
-        return small_copy(item[1], item[0].file)
+    def small(position: int) -> npt.NDArray[np.float32]:
+        row, photograph = items[position]
+        return small_copy(photograph, row.file)
 
-    found = object_groups.joined(items, lambda first, second: look_alike(small(first), small(second)))
+    found = object_groups.joined(items, lambda a, b: look_alike(small(a), small(b)))
     report("looking for near-duplicates", len(items), len(items))
     return found
 

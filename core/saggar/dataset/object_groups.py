@@ -43,11 +43,12 @@ def merged(items: Sequence[Item]) -> tuple[list[Item], list[Note], list[Refusal]
     return kept, notes, refused
 
 
-def joined(items: Sequence[Item], look_alike: Callable[[Item, Item], bool]) -> tuple[list[str], list[Note]]:
+def joined(items: Sequence[Item], look_alike: Callable[[int, int], bool]) -> tuple[list[str], list[Note]]:
     """[N] an object id per item, and what was joined: near-duplicates belong to one object.
 
     Hashes that differ in few bits say so by themselves; of those that differ in some more, `look_alike`
-    decides. Whatever shares an object id with a near-duplicate comes with it. The first id stands.
+    decides, given their positions. Whatever shares an object id with a near-duplicate comes with it. The
+    first id stands.
     """
     own = [row.object_id or photograph.sha256 for row, photograph in items]
     hashed = [i for i, (_, photograph) in enumerate(items) if photograph.phash]
@@ -64,7 +65,7 @@ def joined(items: Sequence[Item], look_alike: Callable[[Item, Item], bool]) -> t
     for a, b, bits in close_pairs(hashes):
         earlier, later = hashed[a], hashed[b]
         ids = sorted({root(own[earlier]), root(own[later])}, key=place.__getitem__)
-        if len(ids) == 1 or (bits > SURE_BITS and not look_alike(items[earlier], items[later])):
+        if len(ids) == 1 or (bits > SURE_BITS and not look_alike(earlier, later)):
             continue
         parent[ids[1]] = ids[0]
         row, other = items[later][0], items[earlier][0]

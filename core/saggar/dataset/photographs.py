@@ -104,6 +104,8 @@ def _kept(data: bytes, decoded: Decoded) -> tuple[bytes, str, tuple[str, ...]]:
     """
     if decoded.same_everywhere:
         end = image_end(data, decoded.format)
+        if end is None:
+            return data, _STORED[decoded.format], ("the file's end is missing, though all pixels are there",)
         if not data[end:].strip(b"\0 \t\r\n"):
             return data, _STORED[decoded.format], ()
         note = "bytes after the image's end left out (another file?)"
