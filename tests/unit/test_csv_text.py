@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from saggar.dataset.csv_text import csv_rows, read_csv_text
+from saggar.errors import InvalidInputError, NotFoundError
+
+SIMPLIFIED = "名称,时代,窑口\n定窑白釉刻花碗,北宋,定窑\n青釉盘,元,龙泉窑\n"
+TRADITIONAL = "名稱,時代,窯口\n定窯白釉刻花碗,北宋,定窯\n青釉盤,元,龍泉窯\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (SIMPLIFIED, "utf-8"),
+        (SIMPLIFIED, "utf-8-sig"),
+        (SIMPLIFIED, "utf-16"),
+        (SIMPLIFIED, "utf-16-le"),
+        (SIMPLIFIED, "utf-16-be"),
+        (SIMPLIFIED, "gb18030"),
+        (SIMPLIFIED, "gbk"),
+        (TRADITIONAL, "gb18030"),
+        (TRADITIONAL, "big5"),
+        (TRADITIONAL, "cp950"),
+        ("Title,Ware\nBowl,定窯\n", "big5"),
+        ("Title,Ware\nBowl,定窑\n", "gb18030"),
+    ],
+)
+def test_encodings_of_chinese_tables_are_recognised(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode(encoding))
+    assert read_csv_text(path)[0] == text
+
+
+FREQUENT = st.text(
+    st.sampled_from("宋元定窯白釉碗盤瓶青花龍泉北南時代名稱官汝鈞器形口沿足底刻花印紋，。"),
+    min_size=8,
+    max_size=60,
+)
+
+
+@given(FREQUENT)
+def test_big5_is_never_taken_for_gb18030(tmp_path_factory: pytest.TempPathFactory, words: str) -> None:
+    """Refused at worst, never read as something else."""
+    path = tmp_path_factory.mktemp("big5") / "table.csv"
+    path.write_bytes(f"name\n{words}\n".encode("big5"))
+    try:
+        text, _ = read_csv_text(path)
+    except InvalidInputError:
+        return
+    assert text == f"name\n{words}\n"
+
+
+def test_western_accents_are_not_taken_for_chinese_and_can_be_named(tmp_path: Path) -> None:
+    text = "Title,Date\nJardinière à décor gravé,XIIe siècle\n"
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode("windows-1252"))
+    with pytest.raises(InvalidInputError, match=r"line 2: the encoding is not clear.*--encoding"):
+        read_csv_text(path)
+    assert read_csv_text(path, "windows-1252") == (text, "windows-1252")
+
+
+def test_wrong_or_unknown_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("名称\n碗\n".encode("gb18030"))
+    with pytest.raises(InvalidInputError, match="starts as UTF-8 and is broken at byte 0"):
+        read_csv_text(path, "utf-8")
+    with pytest.raises(InvalidInputError, match="'latin-chinese' is no encoding; try"):
+        read_csv_text(path, "latin-chinese")
+
+
+def test_missing_file_folder_empty_file_and_workbook(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no such file"):
+        read_csv_text(tmp_path / "absent.csv")
+    with pytest.raises(InvalidInputError, match="is a folder"):
+        read_csv_text(tmp_path)
+    (tmp_path / "empty.csv").write_bytes(b" \n")
+    with pytest.raises(InvalidInputError, match="is empty"):
+        read_csv_text(tmp_path / "empty.csv")
+    (tmp_path / "book.csv").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(InvalidInputError, match="workbook"):
+        read_csv_text(tmp_path / "book.csv")
+
+
+def test_rows_keep_blank_cells_and_skip_empty_lines() -> None:
+    rows = list(csv_rows('a,b\n\n,\n"x\ny",2\n', ",", "table.csv"))
+    assert [row.cells for row in rows] == [("a", "b"), ("", ""), ("x\ny", "2")]
+    assert [row.number for row in rows] == [1, 3, 4]
+
+
+def test_open_quotation_mark_is_named() -> None:
+    with pytest.raises(InvalidInputError, match=r"table\.csv: row 2: not valid CSV"):
+        list(csv_rows('a,b\n"x,2\n', ",", "table.csv"))
