@@ -103,7 +103,10 @@ def _decoded(image: Image.Image) -> Decoded:
     image.load()
     has_position = False
     try:
-        has_position = ExifTags.Base.GPSInfo in image.getexif()
+        exif = image.getexif()
+        has_position = ExifTags.Base.GPSInfo in exif
+        if image.info.get("exif") and not exif:
+            notes.append(EXIF_UNREADABLE)
         ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # noqa: BLE001 the parser of EXIF raises anything; the pixels are read already
         notes.append(EXIF_UNREADABLE)
