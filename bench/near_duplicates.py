@@ -55,8 +55,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 def drawn(count: int, size: int, seed: int) -> Iterator[Image.Image]:
-    from saggar.kilnsim.pieces import sample_collection
-    from saggar.kilnsim.render import render
+    from saggar.kilnsim import render, sample_collection
 
     for piece in sample_collection(count, seed):
         yield Image.fromarray(render(piece, size, 0))

@@ -132,7 +132,7 @@ def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
         image = image.convert("RGB")
     if image.mode == "CMYK" and not profile:
         notes.append(NO_CMYK_PROFILE)
-    converted = _by_profile(image, profile, notes) or image.convert("RGB")
+    converted = _by_profile(image, profile, notes) or (image if image.mode == "RGB" else image.convert("RGB"))
     if alpha is None:
         return converted
     white = Image.new("RGB", converted.size, "white")

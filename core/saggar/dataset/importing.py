@@ -26,7 +26,7 @@ from saggar.dataset.label_rows import LabelledRow, checked_filter, checked_rows
 from saggar.dataset.label_table import LabelTable, read_label_table
 from saggar.dataset.labelbee import read_labelbee
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.parallel import in_threads
+from saggar.dataset.parallel import WRITERS, in_threads
 from saggar.dataset.perceptual import look_alike
 from saggar.dataset.photographs import Photograph, inspect, locate, small_copy, stored_form
 from saggar.dataset.record import Record
@@ -251,7 +251,7 @@ def _stored(
         row, photograph = item
         return put_image(store, stored_form(photograph, row.file), photograph.extension).key
 
-    stored = zip(in_threads(put, items), items, object_ids, strict=True)
+    stored = zip(in_threads(put, items, WRITERS), items, object_ids, strict=True)
     for done, (key, (row, photograph), object_id) in enumerate(stored, start=1):
         report("storing photographs", done, len(items))
         yield Record(

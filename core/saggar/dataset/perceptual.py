@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageStat
 
 from saggar.dataset.parallel import in_threads
 from saggar.decoding import decode
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HASH_BITS = 256
 _SIDE = 16  # frequencies a side
-_ENOUGH_PX = 128  # shorter side that an image is first reduced towards: saves time, changes next to nothing
+_TRANSFORMED_PX = 4 * _SIDE  # what imagehash scales to, by a slower filter
 _FLAT = 2.0  # standard deviation of grey below which there is nothing to compare
 _THUMBNAIL_PX = 32
 _LEAST_CORRELATION = 0.985
@@ -33,15 +33,17 @@ def perceptual_hash(image: Image.Image) -> str | None:
     """64 hexadecimal digits for an RGB image; None for a flat one, whose hash would be noise."""
     import imagehash  # scipy comes with it
 
-    small = _reduced(image)
-    if np.asarray(small.convert("L"), dtype=np.float32).std() < _FLAT:
+    grey = image.convert("L")
+    small = grey.resize((_TRANSFORMED_PX, _TRANSFORMED_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if ImageStat.Stat(small).stddev[0] < _FLAT:
         return None
     return np.packbits(imagehash.phash(small, hash_size=_SIDE).hash).tobytes().hex()
 
 
 def thumbnail(image: Image.Image) -> npt.NDArray[np.float32]:
     """[32, 32, 3] an RGB image as small Y, Cb, Cr: what `look_alike` compares."""
-    small = _reduced(image).resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    side = (_THUMBNAIL_PX, _THUMBNAIL_PX)
+    small = image.resize(side, Image.Resampling.BOX)
     return np.asarray(small.convert("YCbCr"), dtype=np.float32)
 
 
@@ -70,8 +72,3 @@ def with_hashes(store: ObjectStore, manifest: Manifest) -> Manifest:
     missing = frame.loc[frame["phash"].isna(), "image"].drop_duplicates().tolist()
     found = pd.Series(in_threads(hashed, missing), index=missing, dtype="str")
     return manifest.with_columns(phash=frame["phash"].fillna(frame["image"].map(found)))
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    factor = min(image.size) // _ENOUGH_PX
-    return image.reduce(factor) if factor > 1 else image

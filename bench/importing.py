@@ -1,0 +1,117 @@
+"""Import of a folder of photographs beside a plain Pillow loop that only decodes them. Prints JSON lines.
+
+    python bench/importing.py DIR          DIR has images/ and labels.csv (palace-visual); by default that of
+                                           the tests, or kilnsim where there is none
+
+Both read the same files in the same run and take turns. Each import goes to a store of its own, in a process
+whose peak memory is told; one of few photographs shows that memory does not grow with their number.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROUNDS = 3
+FEW = 200
+
+DECODE = """
+import sys, time
+from PIL import Image
+paths = sys.stdin.read().splitlines()
+begun = time.perf_counter()
+for path in paths:
+    with Image.open(path) as image:
+        image.load()
+print(time.perf_counter() - begun)
+"""
+IMPORT = """
+import resource, sys, time
+from pathlib import Path
+from saggar.dataset.importing import import_csv
+from saggar.dataset.manifest import write_manifest
+from saggar.store import DirectoryStore
+from saggar.taxonomy import load_taxonomy
+import imagehash, pandas, pyarrow, saggar.decoding, scipy.fftpack
+root, labels, taxonomy, target = sys.argv[1:]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begun = time.perf_counter()
+store = DirectoryStore(Path(target))
+report = import_csv(Path(root), Path(labels), load_taxonomy(taxonomy), store)
+write_manifest(store, report.manifest)
+seconds = time.perf_counter() - begun
+print(seconds, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(report.manifest))
+"""
+
+
+def collection(folder: Path | None, scratch: Path) -> tuple[Path, Path, str]:
+    """Folder of photographs, CSV and taxonomy."""
+    repository = Path(__file__).resolve().parent.parent
+    data = Path(os.environ.get("SAGGAR_TEST_DATA", repository.parent / "shared" / "data"))
+    folder = folder or data / "real_porcelain"
+    if folder.is_dir():
+        return folder, folder / "labels.csv", "palace-visual"
+    from saggar.kilnsim.collection import write_collection
+
+    labels = write_collection(scratch / "drawn", count=1150, seed=1, size=384)
+    return labels.parent, labels, "kilnsim"
+
+
+def run(program: str, *arguments: str, text: str = "") -> list[float]:
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, input=text, text=True, check=True, capture_output=True)  # noqa: S603 own program
+    return [float(value) for value in done.stdout.split()]
+
+
+def head(labels: Path, rows: int, target: Path) -> Path:
+    """The first rows of `labels` that give every task two classes."""
+    lines = list(csv.reader(labels.read_text(encoding="utf-8").splitlines()))
+    chosen = sorted(lines[1:], key=lambda row: -sum(bool(cell) for cell in row))[:rows]
+    with target.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([lines[0], *chosen])
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        root, labels, taxonomy = collection(options.folder, scratch)
+        few = head(labels, FEW, scratch / "few.csv")
+        rows = csv.DictReader(labels.read_text(encoding="utf-8").splitlines())
+        paths = [str(root / row["image"]) for row in rows]
+        decoding, importing, again, peaks = [], [], [], []
+        for number in range(ROUNDS):
+            decoding += run(DECODE, text="\n".join(paths))
+            store = str(scratch / f"store-{number}")
+            seconds, before, peak, count = run(IMPORT, str(root), str(labels), taxonomy, store)
+            importing.append(seconds)
+            peaks.append(peak - before)
+            again.append(run(IMPORT, str(root), str(labels), taxonomy, store)[0])
+            if not number:
+                _, base, few_peak, few_count = run(
+                    IMPORT, str(root), str(few), taxonomy, str(scratch / "few")
+                )
+        speed = {key: len(paths) / statistics.median(value) for key, value in
+                 (("decoding", decoding), ("import", importing), ("import_again", again))}  # fmt: skip
+        print(json.dumps({
+            "bench": "importing", "photographs": int(count), "rounds": ROUNDS, "cores": os.cpu_count(),
+            "images_per_second": {key: round(value, 1) for key, value in speed.items()},
+            "ratio_to_decoding": round(speed["import"] / speed["decoding"], 2),
+        }))  # fmt: skip
+        for number, above, start in ((few_count, few_peak - base, base), (count, peaks[0], before)):
+            print(json.dumps({
+                "bench": "importing, memory", "photographs": int(number),
+                "peak_above_start_mib": round(above / 1024, 1), "start_mib": round(start / 1024, 1),
+            }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
