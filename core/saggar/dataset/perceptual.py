@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image, ImageStat
+from PIL import Image
 
 from saggar.dataset.parallel import in_threads
 from saggar.decoding import decode
@@ -30,12 +30,12 @@ _MOST_COLOUR = 2.5  # root mean square of the difference in Cb and Cr
 
 
 def perceptual_hash(image: Image.Image) -> str | None:
-    """64 hexadecimal digits for an RGB image; None for a flat one, whose hash would be noise."""
+    """64 hexadecimal digits for an image in RGB or L; None for a flat one, whose hash would be noise."""
     import imagehash  # scipy comes with it
 
-    grey = image.convert("L")
+    grey = image if image.mode == "L" else image.convert("L")
     small = grey.resize((_TRANSFORMED_PX, _TRANSFORMED_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    if ImageStat.Stat(small).stddev[0] < _FLAT:
+    if np.asarray(small).std() < _FLAT:
         return None
     return np.packbits(imagehash.phash(small, hash_size=_SIDE).hash).tobytes().hex()
 

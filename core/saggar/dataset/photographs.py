@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from saggar.dataset.image_end import image_end
+from saggar.dataset.perceptual import perceptual_hash, thumbnail
+from saggar.decoding import IMPORTED, Decoded, read_image
 from saggar.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from saggar.decoding import Decoded
 
 LARGEST_MIB = 256
 EXTENSIONS = {
@@ -52,10 +52,8 @@ class Photograph:
 
 def inspect(path: Path, name: str) -> Photograph:
     """Reads and decodes `path`; `name` is what the table calls it. Raises InvalidInputError."""
-    from saggar.dataset.perceptual import perceptual_hash
-
     data = read(path, name)
-    decoded = _decoded(data, name)
+    decoded = read_image(data, name, IMPORTED, grey_will_do=True)
     kept, extension, notes = _kept(data, decoded)
     meant = EXTENSIONS.get(path.suffix.lower().removeprefix("."))
     if meant != decoded.format:
@@ -77,7 +75,7 @@ def stored_form(photograph: Photograph, name: str) -> bytes:
     data = read(photograph.path, name)
     if hashlib.sha256(data).hexdigest() == photograph.sha256:
         return data
-    kept = _kept(data, _decoded(data, name))[0]
+    kept = _kept(data, read_image(data, name, IMPORTED))[0]
     if hashlib.sha256(kept).hexdigest() != photograph.sha256:
         raise InvalidInputError(f"{name}: changed while it was being imported; import again")
     return kept
@@ -85,15 +83,7 @@ def stored_form(photograph: Photograph, name: str) -> bytes:
 
 def small_copy(photograph: Photograph, name: str) -> npt.NDArray[np.float32]:
     """[32, 32, 3] its thumbnail, for comparison with another's."""
-    from saggar.dataset.perceptual import thumbnail
-
-    return thumbnail(_decoded(read(photograph.path, name), name).image)
-
-
-def _decoded(data: bytes, name: str) -> Decoded:
-    from saggar.decoding import IMPORTED, read_image
-
-    return read_image(data, name, IMPORTED)
+    return thumbnail(read_image(read(photograph.path, name), name, IMPORTED).image)
 
 
 def _kept(data: bytes, decoded: Decoded) -> tuple[bytes, str, tuple[str, ...]]:
