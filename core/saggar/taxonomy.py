@@ -43,6 +43,9 @@ class TaxonomyClass(_Part):
     terms: tuple[str, ...] = Field(
         (), description="Catalogue words that tell the class by themselves: meiping (a vase), qingbai."
     )
+    yields_to: tuple[str, ...] = Field(
+        (), description="Codes of the same task that win where a text names both: a clear glaze over blue."
+    )
     years: tuple[int, int] | None = Field(None, description="First and last year (CE) of a period.")
     aat: int | None = Field(None, description="Getty AAT id; null unless somebody looked it up.")
     verified_by: str | None = Field(None, description="Who looked the AAT id up, and when.")
@@ -80,6 +83,10 @@ class Task(_Part):
             if entry.code in codes:
                 raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' stands twice; rename one")
             codes.add(entry.code)
+            unknown = [code for code in entry.yields_to if code not in self.codes]
+            if unknown:
+                message = f"task {self.name} has no class {', '.join(unknown)}"
+                raise ProblemAt(("classes", number, "yields_to"), message)
             for key in ("variants", "terms"):
                 for place, word in enumerate(getattr(entry, key)):
                     owner = owners.setdefault(word.casefold(), entry.code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saggar_orchestrator.cli.data_import import import_collection
+from saggar_orchestrator.cli.data_map import map_catalogue
 from saggar_orchestrator.cli.output import (
     AsJson,
     open_home_store,
@@ -28,6 +29,7 @@ Dataset = Annotated[str, typer.Argument(help="Data set id, as `saggar data impor
 
 
 app.command("import")(import_collection)
+app.command("map")(map_catalogue)
 
 
 @app.command()

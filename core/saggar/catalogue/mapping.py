@@ -1,0 +1,177 @@
+"""Catalogue rows to labels: `map_rows` proposes a class per task with the words that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from saggar.catalogue.columns import Column, Role, find_columns, is_blank, is_credit
+from saggar.catalogue.evidence import Finding
+from saggar.catalogue.forms import FormReader
+from saggar.catalogue.glazes import GlazeReader
+from saggar.catalogue.kilns import KilnReader
+from saggar.catalogue.periods import PeriodReader
+from saggar.catalogue.readers import Reader, build_readers
+from saggar.catalogue.text import Text, fold
+from saggar.catalogue.weighing import Decision, Evidence, decide, reliability
+from saggar.taxonomy import Taxonomy
+
+_IMPLAUSIBLE = 0.8
+_BEGIN_AND_END = 2
+_IMPERIAL = ("官窑", "官窯")
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Columns that disagree about a task, in words."""
+
+    task: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MappedRow:
+    """What one row says. `row` counts the data rows from 0."""
+
+    row: int
+    labels: Mapping[str, str | None]
+    confidence: Mapping[str, float | None]
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    conflicts: tuple[Conflict, ...]
+    notes: tuple[str, ...]
+
+
+def map_rows(
+    taxonomy: Taxonomy,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    told: Mapping[int, Role] | None = None,
+) -> tuple[tuple[Column, ...], Iterator[MappedRow]]:
+    """The columns as they were understood, and every row with its labels, in order.
+
+    `told` gives the role of columns (by index) whose content does not tell it.
+    """
+    readers = build_readers(taxonomy)
+    columns = find_columns(header, rows, readers, told or {})
+    return columns, (_map_row(taxonomy, readers, columns, header, cells, i) for i, cells in enumerate(rows))
+
+
+def _map_row(
+    taxonomy: Taxonomy,
+    readers: Mapping[str, Reader],
+    columns: tuple[Column, ...],
+    header: Sequence[str],
+    cells: Sequence[str],
+    number: int,
+) -> MappedRow:
+    tasks = taxonomy.task_names
+    if _repeats(header, cells):
+        nothing = dict.fromkeys(tasks)
+        return MappedRow(number, nothing, nothing, dict.fromkeys(tasks, ()), (), ("repeats the header",))
+    texts = [(column, fold(cells[column.index])) for column in columns if column.index < len(cells)]
+    texts = [(column, text) for column, text in texts if column.role != "noise" and not is_blank(text)]
+    texts = _joined_years(texts)
+    evidence = {name: _evidence(readers[name], texts) for name in tasks}
+    evidence = _without_imperial_kilns(evidence, readers)
+    decisions = {name: decide(_kind(readers[name]), evidence[name]) for name in tasks}
+    labels = {name: decision.code for name, decision in decisions.items()}
+    plausible = taxonomy.plausible(labels)
+    notes = () if plausible else ("a combination that the taxonomy does not know; look at it twice",)
+    return MappedRow(
+        number,
+        labels,
+        {name: _confidence(decision, plausible=plausible) for name, decision in decisions.items()},
+        evidence,
+        tuple(Conflict(name, d.conflict) for name, d in decisions.items() if d.conflict),
+        notes,
+    )
+
+
+def _joined_years(texts: list[tuple[Column, Text]]) -> list[tuple[Column, Text]]:
+    """Two columns that hold a year each are one range: begin and end."""
+    years = [
+        (column, text) for column, text in texts if column.role == "period" and text.plain.strip().isdigit()
+    ]
+    if len(years) != _BEGIN_AND_END:
+        return texts
+    (begin, first), (end, last) = years
+    joined = Column(begin.index, f"{begin.name} - {end.name}", begin.role)
+    others = [(column, text) for column, text in texts if column not in (begin, end)]
+    return [*others, (joined, fold(f"{first.raw.strip()}-{last.raw.strip()}"))]
+
+
+def _without_imperial_kilns(
+    evidence: dict[str, tuple[Evidence, ...]], readers: Mapping[str, Reader]
+) -> dict[str, tuple[Evidence, ...]]:
+    """官窑 of a row that is Ming or Qing is the imperial kiln of its time, whatever column says so."""
+    periods = [
+        one for name, found in evidence.items() if isinstance(readers[name], PeriodReader) for one in found
+    ]
+    later = [one for one in periods if one.finding.counts]
+    if not later or any(one.finding.code for one in later):
+        return evidence
+
+    def judged(one: Evidence) -> Evidence:
+        if one.finding.words not in _IMPERIAL:
+            return one
+        return replace(
+            one, finding=replace(one.finding, code=None, counts=False, note="the imperial kiln of its time")
+        )
+
+    return {
+        name: tuple(judged(one) for one in found) if isinstance(readers[name], KilnReader) else found
+        for name, found in evidence.items()
+    }
+
+
+def _evidence(reader: Reader, texts: Sequence[tuple[Column, Text]]) -> tuple[Evidence, ...]:
+    kind = _kind(reader)
+    found: list[Evidence] = []
+    for column, text in sorted(texts, key=lambda pair: -reliability(kind, pair[0].role)):
+        if not reliability(kind, column.role) or (column.role == "other" and is_credit(text)):
+            continue
+        if isinstance(reader, GlazeReader) and column.role == "description" and _counted(found):
+            continue  # it tells of foot, inside and splashes: asked only where nothing else says the glaze
+        found += [Evidence(column.name, column.role, one) for one in _read(reader, column.role, text)]
+    return tuple(found)
+
+
+def _read(reader: Reader, role: Role, text: Text) -> list[Finding]:
+    if isinstance(reader, PeriodReader):
+        return reader.read(text, own=role == "period", opening=role == "description")
+    if isinstance(reader, KilnReader):
+        opening = _opening(text) if role == "description" else text
+        return reader.read(opening, own=role == "kiln", title=role == "name")
+    if isinstance(reader, GlazeReader):
+        return reader.read_description(text) if role == "description" else reader.read(text, own=False)
+    if isinstance(reader, FormReader):
+        return reader.read(_opening(text) if role == "description" else text)
+    return reader.read(text)
+
+
+def _opening(text: Text) -> Text:
+    """The first clause of a description: it often repeats the name."""
+    end = min(
+        (place for mark in ",，。;；\n" if (place := text.plain.find(mark)) > 0), default=len(text.plain)
+    )
+    return text.part(0, end)
+
+
+def _counted(found: Sequence[Evidence]) -> bool:
+    return any(one.finding.counts for one in found)
+
+
+def _kind(reader: Reader) -> str:
+    kinds = {PeriodReader: "period", KilnReader: "kiln", GlazeReader: "glaze", FormReader: "form"}
+    return kinds.get(type(reader), "plain")
+
+
+def _confidence(decision: Decision, *, plausible: bool) -> float | None:
+    if decision.code is None:
+        return None
+    return decision.confidence if plausible else round(decision.confidence * _IMPLAUSIBLE, 3)
+
+
+def _repeats(header: Sequence[str], cells: Sequence[str]) -> bool:
+    named = [name.strip() for name in header]
+    return any(named) and [cell.strip() for cell in cells] == named

@@ -1,0 +1,222 @@
+"""Dynasties in catalogue text: by name, by reign, by years."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from saggar.catalogue.evidence import WEAK, Finding, finding, outside
+from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words
+from saggar.catalogue.marks import alternatives, doubt, imitation, negation
+from saggar.catalogue.rules import load_rules
+from saggar.catalogue.text import Text, fold, is_han
+from saggar.catalogue.years import Span, find_years
+from saggar.taxonomy import Task
+
+_TOLERANCE = 1  # years by which museums differ over where a dynasty begins and ends
+_NOT_A_PERIOD = "not a period"
+
+
+@dataclass(frozen=True)
+class Dynasty:
+    """A class of the task, or (code None) a period outside it."""
+
+    code: str | None
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class PeriodReader:
+    """Reads dynasties; made from a taxonomy's task of kind "period"."""
+
+    lexicon: Lexicon
+    dynasties: tuple[Dynasty, ...]
+    beside: re.Pattern[str]
+    joined: re.Pattern[str]
+
+    def read(self, text: Text, *, own: bool, opening: bool = False) -> list[Finding]:
+        """What `text` says. `own`: the text is of a column of periods, where bare names and years count.
+
+        `opening`: the text opens a description; only parts that say nothing but a period count.
+        """
+        if opening:
+            return next((found for part in _chunks(text) if (found := self._whole(part))), [])
+        named, aside = self._named(text, own=own)
+        if named:
+            return [*self._decided(text, named), *aside]
+        return [*self._dated(text, own=own), *aside]
+
+    def is_pure(self, text: Text) -> bool:
+        """Whether the text says a period and nothing else."""
+        return bool(self._whole(text))
+
+    def _whole(self, part: Text) -> list[Finding]:
+        if not part.plain.strip() or len(part.plain) > _LONGEST_PERIOD:
+            return []
+        found = self.read(part, own=True)
+        rest = list(part.plain)
+        for match in self.lexicon.find(part):
+            rest[match.start : match.end] = " " * (match.end - match.start)
+        for span in find_years(part, single=True):
+            rest[span.start : span.end] = " " * (span.end - span.start)
+        left = _FILLING.sub(" ", "".join(rest))
+        return found if not re.search(r"\w", left) else []
+
+    def _named(self, text: Text, *, own: bool) -> tuple[list[tuple[Match, bool]], list[Finding]]:
+        """Names that count, each with whether it is doubtful, and findings that don't."""
+        kept: list[tuple[Match, bool]] = []
+        aside: list[Finding] = []
+        matches = [m for m in self.lexicon.find(text) if m.meaning.name != _NOT_A_PERIOD]
+        for place, match in enumerate(matches):
+            if _INSCRIPTION.match(text.plain[match.end :]):
+                continue
+            follows = matches[place + 1] if place + 1 < len(matches) else None
+            if not (own or self._in_context(text, match, follows)):
+                continue
+            if imitation(text, match.start, match.end):
+                aside.append(_aside(text, match, f"in the style of {match.meaning.name}"))
+            elif negation(text, match.start, match.end):
+                aside.append(_aside(text, match, f"not {match.meaning.name}"))
+            else:
+                kept.append((match, doubt(text, match.start, match.end)))
+        return kept, aside
+
+    def _in_context(self, text: Text, match: Match, follows: Match | None) -> bool:
+        after = text.plain[match.end :]
+        if match.latin:
+            if match.meaning.alone or self.beside.match(after):
+                return True
+            return bool(
+                follows
+                and self.joined.fullmatch(text.plain[match.end : follows.start])
+                and self._in_context(text, follows, None)
+            )
+        if match.end - match.start > 1:
+            return True
+        # one character is a dynasty only at the start of a name and before a thing: 宋 定窑, 元青花
+        return match.start == 0 and (not after or not is_han(after[0]) or bool(_AFTER_ONE.match(after)))
+
+    def _decided(self, text: Text, named: list[tuple[Match, bool]]) -> list[Finding]:
+        names = list(dict.fromkeys(match.meaning.name for match, _ in named))
+        if len(names) == 1:
+            match, doubtful = named[0]
+            code = match.meaning.code
+            note = "" if code else outside(match.meaning.name)
+            return [finding(text, match.start, match.end, code, note, doubtful=doubtful)]
+        if _is_reign_of(named):
+            match = named[0][0]
+            return [finding(text, match.start, match.end, match.meaning.code, "", doubtful=named[0][1])]
+        start, end = named[0][0].start, named[-1][0].end
+        return [finding(text, start, end, None, f"names more than one period: {', '.join(names)}")]
+
+    def _dated(self, text: Text, *, own: bool) -> list[Finding]:
+        spans = find_years(text, single=own)
+        if not own:
+            spans = [span for span in spans if span.last - span.first >= _SHORTEST_SPAN]
+        if not spans:
+            return []
+        first, last = min(span.first for span in spans), max(span.last for span in spans)
+        return [self._by_years(text, Span(first, last, spans[0].start, spans[-1].end))]
+
+    def _by_years(self, text: Text, span: Span) -> Finding:
+        exact = [d for d in self.dynasties if _near(d.first, span.first) and _near(d.last, span.last)]
+        inside = [d for d in self.dynasties if d.code and _within(span, d)]
+        code_count = len({d.code for d in inside})
+        if exact:
+            dynasty = min(exact, key=lambda d: d.last - d.first)
+            note = "" if dynasty.code else outside(dynasty.name)
+            return finding(text, span.start, span.end, dynasty.code, note, strength=WEAK)
+        if code_count == 1:
+            return finding(text, span.start, span.end, inside[0].code, strength=WEAK)
+        touched = [d.name for d in self.dynasties if d.code and d.first <= span.last and span.first <= d.last]
+        years = f"years {span.first}-{span.last}"
+        if touched:  # a wide range contradicts no name within it
+            note = f"{years} reach beyond one period: {', '.join(touched)}"
+            return finding(text, span.start, span.end, None, note, counts=False)
+        return finding(text, span.start, span.end, None, f"{years} lie outside the taxonomy", strength=WEAK)
+
+
+def period_reader(task: Task) -> PeriodReader:
+    """The reader for a task whose classes are periods."""
+    rules = load_rules().period
+    known = {
+        fold(word).plain for entry in task.classes for word in (entry.names.en, *entry.variants, entry.code)
+    }
+    beyond = [period for period in rules.outside if not {fold(word).plain for word in period[3]} & known]
+    entries = [
+        *((word, Meaning(None, _NOT_A_PERIOD, alone=True)) for word in rules.not_periods),
+        *class_words(task, names_alone=False),
+        *_reigns(task, rules.reigns),
+        *(
+            (word, Meaning(None, name, not _is_plain_latin(word)))
+            for name, _, _, words in beyond
+            for word in words
+        ),
+    ]
+    dynasties = [Dynasty(c.code, c.names.en, *c.years) for c in task.classes if c.years]
+    dynasties += [Dynasty(None, name, first, last) for name, first, last, _ in beyond]
+    early = alternatives(rules.early)
+    return PeriodReader(
+        build_lexicon(entries),
+        tuple(dynasties),
+        re.compile(
+            rf"[\s-]*(?:{alternatives(rules.after)})(?![a-z])|\s*\(\s*(?:c\.?\s*|a\.?d\.?\s*)*\d{{3}}|,?\s*\d{{1,2}}(?:st|nd|rd|th)"
+        ),
+        re.compile(rf"\s*(?:to|or|and|-|/|through|until)\s*(?:(?:{early})[\s-]*)?"),
+    )
+
+
+_INSCRIPTION = re.compile(
+    r"(?:皇?帝|御)?(?:款|题|铭|诗|御题|御制|年制|印)|[\s-]+(?:inscription|poem|seal(?! mark and))"
+)
+_LONGEST_PERIOD = 120
+_SHORTEST_SPAN = 20  # years: shorter ranges in running text are page numbers and inventory numbers
+_AFTER_ONE = re.compile(
+    r"(?:[^\W\d_]{1,4}窑|青花|青白|青瓷|白瓷|黑瓷|青釉|白釉|黑釉|影青|龙泉|景德镇|磁州|耀州|吉州|建盏|釉里红|三彩|珍珠地|绞胎)"
+)
+_FILLING = re.compile(
+    r"(?<![a-z])(?:c|ca|circa|ad|ce|dynasty|dynasties|period|era|century|centuries|cent|early|late|mid|middle|to|or|and|the|of|in|first|"
+    r"second|half|quarter|third|last|about|around|china|chinese|probably|possibly|perhaps|reign|emperor|mark|and|later|dated|"
+    r"northern|southern|years|year|province|made)(?![a-z])|[-/()\[\],.;:?？|、~\s]|年间|年号|时期|时代|早期|中期|晚期|前期|后期|末期|年|初|末|早|中|晚|期|代|朝|至|到|或|"
+    r"约|公元|西元|之间|左右|中国|帝|世纪"
+)
+
+
+def _chunks(text: Text) -> Iterator[Text]:
+    start = 0
+    for hit in re.finditer(r"[,，。;；:\n(（)）]|$", text.plain):
+        yield text.part(start, hit.start())
+        start = hit.end()
+        if hit[0] in ("。", "\n"):
+            return
+
+
+def _reigns(task: Task, reigns: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, Meaning]]:
+    for code, words in reigns.items():
+        if code in task.codes:
+            for word in words:
+                yield word, Meaning(code, task[code].names.en, alone=not _is_plain_latin(word))
+
+
+def _is_reign_of(named: list[tuple[Match, bool]]) -> bool:
+    """Whether all names fall on one class or on none: 清乾隆 is no conflict, 宋 with 元 is."""
+    return len({match.meaning.code for match, _ in named}) == 1 and named[0][0].meaning.code is not None
+
+
+def _aside(text: Text, match: Match, note: str) -> Finding:
+    return finding(text, match.start, match.end, None, note, counts=False)
+
+
+def _is_plain_latin(word: str) -> bool:
+    return not is_han(word[-1]) and " " not in word
+
+
+def _near(a: int, b: int) -> bool:
+    return abs(a - b) <= _TOLERANCE
+
+
+def _within(span: Span, dynasty: Dynasty) -> bool:
+    return dynasty.first - _TOLERANCE <= span.first and span.last <= dynasty.last + _TOLERANCE

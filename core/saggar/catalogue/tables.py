@@ -1,0 +1,135 @@
+"""A catalogue's CSV in, proposed labels out as JSON records or CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saggar.catalogue.columns import Column, Role
+from saggar.catalogue.mapping import MappedRow
+from saggar.dataset.csv_text import DELIMITERS, csv_rows, read_csv_text
+from saggar.errors import AlreadyExistsError, InvalidInputError
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Header and data rows. A row of blank cells is a row; an empty line is none."""
+
+    source: str
+    encoding: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def read_catalogue(path: Path, encoding: str | None = None) -> Catalogue:
+    """The catalogue in `path`: comma, semicolon or tab, whichever parts its rows most evenly.
+
+    Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
+    """
+    text, encoding = read_csv_text(path, encoding)
+    source = str(path)
+    tables: dict[str, list[tuple[str, ...]]] = {}
+    problems: list[InvalidInputError] = []
+    for delimiter in DELIMITERS:
+        try:
+            tables[delimiter] = [row.cells for row in csv_rows(text, delimiter, source)]
+        except InvalidInputError as error:
+            problems.append(error)
+    if not tables:
+        raise problems[0]
+    table = max(tables.values(), key=_evenness)
+    if not table or not any(cell.strip() for cell in table[0]):
+        raise InvalidInputError(f"{source}: has no header; the first row must name the columns")
+    header, *rows = table
+    return Catalogue(source, encoding, (header[0].strip("\ufeff"), *header[1:]), tuple(rows))
+
+
+def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dict[int, Role]:
+    """Columns whose role the user gave, by name or by number from 1.
+
+    Raises InvalidInputError for a column that is not there, naming those that are.
+    """
+    told: dict[int, Role] = {}
+    names = [name.strip().casefold() for name in catalogue.header]
+    for role, wanted in roles.items():
+        for name in wanted:
+            if name.strip().casefold() in names:
+                told[names.index(name.strip().casefold())] = role
+            elif name.isdigit() and 1 <= int(name) <= len(names):
+                told[int(name) - 1] = role
+            else:
+                known = ", ".join(
+                    name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1)
+                )
+                raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
+    return told
+
+
+def row_record(mapped: MappedRow) -> dict[str, Any]:
+    """One row for JSON: labels are taxonomy codes or null."""
+    return {
+        "row": mapped.row,
+        "labels": dict(mapped.labels),
+        "evidence": {
+            task: [
+                {
+                    "column": one.column,
+                    "words": one.finding.words,
+                    "code": one.finding.code,
+                    **({"note": one.finding.note} if one.finding.note else {}),
+                }
+                for one in found
+            ]
+            for task, found in mapped.evidence.items()
+        },
+        "confidence": dict(mapped.confidence),
+        "conflicts": [{"task": conflict.task, "text": conflict.text} for conflict in mapped.conflicts],
+        "notes": list(mapped.notes),
+    }
+
+
+def write_labels(
+    path: Path, rows: Iterable[MappedRow], columns: Sequence[Column], catalogue: Catalogue
+) -> None:
+    """A CSV to correct by hand: row, the name as it stands, labels, what they rest on, conflicts.
+
+    Raises AlreadyExistsError: corrections made in it are not to be lost.
+    """
+    name = next((column.index for column in columns if column.role == "name"), None)
+    try:
+        with path.open("x", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            for count, mapped in enumerate(rows):
+                if count == 0:
+                    words = (f"{task}_words" for task in mapped.labels)
+                    writer.writerow(["row", "name", *mapped.labels, *words, "conflicts", "notes"])
+                cells = catalogue.rows[mapped.row]
+                writer.writerow(
+                    [
+                        mapped.row,
+                        cells[name] if name is not None and name < len(cells) else "",
+                        *(code or "" for code in mapped.labels.values()),
+                        *(
+                            "; ".join(one.finding.words for one in found)
+                            for found in mapped.evidence.values()
+                        ),
+                        " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),
+                        " | ".join(mapped.notes),
+                    ]
+                )
+    except FileExistsError:
+        raise AlreadyExistsError(f"{path}: exists; name another file, or remove this one") from None
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be written ({error.strerror}); check the folder") from None
+
+
+def _evenness(table: list[tuple[str, ...]]) -> tuple[float, int]:
+    """Share of rows that are as wide as the header, where that is more than one column; then the width."""
+    if not table:
+        return (0.0, 0)
+    width = len(table[0])
+    even = sum(len(row) == width for row in table) / len(table)
+    return (even if width > 1 else 0.0, width)
