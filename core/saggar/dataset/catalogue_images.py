@@ -1,4 +1,4 @@
-"""Photographs of a catalogue: a column holds inventory numbers, and files are called by them."""
+"""A catalogue and its photographs: labels from its text, files by inventory numbers in one of its columns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,49 @@ from saggar.dataset.import_report import Note
 from saggar.dataset.label_table import OBJECT_COLUMNS, LabelTable, Row
 from saggar.dataset.photographs import EXTENSIONS
 from saggar.errors import InvalidInputError
+from saggar.taxonomy import Taxonomy
 
+_DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
 _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph
+
+
+def read_catalogue_table(
+    path: Path, image_column: str, taxonomy: Taxonomy, encoding: str | None = None
+) -> tuple[LabelTable, list[Note]]:
+    """The catalogue in `path` as a table of labels, proposed from its text by `saggar.catalogue`.
+
+    Rows are numbered as in a spreadsheet without empty lines. The notes name rows whose columns disagree.
+    Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
+    """
+    from saggar.catalogue.mapping import map_rows
+    from saggar.catalogue.tables import read_catalogue
+
+    catalogue = read_catalogue(path, encoding)
+    names = [_plain(name) for name in catalogue.header]
+    if _plain(image_column) not in names:
+        known = ", ".join(name.strip() for name in catalogue.header if name.strip())
+        raise InvalidInputError(f"{path}: no column '{image_column}'; it has: {known}")
+    column = names.index(_plain(image_column))
+    tasks = taxonomy.task_names
+    rows: list[Row] = []
+    notes: list[Note] = []
+    for mapped in map_rows(taxonomy, catalogue.header, catalogue.rows)[1]:
+        cells = catalogue.rows[mapped.row]
+        file = cells[column].strip() if column < len(cells) else ""
+        rows.append(Row(mapped.row + 2, (file, *(mapped.labels[task] or "" for task in tasks))))
+        if mapped.conflicts:
+            notes.append(Note(mapped.row + 2, file, "noted", _DISAGREE))
+    table = LabelTable(
+        source=str(path),
+        encoding=catalogue.encoding,
+        delimiter=",",
+        columns={name: i for i, name in enumerate(("image", *tasks))},
+        ignored=(),
+        width=len(tasks) + 1,
+        header=Row(1, (catalogue.header[column], *tasks)),
+        rows=tuple(rows),
+    )
+    return table, notes
 
 
 def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]:

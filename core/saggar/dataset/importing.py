@@ -1,4 +1,4 @@
-"""Import photographs and their labels into the store: from a CSV, from folders, from LabelBee.
+"""Import photographs and their labels into the store: from a CSV, a catalogue, folders, LabelBee.
 
 Everything is checked before anything is written: the table first, then every photograph is read and decoded
 once. Memory holds a line per photograph, never the photographs.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saggar.dataset import object_groups
-from saggar.dataset.catalogue_images import match_images
+from saggar.dataset.catalogue_images import match_images, read_catalogue_table
 from saggar.dataset.folder_table import read_folder_table
 from saggar.dataset.import_report import (
     ImportReport,
@@ -51,6 +51,7 @@ def import_csv(
     store: ObjectStore,
     *,
     image_column: str | None = None,
+    encoding: str | None = None,
     where: Mapping[str, Sequence[str]] | None = None,
     strict: bool = True,
     progress: Progress | None = None,
@@ -63,12 +64,42 @@ def import_csv(
     values may be inventory numbers that files are called by. See `match_images` and `import_table`.
     """
     root = _folder(images_root)
-    table = read_label_table(csv_path, taxonomy.task_names, image_column or "image")
+    table = read_label_table(csv_path, taxonomy.task_names, image_column or "image", encoding)
     notes: list[Note] = []
     if image_column:
         table, notes = match_images(table, root)
     return import_table(
         root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress
+    )
+
+
+def import_catalogue(
+    images_root: Path,
+    catalogue: Path,
+    image_column: str,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    encoding: str | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Photographs of a catalogue, with the labels that its text says.
+
+    `image_column` has paths, or inventory numbers that files are called by (see `match_images`). The manifest
+    has the tasks that the catalogue says something on. See `import_table`.
+    """
+    root = _folder(images_root)
+    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)
+    table, unmatched = match_images(table, root)
+    return import_table(
+        root,
+        table,
+        _labelled_tasks(taxonomy, table),
+        store,
+        notes=[*notes, *unmatched],
+        strict=strict,
+        progress=progress,
     )
 
 
@@ -107,7 +138,7 @@ def import_labelbee(
     """
     root = _folder(images_root)
     table, refused, notes = read_labelbee(export, root, taxonomy.tasks)
-    kept = with_tasks(taxonomy, [name for name in taxonomy.task_names if name in table.columns])
+    kept = _labelled_tasks(taxonomy, table)
     return import_table(
         root, table, kept, store, refused=refused, notes=notes, strict=strict, progress=progress
     )
@@ -117,6 +148,16 @@ def with_tasks(taxonomy: Taxonomy, names: Sequence[str]) -> Taxonomy:
     """`taxonomy` with the tasks in `names` only. Raises InvalidInputError for one that it has not."""
     wanted = {taxonomy.task(name).name for name in names}
     return taxonomy.model_copy(update={"tasks": tuple(t for t in taxonomy.tasks if t.name in wanted)})
+
+
+def _labelled_tasks(taxonomy: Taxonomy, table: LabelTable) -> Taxonomy:
+    """`taxonomy` with the tasks that some row of `table` has a label of."""
+    said = {
+        name
+        for name, column in table.columns.items()
+        if any(column < len(row.cells) and row.cells[column] for row in table.rows)
+    }
+    return with_tasks(taxonomy, [name for name in taxonomy.task_names if name in said] or taxonomy.task_names)
 
 
 def import_table(

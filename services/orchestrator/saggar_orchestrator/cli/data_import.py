@@ -13,8 +13,6 @@ from saggar_orchestrator.cli.output import AsJson, open_home_store, plural, prin
 if TYPE_CHECKING:
     from saggar.dataset.import_report import ImportReport, RowsRefusedError
     from saggar.dataset.importing import Progress
-    from saggar.store import ObjectStore
-    from saggar.taxonomy import Taxonomy
 
 _SHOWN = 20  # refusals on the terminal; the report has all
 
@@ -33,9 +31,16 @@ def import_collection(
     labelbee: Annotated[
         Path | None, typer.Option(help="Labels are LabelBee's: its exported JSON, or its result folder.")
     ] = None,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(help="Labels are read out of a catalogue's text, as `saggar data map` does."),
+    ] = None,
     image_column: Annotated[
         str | None,
-        typer.Option(help="With --labels: the column of paths, or of numbers that files are called by."),
+        typer.Option(help="Column of paths, or of numbers that files are called by (--catalogue, --labels)."),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the CSV, where it cannot be told: gb18030, big5, windows-1252...")
     ] = None,
     taxonomy: Annotated[
         str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
@@ -50,22 +55,33 @@ def import_collection(
 ) -> None:
     """Checks every row and photograph, then copies them into the store.
 
-    A bad row stops it before anything is written, unless told to keep going. Give one of --labels, --layout
-    and --labelbee.
+    A bad row stops it before anything is written, unless told to keep going. Give one of --labels,
+    --catalogue, --layout and --labelbee.
     """
+    from saggar.dataset import importing
     from saggar.dataset.import_report import RowsRefusedError, report_csv, write_report
     from saggar.dataset.manifest import write_manifest
     from saggar.taxonomy import load_taxonomy
 
-    if sum(source is not None for source in (labels, layout, labelbee)) != 1:
-        raise typer.BadParameter("give one of --labels, --layout and --labelbee")
-    if image_column is not None and labels is None:
-        raise typer.BadParameter("--image-column goes with --labels")
+    given = {"--labels": labels, "--catalogue": catalogue, "--layout": layout, "--labelbee": labelbee}
+    _check_usage([name for name, value in given.items() if value is not None], image_column, encoding)
     store = open_home_store(settings(context).home)
     chosen = load_taxonomy(taxonomy)
-    options: dict[str, Any] = {"strict": not keep_going, "progress": _progress_line()}
+    shared: dict[str, Any] = {"strict": not keep_going, "progress": _progress_line()}
     try:
-        found = _imported(images, labels, layout, labelbee, image_column, chosen, store, options)
+        if labels:
+            found = importing.import_csv(
+                images, labels, chosen, store, image_column=image_column, encoding=encoding, **shared
+            )
+        elif catalogue:
+            found = importing.import_catalogue(
+                images, catalogue, image_column or "", chosen, store, encoding=encoding, **shared
+            )
+        elif layout:
+            tasks = [name.strip() for name in layout.strip("/").split("/")]
+            found = importing.import_folders(images, tasks, chosen, store, **shared)
+        else:
+            found = importing.import_labelbee(images, labelbee or Path(), chosen, store, **shared)
     except RowsRefusedError as error:
         if report:
             report.write_bytes(report_csv(error.refused))
@@ -94,25 +110,13 @@ def import_collection(
     say(f"next: saggar data describe {identity}")
 
 
-def _imported(
-    images: Path,
-    labels: Path | None,
-    layout: str | None,
-    labelbee: Path | None,
-    image_column: str | None,
-    taxonomy: Taxonomy,
-    store: ObjectStore,
-    options: dict[str, Any],
-) -> ImportReport:
-    from saggar.dataset import importing
-
-    if labels is not None:
-        return importing.import_csv(images, labels, taxonomy, store, image_column=image_column, **options)
-    if layout is not None:
-        tasks = [name.strip() for name in layout.strip("/").split("/")]
-        return importing.import_folders(images, tasks, taxonomy, store, **options)
-    assert labelbee is not None  # noqa: S101 one of the three is given
-    return importing.import_labelbee(images, labelbee, taxonomy, store, **options)
+def _check_usage(sources: list[str], image_column: str | None, encoding: str | None) -> None:
+    if len(sources) != 1:
+        raise typer.BadParameter("give one of --labels, --catalogue, --layout and --labelbee")
+    if sources == ["--catalogue"] and not image_column:
+        raise typer.BadParameter("--catalogue needs --image-column: the column that tells the photographs")
+    if sources[0] in {"--layout", "--labelbee"} and (image_column or encoding):
+        raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
 
 
 def _with_remedy(error: RowsRefusedError, report: Path | None) -> Exception:
