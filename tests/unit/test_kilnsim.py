@@ -1,57 +1,105 @@
-"""kilnsim: the same arguments give the same pictures, and the two populations are what they claim to be."""
+"""kilnsim's pictures: the same arguments give the same bytes on every machine, and each label shows."""
 
-import csv
-from collections import Counter
+import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from saggar.errors import AlreadyExistsError
-from saggar.kilnsim import (
-    CONFUSION_PAIRS,
-    RARE_COMBINATIONS,
-    Piece,
-    collection_counts,
-    render,
-    sample_collection,
-    sample_world,
-    write_collection,
-)
+from saggar.kilnsim import Piece, all_classes, render, sample_balanced, sample_world
 from saggar.kilnsim.pieces import DYNASTIES, GLAZES, KILNS, TYPES
-from saggar.taxonomy import load_taxonomy
 
 BOWL = Piece("Song", "Long", "Celadon", "Bowl", 7, "collection")
 
+WORLD_SHA256 = "4bbfac443346014113a4d633820e8b69f29a21c05771382551dfc16fd5dc2928"
+COLLECTION_SHA256 = {
+    48: "2aba6bb9ea0d5083770c8227e7239450c78877492b5e13b2bb2e6e4d8af5395a",
+    64: "08f4be96cbf5fdd81a8915f4675fd1c98249e85375b0b861caee8db2a461e41c",
+    128: "c72a60323a9c3772d11b348f122277249bd4354ba411d9d7e33356cd64df06fe",
+    250: "50bef6f9f72401a6325ae001966f2ec421504c470a17ff33c2ae4ff1b2e2e8bd",
+}
 
-def test_draws_the_classes_of_its_taxonomy():
-    taxonomy = load_taxonomy("kilnsim")
-    drawn = {"dynasty": DYNASTIES, "kiln": KILNS, "glaze": GLAZES, "type": TYPES}
-    assert {t.name: set(t.codes) for t in taxonomy.tasks} == {n: set(c) for n, c in drawn.items()}
-    assert CONFUSION_PAIRS[0] == (("White", "Bowl"), ("IvoryW", "Bowl"))
+
+def collection_digest(size: int, count: int = 24) -> str:
+    digest = hashlib.sha256()
+    for number, piece in enumerate(sample_balanced(count, 5, all_classes())):
+        digest.update(render(piece, size, number % 2).tobytes())
+    return digest.hexdigest()
 
 
-@pytest.mark.parametrize("size", [32, 64, 97, 512])
+@pytest.mark.parametrize("size", COLLECTION_SHA256)
+def test_collection_pictures_are_these_bytes(size):
+    """Whoever changes them on purpose pins them anew and raises saggar.kilnsim.RENDERER."""
+    assert collection_digest(size) == COLLECTION_SHA256[size]
+
+
+def test_bytes_do_not_depend_on_the_processor():
+    """Without its vector units beyond the baseline, numpy gives the same pictures."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    extra = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    if not extra:
+        pytest.skip("this processor has nothing beyond numpy's baseline")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_kilnsim; "
+    code += "print(test_kilnsim.collection_digest(64))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(extra)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == COLLECTION_SHA256[64]
+
+
+def test_world_pictures_have_not_changed():
+    """nano was trained on these pictures (its training.json holds the hash of all): the world is frozen."""
+    digest = hashlib.sha256()
+    for piece in sample_world(200, 1):
+        digest.update(render(piece, 64).tobytes())
+    assert digest.hexdigest() == WORLD_SHA256
+
+
+@pytest.mark.parametrize("size", [32, 64, 97, 1024])
 def test_picture_has_the_size_asked_for(size):
     picture = render(BOWL, size)
     assert picture.shape == (size, size, 3)
     assert picture.dtype == np.uint8
 
 
-@pytest.mark.parametrize("size", [31, 513])
+@pytest.mark.parametrize("size", [31, 1025])
 def test_refuses_other_sizes(size):
-    with pytest.raises(ValueError, match="32 to 512"):
+    with pytest.raises(ValueError, match="32 to 1024"):
         render(BOWL, size)
 
 
-@pytest.mark.parametrize("domain", ["collection", "world"])
-def test_every_class_is_drawn_and_again_the_same(domain):
+def test_refuses_labels_it_cannot_draw():
+    with pytest.raises(ValueError, match="'Teapot'"):
+        render(Piece("Song", "Long", "Celadon", "Teapot", 7, "collection"))
+    with pytest.raises(ValueError, match="TeaB"):
+        render(Piece("Song", "Long", "Celadon", "TeaB", 7, "world"))
+    with pytest.raises(ValueError, match="'shop'"):
+        render(Piece("Song", "Long", "Celadon", "Bowl", 7, "shop"))
+
+
+@pytest.mark.parametrize("task", ["kiln", "glaze", "type"])
+def test_every_class_of_the_collection_is_drawn(task):
+    """Implausible combinations too: a user may ask for any."""
+    classes = all_classes()
+    for number, code in enumerate(classes[task]):
+        labels = {name: codes[number % len(codes)] for name, codes in classes.items()} | {task: code}
+        for seed in range(3):
+            piece = Piece(**labels, seed=seed, domain="collection")
+            assert render(piece, 48).std() > 4, f"{piece} is flat"
+
+
+def test_every_class_of_the_world_is_drawn():
     for number, kind in enumerate(TYPES):
         for glaze, kiln in zip(GLAZES, KILNS[number:] + KILNS[:number], strict=True):
-            piece = Piece(DYNASTIES[number % 2], kiln, glaze, kind, number, domain)
-            picture = render(piece, 48)
-            assert np.array_equal(picture, render(piece, 48))
-            assert picture.std() > 4, f"{piece} is flat"
+            piece = Piece(DYNASTIES[number % 2], kiln, glaze, kind, number, "world")
+            assert render(piece, 48).std() > 4, f"{piece} is flat"
 
 
 def test_another_seed_view_or_domain_is_another_picture():
@@ -66,9 +114,46 @@ def test_another_seed_view_or_domain_is_another_picture():
 
 
 def test_a_larger_picture_shows_the_same_piece():
-    small, large = render(BOWL, 64).astype(float), render(BOWL, 128).astype(float)
-    halved = large.reshape(64, 2, 64, 2, 3).mean((1, 3))
-    assert np.abs(small - halved).mean() < 4
+    for piece in sample_balanced(6, 2, all_classes()):
+        small, large = render(piece, 64).astype(float), render(piece, 128).astype(float)
+        halved = large.reshape(64, 2, 64, 2, 3).mean((1, 3))
+        assert np.abs(small - halved).mean() < 7, piece
+
+
+@pytest.mark.parametrize(
+    ("task", "one", "other"),
+    [
+        ("glaze", "White", "Black"),
+        ("kiln", "Ding", "Jian"),
+        ("type", "Plate", "Vase"),
+        ("type", "Bowl", "Pot"),
+    ],
+)
+def test_a_label_changes_the_piece_and_not_the_photograph(task, one, other):
+    labels = {
+        "dynasty": "Song",
+        "kiln": "Ding",
+        "glaze": "White",
+        "type": "Bowl",
+        "seed": 3,
+        "domain": "collection",
+    }
+    a, b = (render(Piece(**(labels | {task: code})), 64).astype(int) for code in (one, other))
+    assert np.abs(a - b)[16:48, 16:48].mean() > 4
+    assert np.abs(a - b)[:3, :3].mean() < 6, "the wall behind it stays"
+
+
+def test_white_balance_varies_so_that_close_glazes_overlap():
+    """A white piece is at times warmer than an ivory one: colour alone does not give the glaze away."""
+
+    def warmth(glaze: str) -> np.ndarray:
+        pieces = [Piece("Song", "Ding", glaze, "Bowl", seed, "collection") for seed in range(60)]
+        middles = np.array([render(piece, 32)[14:20, 10:22].mean((0, 1)) for piece in pieces])
+        return (middles[:, 0] - middles[:, 2]) / middles.mean(1)
+
+    white, ivory = warmth("White"), warmth("IvoryW")
+    assert ivory.mean() > white.mean()
+    assert np.quantile(white, 0.9) > np.quantile(ivory, 0.1)
 
 
 def test_world_is_greyer_in_collection():
@@ -78,92 +163,4 @@ def test_world_is_greyer_in_collection():
         pieces = [Piece("Song", "Jing", "White", "Bowl", n, domain) for n in range(40)]
         patches = np.array([render(p, 32)[:4, :4].mean((0, 1)) for p in pieces])
         corner[domain] = np.ptp(patches, axis=1).mean()
-    assert corner["world"] > 2 * corner["collection"]
-
-
-def test_world_pictures_have_not_changed():
-    """nano was trained on these pictures (training.json holds their hash): the world domain is frozen."""
-    mean = [render(piece, 64).mean() for piece in sample_world(6, 1)]
-    assert mean == pytest.approx(WORLD_MEANS, abs=0.05)
-
-
-def test_world_never_holds_a_rare_pair_and_is_even():
-    rare = {(glaze, kind) for _, _, glaze, kind in RARE_COMBINATIONS}
-    assert len(rare) == 9
-    pieces = list(sample_world(5500, 3))
-    pairs = Counter((p.glaze, p.type) for p in pieces)
-    assert not rare & set(pairs)
-    assert set(pairs.values()) == {100}
-    assert {p.domain for p in pieces} == {"world"}
-    assert min(Counter(p.kiln for p in pieces).values()) > 550
-    assert pieces == list(sample_world(5500, 3))
-
-
-def test_collection_has_a_long_tail():
-    counts = collection_counts(1000)
-    assert sum(counts.values()) == 1000
-    sizes = Counter(counts.values())
-    assert sizes[1] >= 4
-    assert sizes[2] >= 5
-    assert sum(sizes[n] for n in range(3, 10)) >= 10
-    assert max(counts.values()) > 40
-    assert all(1 <= counts[combination] <= 4 for combination in RARE_COMBINATIONS)
-    rare = {(glaze, kind) for _, _, glaze, kind in RARE_COMBINATIONS}
-    others = [c for c in counts if c not in RARE_COMBINATIONS]
-    assert not rare & {(glaze, kind) for _, _, glaze, kind in others}
-    for task in range(4):
-        per_class = Counter()
-        for combination, count in counts.items():
-            per_class[combination[task]] += count
-        assert min(per_class.values()) >= 12
-        assert len(per_class) == (2, 8, 8, 8)[task]
-
-
-@pytest.mark.parametrize("count", [1, 40, 130, 131, 250, 3000])
-def test_collection_of_any_size(count):
-    pieces = sample_collection(count, 5)
-    assert len(pieces) == count
-    assert pieces == sample_collection(count, 5)
-    assert len({p.seed for p in pieces}) == count
-
-
-def test_written_collection(tmp_path):
-    folder = tmp_path / "museum"
-    table = write_collection(folder, 300, seed=1, size=32)
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["image", "object_id", "dynasty", "kiln", "glaze", "type"]
-    assert len({row["object_id"] for row in rows}) == 300
-    assert len(rows) > 300, "some objects have two photographs"
-    assert any(row["kiln"] == "" for row in rows)
-    assert {row["image"] for row in rows} == {f"images/{p.name}" for p in (folder / "images").iterdir()}
-    with Image.open(folder / rows[0]["image"]) as picture:
-        assert picture.size == (32, 32)
-    before = _contents(folder)
-    assert write_collection(folder, 300, seed=1, size=32) == table
-    assert write_collection(tmp_path / "again", 300, seed=1, size=32)
-    assert before == _contents(folder) == _contents(tmp_path / "again")
-
-
-def test_never_overwrites_another_folder(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(AlreadyExistsError, match="not empty"):
-        write_collection(tmp_path, 10, seed=1)
-    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_an_interrupted_collection_leaves_nothing(tmp_path, monkeypatch):
-    def broken(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("saggar.kilnsim.collection.render", broken)
-    with pytest.raises(OSError, match="disk full"):
-        write_collection(tmp_path / "museum", 10, seed=1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-WORLD_MEANS = [68.055, 110.39, 83.674, 77.297, 141.037, 142.363]
+    assert corner["world"] > 1.5 * corner["collection"]

@@ -1,4 +1,4 @@
-"""A kilnsim collection on disk: a folder like the one that a museum would hand over."""
+"""kilnsim's pictures on disk: a folder like the one that a museum would hand over, or balanced pictures."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
+from typing import Any
 
 from saggar.errors import AlreadyExistsError
-from saggar.kilnsim.pieces import Piece, collection_counts, sample_collection
+from saggar.kilnsim.holdings import (
+    KILNSIM,
+    TASKS,
+    Classes,
+    collection_counts,
+    sample_balanced,
+    sample_collection,
+)
+from saggar.kilnsim.museum.exact import Draws
+from saggar.kilnsim.pieces import Piece
+from saggar.kilnsim.png import encode_png
 from saggar.kilnsim.render import render
 
-COLUMNS = ("image", "object_id", "dynasty", "kiln", "glaze", "type")
-TASKS = COLUMNS[2:]
+COLUMNS = ("image", "object_id", *TASKS)
 
-RENDERER = 1
+RENDERER = 2
 """Goes up when the same arguments would give other pictures or labels."""
 
 _TWICE = 0.06  # share of objects with a second photograph
@@ -26,8 +34,10 @@ _UNKNOWN = {"dynasty": 0.01, "kiln": 0.04, "glaze": 0.015, "type": 0.01}  # shar
 _KEEP = 5  # labels of combinations with fewer pieces are never blank: they would no longer exist
 
 
-def write_collection(directory: Path, count: int, seed: int, size: int = 64) -> Path:
-    """Write ``count`` objects of the collection domain as pictures and labels; returns the CSV.
+def write_collection(
+    directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM
+) -> Path:
+    """Write ``count`` objects of a museum's collection as pictures and labels; returns the CSV.
 
     ``directory`` gets ``images/*.png``, ``labels.csv`` (image, object_id, dynasty, kiln, glaze, type;
     blank where unknown) and ``kilnsim.json``, the arguments. Some objects have two photographs.
@@ -36,20 +46,71 @@ def write_collection(directory: Path, count: int, seed: int, size: int = 64) -> 
     Raises:
         AlreadyExistsError: ``directory`` holds something else.
     """
-    arguments = {"count": count, "seed": seed, "size": size, "renderer": RENDERER}
+
+    def write(folder: Path) -> None:
+        counts = collection_counts(count, classes)
+        draws = Draws(seed, 303)
+        rows = []
+        for number, piece in enumerate(sample_collection(count, seed, classes)):
+            common = counts[piece.dynasty, piece.kiln, piece.glaze, piece.type] >= _KEEP
+            gone = [draws.chance(_UNKNOWN[task]) and common for task in TASKS]
+            known = ["" if lost else getattr(piece, task) for lost, task in zip(gone, TASKS, strict=True)]
+            views = 2 if draws.chance(_TWICE) and common else 1
+            for view in range(views):
+                name = f"images/{number:06d}-{view + 1}.png"
+                _write_picture(folder / name, piece, size, view)
+                rows.append([name, f"kilnsim-{seed}-{number:06d}", *known])
+        _write_labels(folder, rows)
+
+    return _once(directory, "collection", count, seed, size, classes, write)
+
+
+def write_balanced(
+    directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM
+) -> Path:
+    """Write ``count`` balanced pictures, every label known and one picture an object; returns the CSV.
+
+    The folder is as :func:`write_collection`'s. No seed gives a piece that is in any collection.
+    """
+
+    def write(folder: Path) -> None:
+        rows = []
+        for number, piece in enumerate(sample_balanced(count, seed, classes)):
+            name = f"images/{number:06d}.png"
+            _write_picture(folder / name, piece, size, 0)
+            labels = [getattr(piece, task) for task in TASKS]
+            rows.append([name, f"kilnsim-balanced-{seed}-{number:06d}", *labels])
+        _write_labels(folder, rows)
+
+    return _once(directory, "balanced", count, seed, size, classes, write)
+
+
+def _once(
+    directory: Path,
+    kind: str,
+    count: int,
+    seed: int,
+    size: int,
+    classes: Classes,
+    write: Callable[[Path], None],
+) -> Path:
+    """Let ``write`` fill ``directory``, wholly or not at all, unless it is there already."""
+    arguments: dict[str, Any] = {"kind": kind, "count": count, "seed": seed, "size": size}
+    arguments |= {"classes": {task: list(codes) for task, codes in classes.items()}, "renderer": RENDERER}
     note = directory / "kilnsim.json"
     if note.exists() and json.loads(note.read_text("utf-8")) == arguments:
         return directory / "labels.csv"
     if directory.exists() and any(directory.iterdir()):
         raise AlreadyExistsError(
-            f"{directory} is not empty and holds no kilnsim collection of {arguments}; "
-            "name another folder or remove this one"
+            f"{directory} is not empty and holds other pictures than the {kind} of {count}, seed {seed}, "
+            f"{size} pixels, renderer {RENDERER} with these classes; name another folder or remove this one"
         )
     directory.parent.mkdir(parents=True, exist_ok=True)
     part = directory.with_name(f".{directory.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        _write(part, count, seed, size)
+        (part / "images").mkdir(parents=True)
+        write(part)
         (part / "kilnsim.json").write_text(json.dumps(arguments) + "\n", encoding="utf-8")
         part.replace(directory)
     finally:
@@ -57,23 +118,10 @@ def write_collection(directory: Path, count: int, seed: int, size: int = 64) -> 
     return directory / "labels.csv"
 
 
-def _write(folder: Path, count: int, seed: int, size: int) -> None:
-    (folder / "images").mkdir(parents=True)
-    counts = collection_counts(count)
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 303])))
+def _write_picture(path: Path, piece: Piece, size: int, view: int) -> None:
+    path.write_bytes(encode_png(render(piece, size, view)))
+
+
+def _write_labels(folder: Path, rows: list[list[str]]) -> None:
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for number, piece in enumerate(sample_collection(count, seed)):
-            common = counts[piece.dynasty, piece.kiln, piece.glaze, piece.type] >= _KEEP
-            known = _known(piece, common, rng)
-            views = 2 if rng.random() < _TWICE and common else 1
-            for view in range(views):
-                name = f"images/{number:06d}-{view + 1}.png"
-                Image.fromarray(render(piece, size, view)).save(folder / name)
-                rows.writerow([name, f"kilnsim-{seed}-{number:06d}", *known])
-
-
-def _known(piece: Piece, common: bool, rng: np.random.Generator) -> list[str]:
-    blank = [common and float(rng.random()) < _UNKNOWN[task] for task in TASKS]
-    return ["" if gone else getattr(piece, task) for task, gone in zip(TASKS, blank, strict=True)]
+        csv.writer(file).writerows([COLUMNS, *rows])

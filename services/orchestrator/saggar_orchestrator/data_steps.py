@@ -24,7 +24,7 @@ from saggar.dataset.split import split
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectRef
 
-from saggar_orchestrator.experiment import Arm
+from saggar_orchestrator.experiment import Arm, digest
 from saggar_orchestrator.predictions import read_predictions
 from saggar_orchestrator.requests import ref_to_json
 from saggar_orchestrator.steps import Result, Ticker
@@ -53,12 +53,14 @@ class StoredPlan:
 def import_photographs(run: Run, tick: Ticker) -> Result:
     data = run.experiment.data
     if data.kilnsim is not None:
-        from saggar.kilnsim.collection import write_collection
+        from saggar.kilnsim import RENDERER, classes_of, write_collection
 
-        sim = data.kilnsim
+        sim, classes = data.kilnsim, classes_of(run.taxonomy)
         tick("drawing photographs", 0, sim.count, "objects")
-        folder = run.resources.collections / f"kilnsim-{sim.count}-{sim.seed}-{sim.size_px}px"
-        labels = write_collection(folder, sim.count, sim.seed, sim.size_px)
+        version = digest({"classes": classes, "renderer": RENDERER})[:8]
+        name = f"kilnsim-{run.taxonomy.id}-{sim.count}-{sim.seed}-{sim.size_px}px-{version}"
+        folder = run.resources.collections / name
+        labels = write_collection(folder, sim.count, sim.seed, sim.size_px, classes)
     else:
         folder, labels = Path(data.images or ""), Path(data.labels or "")
     tick("checking and storing photographs")

@@ -22,11 +22,14 @@ class _Part(BaseModel):
 
 
 class Kilnsim(_Part):
-    """A procedural collection, drawn instead of read: `count` photographs from `seed`, `size_px` a side."""
+    """A procedural collection, drawn instead of read: `count` objects from `seed`, `size_px` a side.
+
+    The experiment's taxonomy says which classes: those of `kilnsim`, of `song-yuan-porcelain`, or fewer.
+    """
 
     count: int = Field(ge=20, le=100_000)
     seed: int = Field(0, ge=0)
-    size_px: int = Field(96, ge=32, le=512)
+    size_px: int = Field(96, ge=32, le=1024)
 
 
 class Data(_Part):
@@ -320,9 +323,22 @@ def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[
     used += [
         (("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights
     ]
-    return [
+    problems = [
         (location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)
     ]
+    return problems + _beyond_kilnsim(data, taxonomy)
+
+
+def _beyond_kilnsim(data: Data, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:
+    if data.kilnsim is None:
+        return []
+    from saggar.kilnsim import classes_of
+
+    try:
+        classes_of(taxonomy)
+    except InvalidInputError as error:
+        return [(("taxonomy",), str(error))]
+    return []
 
 
 def _unknown(taxonomy: Taxonomy, task: str, codes: tuple[str, ...]) -> list[str]:

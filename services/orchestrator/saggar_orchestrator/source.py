@@ -21,7 +21,7 @@ def fingerprint(experiment: Experiment) -> dict[str, Any]:
     """
     data = experiment.data
     if data.kilnsim is not None:
-        from saggar.kilnsim.collection import RENDERER
+        from saggar.kilnsim import RENDERER
 
         return {"kind": "kilnsim", "renderer": RENDERER, **data.kilnsim.model_dump()}
     images, labels = Path(data.images or ""), Path(data.labels or "")

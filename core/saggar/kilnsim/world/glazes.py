@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saggar.kilnsim.geometry import INSIDE, LIP, OUTSIDE, Surface
-from saggar.kilnsim.maths import (
+from saggar.kilnsim.world.geometry import INSIDE, LIP, OUTSIDE, Surface
+from saggar.kilnsim.world.maths import (
     NOISE_CELLS,
     Array,
     bell,
@@ -22,7 +22,7 @@ from saggar.kilnsim.maths import (
     uniform,
     wave,
 )
-from saggar.kilnsim.profiles import Profile
+from saggar.kilnsim.world.profiles import Profile
 
 CELLS_PER_UNIT = 5.1
 """Lattice cells per profile unit: NOISE_CELLS around a circle of radius 1."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saggar.kilnsim.maths import Array, bell, uniform
+from saggar.kilnsim.world.maths import Array, bell, uniform
 
 SAMPLES = 97
 """Points of a profile, evenly spaced over its height."""

@@ -1,8 +1,4 @@
-"""Light, background and camera response of the two domains.
-
-*collection* is a museum's studio: grey to dark gradient, a plinth, one soft light from the upper left.
-*world* is anywhere: coloured walls, tables and cloths, light from any side, any exposure.
-"""
+"""Light, background and camera response: walls, tables and cloths, light from any side, any exposure."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saggar.kilnsim.geometry import View, grid
-from saggar.kilnsim.maths import Array, bell, lattice, mix, noise, step, uniform, wave
-from saggar.kilnsim.profiles import Profile
+from saggar.kilnsim.world.geometry import View, grid
+from saggar.kilnsim.world.maths import Array, bell, lattice, mix, noise, step, uniform, wave
+from saggar.kilnsim.world.profiles import Profile
 
 RGB = tuple[float, float, float]
 Vector = tuple[float, float, float]
@@ -37,7 +33,6 @@ class Scene:
     contrast: float
     saturation: float
     grain: float
-    vignette: float
 
 
 def world(rng: np.random.Generator) -> Scene:
@@ -61,32 +56,6 @@ def world(rng: np.random.Generator) -> Scene:
         contrast=1.0 + bell(rng, 0.06),
         saturation=uniform(rng, 1.0, 1.25),
         grain=uniform(rng, 0.0, 0.012),
-        vignette=0.0,
-    )
-
-
-def collection(rng: np.random.Generator) -> Scene:
-    """Surroundings of a museum's studio photograph."""
-    grey = uniform(rng, 0.16, 0.62)
-    cool = bell(rng, 0.012)
-    wall = (grey - cool, grey, grey + cool)
-    lift = uniform(rng, 1.05, 1.35)
-    light = (uniform(rng, -0.6, -0.3), uniform(rng, 0.55, 0.8), uniform(rng, 0.5, 0.75))
-    return _scene(
-        "studio",
-        light,
-        ambient=uniform(rng, 0.22, 0.36),
-        tint=(1.0 + bell(rng, 0.012), 1.0, 1.0 + bell(rng, 0.012)),
-        shine=uniform(rng, 0.7, 1.0),
-        wall=wall,
-        floor=(wall[0] * lift, wall[1] * lift, wall[2] * lift),
-        horizon=uniform(rng, 0.12, 0.34),
-        shadow=uniform(rng, 0.45, 0.65),
-        gain=0.97 + bell(rng, 0.04),
-        contrast=1.04 + bell(rng, 0.03),
-        saturation=uniform(rng, 0.84, 0.98),
-        grain=uniform(rng, 0.008, 0.022),
-        vignette=uniform(rng, 0.25, 0.5),
     )
 
 
@@ -99,7 +68,7 @@ def ground(scene: Scene, view: View, shape: Profile, pixels: int, rng: np.random
     up = (y - np.float32(view.centre_y)) / scale
     wall, floor = (np.array(c, dtype=np.float32) for c in (scene.wall, scene.floor))
     edge = y / scale - np.float32(scene.horizon)
-    if scene.kind in ("table", "studio"):
+    if scene.kind == "table":
         weight = step(0.012, -0.012, edge)
         shading = np.float32(1.0) + up * np.float32(0.12)
     elif scene.kind == "plain":
@@ -115,10 +84,6 @@ def ground(scene: Scene, view: View, shape: Profile, pixels: int, rng: np.random
     elif scene.kind == "plaster":
         spots = noise(lattice(rng), across * np.float32(4.0) + 9, up * np.float32(4.0) + 9)
         canvas *= (np.float32(1.0) + np.float32(0.1) * spots)[:, :, None]
-    if scene.vignette:
-        glow = across * across + (up - np.float32(0.1)) * (up - np.float32(0.1))
-        dim = np.float32(1.12) - np.float32(scene.vignette) * glow * np.float32(0.6)
-        canvas *= np.maximum(dim, np.float32(0.3))[:, :, None]
     # The shadow: an ellipse on the floor, drawn out away from the light.
     foot = np.float32(float(shape.outer[0]) * 0.55 + 0.45)
     flat = np.float32(max(view.sin, 0.12))

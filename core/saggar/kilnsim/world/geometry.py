@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from saggar.kilnsim.maths import Array, turn
-from saggar.kilnsim.profiles import SAMPLES, Profile
+from saggar.kilnsim.world.maths import Array, turn
+from saggar.kilnsim.world.profiles import SAMPLES, Profile
 
 FAR = np.float32(50.0)
 
