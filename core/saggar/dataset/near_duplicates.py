@@ -22,7 +22,7 @@ POSSIBLE_BITS = 24
 Hashes = npt.NDArray[np.uint64]  # [N, 4]
 Pairs = npt.NDArray[np.int64]  # [P, 3]: first position, second position, bits in which they differ
 
-_BLOCK = 1 << 21  # pairs that are compared at once: some 40 MB
+_BLOCK = 1 << 18  # pairs that are compared at once: some 5 MB
 
 
 def pack(hashes: Sequence[str] | pd.Series[str]) -> Hashes:
