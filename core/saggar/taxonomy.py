@@ -73,6 +73,11 @@ class Task(_Part):
     kind: Literal["period", "kiln", "glaze", "form"] | None = Field(
         None, description="What the classes are, so that catalogue text is read accordingly."
     )
+    nature: Literal["form", "surface", "context"] | None = Field(
+        None,
+        description="What in a picture tells the classes: shape, surface (colour, texture), or marks of a time "
+        "or place. Where it is left out, `kind` says it.",
+    )
     classes: tuple[TaxonomyClass, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
