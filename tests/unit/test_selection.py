@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.record import Record
-from saggar.dataset.selection import select_for_adapter
+from saggar.dataset.selection import PRIORITIES, Quotas, adapter_quotas, select_for_adapter
 from saggar.errors import InvalidInputError
 from saggar.prompts import caption
 from saggar.taxonomy import load_taxonomy
@@ -51,6 +51,81 @@ def test_table_3_for_a_thousand_images():
     assert rare >= 270 + 200 + 150
 
 
+# Table 3 of the paper: glaze-type combinations by their number of photographs, and the confused ones.
+EXTREME = [
+    ("MoonW", "Vase"), ("MoonW", "Plate"), ("MoonW", "Dish"), ("IvoryW", "Pot"), ("IvoryW", "Cup"),
+    ("IvoryW", "Dish"), ("White", "Cup"), ("Brown", "Plate"), ("Celadon", "Cup"),
+]  # fmt: skip
+VERY_RARE = [
+    ("IvoryW", "Washer"), ("MoonW", "Bowl"), ("Brown", "Bowl"), ("IvoryW", "Vase"), ("White", "Vase"),
+    ("White", "Dish"), ("IvoryW", "Bowl"), ("IvoryW", "Plate"),
+]  # fmt: skip
+MODERATE = [
+    ("MoonW", "Washer"), ("White", "Washer"), ("White", "Pot"), ("Celadon", "Vase"), ("Celadon", "Pot"),
+    ("Celadon", "Dish"),
+]  # fmt: skip
+COMMON = [
+    ("White", "Bowl"), ("White", "Plate"), ("Celadon", "Washer"), ("Celadon", "Bowl"), ("Celadon", "Plate"),
+    ("BluishW", "Bowl"), ("Black", "TeaB"), ("BlueW", "Jar"), ("SkyB", "Censer"),
+]  # fmt: skip
+CONFUSED = [
+    (("White", kind), ("IvoryW", kind)) for kind in ("Bowl", "Plate", "Dish")
+] + [(("MoonW", "Washer"), ("Celadon", "Washer"))]  # fmt: skip
+
+
+def test_the_papers_table_3_to_the_image():
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    sizes = (
+        dict.fromkeys(EXTREME, 1)
+        | {pair: 2 + i % 3 for i, pair in enumerate(VERY_RARE)}
+        | {pair: 5 + i for i, pair in enumerate(MODERATE)}
+        | {pair: 300 + 100 * i for i, pair in enumerate(COMMON)}
+    )
+    rows = [
+        Record(f"{g}-{t}-{i}", f"{g}-{t}-{i}", {"dynasty": "Song", "glaze": g, "type": t}, "train")
+        for (g, t), n in sizes.items()
+        for i in range(n)
+    ]
+    manifest = Manifest.from_records(rows, taxonomy.task_names)
+    pairs = [tuple(dict(zip(("glaze", "type"), side, strict=True)) for side in pair) for pair in CONFUSED]
+    quotas = adapter_quotas(manifest, 1000, confusion_pairs=pairs)
+    assert quotas.by_priority == dict(zip(PRIORITIES, (270, 200, 200, 150, 30, 45, 105), strict=True))
+
+    def given(priority: int) -> dict[tuple[str | None, ...], int]:
+        numbers = zip(quotas.combinations, quotas.images[priority].tolist(), strict=True)
+        return {pair: n for pair, n in numbers if n}
+
+    assert given(0) == dict.fromkeys(EXTREME, 30)
+    assert given(1) == dict.fromkeys(VERY_RARE, 25)
+    assert given(2) == dict.fromkeys([side for pair in CONFUSED for side in pair], 25)
+    assert given(3) == dict.fromkeys(MODERATE, 25)
+    by_type: Counter[str | None] = Counter()
+    for (_, kind), n in given(4).items():
+        by_type[kind] += n
+    assert by_type == {"Cup": 10, "Pot": 20}
+    assert {glaze for glaze, _ in given(5)} == {"Brown"}
+    assert set(given(6)) == set(COMMON)
+
+    expanded = expand_rare(manifest, seed=0)  # the paper selects from the augmented training set
+    after = adapter_quotas(expanded, 1000, confusion_pairs=pairs)
+    assert after.by_priority == quotas.by_priority
+    chosen = select_for_adapter(expanded, taxonomy, 1000, 0, confusion_pairs=pairs)
+    assert _by_pair(chosen) == dict(zip(after.combinations, after.by_combination.tolist(), strict=True))
+
+
+def _division(quotas: Quotas) -> list[int]:
+    return list(quotas.by_priority.values())
+
+
+@pytest.mark.parametrize("size", [100, 160, 500, 2000])
+def test_other_sizes_keep_the_proportions(size):
+    of_a_thousand = _division(adapter_quotas(_manifest(_long_tail()), 1000))
+    division = _division(adapter_quotas(_manifest(_long_tail()), size))
+    assert sum(division) == size
+    for n, thousand in zip(division[:4], of_a_thousand[:4], strict=True):
+        assert n == pytest.approx(thousand * size / 1000, abs=9)  # 9 combinations, each rounded
+
+
 def test_confusion_pairs_get_their_share():
     sizes = _long_tail()
     common = [pair for pair, n in sizes.items() if n == 200]
@@ -85,6 +160,11 @@ def test_any_size_of_any_collection(sizes, size, seed):
     for pair in _by_pair(chosen.select(origin="augmented")):
         assert drawn[pair] == available[pair]
     assert select_for_adapter(manifest, TAXONOMY, size, seed) == chosen
+    quotas = adapter_quotas(manifest, size)
+    assert sum(quotas.by_priority.values()) == size
+    assert min(int(given.min()) for given in quotas.images) >= 0
+    divided = zip(quotas.combinations, quotas.by_combination.tolist(), strict=True)
+    assert {pair: n for pair, n in divided if n} == _by_pair(chosen)
 
 
 def test_only_the_training_split_is_shown():

@@ -2,7 +2,7 @@
 
 Table 3 is for 1,000 images of one collection. Here its parts are shares of any size: each tier has a share of
 the images, divided evenly over the combinations that belong to it, up to the table's number per combination.
-What a tier leaves over goes to the general fill.
+A combination of two tiers gets both numbers. What a tier leaves over goes to the general fill.
 """
 
 from __future__ import annotations
@@ -21,22 +21,37 @@ from saggar.dataset.plan import Pair
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Labels, Taxonomy
 
+PRIORITIES = (
+    "extreme rare",
+    "very rare",
+    "confusion pairs",
+    "moderately rare",
+    "balance of the second task",
+    "balance of the first task",
+    "general fill",
+)
 _TABLE_SIZE = 1000
 _BALANCED = 100  # images per type and per glaze that tiers 5 and 6 aim at
 
 
 @dataclass(frozen=True)
-class _Tier:
-    """Combinations with `fewest` to `most` photographs: together `total`, each at most `each`, of 1,000."""
+class Quotas:
+    """How many images each priority gives to each combination of the pair tasks.
 
-    fewest: int
-    most: int
-    each: int
-    total: int
+    `images[p]` [G] belongs to `PRIORITIES[p]`; `combinations` [G] are sorted as in the manifest.
+    """
 
+    combinations: tuple[Combination, ...]
+    images: tuple[npt.NDArray[np.int64], ...]
 
-_EXTREME, _VERY_RARE, _MODERATE = _Tier(1, 1, 30, 270), _Tier(2, 4, 25, 200), _Tier(5, 10, 25, 150)
-_CONFUSED = _Tier(1, 2**62, 25, 200)
+    @property
+    def by_priority(self) -> dict[str, int]:
+        return {name: int(given.sum()) for name, given in zip(PRIORITIES, self.images, strict=True)}
+
+    @property
+    def by_combination(self) -> npt.NDArray[np.int64]:
+        """[G] images over all priorities."""
+        return _added_up(self.images)
 
 
 def select_for_adapter(
@@ -47,12 +62,28 @@ def select_for_adapter(
     pair_tasks: tuple[str, str] = ("glaze", "type"),
     confusion_pairs: Sequence[Pair] = (),
 ) -> Manifest:
-    """`size` rows of the training split, with captions, chosen by seven priorities.
+    """`size` rows of the training split, with captions, as `adapter_quotas` divides them.
+
+    Photographs come before variants; where rows run out, further augmented variants are added (origin
+    "augmented", see `saggar.dataset.augment`). Raises InvalidInputError as `adapter_quotas` does.
+    """
+    quotas = adapter_quotas(manifest, size, pair_tasks, confusion_pairs)
+    pool = _pool(manifest)
+    ids, _ = pool.combination_ids(pair_tasks)
+    return _captioned(_drawn(pool, ids, quotas.by_combination, seed), taxonomy)
+
+
+def adapter_quotas(
+    manifest: Manifest,
+    size: int,
+    pair_tasks: tuple[str, str] = ("glaze", "type"),
+    confusion_pairs: Sequence[Pair] = (),
+) -> Quotas:
+    """`size` images divided over the combinations of the training split by seven priorities.
 
     1 combinations of the pair tasks with one real training photograph, 2 with 2 to 4, 3 those of
-    `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (type), 6 of the first (glaze), 7
-    the rest. Photographs come before variants; where rows run out, further augmented variants are added
-    (origin "augmented", see `saggar.dataset.augment`). Rows without any known label are left out.
+    `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (type) and 6 of the first (glaze)
+    among the classes that priorities 1 to 4 are about, 7 the rest. Rows without any known label are left out.
 
     Raises InvalidInputError when a pair task is not in the data set, when `size` < 1, when there are
     synthetic rows in the training split, or when no row can be used.
@@ -62,80 +93,80 @@ def select_for_adapter(
     pool = _pool(manifest)
     ids, combinations = pool.combination_ids(pair_tasks)
     real = np.bincount(ids[pool.mask(origin="real")], minlength=len(combinations))
-    quotas = _Quotas(size, combinations, real)
-    quotas.tier(_EXTREME)
-    quotas.tier(_VERY_RARE)
-    quotas.tier(_CONFUSED, only=_confused(combinations, pair_tasks, confusion_pairs))
-    quotas.tier(_MODERATE)
-    quotas.balance(1)
-    quotas.balance(0)
-    available = np.bincount(ids, minlength=len(combinations))
-    quotas.fill(available)
-    chosen = _drawn(pool, ids, quotas.counts, seed)
-    return _captioned(chosen, taxonomy)
+    divided = _Division(size, combinations, real)
+    divided.add(270, 30, real == 1)
+    divided.add(200, 25, (real >= 2) & (real <= 4))
+    divided.add(200, 25, _confused(combinations, pair_tasks, confusion_pairs))
+    divided.add(150, 25, (real >= 5) & (real <= 10))
+    rare = _added_up(divided.images) > 0
+    divided.balance(1, rare)
+    divided.balance(0, rare)
+    divided.fill(np.bincount(ids, minlength=len(combinations)))
+    return Quotas(combinations, tuple(divided.images))
 
 
-class _Quotas:
-    """How many images each combination gets; `counts` [G] grows tier by tier up to `size`."""
+class _Division:
+    """`images` grows by one array [G] per priority, until `size` images are given out."""
 
     def __init__(self, size: int, combinations: tuple[Combination, ...], real: npt.NDArray[np.int64]) -> None:
-        self.size = size
-        self.counts = np.zeros(len(combinations), dtype=np.int64)
+        self.images: list[npt.NDArray[np.int64]] = []
+        self._size = size
         self._combinations = combinations
         self._known = np.array([None not in labels for labels in combinations], dtype=np.bool_)
         self._real = real
 
     @property
-    def left(self) -> int:
-        return self.size - int(self.counts.sum())
+    def _left(self) -> int:
+        return self._size - sum(int(given.sum()) for given in self.images)
 
-    def tier(self, tier: _Tier, only: npt.NDArray[np.bool_] | None = None) -> None:
-        """Raises the tier's combinations to their number, all by the same, within the tier's share."""
-        members = self._known & (self._real >= tier.fewest) & (self._real <= tier.most)
-        if only is not None:
-            members &= only
-        budget = min(self.left, round(tier.total * self.size / _TABLE_SIZE))
-        each = max(1, round(tier.each * self.size / _TABLE_SIZE))
-        self._raise(np.flatnonzero(members), each, budget)
+    def add(self, total: int, each: int, members: npt.NDArray[np.bool_]) -> None:
+        """At most `each` of 1,000 images for every known member, and `total` for all, evenly."""
+        budget = min(self._left, self._scaled(total))
+        places = np.flatnonzero(members & self._known)
+        given = np.zeros(len(self._known), dtype=np.int64)
+        if len(places):
+            level, rest = divmod(min(budget, len(places) * max(1, self._scaled(each))), len(places))
+            given[places] = level
+            given[places[:rest]] += 1
+        self.images.append(given)
 
-    def balance(self, position: int) -> None:
-        """Raises every class of one pair task to 100 of 1,000, or to an even share if that is less."""
+    def balance(self, position: int, rare: npt.NDArray[np.bool_]) -> None:
+        """Raises every class with a rare combination to 100 of 1,000, or to an even share if that is less."""
         codes = [labels[position] if None not in labels else None for labels in self._combinations]
-        classes = sorted({code for code in codes if code is not None})
+        classes = sorted({code for code, own in zip(codes, rare, strict=True) if own and code is not None})
+        before, given = _added_up(self.images), np.zeros(len(codes), dtype=np.int64)
         for code in classes:
             members = np.flatnonzero([own == code for own in codes])
-            target = min(round(_BALANCED * self.size / _TABLE_SIZE), self.size // len(classes))
-            missing = target - int(self.counts[members].sum())
-            if missing > 0:
-                self._spread(members, self._real[members], min(missing, self.left))
+            target = min(self._scaled(_BALANCED), self._size // len(classes))
+            missing = min(target - int(before[members].sum()), self._left - int(given.sum()))
+            given[members] = _in_proportion(self._real[members], missing)
+        self.images.append(given)
 
     def fill(self, available: npt.NDArray[np.int64]) -> None:
         """The rest, in proportion to the rows that are not taken yet; then in proportion to all rows."""
-        everything = np.arange(len(self.counts))
-        unused = np.maximum(0, available - self.counts)
-        self._spread(everything, unused, min(self.left, int(unused.sum())))
-        self._spread(everything, available, self.left)
+        unused = np.maximum(0, available - _added_up(self.images))
+        given = _in_proportion(unused, min(self._left, int(unused.sum())))
+        self.images.append(given + _in_proportion(available, self._left - int(given.sum())))
 
-    def _raise(self, members: npt.NDArray[np.intp], each: int, budget: int) -> None:
-        missing = np.maximum(0, each - self.counts[members])
-        # the highest level at which all together stay within the budget, then one more for some
-        level = 0
-        while level < each and np.minimum(missing, level + 1).sum() <= budget:
-            level += 1
-        given = np.minimum(missing, level)
-        rest = np.flatnonzero(missing > level)[: budget - int(given.sum())]
-        given[rest] += 1
-        self.counts[members] += given
+    def _scaled(self, of_a_thousand: int) -> int:
+        return round(of_a_thousand * self._size / _TABLE_SIZE)
 
-    def _spread(self, members: npt.NDArray[np.intp], weights: npt.NDArray[np.int64], amount: int) -> None:
-        """Adds `amount` over `members` in proportion to `weights` (largest remainders)."""
-        if amount <= 0 or not weights.sum():
-            return
-        exact = weights * (amount / weights.sum())
-        given = np.floor(exact).astype(np.int64)
-        rest = np.argsort(given - exact, kind="stable")[: amount - int(given.sum())]
-        given[rest] += 1
-        self.counts[members] += given
+
+def _added_up(images: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """[G] images per combination over the priorities so far."""
+    total: npt.NDArray[np.int64] = np.stack(images).sum(axis=0)
+    return total
+
+
+def _in_proportion(weights: npt.NDArray[np.int64], amount: int) -> npt.NDArray[np.int64]:
+    """[G] whole numbers that add up to `amount`, in proportion to `weights` (largest remainders)."""
+    if amount <= 0 or not weights.sum():
+        return np.zeros(len(weights), dtype=np.int64)
+    exact = weights * (amount / weights.sum())
+    given: npt.NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    rest = np.argsort(given - exact, kind="stable")[: amount - int(given.sum())]
+    given[rest] += 1
+    return given
 
 
 def _pool(manifest: Manifest) -> Manifest:
