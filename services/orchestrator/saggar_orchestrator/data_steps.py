@@ -17,7 +17,7 @@ from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.dataset.mix import mix
 from saggar.dataset.perceptual import with_hashes
-from saggar.dataset.plan import PlannedImage, PlanSettings, plan
+from saggar.dataset.plan import PlannedImage
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
@@ -28,7 +28,7 @@ from saggar_orchestrator.experiment import Arm, digest
 from saggar_orchestrator.predictions import read_predictions
 from saggar_orchestrator.requests import ref_to_json
 from saggar_orchestrator.steps import Result, Ticker
-from saggar_orchestrator.targets import LabelPair, Labels, confused_pairs, images_each, rare_combinations
+from saggar_orchestrator.targets import LabelPair, Labels, confused_pairs, planned_images, rare_combinations
 
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow import Run
@@ -130,19 +130,11 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
     manifest = read_manifest(run.store, real)
     combinations = rare_combinations(experiment.plan, manifest)
     pairs = _pairs(run, manifest, confusion)
-    training_images = len(manifest.select(split="train"))
-    images: dict[str, PlannedImage] = {}
-    arms: dict[str, list[str]] = {}
-    for arm in experiment.synthetic_arms:
-        assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
-        taken = pairs if arm.synthetic.pairs is None else pairs[: arm.synthetic.pairs]
-        each, per_pair = images_each(
-            arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
-        )
-        settings = PlanSettings(per_combination=each, per_pair=per_pair, seed=experiment.generation.seed)
-        planned = plan(run.taxonomy, combinations, taken, settings)
-        images |= {image.prompt_id: image for image in planned}
-        arms[arm.name] = [image.prompt_id for image in planned]
+    by_arm = planned_images(
+        experiment, run.taxonomy, combinations, pairs, len(manifest.select(split="train"))
+    )
+    images = {image.prompt_id: image for planned in by_arm.values() for image in planned}
+    arms = {name: [image.prompt_id for image in planned] for name, planned in by_arm.items()}
     values = {
         "combinations": combinations,
         "pairs": pairs,

@@ -6,15 +6,23 @@ Everything is found in training photographs and in the baseline's answers on val
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from saggar.dataset.mix import count_for_share
-from saggar.dataset.plan import find_confused, find_rare, pair_in_data
+from saggar.dataset.plan import (
+    PlannedImage,
+    PlanSettings,
+    find_confused,
+    find_rare,
+    pair_in_data,
+    plan,
+)
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator import evidence
-from saggar_orchestrator.experiment import Plan, Synthetic
+from saggar_orchestrator.experiment import Experiment, Plan, Synthetic
 from saggar_orchestrator.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -24,36 +32,63 @@ Labels = dict[str, str | None]
 LabelPair = tuple[Labels, Labels]
 
 
-def rare_combinations(plan: Plan, manifest: Manifest) -> tuple[Labels, ...]:
+def rare_combinations(wanted: Plan, manifest: Manifest) -> tuple[Labels, ...]:
     """Those that the file names, or the rarest of the training photographs, rarest first."""
-    if plan.combinations:
-        return tuple({task: named.get(task) for task in manifest.tasks} for named in plan.combinations)
-    return find_rare(manifest, at_most=plan.rarest_at_most, limit=plan.rarest)
+    if wanted.combinations:
+        return tuple({task: named.get(task) for task in manifest.tasks} for named in wanted.combinations)
+    return find_rare(manifest, at_most=wanted.rarest_at_most, limit=wanted.rarest)
 
 
 def confused_pairs(
-    plan: Plan, taxonomy: Taxonomy, manifest: Manifest, predictions: Predictions
+    wanted: Plan, taxonomy: Taxonomy, manifest: Manifest, predictions: Predictions
 ) -> tuple[LabelPair, ...]:
     """The named pairs, then those classes that the baseline mistakes for one another most often."""
     named: list[LabelPair] = []
-    for pair in plan.pairs:
+    for pair in wanted.pairs:
         found = pair_in_data(manifest, pair.task, pair.codes, dict(pair.labels))
         # Without photographs of both sides the labels that the file gives are all there is to say.
         named.append(_plain(found) if found else _from_labels(pair.labels, pair.task, pair.codes))
-    tasks = plan.pair_tasks or taxonomy.task_names
+    tasks = wanted.pair_tasks or taxonomy.task_names
     matrices = {
         task: evidence.confusion(
             predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes)
         )
         for task in tasks
     }
-    limit = plan.most_confused + len(named)
-    fresh = [_plain(p) for p in find_confused(manifest, taxonomy, matrices, limit=limit)]
-    return tuple(named + [pair for pair in fresh if pair not in named][: plan.most_confused])
+    limit = wanted.most_confused + len(named)
+    fresh = [
+        (first, second)
+        for first, second in map(_plain, find_confused(manifest, taxonomy, matrices, limit=limit))
+        if (first, second) not in named and (second, first) not in named
+    ]
+    return tuple(named + fresh[: wanted.most_confused])
+
+
+def planned_images(
+    experiment: Experiment,
+    taxonomy: Taxonomy,
+    combinations: Sequence[Labels],
+    pairs: Sequence[LabelPair],
+    training_images: int,
+) -> dict[str, tuple[PlannedImage, ...]]:
+    """The images that each synthetic arm, by name, wants to have generated.
+
+    Raises InvalidInputError when there is nothing to make images of.
+    """
+    arms: dict[str, tuple[PlannedImage, ...]] = {}
+    for arm in experiment.synthetic_arms:
+        assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
+        taken = pairs if arm.synthetic.pairs is None else pairs[: arm.synthetic.pairs]
+        each, per_pair = images_each(
+            arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
+        )
+        settings = PlanSettings(per_combination=each, per_pair=per_pair, seed=experiment.generation.seed)
+        arms[arm.name] = plan(taxonomy, combinations, taken, settings)
+    return arms
 
 
 def images_each(
-    synthetic: Synthetic, plan: Plan, combinations: int, pairs: int, training_images: int
+    synthetic: Synthetic, wanted: Plan, combinations: int, pairs: int, training_images: int
 ) -> tuple[int, int]:
     """(images per combination, images per pair) that an arm plans, with spares for those that screening
     rejects.
@@ -67,11 +102,11 @@ def images_each(
             "plan: no rare combination and no confused pair was found, so there is nothing to generate; name "
             "some under plan.combinations or plan.pairs, or raise plan.rarest_at_most"
         )
-    wanted = synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
-    wanted = math.ceil(wanted * (1 + plan.spare_share))
-    for_pairs = round(wanted * plan.pair_share) if combinations else wanted
+    total = synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
+    total = math.ceil(total * (1 + wanted.spare_share))
+    for_pairs = round(total * wanted.pair_share) if combinations else total
     for_pairs = for_pairs if pairs else 0
-    each = math.ceil((wanted - for_pairs) / combinations) if combinations else 0
+    each = math.ceil((total - for_pairs) / combinations) if combinations else 0
     return each, math.ceil(for_pairs / pairs) if pairs else 0
 
 
