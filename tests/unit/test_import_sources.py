@@ -101,6 +101,16 @@ def test_wrong_layouts_are_told(root, store):
         import_folders(root / "nowhere", ["glaze"], TAXONOMY, store)
 
 
+def test_where_nothing_is_left_the_reasons_are_told(root, store):
+    for name in ("white/a.jpg", "painted/b.jpg"):
+        put(root, name)
+        (root / name).write_bytes(b"no photograph")
+    with pytest.raises(
+        RowsRefusedError, match=r"2 problems; nothing was imported(.|\n)*white/a.jpg: is not a JPEG"
+    ):
+        import_folders(root, ["glaze"], TAXONOMY, store, strict=False)
+
+
 # LabelBee
 
 

@@ -188,7 +188,7 @@ def import_table(
     photographs, unreadable = _photographs(root, rows, report)
     items, merges, conflicting = object_groups.merged(photographs)
     problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
-    if problems and strict:
+    if problems and (strict or not items):
         raise RowsRefusedError(table.source, problems, len(items))
     _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
     object_ids, joins = _joined(items, report)
