@@ -90,7 +90,7 @@ def _role(content: _Content, hints: frozenset[str]) -> Role:
     if not content.cells:
         return "other"
     fits: dict[Role, bool] = {  # the first that fits is taken
-        "noise": "noise" in hints or content.noise >= _PURE,
+        "noise": "noise" in hints or (content.noise >= _PURE and not hints),
         "period": _is_of("period", content, hints),
         "kiln": _is_of("kiln", content, hints),
         "form": _is_of("form", content, hints),

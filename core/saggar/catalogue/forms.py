@@ -11,7 +11,7 @@ from saggar.catalogue.evidence import Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, build_lexicon, class_words, outside_words
 from saggar.catalogue.marks import alternatives
 from saggar.catalogue.rules import load_rules
-from saggar.catalogue.text import Text, is_han
+from saggar.catalogue.text import Text
 from saggar.taxonomy import Task
 
 
@@ -91,7 +91,7 @@ def form_reader(task: Task) -> FormReader:
     stops = [word for word in rules.stops if word != "and"]
     return FormReader(
         build_lexicon(entries, plural=True),
-        re.compile(rf"(?:{alternatives(rules.suffixes)}|[\d\s#.a-z])*"),
+        re.compile(rf"(?:{alternatives(rules.suffixes)}|[\d一二两三四五六]+[件只个]|[\d\s#.a-z])*"),
         re.compile(rf"[{joined}]"),
         re.compile(rf"(?<![a-z])(?:{alternatives(stops)})(?![a-z])"),
         re.compile(rf"[\s'-]*(?:{alternatives(rules.not_heads)})(?![a-z])"),
@@ -133,6 +133,5 @@ def _latin_segments(plain: str) -> Iterator[tuple[int, int]]:
 
 
 def vessel_words(task: Task) -> tuple[str, ...]:
-    """All Latin words for the classes of a task of types."""
-    words = (word for entry in task.classes for word in (entry.names.en, *entry.variants, *entry.terms))
-    return tuple(word for word in words if not is_han(word[-1]))
+    """All words for the classes of a task of types."""
+    return tuple(word for word, meaning in class_words(task, names_alone=True) if meaning.code)

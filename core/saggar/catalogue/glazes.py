@@ -9,10 +9,11 @@ from saggar.catalogue.evidence import Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words, outside_words
 from saggar.catalogue.marks import alternatives, imitation, negation
 from saggar.catalogue.rules import load_rules
-from saggar.catalogue.text import Text
+from saggar.catalogue.text import Text, fold
 from saggar.taxonomy import Task
 
 _DECORATION = "decoration"
+_LONGEST_COLOUR = 24
 _SENTENCES = 4  # of a description: what comes later speaks of kilns and times in general
 
 
@@ -27,11 +28,27 @@ class GlazeReader:
     applied: re.Pattern[str]
     foot: re.Pattern[str]
     splash: re.Pattern[str]
+    body: re.Pattern[str]
 
     def read(self, text: Text, *, own: bool) -> list[Finding]:
-        """What a name, or a column of glazes (`own`: bare colours count), says."""
-        matches = [m for m in self.lexicon.find(text) if own or self._in_context(text, m)]
+        """What a name says, or (`own`) a cell of a column of glazes, which may be a bare colour."""
+        matches = [m for m in self.lexicon.find(text) if self._in_context(text, m)]
+        if own and not matches and len(text.plain) <= _LONGEST_COLOUR:
+            return self._bare_colour(text)
         return _decided(self._findings(text, matches), self.yields)
+
+    def _bare_colour(self, text: Text) -> list[Finding]:
+        """A cell that says "white" or 青."""
+        word = text.plain.strip()
+        word = word.removesuffix("色")
+        for glaze in (f"{word} glaze", f"{word}釉"):
+            whole = fold(glaze)
+            matches = self.lexicon.find(whole)
+            if len(matches) == 1 and matches[0].start == 0 and matches[0].end >= len(word):
+                code = matches[0].meaning.code
+                note = "" if code else outside(matches[0].meaning.name)
+                return [Finding(text.raw.strip(), code, note)]
+        return []
 
     def read_description(self, text: Text) -> list[Finding]:
         """What a description says in its first sentences: 通体施白釉, "covered with a white glaze"."""
@@ -51,7 +68,7 @@ class GlazeReader:
     def _findings(self, text: Text, matches: list[Match]) -> list[Finding]:
         found = []
         for match in matches:
-            if match.meaning.name == _DECORATION and len(matches) > 1:
+            if len(matches) > 1 and (match.meaning.name == _DECORATION or self._is_body(text, match)):
                 continue
             code, note = match.meaning.code, "" if match.meaning.code else outside(match.meaning.name)
             if negation(text, match.start, match.end):
@@ -64,6 +81,9 @@ class GlazeReader:
             else:
                 found.append(finding(text, match.start, match.end, code, note))
         return found
+
+    def _is_body(self, text: Text, match: Match) -> bool:
+        return bool(self.body.fullmatch(text.plain, match.start, match.end))
 
     def _in_context(self, text: Text, match: Match) -> bool:
         if self.splash.match(text.plain[match.end :]):
@@ -95,6 +115,7 @@ def glaze_reader(task: Task, yields: dict[str, tuple[str, ...]]) -> GlazeReader:
         re.compile(rf"(?:{alternatives(rules.applied)})(?:{tones})*(([^，,。；;、\s]{{0,6}}?)色?釉)"),
         re.compile(rf"(?:{alternatives(rules.foot)})[^，,。；;]{{0,4}}$"),
         re.compile(alternatives(rules.splashes)),
+        re.compile(alternatives(rules.bodies)),
     )
 
 

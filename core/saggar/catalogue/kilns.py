@@ -13,6 +13,14 @@ from saggar.catalogue.text import Text, fold, is_han
 from saggar.taxonomy import Task
 
 _NOT_A_KILN = "not a kiln"
+_PLACES = re.compile(
+    r"(?<![a-z])(?:wares?|kilns?|yao|type|made|in|at|the|of|province|county|city|prefecture|region|china|chinese|or|and|probably"
+    r"|possibly|perhaps|porcelain|stoneware)(?![a-z])|省|市|县|镇|中国|工匠"
+)
+_SLACK_HAN, _SLACK_LATIN = (
+    2,
+    18,
+)  # letters left over in a cell that is "a kiln and little else": 宋定窑工匠; a province
 _ANY_KILN = re.compile(r"(?:(?<=^)|(?<=[^\u3400-\u9fff]))([\u3400-\u9fff]{1,3}窑)(?![址炉变工])")
 
 
@@ -24,6 +32,7 @@ class KilnReader:
     after: re.Pattern[str]
     before: re.Pattern[str]
     vessel: re.Pattern[str]
+    next_vessel: re.Pattern[str]
     guards: tuple[tuple[str, re.Pattern[str]], ...]
 
     def read(self, text: Text, *, own: bool, title: bool = False) -> list[Finding]:
@@ -54,17 +63,27 @@ class KilnReader:
 
     def is_pure(self, text: Text) -> bool:
         """Whether the text names a kiln and little else."""
+        rest = text.plain
         matches = self.lexicon.find(text)
-        said = sum(match.end - match.start for match in matches)
-        bare = re.sub(self.after.pattern + r"|[\s,;:()\[\]-]", "", text.plain)
-        return bool(matches or _ANY_KILN.search(text.plain)) and len(bare) <= max(2 * said, said + 6)
+        for match in reversed(matches):
+            rest = f"{rest[: match.start]} {rest[match.end :]}"
+        rest = _ANY_KILN.sub(" ", rest)
+        if rest == text.plain or self.vessel.search(rest):
+            return False
+        letters = [character for character in _PLACES.sub(" ", rest) if character.isalpha()]
+        han = sum(is_han(character) for character in letters)
+        sure = any(not match.latin or self._in_context(text, match, title=False) for match in matches)
+        return han <= _SLACK_HAN and len(letters) - han <= (_SLACK_LATIN if sure else 0)
 
     def _in_context(self, text: Text, match: Match, *, title: bool) -> bool:
         if match.meaning.alone:
             return True
         if self.after.match(text.plain[match.end :]) or self.before.search(text.plain[: match.start]):
             return True
-        return title and match.start == 0 and bool(self.vessel.search(text.plain[match.end :]))
+        if not title or not match.latin:
+            return False
+        after = text.plain[match.end :]
+        return bool(self.next_vessel.match(after) or (match.start == 0 and self.vessel.search(after)))
 
     def _guarded(self, text: Text, match: Match) -> bool:
         before = text.plain[: match.start]
@@ -82,11 +101,15 @@ def kiln_reader(task: Task, vessels: tuple[str, ...]) -> KilnReader:
         *outside_words(word for word in rules.outside if fold(word).plain not in known),
     ]
     latin = [word for word in vessels if not is_han(word[-1])]
+    han = [word for word in vessels if is_han(word[-1])]
     return KilnReader(
         build_lexicon(entries),
-        re.compile(rf"(?:[\s'-]*(?:type)?)?[\s-]*\(?(?:{alternatives(rules.after)})(?![a-z])"),
+        re.compile(rf"[\s')\]-]*\(?(?:{alternatives(rules.after)})(?![a-z])"),
         re.compile(rf"(?<![a-z])(?:{alternatives(rules.before)})\s+(?:the\s+)?$"),
-        re.compile(rf"(?<![a-z])(?:{alternatives(latin)})(?![a-z])" if latin else r"(?!)"),
+        re.compile(
+            rf"(?<![a-z])(?:{alternatives(latin)})(?![a-z])|{alternatives(han)}" if vessels else r"(?!)"
+        ),
+        re.compile(rf"\s+(?:[a-z-]+\s+)?(?:{alternatives(latin)})(?![a-z])" if latin else r"(?!)"),
         tuple((word, re.compile(f"(?:{alternatives(guards)})$")) for word, guards in rules.guards.items()),
     )
 

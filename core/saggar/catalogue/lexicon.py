@@ -71,8 +71,7 @@ def build_lexicon(
     shapes: dict[str, str] = {}
     for word, meaning in entries:
         for spelling in _spellings(fold(word).plain.strip(), coloured=coloured):
-            if _key(spelling) not in meanings:
-                meanings[_key(spelling)] = meaning
+            if meanings.setdefault(_key(spelling), meaning).code == meaning.code:
                 shapes[spelling] = _shape(spelling, plural=plural)
     longest_first = sorted(shapes, key=lambda word: (-len(word), word))
     # A look-ahead finds overlapping words too; `find` chooses among them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,12 +13,13 @@ from saggar.catalogue.glazes import GlazeReader
 from saggar.catalogue.kilns import KilnReader
 from saggar.catalogue.periods import PeriodReader
 from saggar.catalogue.readers import Reader, build_readers
-from saggar.catalogue.text import Text, fold
+from saggar.catalogue.text import Text, fold, is_han
 from saggar.catalogue.weighing import Decision, Evidence, decide, reliability
 from saggar.taxonomy import Taxonomy
 
 _IMPLAUSIBLE = 0.8
 _BEGIN_AND_END = 2
+_A_FEW = 40  # characters that tell the script of a text
 _IMPERIAL = ("官窑", "官窯")
 
 
@@ -75,7 +77,7 @@ def _map_row(
     evidence = _without_imperial_kilns(evidence, readers)
     decisions = {name: decide(_kind(readers[name]), evidence[name]) for name in tasks}
     labels = {name: decision.code for name, decision in decisions.items()}
-    plausible = taxonomy.plausible(labels)
+    plausible = _is_later(evidence, readers) or taxonomy.plausible(labels)
     notes = () if plausible else ("a combination that the taxonomy does not know; look at it twice",)
     return MappedRow(
         number,
@@ -100,6 +102,15 @@ def _joined_years(texts: list[tuple[Column, Text]]) -> list[tuple[Column, Text]]
     return [*others, (joined, fold(f"{first.raw.strip()}-{last.raw.strip()}"))]
 
 
+def _is_later(evidence: Mapping[str, tuple[Evidence, ...]], readers: Mapping[str, Reader]) -> bool:
+    """Whether all that is said of the row's period lies outside the taxonomy."""
+    periods = [
+        one for name, found in evidence.items() if isinstance(readers[name], PeriodReader) for one in found
+    ]
+    said = [one.finding.code for one in periods if one.finding.counts]
+    return bool(said) and not any(said)
+
+
 def _without_imperial_kilns(
     evidence: dict[str, tuple[Evidence, ...]], readers: Mapping[str, Reader]
 ) -> dict[str, tuple[Evidence, ...]]:
@@ -112,7 +123,7 @@ def _without_imperial_kilns(
         return evidence
 
     def judged(one: Evidence) -> Evidence:
-        if one.finding.words not in _IMPERIAL:
+        if one.finding.words not in _IMPERIAL or not one.finding.counts:
             return one
         return replace(
             one, finding=replace(one.finding, code=None, counts=False, note="the imperial kiln of its time")
@@ -130,35 +141,50 @@ def _evidence(reader: Reader, texts: Sequence[tuple[Column, Text]]) -> tuple[Evi
     for column, text in sorted(texts, key=lambda pair: -reliability(kind, pair[0].role)):
         if not reliability(kind, column.role) or (column.role == "other" and is_credit(text)):
             continue
-        if isinstance(reader, GlazeReader) and column.role == "description" and _counted(found):
-            continue  # it tells of foot, inside and splashes: asked only where nothing else says the glaze
-        found += [Evidence(column.name, column.role, one) for one in _read(reader, column.role, text)]
+        if column.role == "description":
+            read = _read_description(reader, text, known=any(one.finding.counts for one in found))
+        else:
+            read = _read(reader, column.role, text)
+        found += [Evidence(column.name, column.role, one) for one in read]
     return tuple(found)
 
 
 def _read(reader: Reader, role: Role, text: Text) -> list[Finding]:
     if isinstance(reader, PeriodReader):
-        return reader.read(text, own=role == "period", opening=role == "description")
+        return reader.read(text, own=role == "period")
     if isinstance(reader, KilnReader):
-        opening = _opening(text) if role == "description" else text
-        return reader.read(opening, own=role == "kiln", title=role == "name")
+        return reader.read(text, own=role == "kiln", title=role == "name")
     if isinstance(reader, GlazeReader):
-        return reader.read_description(text) if role == "description" else reader.read(text, own=False)
-    if isinstance(reader, FormReader):
-        return reader.read(_opening(text) if role == "description" else text)
+        return reader.read(text, own=role == "glaze")
     return reader.read(text)
 
 
+def _read_description(reader: Reader, text: Text, *, known: bool) -> list[Finding]:
+    """Its opening, which often repeats the name. `known`: another column has told the label already."""
+    if isinstance(reader, PeriodReader):
+        found = reader.read_opening(text)
+        return found if found or known else reader.read(_sentence(text), own=False)
+    if isinstance(
+        reader, GlazeReader
+    ):  # it tells of foot, inside and splashes: asked where nothing else does
+        return [] if known else reader.read_description(text)
+    if isinstance(reader, KilnReader):
+        return reader.read(_opening(text), own=False)
+    return reader.read(_opening(text))
+
+
 def _opening(text: Text) -> Text:
-    """The first clause of a description: it often repeats the name."""
-    end = min(
-        (place for mark in ",，。;；\n" if (place := text.plain.find(mark)) > 0), default=len(text.plain)
-    )
-    return text.part(0, end)
+    """The first clause in Chinese, the first sentence otherwise."""
+    if not any(is_han(character) for character in text.plain[:_A_FEW]):
+        return _sentence(text)
+    hit = re.search(r"(?<!^)[,，。;；\n]", text.plain)
+    return text.part(0, hit.start() if hit else len(text.plain))
 
 
-def _counted(found: Sequence[Evidence]) -> bool:
-    return any(one.finding.counts for one in found)
+def _sentence(text: Text) -> Text:
+    """The first sentence."""
+    hit = re.search(r"[。!?\n]|\.(?=\s|$)", text.plain)
+    return text.part(0, hit.start() if hit else len(text.plain))
 
 
 def _kind(reader: Reader) -> str:

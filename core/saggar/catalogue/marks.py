@@ -11,10 +11,10 @@ from saggar.catalogue.text import Text, fold
 
 _NEAR = 48  # characters on either side in which a mark can stand
 _FILLERS = (  # what may stand between a mark and the name: "in the style of early Song dynasty Guan ware"
-    r"(?:[\s'\"(]*(?:an?|the|of|early|earlier|late|northern|southern|classic|song|sung|dynasty|period|imperial"
-    r"|ancient)\b)*[\s'\"(]*"
+    r"(?:[\s'\"(-]*(?:an?|the|of|early|earlier|late|northern|southern|classic|song|sung|dynasty|period|imperial"
+    r"|ancient)\b)*[\s'\"(-]*"
 )
-_WARE = r"(?:[\s-]*(?:wares?|kilns?|yao|glazes?|celadons?))?"
+_WARE = r"(?:[\s-]*(?:wares?|kilns?|yao|glazes?|celadons?|dynasty|period))?"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from saggar.catalogue.marks import alternatives, doubt, imitation, negation
 from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text, fold, is_han
 from saggar.catalogue.years import Span, find_years
-from saggar.taxonomy import Task
+from saggar.taxonomy import Task, TaxonomyClass
 
 _TOLERANCE = 1  # years by which museums differ over where a dynasty begins and ends
 _NOT_A_PERIOD = "not a period"
@@ -37,17 +37,16 @@ class PeriodReader:
     beside: re.Pattern[str]
     joined: re.Pattern[str]
 
-    def read(self, text: Text, *, own: bool, opening: bool = False) -> list[Finding]:
-        """What `text` says. `own`: the text is of a column of periods, where bare names and years count.
-
-        `opening`: the text opens a description; only parts that say nothing but a period count.
-        """
-        if opening:
-            return next((found for part in _chunks(text) if (found := self._whole(part))), [])
+    def read(self, text: Text, *, own: bool) -> list[Finding]:
+        """What `text` says. `own`: it is of a column of periods, where bare names and single years count."""
         named, aside = self._named(text, own=own)
         if named:
             return [*self._decided(text, named), *aside]
         return [*self._dated(text, own=own), *aside]
+
+    def read_opening(self, text: Text) -> list[Finding]:
+        """What the first sentence of a description says in a part of its own: "..., 北宋, ..."."""
+        return next((found for part in _chunks(text) if (found := self._whole(part))), [])
 
     def is_pure(self, text: Text) -> bool:
         """Whether the text says a period and nothing else."""
@@ -74,7 +73,8 @@ class PeriodReader:
             if _INSCRIPTION.match(text.plain[match.end :]):
                 continue
             follows = matches[place + 1] if place + 1 < len(matches) else None
-            if not (own or self._in_context(text, match, follows)):
+            continues = bool(kept) and bool(_JOINED.fullmatch(text.plain[kept[-1][0].end : match.start]))
+            if not (own or continues or self._in_context(text, match, follows)):
                 continue
             if imitation(text, match.start, match.end):
                 aside.append(_aside(text, match, f"in the style of {match.meaning.name}"))
@@ -142,22 +142,20 @@ class PeriodReader:
 def period_reader(task: Task) -> PeriodReader:
     """The reader for a task whose classes are periods."""
     rules = load_rules().period
-    known = {
-        fold(word).plain for entry in task.classes for word in (entry.names.en, *entry.variants, entry.code)
-    }
-    beyond = [period for period in rules.outside if not {fold(word).plain for word in period[3]} & known]
     entries = [
         *((word, Meaning(None, _NOT_A_PERIOD, alone=True)) for word in rules.not_periods),
         *class_words(task, names_alone=False),
         *_reigns(task, rules.reigns),
-        *(
-            (word, Meaning(None, name, not _is_plain_latin(word)))
-            for name, _, _, words in beyond
-            for word in words
-        ),
     ]
     dynasties = [Dynasty(c.code, c.names.en, *c.years) for c in task.classes if c.years]
-    dynasties += [Dynasty(None, name, first, last) for name, first, last, _ in beyond]
+    for name, first, last, words in rules.outside:
+        own = _class_called(task, words)
+        meaning = own.names.en if own else name
+        entries += [
+            (word, Meaning(own.code if own else None, meaning, not _is_plain_latin(word))) for word in words
+        ]
+        if own is None:
+            dynasties.append(Dynasty(None, name, first, last))
     early = alternatives(rules.early)
     return PeriodReader(
         build_lexicon(entries),
@@ -169,6 +167,7 @@ def period_reader(task: Task) -> PeriodReader:
     )
 
 
+_JOINED = re.compile(r"\s*(?:-|/|to|or|至|到|或|、)\s*")
 _INSCRIPTION = re.compile(
     r"(?:皇?帝|御)?(?:款|题|铭|诗|御题|御制|年制|印)|[\s-]+(?:inscription|poem|seal(?! mark and))"
 )
@@ -192,6 +191,15 @@ def _chunks(text: Text) -> Iterator[Text]:
         start = hit.end()
         if hit[0] in ("。", "\n"):
             return
+
+
+def _class_called(task: Task, words: tuple[str, ...]) -> TaxonomyClass | None:
+    """The class that is one of the periods which other taxonomies leave out: its reigns are its own then."""
+    known = {fold(word).plain for word in words}
+    for entry in task.classes:
+        if known & {fold(word).plain for word in (entry.names.en, entry.code, *entry.variants)}:
+            return entry
+    return None
 
 
 def _reigns(task: Task, reigns: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, Meaning]]:

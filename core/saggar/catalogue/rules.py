@@ -53,6 +53,7 @@ class GlazeRules(_Part):
     before: Words
     outside: Words
     decoration: Words
+    bodies: Words
     splashes: Words
     foot: Words
     applied: Words

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from saggar.catalogue.rules import load_rules
+from saggar.errors import WrongStateError
 
 _DASHES = "‐‑‒–—―−~˜∼〜～﹣-"
 _APOSTROPHES = "‘’‛ʻʼ`´′'"
@@ -66,8 +67,12 @@ def _folded(character: str) -> str:
 @cache
 def _simplified() -> dict[str, str]:
     """Character by character, so that places stay; OpenCC's table, and the variants that it leaves alone."""
-    import opencc
-
+    try:
+        import opencc
+    except ImportError:
+        raise WrongStateError(
+            "reading catalogue text needs OpenCC, which is not installed; install it: pip install opencc"
+        ) from None
     characters = [chr(code) for code in range(0x3400, 0xA000)]
     converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
     table = {a: b for a, b in zip(characters, converted, strict=True) if a != b}
