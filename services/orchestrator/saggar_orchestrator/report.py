@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
-from importlib import resources
 from typing import Any
 
-import jinja2
-from PIL import Image
-
 from saggar_orchestrator import comparison, plots
+from saggar_orchestrator.page import render_page, thumbnail
 
 Results = dict[str, Any]
-_PICTURE_PX = 128
 _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
 
 def render(results: Results, picture: Callable[[str], bytes]) -> str:
     """The page. `picture` gives the bytes of an image by its store key."""
-    folder = resources.files("saggar_orchestrator") / "templates"
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     filters: dict[str, Callable[..., str]] = {
         "score": _score,
         "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
@@ -32,21 +22,19 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
         "count": lambda value: f"{value:,}",
         "duration": _duration,
     }
-    environment.filters |= filters
-    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    return template.render(
-        r=results,
-        css=(folder / "report.css").read_text(encoding="utf-8"),
-        arms=results["arms"],
-        others=[arm for arm in results["arms"] if "differences" in arm],
-        tasks=results["taxonomy"]["tasks"],
-        summary=_summary(results),
-        plots=_plots(results),
-        grid=[_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
-        combination_words=lambda labels: _words(results, labels),
-        best=_best_other(results),
-        pair_words=lambda first, second: _pair_words(results, first, second),
-    )
+    values = {
+        "r": results,
+        "arms": results["arms"],
+        "others": [arm for arm in results["arms"] if "differences" in arm],
+        "tasks": results["taxonomy"]["tasks"],
+        "summary": _summary(results),
+        "plots": _plots(results),
+        "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
+        "combination_words": lambda labels: _words(results, labels),
+        "best": _best_other(results),
+        "pair_words": lambda first, second: _pair_words(results, first, second),
+    }
+    return render_page("report.html", values, filters)
 
 
 def _plots(results: Results) -> dict[str, Any]:
@@ -121,18 +109,9 @@ def _summary(results: Results) -> list[dict[str, Any]]:
 def _pictured(results: Results, entry: dict[str, Any], picture: Callable[[str], bytes]) -> dict[str, Any]:
     return {
         "words": _words(results, entry["labels"]),
-        "real": [_thumbnail(picture(key)) for key in entry["real"]],
-        "generated": [_thumbnail(picture(key)) for key in entry["generated"]],
+        "real": [thumbnail(picture(key), key) for key in entry["real"]],
+        "generated": [thumbnail(picture(key), key) for key in entry["generated"]],
     }
-
-
-def _thumbnail(data: bytes) -> str:
-    """A JPEG of at most 128 px as a data URI."""
-    image = Image.open(io.BytesIO(data)).convert("RGB")
-    image.thumbnail((_PICTURE_PX, _PICTURE_PX))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _words(results: Results, labels: dict[str, str | None]) -> str:

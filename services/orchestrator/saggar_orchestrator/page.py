@@ -1,0 +1,40 @@
+"""What the pages have in common: one file that needs nothing else, in light and dark, with small pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+from saggar.images import decode
+
+_PICTURE_PX = 128
+
+
+def render_page(template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]) -> str:
+    """`templates/<template>` filled with `values`; it finds the style sheet as `css`."""
+    folder = resources.files("saggar_orchestrator") / "templates"
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"labelled": labelled, **filters}
+    page = environment.from_string((folder / template).read_text(encoding="utf-8"))
+    return page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
+
+
+def thumbnail(data: bytes, source: str = "picture") -> str:
+    """A JPEG of at most 128 px as a data URI; `source` names the photograph in errors."""
+    image = decode(data, source)
+    image.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def labelled(svg: str, text: str) -> Markup:
+    """A plot with what it shows in words, for those who cannot see it."""
+    return Markup(svg.replace('role="img"', f'role="img" aria-label="{escape(text)}"', 1))  # noqa: S704 ours
