@@ -287,23 +287,26 @@ def _stored(
     store: ObjectStore, items: list[object_groups.Item], object_ids: list[str], report: Progress
 ) -> Iterator[Record]:
     from saggar.store import put_image
+    from saggar.store.together import together
 
-    def put(item: object_groups.Item) -> str:
-        row, photograph = item
-        return put_image(store, stored_form(photograph, row.file), photograph.extension).key
+    with together(store) as batch:
 
-    stored = zip(in_threads(put, items, WRITERS), items, object_ids, strict=True)
-    for done, (key, (row, photograph), object_id) in enumerate(stored, start=1):
-        report("storing photographs", done, len(items))
-        yield Record(
-            image=key,
-            object_id=object_id,
-            labels=row.labels,
-            width_px=photograph.width_px,
-            height_px=photograph.height_px,
-            source=row.file,
-            phash=photograph.phash,
-        )
+        def put(item: object_groups.Item) -> str:
+            row, photograph = item
+            return put_image(batch, stored_form(photograph, row.file), photograph.extension).key
+
+        stored = zip(in_threads(put, items, WRITERS), items, object_ids, strict=True)
+        for done, (key, (row, photograph), object_id) in enumerate(stored, start=1):
+            report("storing photographs", done, len(items))
+            yield Record(
+                image=key,
+                object_id=object_id,
+                labels=row.labels,
+                width_px=photograph.width_px,
+                height_px=photograph.height_px,
+                source=row.file,
+                phash=photograph.phash,
+            )
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:

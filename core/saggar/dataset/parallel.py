@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 DECODERS = min(8, (os.cpu_count() or 1) + 2)  # more than cores: they wait for files and for each other
-WRITERS = 16  # they wait for disks and networks more than they work
+WRITERS = 4  # they wait for disks and networks more than they work
 _AT_ONCE = 8  # items that a thread takes; handing over one by one costs a tenth of a small photograph's time
 _WINDOW = 128 * _AT_ONCE  # items that threads work ahead
 

@@ -86,7 +86,7 @@ class DirectoryStore:
             _flush(file)
             self._make_parents(path)
             temporary.replace(path)
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         return ref_of(key, data, media_type)
 
     def get(self, key: str) -> bytes:
@@ -185,7 +185,11 @@ class DirectoryStore:
         except FileExistsError:
             self._holds(path, ref)  # another writer was first
             return
-        _flush_folder(path.parent)
+        self._flush_name(path.parent)
+
+    def _flush_name(self, folder: Path) -> None:
+        """Makes the new name in `folder` last through a crash."""
+        flush_folder(folder)
 
     def _make_parents(self, path: Path) -> None:
         try:
@@ -261,7 +265,8 @@ def _flush(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Waits until the names in `folder` are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
