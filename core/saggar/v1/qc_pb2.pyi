@@ -123,3 +123,98 @@ class CompareSetsResponse(_message.Message):
     progress: _common_pb2.Progress
     result: SetMeasures
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[SetMeasures, _Mapping]] = ...) -> None: ...
+
+class OpenReviewRequest(_message.Message):
+    __slots__ = ("manifest", "photographs", "taxonomy", "title", "settings")
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    PHOTOGRAPHS_FIELD_NUMBER: _ClassVar[int]
+    TAXONOMY_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    manifest: _common_pb2.ObjectRef
+    photographs: _common_pb2.ObjectRef
+    taxonomy: _common_pb2.ObjectRef
+    title: str
+    settings: ReviewSettings
+    def __init__(self, manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., photographs: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., title: _Optional[str] = ..., settings: _Optional[_Union[ReviewSettings, _Mapping]] = ...) -> None: ...
+
+class ReviewSettings(_message.Message):
+    __slots__ = ("policy", "sample_size", "least_pass_rate", "double_share", "controls", "maskable_tasks")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LEAST_PASS_RATE_FIELD_NUMBER: _ClassVar[int]
+    DOUBLE_SHARE_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    MASKABLE_TASKS_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    sample_size: int
+    least_pass_rate: float
+    double_share: float
+    controls: int
+    maskable_tasks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, policy: _Optional[str] = ..., sample_size: _Optional[int] = ..., least_pass_rate: _Optional[float] = ..., double_share: _Optional[float] = ..., controls: _Optional[int] = ..., maskable_tasks: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class OpenReviewResponse(_message.Message):
+    __slots__ = ("review_id", "items")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    items: int
+    def __init__(self, review_id: _Optional[str] = ..., items: _Optional[int] = ...) -> None: ...
+
+class DescribeReviewRequest(_message.Message):
+    __slots__ = ("review_id",)
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    def __init__(self, review_id: _Optional[str] = ...) -> None: ...
+
+class DescribeReviewResponse(_message.Message):
+    __slots__ = ("items", "left", "conflicts", "finished", "pages_address")
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    CONFLICTS_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    PAGES_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    items: int
+    left: int
+    conflicts: int
+    finished: bool
+    pages_address: str
+    def __init__(self, items: _Optional[int] = ..., left: _Optional[int] = ..., conflicts: _Optional[int] = ..., finished: _Optional[bool] = ..., pages_address: _Optional[str] = ...) -> None: ...
+
+class ConcludeReviewRequest(_message.Message):
+    __slots__ = ("review_id",)
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    def __init__(self, review_id: _Optional[str] = ...) -> None: ...
+
+class ConcludeReviewResponse(_message.Message):
+    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "reviewed_count", "passed_count", "pass_rate_low", "pass_rate_high", "masked_by_task", "whole_set_rejected")
+    class MaskedByTaskEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REVIEWED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PASSED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PASS_RATE_LOW_FIELD_NUMBER: _ClassVar[int]
+    PASS_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    MASKED_BY_TASK_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_SET_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    accepted: _common_pb2.ObjectRef
+    rejected: _common_pb2.ObjectRef
+    accepted_count: int
+    rejected_count: int
+    reviewed_count: int
+    passed_count: int
+    pass_rate_low: float
+    pass_rate_high: float
+    masked_by_task: _containers.ScalarMap[str, int]
+    whole_set_rejected: bool
+    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., reviewed_count: _Optional[int] = ..., passed_count: _Optional[int] = ..., pass_rate_low: _Optional[float] = ..., pass_rate_high: _Optional[float] = ..., masked_by_task: _Optional[_Mapping[str, int]] = ..., whole_set_rejected: _Optional[bool] = ...) -> None: ...

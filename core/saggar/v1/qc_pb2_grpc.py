@@ -45,6 +45,21 @@ class QcServiceStub:
                 request_serializer=saggar_dot_v1_dot_qc__pb2.CompareSetsRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_qc__pb2.CompareSetsResponse.FromString,
                 _registered_method=True)
+        self.OpenReview = channel.unary_unary(
+                '/saggar.v1.QcService/OpenReview',
+                request_serializer=saggar_dot_v1_dot_qc__pb2.OpenReviewRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_qc__pb2.OpenReviewResponse.FromString,
+                _registered_method=True)
+        self.DescribeReview = channel.unary_unary(
+                '/saggar.v1.QcService/DescribeReview',
+                request_serializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.FromString,
+                _registered_method=True)
+        self.ConcludeReview = channel.unary_unary(
+                '/saggar.v1.QcService/ConcludeReview',
+                request_serializer=saggar_dot_v1_dot_qc__pb2.ConcludeReviewRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_qc__pb2.ConcludeReviewResponse.FromString,
+                _registered_method=True)
 
 
 class QcServiceServicer:
@@ -74,6 +89,34 @@ class QcServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenReview(self, request, context):
+        """Opens a review by people of a set of images, or finds the one that equal inputs opened. Photographs are shown beside the images and serve
+        as controls.
+
+        INVALID_ARGUMENT: empty manifest or bad settings. NOT_FOUND: a manifest or the taxonomy is missing. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeReview(self, request, context):
+        """Says how far a review is.
+
+        NOT_FOUND: there is none such. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConcludeReview(self, request, context):
+        """The manifests that follow from a finished review: accepted rows, with labels that were judged wrong made unknown, and rejected ones.
+
+        NOT_FOUND: there is no such review. FAILED_PRECONDITION: it is not finished. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QcServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -86,6 +129,21 @@ def add_QcServiceServicer_to_server(servicer, server):
                     servicer.CompareSets,
                     request_deserializer=saggar_dot_v1_dot_qc__pb2.CompareSetsRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_qc__pb2.CompareSetsResponse.SerializeToString,
+            ),
+            'OpenReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenReview,
+                    request_deserializer=saggar_dot_v1_dot_qc__pb2.OpenReviewRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_qc__pb2.OpenReviewResponse.SerializeToString,
+            ),
+            'DescribeReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeReview,
+                    request_deserializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.SerializeToString,
+            ),
+            'ConcludeReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConcludeReview,
+                    request_deserializer=saggar_dot_v1_dot_qc__pb2.ConcludeReviewRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_qc__pb2.ConcludeReviewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -143,6 +201,87 @@ class QcService:
             '/saggar.v1.QcService/CompareSets',
             saggar_dot_v1_dot_qc__pb2.CompareSetsRequest.SerializeToString,
             saggar_dot_v1_dot_qc__pb2.CompareSetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.QcService/OpenReview',
+            saggar_dot_v1_dot_qc__pb2.OpenReviewRequest.SerializeToString,
+            saggar_dot_v1_dot_qc__pb2.OpenReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.QcService/DescribeReview',
+            saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.SerializeToString,
+            saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConcludeReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.QcService/ConcludeReview',
+            saggar_dot_v1_dot_qc__pb2.ConcludeReviewRequest.SerializeToString,
+            saggar_dot_v1_dot_qc__pb2.ConcludeReviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

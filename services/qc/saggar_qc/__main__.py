@@ -16,6 +16,7 @@ from saggar_qc.settings import QcSettings
 def main() -> int:
     """Serves until SIGTERM."""
     settings = read_settings(QcSettings, "Screens generated images and measures sets of images.")
+    from saggar_qc.review.server import review_pages
     from saggar_qc.servicer import QcServicer  # after --help, for it takes pandas along
 
     servicer = QcServicer(settings.open_store(), settings.threads, settings.batch_size, settings.queue_limit)
@@ -24,7 +25,8 @@ def main() -> int:
         qc_pb2_grpc.add_QcServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         return (qc_pb2.DESCRIPTOR.services_by_name["QcService"].full_name,)
 
-    return serve(register, settings)
+    with review_pages(settings) as servicer.pages_address:
+        return serve(register, settings)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from saggar_qc.compare_run import compare_sets
 from saggar_qc.features import FeatureExtractor, identity, open_extractor
 from saggar_qc.reference import Report
 from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
+from saggar_qc.review.requests import conclude_review, describe_review, open_review
 from saggar_qc.screen_run import screen
 
 
@@ -33,6 +34,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         self._threads = threads
         self._batch_size = batch_size
         self._jobs = JobQueue(queue_limit)
+        self.pages_address = ""  # host:port of the review pages, when this process serves them
 
     def Screen(
         self, request: qc_pb2.ScreenRequest, context: grpc.ServicerContext
@@ -54,6 +56,24 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             return converters.measures_to_proto(self._compare(request, emit, cancelled)["measures"])
 
         return stream_events(context, qc_pb2.CompareSetsResponse, work, self._jobs)
+
+    def OpenReview(
+        self, request: qc_pb2.OpenReviewRequest, _context: grpc.ServicerContext
+    ) -> qc_pb2.OpenReviewResponse:
+        """See qc.proto."""
+        return open_review(self._store, request)
+
+    def DescribeReview(
+        self, request: qc_pb2.DescribeReviewRequest, _context: grpc.ServicerContext
+    ) -> qc_pb2.DescribeReviewResponse:
+        """See qc.proto."""
+        return describe_review(self._store, request, self.pages_address)
+
+    def ConcludeReview(
+        self, request: qc_pb2.ConcludeReviewRequest, _context: grpc.ServicerContext
+    ) -> qc_pb2.ConcludeReviewResponse:
+        """See qc.proto."""
+        return conclude_review(self._store, request)
 
     def _screen(
         self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from saggar.settings import ServiceSettings
 
@@ -14,3 +16,10 @@ class QcSettings(ServiceSettings):
     )
     batch_size: int = Field(32, ge=1, le=1024, description="images per forward pass")
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
+    review_listen: str = Field(
+        "", description="host:port of the review pages, port 0 for a free one; empty: no pages"
+    )
+    review_tokens: Path | None = Field(
+        None, description="YAML file of reviewer: secret; a reviewer signs in with the secret"
+    )
+    review_address_file: Path | None = Field(None, description="file to write the pages' host:port to")

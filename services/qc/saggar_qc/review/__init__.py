@@ -1,0 +1,1 @@
+"""Review by people: what is asked, what was answered, and what follows from it."""

@@ -1,0 +1,92 @@
+"""The review methods of the contract: convert, call, convert."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.errors import FieldViolation, InvalidInputError
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.store import ObjectRef, ObjectStore
+from saggar.taxonomy import Taxonomy
+from saggar.v1 import common_pb2, qc_pb2
+from saggar.yamlfile import parse_yaml
+
+from saggar_qc.reference import training_photographs
+from saggar_qc.review.journal import Desk, keep_review, read_review
+from saggar_qc.review.outcome import conclude
+from saggar_qc.review.plan import ReviewSettings, plan_review
+
+
+def open_review(store: ObjectStore, request: qc_pb2.OpenReviewRequest) -> qc_pb2.OpenReviewResponse:
+    """See qc.proto."""
+    manifest_ref = ref_from_proto(request.manifest, "manifest")
+    taxonomy_ref = ref_from_proto(request.taxonomy, "taxonomy")
+    photographs = training_photographs(
+        read_manifest(store, ref_from_proto(request.photographs, "photographs"))
+    )
+    taxonomy = parse_yaml(store.read(taxonomy_ref).decode(), Taxonomy, taxonomy_ref.key)
+    review = plan_review(
+        request.title or "Review",
+        read_manifest(store, manifest_ref),
+        manifest_ref,
+        photographs,
+        taxonomy,
+        review_settings(request.settings),
+    )
+    keep_review(store, review)
+    return qc_pb2.OpenReviewResponse(review_id=review.review_id, items=len(review.items))
+
+
+def describe_review(
+    store: ObjectStore, request: qc_pb2.DescribeReviewRequest, pages_address: str
+) -> qc_pb2.DescribeReviewResponse:
+    """See qc.proto."""
+    review = read_review(store, request.review_id)
+    ledger = Desk(store, review).read()
+    return qc_pb2.DescribeReviewResponse(
+        items=len(review.items),
+        left=ledger.left,
+        conflicts=len(ledger.conflicts()),
+        finished=ledger.complete,
+        pages_address=pages_address,
+    )
+
+
+def conclude_review(
+    store: ObjectStore, request: qc_pb2.ConcludeReviewRequest
+) -> qc_pb2.ConcludeReviewResponse:
+    """See qc.proto."""
+    review = read_review(store, request.review_id)
+    stored = ObjectRef(**review.manifest.model_dump())
+    outcome = conclude(Desk(store, review).read(), read_manifest(store, stored))
+    return qc_pb2.ConcludeReviewResponse(
+        accepted=_written(store, outcome.accepted),
+        rejected=_written(store, outcome.rejected),
+        accepted_count=len(outcome.accepted),
+        rejected_count=len(outcome.rejected),
+        reviewed_count=outcome.passed.n,
+        passed_count=outcome.passed.hits,
+        pass_rate_low=outcome.passed.low,
+        pass_rate_high=outcome.passed.high,
+        masked_by_task=outcome.masked,
+        whole_set_rejected=outcome.whole_set_rejected,
+    )
+
+
+def review_settings(message: qc_pb2.ReviewSettings) -> ReviewSettings:
+    """Raises InvalidInputError, with a violation per field that is out of range."""
+    given = {field.name: value for field, value in message.ListFields()}
+    if "maskable_tasks" in given:
+        given["maskable_tasks"] = tuple(given["maskable_tasks"])
+    try:
+        return ReviewSettings(**given)
+    except ValidationError as error:
+        violations = tuple(
+            FieldViolation(f"settings.{problem['loc'][0]}", problem["msg"]) for problem in error.errors()
+        )
+        text = "; ".join(f"{v.field}: {v.description}" for v in violations)
+        raise InvalidInputError(text, violations) from None
+
+
+def _written(store: ObjectStore, manifest: Manifest) -> common_pb2.ObjectRef:
+    return ref_to_proto(write_manifest(store, manifest))
