@@ -177,3 +177,19 @@ def test_a_real_catalogue_against_labels_given_by_hand(project_data: Path) -> No
     for score in inside:
         assert score["precision"] >= 0.98, score
         assert score["recall"] >= 0.95, score
+
+
+@pytest.mark.parametrize("path", STYLES, ids=lambda path: path.stem)
+def test_neither_order_nor_headers_of_columns_matter(path: Path) -> None:
+    table = read_catalogue(path)
+    places = [i for i, name in enumerate(table.header) if not name.startswith("=")]
+
+    def labels(order: list[int], header: list[str]) -> list[Any]:
+        return [
+            one.labels
+            for one in map_rows(TAXONOMY, header, [[row[i] for i in order] for row in table.rows])[1]
+        ]
+
+    as_it_stands = labels(places, [table.header[i] for i in places])
+    assert labels(places[::-1], [table.header[i] for i in places[::-1]]) == as_it_stands
+    assert labels(places, [f"c{i}" for i in places]) == as_it_stands

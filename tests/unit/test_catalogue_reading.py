@@ -155,6 +155,8 @@ def test_years_of_two_columns_of_words() -> None:
         ("霍县窑白釉碗", "Huo"),
         ("建阳窑黑釉盏", "Jian"),
         ("湖田窯影青盤", "Jing"),
+        ("宋代官窑青釉洗", "Guan"),
+        ("南宋時期官窯瓶", "Guan"),
         ("Ding ware", "Ding"),
         ("Bowl, Ting ware", "Ding"),
         ("Chün ware dish", "Jun"),

@@ -10,8 +10,9 @@ from statistics import median
 from typing import Literal
 
 from saggar.catalogue.forms import FormReader
+from saggar.catalogue.glazes import GlazeReader
 from saggar.catalogue.kilns import KilnReader
-from saggar.catalogue.marks import alternatives
+from saggar.catalogue.marks import any_of
 from saggar.catalogue.periods import PeriodReader
 from saggar.catalogue.readers import Reader
 from saggar.catalogue.rules import load_rules
@@ -21,6 +22,7 @@ from saggar.catalogue.years import find_years
 Role = Literal["name", "period", "kiln", "glaze", "form", "description", "other", "noise"]
 
 _SAMPLE = 400  # cells of a column that are looked at
+_ENOUGH = 300  # characters of a cell
 _LONG = 70  # letters, a Chinese character counting as two: longer cells are prose
 _SHORT_NAME = 240
 _PURE = 0.5  # share of cells that must say nothing else, for a column to be known without its header
@@ -43,7 +45,7 @@ class _Content:
     cells: int
     length: float
     distinct: float
-    pure: Mapping[str, float]  # says a period, a kiln or a form and nothing else
+    pure: Mapping[str, float]  # says a period, a kiln, a form or a glaze and nothing else
     says: Mapping[str, float]  # names one among other things
     noise: float
 
@@ -95,7 +97,7 @@ def _role(content: _Content, hints: frozenset[str]) -> Role:
         "kiln": _is_of("kiln", content, hints),
         "form": _is_of("form", content, hints),
         "name": "name" in hints and content.length <= _SHORT_NAME,
-        "glaze": "glaze" in hints and content.length <= 2 * _LONG,
+        "glaze": content.pure["glaze"] >= _PURE or ("glaze" in hints and content.length <= 2 * _LONG),
         "description": content.length > _LONG or "description" in hints,
     }
     return next((role for role, fit in fits.items() if fit), "other")
@@ -116,12 +118,12 @@ def _like_a_name(content: _Content, hints: frozenset[str]) -> float:
 
 def _cells(rows: Sequence[Sequence[str]], index: int) -> list[Text]:
     step = max(1, len(rows) // _SAMPLE)
-    cells = (fold(row[index]) for row in rows[::step] if index < len(row))
+    cells = (fold(row[index][:_ENOUGH]) for row in rows[::step] if index < len(row))
     return [cell for cell in cells if not is_blank(cell)]
 
 
 def _content(cells: list[Text], readers: Mapping[str, Reader]) -> _Content:
-    pure: dict[str, float] = dict.fromkeys(("period", "kiln", "form"), 0.0)
+    pure: dict[str, float] = dict.fromkeys(("period", "kiln", "form", "glaze"), 0.0)
     says: dict[str, float] = dict(pure)
     for reader in readers.values():
         if isinstance(reader, PeriodReader):
@@ -133,6 +135,8 @@ def _content(cells: list[Text], readers: Mapping[str, Reader]) -> _Content:
         elif isinstance(reader, FormReader):
             pure["form"] = _share(cells, partial(_is_pure_form, reader))
             says["form"] = _share(cells, reader.read)
+        elif isinstance(reader, GlazeReader):
+            pure["glaze"] = _share(cells, reader.is_pure)
     return _Content(
         len(cells),
         median(_length(cell) for cell in cells) if cells else 0.0,
@@ -180,18 +184,8 @@ def _hints(name: str) -> frozenset[str]:
 
 _RULES = load_rules()
 _BLANK = {"", *(fold(word).plain.strip(" .") for word in _RULES.blank)}
-_HEADERS = {
-    role: re.compile(
-        "|".join(
-            [rf"(?<![a-z])(?:{alternatives(w for w in words if not is_han(w[-1]))})(?![a-z])"]
-            + [re.escape(fold(w).plain) for w in words if is_han(w[-1])]
-        )
-    )
-    for role, words in _RULES.columns.items()
-}
-_CREDIT_WORDS = re.compile(
-    rf"(?<![a-z])(?:{alternatives(_RULES.noise.words)})(?![a-z])|{alternatives(_RULES.noise.chinese)}"
-)
+_HEADERS = {role: re.compile(any_of(words)) for role, words in _RULES.columns.items()}
+_CREDIT_WORDS = re.compile(any_of((*_RULES.noise.words, *_RULES.noise.chinese)))
 _ADDRESS = re.compile(r"https?://|www\.|\.(?:jpe?g|png|tiff?|html?)\b")
 _MEASURE = re.compile(r"\d\s*(?:cm|mm|in\.|inches|厘米|公分|毫米|kg)(?![a-z])")
 _LETTERS_PER_MARK = 60  # prose may name a size or a donor; a column of them does little else

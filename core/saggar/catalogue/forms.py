@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from saggar.catalogue.evidence import Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, build_lexicon, class_words, outside_words
-from saggar.catalogue.marks import alternatives
+from saggar.catalogue.marks import alternatives, any_of
 from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text
 from saggar.taxonomy import Task
@@ -87,15 +87,13 @@ def form_reader(task: Task) -> FormReader:
     """The reader for a task whose classes are types of vessel."""
     rules = load_rules().form
     entries = [*class_words(task, names_alone=True), *outside_words(rules.outside)]
-    joined = "".join(rules.joined)
-    stops = [word for word in rules.stops if word != "and"]
     return FormReader(
         build_lexicon(entries, plural=True),
-        re.compile(rf"(?:{alternatives(rules.suffixes)}|[\d一二两三四五六]+[件只个]|[\d\s#.a-z])*"),
-        re.compile(rf"[{joined}]"),
-        re.compile(rf"(?<![a-z])(?:{alternatives(stops)})(?![a-z])"),
-        re.compile(rf"[\s'-]*(?:{alternatives(rules.not_heads)})(?![a-z])"),
-        re.compile(rf"\s*(?:{alternatives(rules.through)})(?![a-z])"),
+        suffixes=re.compile(rf"(?:{alternatives(rules.suffixes)}|[\d一二两三四五六]+[件只个]|[\d\s#.a-z])*"),
+        joined=re.compile(any_of(rules.joined)),
+        stops=re.compile(any_of(rules.stops)),
+        not_heads=re.compile(rf"[\s'-]*{any_of(rules.not_heads)}"),
+        through=re.compile(rf"\s*{any_of(rules.through)}"),
     )
 
 

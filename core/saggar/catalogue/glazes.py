@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from saggar.catalogue.evidence import Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words, outside_words
-from saggar.catalogue.marks import alternatives, imitation, negation
+from saggar.catalogue.marks import any_of, imitation, negation
 from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text, fold
 from saggar.taxonomy import Task
@@ -39,8 +39,7 @@ class GlazeReader:
 
     def _bare_colour(self, text: Text) -> list[Finding]:
         """A cell that says "white" or 青."""
-        word = text.plain.strip()
-        word = word.removesuffix("色")
+        word = text.plain.strip().removesuffix("色")
         for glaze in (f"{word} glaze", f"{word}釉"):
             whole = fold(glaze)
             matches = self.lexicon.find(whole)
@@ -49,6 +48,10 @@ class GlazeReader:
                 note = "" if code else outside(matches[0].meaning.name)
                 return [Finding(text.raw.strip(), code, note)]
         return []
+
+    def is_pure(self, text: Text) -> bool:
+        """Whether the text says a glaze or a bare colour and nothing else."""
+        return len(text.plain) <= _LONGEST_COLOUR and bool(self._bare_colour(text))
 
     def read_description(self, text: Text) -> list[Finding]:
         """What a description says in its first sentences: 通体施白釉, "covered with a white glaze"."""
@@ -70,7 +73,8 @@ class GlazeReader:
         for match in matches:
             if len(matches) > 1 and (match.meaning.name == _DECORATION or self._is_body(text, match)):
                 continue
-            code, note = match.meaning.code, "" if match.meaning.code else outside(match.meaning.name)
+            code, decoration = match.meaning.code, match.meaning.name == _DECORATION
+            note = "" if code else "decoration, not a glaze" if decoration else outside(match.meaning.name)
             if negation(text, match.start, match.end):
                 found.append(
                     finding(text, match.start, match.end, None, f"not {match.meaning.name}", counts=False)
@@ -79,7 +83,7 @@ class GlazeReader:
                 note = f"in the style of {match.meaning.name}"
                 found.append(finding(text, match.start, match.end, None, note, counts=False))
             else:
-                found.append(finding(text, match.start, match.end, code, note))
+                found.append(finding(text, match.start, match.end, code, note, counts=not decoration))
         return found
 
     def _is_body(self, text: Text, match: Match) -> bool:
@@ -98,8 +102,7 @@ class GlazeReader:
 def glaze_reader(task: Task, yields: dict[str, tuple[str, ...]]) -> GlazeReader:
     """The reader for a task whose classes are glazes; `yields`: a class gives way to those named."""
     rules = load_rules().glaze
-    between = rf"(?:[\s,-]*(?:{alternatives(rules.between)})(?![a-z]))*"
-    tones = alternatives(rules.tones)
+    between = rf"(?:[\s,-]*{any_of(rules.between)})*"
     return GlazeReader(
         build_lexicon(
             [
@@ -110,12 +113,12 @@ def glaze_reader(task: Task, yields: dict[str, tuple[str, ...]]) -> GlazeReader:
             coloured=True,
         ),
         {code: frozenset(others) for code, others in yields.items()},
-        re.compile(rf"{between}[\s,-]*(?:{alternatives(rules.after)})(?![a-z])"),
-        re.compile(rf"(?<![a-z])(?:{alternatives(rules.before)})\s*(?:an?\s+)?$"),
-        re.compile(rf"(?:{alternatives(rules.applied)})(?:{tones})*(([^，,。；;、\s]{{0,6}}?)色?釉)"),
-        re.compile(rf"(?:{alternatives(rules.foot)})[^，,。；;]{{0,4}}$"),
-        re.compile(alternatives(rules.splashes)),
-        re.compile(alternatives(rules.bodies)),
+        after=re.compile(rf"{between}[\s,-]*{any_of(rules.after)}"),
+        before=re.compile(rf"{any_of(rules.before)}\s*(?:an?\s+)?$"),
+        applied=re.compile(rf"{any_of(rules.applied)}{any_of(rules.tones)}*(([^，,。；;、\s]{{0,6}}?)色?釉)"),
+        foot=re.compile(rf"{any_of(rules.foot)}[^，,。；;]{{0,4}}$"),
+        splash=re.compile(any_of(rules.splashes)),
+        body=re.compile(any_of(rules.bodies)),
     )
 
 

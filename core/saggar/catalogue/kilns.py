@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 from saggar.catalogue.evidence import Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words, outside_words
-from saggar.catalogue.marks import alternatives, doubt, imitation, negation
+from saggar.catalogue.marks import any_of, doubt, imitation, negation
 from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text, fold, is_han
 from saggar.taxonomy import Task
 
 _NOT_A_KILN = "not a kiln"
-_PLACES = re.compile(
-    r"(?<![a-z])(?:wares?|kilns?|yao|type|made|in|at|the|of|province|county|city|prefecture|region|china|chinese|or|and|probably"
-    r"|possibly|perhaps|porcelain|stoneware)(?![a-z])|省|市|县|镇|中国|工匠"
-)
 _SLACK_HAN, _SLACK_LATIN = (
     2,
     18,
@@ -33,6 +29,7 @@ class KilnReader:
     before: re.Pattern[str]
     vessel: re.Pattern[str]
     next_vessel: re.Pattern[str]
+    places: re.Pattern[str]
     guards: tuple[tuple[str, re.Pattern[str]], ...]
 
     def read(self, text: Text, *, own: bool, title: bool = False) -> list[Finding]:
@@ -70,7 +67,7 @@ class KilnReader:
         rest = _ANY_KILN.sub(" ", rest)
         if rest == text.plain or self.vessel.search(rest):
             return False
-        letters = [character for character in _PLACES.sub(" ", rest) if character.isalpha()]
+        letters = [character for character in self.places.sub(" ", rest) if character.isalpha()]
         han = sum(is_han(character) for character in letters)
         sure = any(not match.latin or self._in_context(text, match, title=False) for match in matches)
         return han <= _SLACK_HAN and len(letters) - han <= (_SLACK_LATIN if sure else 0)
@@ -101,16 +98,14 @@ def kiln_reader(task: Task, vessels: tuple[str, ...]) -> KilnReader:
         *outside_words(word for word in rules.outside if fold(word).plain not in known),
     ]
     latin = [word for word in vessels if not is_han(word[-1])]
-    han = [word for word in vessels if is_han(word[-1])]
     return KilnReader(
         build_lexicon(entries),
-        re.compile(rf"[\s')\]-]*\(?(?:{alternatives(rules.after)})(?![a-z])"),
-        re.compile(rf"(?<![a-z])(?:{alternatives(rules.before)})\s+(?:the\s+)?$"),
-        re.compile(
-            rf"(?<![a-z])(?:{alternatives(latin)})(?![a-z])|{alternatives(han)}" if vessels else r"(?!)"
-        ),
-        re.compile(rf"\s+(?:[a-z-]+\s+)?(?:{alternatives(latin)})(?![a-z])" if latin else r"(?!)"),
-        tuple((word, re.compile(f"(?:{alternatives(guards)})$")) for word, guards in rules.guards.items()),
+        after=re.compile(rf"[\s')\]-]*\(?{any_of(rules.after)}"),
+        before=re.compile(rf"{any_of(rules.before)}\s+(?:the\s+)?$"),
+        vessel=re.compile(any_of(vessels)),
+        next_vessel=re.compile(rf"\s+(?:[a-z-]+\s+)?{any_of(latin)}"),
+        places=re.compile(any_of(rules.places)),
+        guards=tuple((word, re.compile(f"{any_of(guards)}$")) for word, guards in rules.guards.items()),
     )
 
 

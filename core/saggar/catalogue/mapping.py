@@ -13,6 +13,7 @@ from saggar.catalogue.glazes import GlazeReader
 from saggar.catalogue.kilns import KilnReader
 from saggar.catalogue.periods import PeriodReader
 from saggar.catalogue.readers import Reader, build_readers
+from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text, fold, is_han
 from saggar.catalogue.weighing import Decision, Evidence, decide, reliability
 from saggar.taxonomy import Taxonomy
@@ -20,7 +21,7 @@ from saggar.taxonomy import Taxonomy
 _IMPLAUSIBLE = 0.8
 _BEGIN_AND_END = 2
 _A_FEW = 40  # characters that tell the script of a text
-_IMPERIAL = ("官窑", "官窯")
+_IMPERIAL = frozenset(load_rules().kiln.guards)
 
 
 @dataclass(frozen=True)
@@ -115,15 +116,11 @@ def _without_imperial_kilns(
     evidence: dict[str, tuple[Evidence, ...]], readers: Mapping[str, Reader]
 ) -> dict[str, tuple[Evidence, ...]]:
     """官窑 of a row that is Ming or Qing is the imperial kiln of its time, whatever column says so."""
-    periods = [
-        one for name, found in evidence.items() if isinstance(readers[name], PeriodReader) for one in found
-    ]
-    later = [one for one in periods if one.finding.counts]
-    if not later or any(one.finding.code for one in later):
+    if not _is_later(evidence, readers):
         return evidence
 
     def judged(one: Evidence) -> Evidence:
-        if one.finding.words not in _IMPERIAL or not one.finding.counts:
+        if fold(one.finding.words).plain not in _IMPERIAL or not one.finding.counts:
             return one
         return replace(
             one, finding=replace(one.finding, code=None, counts=False, note="the imperial kiln of its time")
@@ -164,12 +161,11 @@ def _read_description(reader: Reader, text: Text, *, known: bool) -> list[Findin
     if isinstance(reader, PeriodReader):
         found = reader.read_opening(text)
         return found if found or known else reader.read(_sentence(text), own=False)
-    if isinstance(
-        reader, GlazeReader
-    ):  # it tells of foot, inside and splashes: asked where nothing else does
+    if isinstance(reader, GlazeReader):  # of foot, inside and splashes too: asked where nothing else tells
         return [] if known else reader.read_description(text)
     if isinstance(reader, KilnReader):
-        return reader.read(_opening(text), own=False)
+        found = reader.read(_opening(text), own=False)
+        return found if found or known else reader.read(_sentence(text), own=False)
     return reader.read(_opening(text))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from saggar.catalogue.rules import Marks, load_rules
-from saggar.catalogue.text import Text, fold
+from saggar.catalogue.text import Text, fold, is_han
 
 _NEAR = 48  # characters on either side in which a mark can stand
 _FILLERS = (  # what may stand between a mark and the name: "in the style of early Song dynasty Guan ware"
@@ -49,6 +49,16 @@ def alternatives(words: Iterable[str]) -> str:
     """A pattern for any of the words, folded, the longest first."""
     folded = sorted({fold(word).plain for word in words}, key=lambda word: (-len(word), word))
     return "|".join(re.escape(word).replace(r"\ ", r"[\s-]+") for word in folded)
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for any of the words, the Latin ones whole; nothing fits it where there are none."""
+    words = tuple(words)
+    latin = [word for word in words if not is_han(word[-1])]
+    han = [word for word in words if is_han(word[-1])]
+    options = [rf"(?<![a-z])(?:{alternatives(latin)})(?![a-z])"] if latin else []
+    options += [alternatives(han)] if han else []
+    return f"(?:{'|'.join(options)})" if options else r"(?!)"
 
 
 def _finder(marks: Marks) -> Finder:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from saggar.catalogue.evidence import WEAK, Finding, finding, outside
 from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words
-from saggar.catalogue.marks import alternatives, doubt, imitation, negation
+from saggar.catalogue.marks import any_of, doubt, imitation, negation
 from saggar.catalogue.rules import load_rules
 from saggar.catalogue.text import Text, fold, is_han
 from saggar.catalogue.years import Span, find_years
@@ -36,6 +36,9 @@ class PeriodReader:
     dynasties: tuple[Dynasty, ...]
     beside: re.Pattern[str]
     joined: re.Pattern[str]
+    inscribed: re.Pattern[str]
+    thing: re.Pattern[str]
+    filling: re.Pattern[str]
 
     def read(self, text: Text, *, own: bool) -> list[Finding]:
         """What `text` says. `own`: it is of a column of periods, where bare names and single years count."""
@@ -61,7 +64,7 @@ class PeriodReader:
             rest[match.start : match.end] = " " * (match.end - match.start)
         for span in find_years(part, single=True):
             rest[span.start : span.end] = " " * (span.end - span.start)
-        left = _FILLING.sub(" ", "".join(rest))
+        left = self.filling.sub(" ", "".join(rest))
         return found if not re.search(r"\w", left) else []
 
     def _named(self, text: Text, *, own: bool) -> tuple[list[tuple[Match, bool]], list[Finding]]:
@@ -70,10 +73,10 @@ class PeriodReader:
         aside: list[Finding] = []
         matches = [m for m in self.lexicon.find(text) if m.meaning.name != _NOT_A_PERIOD]
         for place, match in enumerate(matches):
-            if _INSCRIPTION.match(text.plain[match.end :]):
+            if self.inscribed.match(text.plain[match.end :]):
                 continue
             follows = matches[place + 1] if place + 1 < len(matches) else None
-            continues = bool(kept) and bool(_JOINED.fullmatch(text.plain[kept[-1][0].end : match.start]))
+            continues = bool(kept) and bool(self.joined.fullmatch(text.plain[kept[-1][0].end : match.start]))
             if not (own or continues or self._in_context(text, match, follows)):
                 continue
             if imitation(text, match.start, match.end):
@@ -97,7 +100,7 @@ class PeriodReader:
         if match.end - match.start > 1:
             return True
         # one character is a dynasty only at the start of a name and before a thing: 宋 定窑, 元青花
-        return match.start == 0 and (not after or not is_han(after[0]) or bool(_AFTER_ONE.match(after)))
+        return match.start == 0 and (not after or not is_han(after[0]) or bool(self.thing.match(after)))
 
     def _decided(self, text: Text, named: list[tuple[Match, bool]]) -> list[Finding]:
         names = list(dict.fromkeys(match.meaning.name for match, _ in named))
@@ -106,9 +109,6 @@ class PeriodReader:
             code = match.meaning.code
             note = "" if code else outside(match.meaning.name)
             return [finding(text, match.start, match.end, code, note, doubtful=doubtful)]
-        if _is_reign_of(named):
-            match = named[0][0]
-            return [finding(text, match.start, match.end, match.meaning.code, "", doubtful=named[0][1])]
         start, end = named[0][0].start, named[-1][0].end
         return [finding(text, start, end, None, f"names more than one period: {', '.join(names)}")]
 
@@ -156,32 +156,20 @@ def period_reader(task: Task) -> PeriodReader:
         ]
         if own is None:
             dynasties.append(Dynasty(None, name, first, last))
-    early = alternatives(rules.early)
+    dates = r"\s*\(\s*(?:c\.?\s*|a\.?d\.?\s*)*\d{3}|,?\s*\d{1,2}(?:st|nd|rd|th)"
     return PeriodReader(
         build_lexicon(entries),
         tuple(dynasties),
-        re.compile(
-            rf"[\s-]*(?:{alternatives(rules.after)})(?![a-z])|\s*\(\s*(?:c\.?\s*|a\.?d\.?\s*)*\d{{3}}|,?\s*\d{{1,2}}(?:st|nd|rd|th)"
-        ),
-        re.compile(rf"\s*(?:to|or|and|-|/|through|until)\s*(?:(?:{early})[\s-]*)?"),
+        beside=re.compile(rf"[\s-]*{any_of(rules.after)}|{dates}"),
+        joined=re.compile(rf"\s*(?:{any_of(rules.joined)}|[-/、])\s*(?:{any_of(rules.early)}[\s-]*)?"),
+        inscribed=re.compile(rf"[\s-]*{any_of(rules.inscribed)}"),
+        thing=re.compile(rf"[^\W\d_]{{1,4}}窑|{any_of(rules.things)}"),
+        filling=re.compile(rf"{any_of(rules.filling)}|[-/()\[\],.;:?|、~\s]"),
     )
 
 
-_JOINED = re.compile(r"\s*(?:-|/|to|or|至|到|或|、)\s*")
-_INSCRIPTION = re.compile(
-    r"(?:皇?帝|御)?(?:款|题|铭|诗|御题|御制|年制|印)|[\s-]+(?:inscription|poem|seal(?! mark and))"
-)
 _LONGEST_PERIOD = 120
 _SHORTEST_SPAN = 20  # years: shorter ranges in running text are page numbers and inventory numbers
-_AFTER_ONE = re.compile(
-    r"(?:[^\W\d_]{1,4}窑|青花|青白|青瓷|白瓷|黑瓷|青釉|白釉|黑釉|影青|龙泉|景德镇|磁州|耀州|吉州|建盏|釉里红|三彩|珍珠地|绞胎)"
-)
-_FILLING = re.compile(
-    r"(?<![a-z])(?:c|ca|circa|ad|ce|dynasty|dynasties|period|era|century|centuries|cent|early|late|mid|middle|to|or|and|the|of|in|first|"
-    r"second|half|quarter|third|last|about|around|china|chinese|probably|possibly|perhaps|reign|emperor|mark|and|later|dated|"
-    r"northern|southern|years|year|province|made)(?![a-z])|[-/()\[\],.;:?？|、~\s]|年间|年号|时期|时代|早期|中期|晚期|前期|后期|末期|年|初|末|早|中|晚|期|代|朝|至|到|或|"
-    r"约|公元|西元|之间|左右|中国|帝|世纪"
-)
 
 
 def _chunks(text: Text) -> Iterator[Text]:
@@ -207,11 +195,6 @@ def _reigns(task: Task, reigns: dict[str, tuple[str, ...]]) -> Iterator[tuple[st
         if code in task.codes:
             for word in words:
                 yield word, Meaning(code, task[code].names.en, alone=not _is_plain_latin(word))
-
-
-def _is_reign_of(named: list[tuple[Match, bool]]) -> bool:
-    """Whether all names fall on one class or on none: 清乾隆 is no conflict, 宋 with 元 is."""
-    return len({match.meaning.code for match, _ in named}) == 1 and named[0][0].meaning.code is not None
 
 
 def _aside(text: Text, match: Match, note: str) -> Finding:

@@ -34,6 +34,10 @@ class Marks(_Part):
 class PeriodRules(_Part):
     after: Words
     early: Words
+    joined: Words
+    inscribed: Words
+    things: Words
+    filling: Words
     outside: tuple[tuple[str, int, int, Words], ...]
     reigns: dict[str, Words]
     not_periods: Words
@@ -44,6 +48,7 @@ class KilnRules(_Part):
     before: Words
     not_names: Words
     outside: Words
+    places: Words
     guards: dict[str, Words]
 
 

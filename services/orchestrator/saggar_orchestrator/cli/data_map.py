@@ -40,8 +40,8 @@ def map_catalogue(
 ) -> None:
     """Proposes labels for a catalogue, with the words that they rest on, and says where columns disagree.
 
-    What the columns hold is found by their content; an option above overrules that, and can be given several
-    times.
+    What the columns hold is found by their content; the options for columns overrule that, and can be given
+    several times. Rows count from 0, below the header.
     """
     from saggar.catalogue.mapping import map_rows
     from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
@@ -90,9 +90,9 @@ def _tell(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
         contested = sum(any(conflict.task == task for conflict in row.conflicts) for row in rows)
         counts.append((task, f"{labelled:,}", f"{len(rows) - labelled:,}", f"{contested:,}"))
     print_table(("", "labelled", "unknown", "in conflict"), counts)
-    conflicts = [(str(row.row), c.task, c.text) for row in rows for c in row.conflicts]
-    if conflicts:
-        print_table(("row", "task", "conflict"), conflicts[:_SHOWN])
+    conflicts = [f"row {row.row}\t{c.task}\t{c.text}" for row in rows for c in row.conflicts]
+    for conflict in conflicts[:_SHOWN]:
+        print(conflict)
     if len(conflicts) > _SHOWN:
         say(f"{len(conflicts) - _SHOWN:,} more conflicts; --json or --output has all")
     if not any(column.role == "name" for column in columns):
