@@ -25,6 +25,9 @@ records = st.builds(
     source=text,
     caption=st.none() | text,
     augmentation_seed=st.none() | st.integers(0, 2**63 - 1),
+    licence=st.none() | text,
+    credit_line=st.none() | text,
+    object_url=st.none() | text,
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from saggar.dataset.record import ORIGINS, SPLITS, Record
+from saggar.dataset.record import ORIGINS, PROVENANCE, SPLITS, Record
 from saggar.errors import DataCorruptionError, FieldViolation, InvalidInputError
 from saggar.taxonomy import Taxonomy
 
@@ -35,8 +35,9 @@ _DTYPES = {
     "caption": "str",
     "augmentation_seed": "Int64",
     "phash": "str",
+    **dict.fromkeys(PROVENANCE, "str"),
 }
-_ADDED = ("phash",)  # columns that older manifests lack; empty there
+_ADDED = ("phash", *PROVENANCE)  # columns that older manifests lack; empty there
 _NEVER_EMPTY = ("image", "object_id", "origin", "source")
 _PROBLEMS_SHOWN = 50
 

@@ -9,6 +9,7 @@ Origin = Literal["real", "augmented", "synthetic"]
 
 ORIGINS: tuple[Origin, ...] = ("real", "augmented", "synthetic")
 SPLITS = ("train", "validation", "test")
+PROVENANCE = ("licence", "credit_line", "object_url")  # fields of a record that say whose photograph it is
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Record:
 
     `labels` maps every task to a class code, or to None where it is not known. `source` says where the image
     came from: the path in the import folder, or the prompt's id. `augmentation_seed` is set for origin
-    "augmented": the image in the store is the original, and the seed says how to vary it.
+    "augmented": the image in the store is the original, and the seed says how to vary it. `licence` (a URI),
+    `credit_line` and `object_url` are the owner's, where they are known.
     """
 
     image: str  # key in the object store
@@ -31,3 +33,6 @@ class Record:
     caption: str | None = None
     augmentation_seed: int | None = None
     phash: str | None = None  # of the pixels, see saggar.dataset.perceptual
+    licence: str | None = None
+    credit_line: str | None = None
+    object_url: str | None = None
