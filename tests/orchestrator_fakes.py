@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from saggar.dataset.manifest import read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.errors import WrongStateError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
@@ -59,6 +59,7 @@ class Fakes(
         self.hold = {}  # rpc -> event that its work waits for
         self.active = None
         self.base_hash = "a" * 64
+        self.people_done = threading.Event()
 
     def _begin(self, rpc):
         self.calls[rpc] += 1
@@ -151,7 +152,8 @@ class Fakes(
             self._wait("TrainAdapter", emit, cancelled)
             splits = set(read_manifest(self.store, ref_from_proto(request.manifest)).frame["split"])
             assert splits == {"train"}, splits
-            adapter = self._put("adapters", "adapter.json", {"manifest": request.manifest.sha256, "base": self.base_hash})
+            made_from = {"manifest": request.manifest.sha256, "base": self.base_hash}
+            adapter = self._put("adapters", "adapter.json", made_from)
             return generator_pb2.TrainAdapterResult(
                 adapter=ref_to_proto(adapter), weights=ref_to_proto(adapter), final_loss=0.1, steps=10
             )
@@ -229,6 +231,37 @@ class Fakes(
             )
 
         yield from stream_events(context, qc_pb2.ScreenResponse, work)
+
+    def OpenReview(self, request, context):
+        self._begin("OpenReview")
+        self.reviewed = read_manifest(self.store, ref_from_proto(request.manifest))
+        return qc_pb2.OpenReviewResponse(review_id="r1", items=len(self.reviewed))
+
+    def DescribeReview(self, request, context):
+        """Finished once `people_done` is set; each call before is one image further."""
+        self._begin("DescribeReview")
+        done = self.people_done.is_set()
+        left = 0 if done else max(1, len(self.reviewed) - self.calls["DescribeReview"])
+        return qc_pb2.DescribeReviewResponse(items=len(self.reviewed), left=left, finished=done)
+
+    def ConcludeReview(self, request, context):
+        """The first image is rejected, the second one's glaze made unknown."""
+        self._begin("ConcludeReview")
+        frame = self.reviewed.frame.copy()
+        frame.loc[frame.index[1], "label_glaze"] = None
+        changed = Manifest(frame, self.reviewed.tasks)
+        first = np.arange(len(frame)) == 0
+        return qc_pb2.ConcludeReviewResponse(
+            accepted=ref_to_proto(write_manifest(self.store, changed.take(~first))),
+            rejected=ref_to_proto(write_manifest(self.store, changed.take(first))),
+            accepted_count=len(frame) - 1,
+            rejected_count=1,
+            reviewed_count=len(frame),
+            passed_count=len(frame) - 1,
+            pass_rate_low=0.8,
+            pass_rate_high=1.0,
+            masked_by_task={"glaze": 1},
+        )
 
     def ActivateModel(self, request, context):
         self._begin("ActivateModel")

@@ -136,6 +136,7 @@ def results(seeds=(0, 1, 2), n=240):
         },
         "baseline": "baseline",
         "arms": arms,
+        "review": None,
         "synthesis": {
             "adapter": {},
             "base_hash": "abc" + "0" * 61,

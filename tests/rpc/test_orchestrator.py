@@ -287,3 +287,30 @@ def test_unknown_ids_are_named(bench):
         ):
             with pytest.raises(NotFoundError, match="nothing"):
                 call()
+
+
+def test_an_experiment_waits_for_reviewers_and_takes_what_they_leave(bench):
+    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]\nreview: {policy: all, controls: 0}")
+    with bench.orchestrator() as stub:
+        identity = start(stub, text).experiment.experiment_id
+        for event in stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id=identity), timeout=250):
+            assert not event.HasField("ended"), event.ended.error
+            if event.step.title == "review by people" and event.step.progress.stage == "waiting for people":
+                break
+    with bench.orchestrator() as stub:  # another session finds it waiting still
+        bench.fakes.people_done.set()
+        steps, ended = follow(stub, identity)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert steps["review by people"].state == SUCCEEDED
+    results = json.loads(bench.store.read(ref_from_proto(ended.results)))
+    assert results["review"]["rejected_count"] == 1
+    assert results["review"]["masked_by_task"] == {"glaze": 1}
+    assert "Review by people" in bench.store.read(ref_from_proto(ended.report)).decode()
+    records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]
+    rejected = read_manifest(
+        bench.store,
+        ref_from_json(next(r["result"]["rejected"] for r in records if r["kind"] == "review")),
+    )
+    for mix in (r["result"] for r in records if r["kind"] == "mix"):
+        mixed = read_manifest(bench.store, ref_from_json(mix["manifest"])).frame
+        assert not set(mixed["source"]) & set(rejected.frame["source"])

@@ -148,7 +148,7 @@ def test_a_home_has_one_supervisor_and_a_stale_note_is_known(tmp_path):
 
 def test_addresses_are_distinct_or_in_a_row():
     free = choose_addresses(0)
-    assert len(set(free.values())) == 5
+    assert len(set(free.values())) == 6
     fixed = choose_addresses(6000)
     assert fixed["orchestrator"] == "127.0.0.1:6000"
     assert fixed["classifier"] == "127.0.0.1:6004"

@@ -9,6 +9,7 @@ import pytest
 from review_site import TOKENS, open_review
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.store import DirectoryStore
+from saggar_qc.review.journal import Desks
 from saggar_qc.review.server import ReviewServer, read_tokens, review_pages
 from saggar_qc.settings import QcSettings
 
@@ -49,7 +50,7 @@ def review(store):
 
 @pytest.fixture
 def server(store, review):
-    made = ReviewServer(store, TOKENS, "127.0.0.1:0")
+    made = ReviewServer(Desks(store), TOKENS, "127.0.0.1:0")
     yield made
     made.stop()
 
@@ -190,13 +191,14 @@ def test_tokens_are_checked(tmp_path, store):
         with pytest.raises(InvalidInputError, match=problem):
             read_tokens(path)
     settings = QcSettings(store=str(tmp_path / "store"), review_listen="127.0.0.1:0")
-    with pytest.raises(InvalidInputError, match="REVIEW_TOKENS"), review_pages(settings):
+    desks = Desks(settings.open_store())
+    with pytest.raises(InvalidInputError, match="REVIEW_TOKENS"), review_pages(settings, desks):
         pass
 
 
 def test_a_taken_port_is_named(server, store):
     with pytest.raises(UnavailableError, match=server.address):
-        ReviewServer(store, TOKENS, server.address)
+        ReviewServer(Desks(store), TOKENS, server.address)
 
 
 def test_pages_are_served_while_the_settings_ask(tmp_path, store):
@@ -209,7 +211,7 @@ def test_pages_are_served_while_the_settings_ask(tmp_path, store):
         review_tokens=tokens,
         review_address_file=address,
     )
-    with review_pages(settings) as served:
+    with review_pages(settings, Desks(settings.open_store())) as served:
         assert address.read_text() == served
         assert Visitor(served).ask("GET", "/healthz")[0].status == 200
     with pytest.raises(OSError, match="refused"):

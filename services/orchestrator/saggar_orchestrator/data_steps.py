@@ -26,7 +26,7 @@ from saggar.store import ObjectRef
 
 from saggar_orchestrator.experiment import Arm, digest
 from saggar_orchestrator.predictions import read_predictions
-from saggar_orchestrator.requests import ref_to_json
+from saggar_orchestrator.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.steps import Result, Ticker
 from saggar_orchestrator.targets import LabelPair, Labels, confused_pairs, planned_images, rare_combinations
 
@@ -223,6 +223,24 @@ def images_of_arm(run: Run, arm: Arm, stored_plan: ObjectRef, generated: ObjectR
     manifest = read_manifest(run.store, generated)
     rows = manifest.frame["source"].isin(wanted).to_numpy(dtype=bool)
     return write_manifest(run.store, manifest.take(rows))
+
+
+def union_of(run: Run, manifests: Sequence[ObjectRef]) -> ObjectRef:
+    """Every row of any of `manifests` once, by the prompt that it came from."""
+    rows = {record.source: record for ref in manifests for record in read_manifest(run.store, ref).records()}
+    return write_manifest(
+        run.store, Manifest.from_records((rows[source] for source in sorted(rows)), run.taxonomy.task_names)
+    )
+
+
+def kept_by_review(run: Run, accepted: ObjectRef, reviewed: Mapping[str, Any] | None) -> ObjectRef:
+    """Of an arm's screened rows those that the review kept, with the labels that it left; all without one."""
+    if reviewed is None:
+        return accepted
+    kept = {r.source: r for r in read_manifest(run.store, ref_from_json(reviewed["accepted"])).records()}
+    passed = read_manifest(run.store, accepted).records()
+    rows = [kept[record.source] for record in passed if record.source in kept]
+    return write_manifest(run.store, Manifest.from_records(rows, run.taxonomy.task_names))
 
 
 def _pairs(run: Run, manifest: Manifest, confusion: ObjectRef) -> tuple[LabelPair, ...]:

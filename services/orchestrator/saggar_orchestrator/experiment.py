@@ -209,6 +209,17 @@ class Screening(_Part):
     kid_resamples: int | None = Field(None, ge=1)
 
 
+class Review(_Part):
+    """Review by people of what passed the screening; the experiment waits for it."""
+
+    policy: Literal["none", "sample", "all"] = "none"
+    sample_size: int | None = Field(None, ge=1)  # with policy "sample"
+    least_pass_rate: float | None = Field(None, ge=0, le=1)  # of a sample: else the whole set is rejected
+    double_share: float | None = Field(None, ge=0, le=1)  # of the images, judged blind by two people
+    controls: int | None = Field(None, ge=0)  # of each kind, to score reviewers
+    maskable_tasks: tuple[str, ...] = ("glaze",)  # judged wrong alone, the label becomes unknown
+
+
 class Experiment(_Part):
     """An experiment file. One split for all (data.split_seed); one training per arm and per seed."""
 
@@ -223,6 +234,7 @@ class Experiment(_Part):
     generation: Generation = Generation.model_validate({})
     plan: Plan = Plan.model_validate({})
     screening: Screening = Screening.model_validate({})
+    review: Review = Review.model_validate({})
     training: Training = Training.model_validate({})
     arms: tuple[Arm, ...] = Field(min_length=1)
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -54,6 +55,18 @@ class Home:
     @property
     def services_file(self) -> Path:
         return self.root / "run" / "services.json"
+
+    def review_tokens(self) -> Path:
+        """The file of reviewers and their secrets (`name: secret`, one a line); made for one at first use."""
+        path = self.root / "review-tokens.yaml"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write("# Who may review images, and with which secret; one a line.\n")
+                    file.write(f"curator: {secrets.token_urlsafe(18)}\n")
+        return path
 
     @contextlib.contextmanager
     def claim(self) -> Iterator[None]:

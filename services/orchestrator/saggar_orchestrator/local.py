@@ -17,6 +17,7 @@ from saggar_orchestrator.home import Home
 
 # In the order of their ports. The orchestrator drains first, so that it hands out no new work.
 SERVICES = ("orchestrator", "generator", "qc", "trainer", "classifier")
+PAGES = "review"  # the qc service's pages for people have an address of their own, after the services'
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
 _SETTLED_S = 60.0  # a child that ran so long starts again at once when it dies
@@ -38,10 +39,11 @@ class _Child:
 
 
 def choose_addresses(port_base: int) -> dict[str, str]:
-    """host:port for every service: `port_base` onwards, or any free ports for 0."""
+    """host:port for every service and the pages: `port_base` onwards, or any free ports for 0."""
+    names = (*SERVICES, PAGES)
     if port_base:
-        return {name: f"127.0.0.1:{port_base + i}" for i, name in enumerate(SERVICES)}
-    sockets = [socket.socket() for _ in SERVICES]
+        return {name: f"127.0.0.1:{port_base + i}" for i, name in enumerate(names)}
+    sockets = [socket.socket() for _ in names]
     try:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
@@ -49,7 +51,7 @@ def choose_addresses(port_base: int) -> dict[str, str]:
     finally:
         for each in sockets:
             each.close()
-    return {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=True)}
+    return {name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
 
 
 @dataclass
@@ -159,6 +161,11 @@ class Supervisor:
             "SAGGAR_ADDRESS_FILE": str((self.home.root / "run" / f"{child.name}.address").resolve()),
             "PYTHONUNBUFFERED": "1",
         }
+        if child.name == "qc":
+            own |= {
+                "SAGGAR_REVIEW_LISTEN": self.addresses[PAGES],
+                "SAGGAR_REVIEW_TOKENS": str(self.home.review_tokens().resolve()),
+            }
         return os.environ | peers | own
 
     def _bury(self, child: _Child, now: float, *, restart: bool) -> None:

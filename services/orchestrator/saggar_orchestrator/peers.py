@@ -24,6 +24,7 @@ STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
     "classifier": classifier_pb2_grpc.ClassifierServiceStub,
 }
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LONGEST_BUSY_WAIT_S = 0.5, 10.0, 30.0
+_CALL_S = 60.0
 _IDLE_S = 180.0  # peers send a heartbeat every 10 seconds; a machine that swaps may be late
 
 log = logging.getLogger(__name__)
@@ -71,14 +72,21 @@ class Peers:
                 problem = error  # the peer is stopping; another, or the same restarted, goes on
             except (UnavailableError, BusyError) as error:
                 problem = error
-            wait = patience.next_wait(problem)
-            if wait is None:
-                raise UnavailableError(
-                    f"{service} at {self._targets[service]} could not be reached for {self._patience_s:g} s "
-                    f"({problem}). Start it again, look into its log, then resume the experiment."
-                ) from problem
-            log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)
-            cancellation.wait(wait)
+            self._wait(service, rpc, problem, patience, cancellation)
+
+    def call_patiently(self, service: str, rpc: str, request: Any, cancellation: Cancellation) -> Any:
+        """One answer to a call that may be made twice, however long the peer takes to come (back) up.
+
+        Raises the peer's domain errors, UnavailableError when patience is at an end, CancelledError when
+        cancelled.
+        """
+        patience = _Patience(self._patience_s)
+        while True:
+            cancellation.check()
+            try:
+                return getattr(self._stub(service), rpc)(request, timeout=_CALL_S)
+            except (UnavailableError, BusyError) as error:
+                self._wait(service, rpc, error, patience, cancellation)
 
     def call(self, service: str, rpc: str, request: Any, timeout_s: float) -> Any:
         """One answer. Raises the peer's domain errors; UnavailableError names the peer."""
@@ -94,6 +102,18 @@ class Peers:
             for channel in self._channels.values():
                 channel.close()
             self._channels.clear()
+
+    def _wait(
+        self, service: str, rpc: str, problem: SaggarError, patience: _Patience, cancellation: Cancellation
+    ) -> None:
+        wait = patience.next_wait(problem)
+        if wait is None:
+            raise UnavailableError(
+                f"{service} at {self._targets[service]} could not be reached for {self._patience_s:g} s "
+                f"({problem}). Start it again, look into its log, then resume the experiment."
+            ) from problem
+        log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)
+        cancellation.wait(wait)
 
     def _cancellable(self, service: str, rpc: str, cancellation: Cancellation) -> Callable[..., Any]:
         method = getattr(self._stub(service), rpc)

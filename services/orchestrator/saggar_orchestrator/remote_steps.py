@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from saggar_orchestrator.workflow import Run
 
 
+_REVIEW_POLL_S = 3.0
+
+
 def training_inputs(run: Run, manifest: ObjectRef, taxonomy: ObjectRef, seed: int) -> Result:
     settings = as_inputs(requests.training_settings(run.experiment.training, seed))
     path = settings.pop("initial_weights_path", "")  # the file counts, not where it lies
@@ -225,6 +228,61 @@ def screen(run: Run, tick: Ticker, wanted: ObjectRef, reference: ObjectRef, base
         "rejected_by_reason": dict(sorted(result.rejected_by_reason.items())),
         "measures": _measures(result.measures) if result.HasField("measures") else None,
         "report": _ref(result.report),
+    }
+
+
+def review_inputs(run: Run, manifest: ObjectRef, photographs: ObjectRef, taxonomy: ObjectRef) -> Result:
+    return {
+        "manifest": manifest.sha256,
+        "photographs": photographs.sha256,
+        "taxonomy": taxonomy.sha256,
+        "settings": as_inputs(requests.review_settings(run.experiment.review)),
+    }
+
+
+def review(
+    run: Run, tick: Ticker, manifest: ObjectRef, photographs: ObjectRef, taxonomy: ObjectRef
+) -> Result:
+    """Waits until people have judged the images; days, if need be."""
+    peers, cancellation = run.resources.peers, run.cancellation
+    opened = peers.call_patiently(
+        "qc",
+        "OpenReview",
+        qc_pb2.OpenReviewRequest(
+            manifest=ref_to_proto(manifest),
+            photographs=ref_to_proto(photographs),
+            taxonomy=ref_to_proto(taxonomy),
+            title=run.experiment.title or run.experiment.name,
+            settings=requests.review_settings(run.experiment.review),
+        ),
+        cancellation,
+    )
+    request = qc_pb2.DescribeReviewRequest(review_id=opened.review_id)
+    while True:
+        standing = peers.call_patiently("qc", "DescribeReview", request, cancellation)
+        conflicts = f"; {standing.conflicts} conflicts to settle" if standing.conflicts else ""
+        message = f"`saggar review` says where{conflicts}"
+        tick("waiting for people", standing.items - standing.left, standing.items, "images", message)
+        if standing.finished:
+            break
+        cancellation.wait(_REVIEW_POLL_S)
+        cancellation.check()
+    result = peers.call_patiently(
+        "qc", "ConcludeReview", qc_pb2.ConcludeReviewRequest(review_id=opened.review_id), cancellation
+    )
+    return {
+        "review_id": opened.review_id,
+        "policy": run.experiment.review.policy,
+        "accepted": _ref(result.accepted),
+        "rejected": _ref(result.rejected),
+        "accepted_count": result.accepted_count,
+        "rejected_count": result.rejected_count,
+        "reviewed_count": result.reviewed_count,
+        "passed_count": result.passed_count,
+        "pass_rate_low": result.pass_rate_low,
+        "pass_rate_high": result.pass_rate_high,
+        "masked_by_task": dict(sorted(result.masked_by_task.items())),
+        "whole_set_rejected": result.whole_set_rejected,
     }
 
 

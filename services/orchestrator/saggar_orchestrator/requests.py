@@ -12,7 +12,7 @@ from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 
-from saggar_orchestrator.experiment import Adapter, Generation, Screening, Training
+from saggar_orchestrator.experiment import Adapter, Generation, Review, Screening, Training
 
 _INITIAL_WEIGHTS = {
     "imagenet": trainer_pb2.INITIAL_WEIGHTS_IMAGENET,
@@ -40,6 +40,10 @@ def generation_settings(generation: Generation) -> generator_pb2.GenerationSetti
 def screen_settings(screening: Screening) -> qc_pb2.ScreenSettings:
     values = screening.model_dump(exclude_none=True, exclude={"inception_weights_path"})
     return qc_pb2.ScreenSettings(**values)
+
+
+def review_settings(review: Review) -> qc_pb2.ReviewSettings:
+    return qc_pb2.ReviewSettings(**review.model_dump(exclude_none=True))
 
 
 def extractor(screening: Screening, baseline_bundle: ObjectRef) -> qc_pb2.FeatureExtractor:

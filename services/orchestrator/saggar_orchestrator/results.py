@@ -84,6 +84,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
         "baseline": base_name,
         "arms": arms,
         "synthesis": _synthesis(run, outcomes),
+        "review": _without_refs(outcomes.get("review")),
         "winner": _winner(arms),
         "pictures": _pictures(run, outcomes, split),
         "steps": [{k: r[k] for k in ("title", "step_id", "seconds", "reused")} for r in run.records],

@@ -31,6 +31,7 @@ CODE_VERSIONS = {
     "plan": 1,
     "generate": 1,
     "screen": 1,
+    "review": 1,
     "mix": 2,
     "results": 1,
     "report": 1,

@@ -63,8 +63,11 @@ def step_titles(experiment: Experiment) -> tuple[str, ...]:
         titles += [f"find what {base} confuses", "choose adapter photographs"]
         titles += ["find base model", "train adapter"]
         titles += ["plan synthetic images", "generate images"]
+    titles += [f"screen {arm.name}" for arm in experiment.synthetic_arms]
+    if experiment.synthetic_arms and experiment.review.policy != "none":
+        titles.append("review by people")
     for arm in experiment.synthetic_arms:
-        titles += [f"screen {arm.name}", f"mix {arm.name}"]
+        titles.append(f"mix {arm.name}")
         for seed in experiment.seeds:
             titles += [f"train {arm.name}, seed {seed}", f"evaluate {arm.name}, seed {seed}"]
     return (*titles, "gather results", "write report")
@@ -166,18 +169,23 @@ def run_experiment(run: Run) -> Result:
         baseline_bundle = ref_from_json(outcomes["arms"][base.name]["runs"][0]["train"]["bundle"])
         made = _make_images(run, split, real, baseline_bundle)
         outcomes["synthesis"] = made
+        screenings = {arm.name: _screen(run, arm, made, baseline_bundle) for arm in experiment.synthetic_arms}
+        reviewed = _review(run, made, screenings, taxonomy_ref)
+        if reviewed is not None:
+            outcomes["review"] = reviewed
         for arm in experiment.synthetic_arms:
-            screened = _screen(run, arm, made, baseline_bundle)
+            screened = screenings[arm.name]
+            accepted = data_steps.kept_by_review(run, ref_from_json(screened["accepted"]), reviewed)
             mixed = run.step(
                 "mix",
                 {
                     "real": real["manifest"]["sha256"],
-                    "synthetic": screened["accepted"]["sha256"],
+                    "synthetic": accepted.sha256,
                     "arm": arm.model_dump()["synthetic"],
                     "seed": experiment.generation.seed,
                 },
-                lambda _, arm=arm, screened=screened: data_steps.mix_arm(  # type: ignore[misc]
-                    run, arm, ref_from_json(real["manifest"]), ref_from_json(screened["accepted"])
+                lambda _, arm=arm, accepted=accepted: data_steps.mix_arm(  # type: ignore[misc]
+                    run, arm, ref_from_json(real["manifest"]), accepted
                 ),
             )
             runs = _train_arm(run, arm, mixed, taxonomy_ref)
@@ -287,6 +295,20 @@ def _screen(run: Run, arm: Arm, made: Result, baseline_bundle: ObjectRef) -> Res
         "screen",
         remote_steps.screen_inputs(run, wanted, reference, baseline_bundle),
         lambda tick: remote_steps.screen(run, tick, wanted, reference, baseline_bundle),
+    )
+
+
+def _review(run: Run, made: Result, screenings: dict[str, Result], taxonomy: ObjectRef) -> Result | None:
+    """What people kept of all that passed the screening of any arm; None when the experiment asks nobody."""
+    if run.experiment.review.policy == "none":
+        return None
+    accepted = [ref_from_json(screened["accepted"]) for screened in screenings.values()]
+    union = data_steps.union_of(run, accepted)
+    photographs = ref_from_json(made["reference"])
+    return run.step(
+        "review",
+        remote_steps.review_inputs(run, union, photographs, taxonomy),
+        lambda tick: remote_steps.review(run, tick, union, photographs, taxonomy),
     )
 
 

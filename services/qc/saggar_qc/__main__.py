@@ -25,7 +25,7 @@ def main() -> int:
         qc_pb2_grpc.add_QcServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         return (qc_pb2.DESCRIPTOR.services_by_name["QcService"].full_name,)
 
-    with review_pages(settings) as servicer.pages_address:
+    with review_pages(settings, servicer.desks) as servicer.pages_address:
         return serve(register, settings)
 
 

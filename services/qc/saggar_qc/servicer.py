@@ -20,6 +20,7 @@ from saggar_qc.compare_run import compare_sets
 from saggar_qc.features import FeatureExtractor, identity, open_extractor
 from saggar_qc.reference import Report
 from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
+from saggar_qc.review.journal import Desks
 from saggar_qc.review.requests import conclude_review, describe_review, open_review
 from saggar_qc.screen_run import screen
 
@@ -34,6 +35,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         self._threads = threads
         self._batch_size = batch_size
         self._jobs = JobQueue(queue_limit)
+        self.desks = Desks(store)
         self.pages_address = ""  # host:port of the review pages, when this process serves them
 
     def Screen(
@@ -67,13 +69,13 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         self, request: qc_pb2.DescribeReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.DescribeReviewResponse:
         """See qc.proto."""
-        return describe_review(self._store, request, self.pages_address)
+        return describe_review(self.desks, request, self.pages_address)
 
     def ConcludeReview(
         self, request: qc_pb2.ConcludeReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.ConcludeReviewResponse:
         """See qc.proto."""
-        return conclude_review(self._store, request)
+        return conclude_review(self.desks, request)
 
     def _screen(
         self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event

@@ -14,7 +14,7 @@ import typer
 
 from saggar_orchestrator.cli.output import AsJson, print_json, say, settings
 from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import DEFAULT_PORT_BASE, SERVICES, Supervisor, choose_addresses
+from saggar_orchestrator.local import DEFAULT_PORT_BASE, PAGES, SERVICES, Supervisor, choose_addresses
 
 _ROOM_NEEDED_GB = 2.0
 
@@ -121,9 +121,24 @@ def _running(home: Home) -> list[tuple[str, str, str]]:
     found = []
     for name, address in running.addresses.items():
         try:
-            wait_ready(address, 2.0)
+            if name == PAGES:
+                _answers_http(address)
+            else:
+                wait_ready(address, 2.0)
         except SaggarError as error:
             found.append((f"{name} at {address}", "missing", f"{error}; see {home.logs / name}.log"))
         else:
             found.append((f"{name} at {address}", "ok", "serving"))
     return found
+
+
+def _answers_http(address: str) -> None:
+    import urllib.request
+
+    from saggar.errors import UnavailableError
+
+    try:
+        with urllib.request.urlopen(f"http://{address}/healthz", timeout=2.0):
+            pass
+    except OSError as error:
+        raise UnavailableError(f"the review pages do not answer ({error})") from error

@@ -144,5 +144,21 @@ class Desk:
         return f"reviews/{self.review.review_id}/events/{number:08d}.json"
 
 
+class Desks:
+    """The desks of all reviews of a store, each read once."""
+
+    def __init__(self, store: ObjectStore, clock: Callable[[], float] = time.time) -> None:
+        self.store, self.clock = store, clock
+        self._desks: dict[str, Desk] = {}
+        self._lock = threading.Lock()
+
+    def desk(self, review_id: str) -> Desk:
+        """NotFoundError when there is no such review."""
+        with self._lock:
+            if review_id not in self._desks:
+                self._desks[review_id] = Desk(self.store, read_review(self.store, review_id), self.clock)
+            return self._desks[review_id]
+
+
 def _contended() -> WrongStateError:
     return WrongStateError("too many people wrote to this review at the same moment; try again")

@@ -12,7 +12,7 @@ from saggar.v1 import common_pb2, qc_pb2
 from saggar.yamlfile import parse_yaml
 
 from saggar_qc.reference import training_photographs
-from saggar_qc.review.journal import Desk, keep_review, read_review
+from saggar_qc.review.journal import Desks, keep_review
 from saggar_qc.review.outcome import conclude
 from saggar_qc.review.plan import ReviewSettings, plan_review
 
@@ -38,13 +38,12 @@ def open_review(store: ObjectStore, request: qc_pb2.OpenReviewRequest) -> qc_pb2
 
 
 def describe_review(
-    store: ObjectStore, request: qc_pb2.DescribeReviewRequest, pages_address: str
+    desks: Desks, request: qc_pb2.DescribeReviewRequest, pages_address: str
 ) -> qc_pb2.DescribeReviewResponse:
     """See qc.proto."""
-    review = read_review(store, request.review_id)
-    ledger = Desk(store, review).read()
+    ledger = desks.desk(request.review_id).read()
     return qc_pb2.DescribeReviewResponse(
-        items=len(review.items),
+        items=len(ledger.review.items),
         left=ledger.left,
         conflicts=len(ledger.conflicts()),
         finished=ledger.complete,
@@ -52,13 +51,11 @@ def describe_review(
     )
 
 
-def conclude_review(
-    store: ObjectStore, request: qc_pb2.ConcludeReviewRequest
-) -> qc_pb2.ConcludeReviewResponse:
+def conclude_review(desks: Desks, request: qc_pb2.ConcludeReviewRequest) -> qc_pb2.ConcludeReviewResponse:
     """See qc.proto."""
-    review = read_review(store, request.review_id)
-    stored = ObjectRef(**review.manifest.model_dump())
-    outcome = conclude(Desk(store, review).read(), read_manifest(store, stored))
+    store, ledger = desks.store, desks.desk(request.review_id).read()
+    stored = ObjectRef(**ledger.review.manifest.model_dump())
+    outcome = conclude(ledger, read_manifest(store, stored))
     return qc_pb2.ConcludeReviewResponse(
         accepted=_written(store, outcome.accepted),
         rejected=_written(store, outcome.rejected),

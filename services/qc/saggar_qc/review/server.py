@@ -11,9 +11,9 @@ from pathlib import Path
 import uvicorn
 from pydantic import RootModel, field_validator
 from saggar.errors import InvalidInputError, UnavailableError
-from saggar.store import ObjectStore
 from saggar.yamlfile import read_yaml
 
+from saggar_qc.review.journal import Desks
 from saggar_qc.review.web import create_app
 from saggar_qc.settings import QcSettings
 
@@ -40,7 +40,7 @@ class Tokens(RootModel[dict[str, str]]):
 
 
 @contextmanager
-def review_pages(settings: QcSettings) -> Iterator[str]:
+def review_pages(settings: QcSettings, desks: Desks) -> Iterator[str]:
     """Serves the pages while the block runs, when the settings ask for them; gives their host:port.
 
     Raises InvalidInputError for settings or a token file that cannot be used.
@@ -54,7 +54,7 @@ def review_pages(settings: QcSettings) -> Iterator[str]:
             "each reviewer"
         )
     tokens = read_tokens(settings.review_tokens)
-    server = ReviewServer(settings.open_store(), tokens, settings.review_listen)
+    server = ReviewServer(desks, tokens, settings.review_listen)
     try:
         if settings.review_address_file is not None:
             settings.review_address_file.write_text(server.address, encoding="utf-8")
@@ -71,7 +71,7 @@ def read_tokens(path: Path) -> dict[str, str]:
 class ReviewServer:
     """Serves the pages from a thread until it is stopped."""
 
-    def __init__(self, store: ObjectStore, tokens: Mapping[str, str], listen: str) -> None:
+    def __init__(self, desks: Desks, tokens: Mapping[str, str], listen: str) -> None:
         """`listen`: host:port, port 0 for a free one. Raises UnavailableError when the port is taken."""
         host, _, port = listen.rpartition(":")
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -86,7 +86,7 @@ class ReviewServer:
                 "another address"
             ) from error
         self.address = f"{host}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(create_app(store, tokens), log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(create_app(desks, tokens), log_config=None, access_log=False, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="review", daemon=True

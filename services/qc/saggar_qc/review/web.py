@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,10 +14,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
-from saggar.store import ObjectStore, media_type_of
+from saggar.store import media_type_of
 
 from saggar_qc.review import pages
-from saggar_qc.review.journal import Desk, list_reviews, read_review
+from saggar_qc.review.journal import Desk, Desks, list_reviews
 from saggar_qc.review.outcome import agreement, reviewer_scores, wilson
 from saggar_qc.review.verdicts import REASONS, Verdict
 from saggar_qc.review.words import LANGUAGES, WORDS, preferred_language, task_name
@@ -49,12 +47,10 @@ class SignedOut(Exception):  # noqa: N818 a state, not a failure
 class Site:
     """What the handlers share: the store, who may come in, and the reviews that are open."""
 
-    def __init__(self, store: ObjectStore, tokens: Mapping[str, str], clock: Callable[[], float]) -> None:
+    def __init__(self, desks: Desks, tokens: Mapping[str, str]) -> None:
         """`tokens`: reviewer -> secret."""
-        self.store, self.clock = store, clock
+        self.store, self.clock, self.desk = desks.store, desks.clock, desks.desk
         self._tokens = dict(tokens)
-        self._desks: dict[str, Desk] = {}
-        self._lock = threading.Lock()
         self._recent: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=200))
         self._templates = Environment(
             loader=PackageLoader("saggar_qc.review"),
@@ -71,13 +67,6 @@ class Site:
             if hmac.compare_digest(secret.encode(), token.encode()):
                 found = reviewer
         return found
-
-    def desk(self, review_id: str) -> Desk:
-        """NotFoundError when there is no such review."""
-        with self._lock:
-            if review_id not in self._desks:
-                self._desks[review_id] = Desk(self.store, read_review(self.store, review_id), self.clock)
-            return self._desks[review_id]
 
     def page(self, template: str, request: Request, status: int = 200, **values: Any) -> HTMLResponse:
         """A template in the reader's language."""
@@ -157,12 +146,10 @@ def verdict_of(form: Mapping[str, Any]) -> Verdict:
         raise InvalidInputError(f"this verdict cannot be read: {error}") from None
 
 
-def create_app(
-    store: ObjectStore, tokens: Mapping[str, str], clock: Callable[[], float] = time.time
-) -> FastAPI:
-    """The site over `store` for the reviewers in `tokens` (reviewer -> secret)."""
+def create_app(desks: Desks, tokens: Mapping[str, str]) -> FastAPI:
+    """The site over the reviews of `desks` for the reviewers in `tokens` (reviewer -> secret)."""
     app = FastAPI(title="Saggar review", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = site = Site(store, tokens, clock)
+    app.state.site = site = Site(desks, tokens)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     _add_errors(app)
     _add_entrance(app, site)
