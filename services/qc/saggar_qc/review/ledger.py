@@ -54,6 +54,7 @@ class Ledger:
         self._given: dict[str, list[str]] = {}  # reviewer -> items of their verdicts, oldest first
         self._held: dict[str, str] = {}  # reviewer -> the item that they lease
         self._open = dict.fromkeys(self._standings)  # items that need verdicts yet, in the queue's order
+        self._conflicts: dict[str, None] = {}
         self.events = 0
 
     def apply(self, event: Event) -> None:
@@ -78,10 +79,9 @@ class Ledger:
             self._given[event.reviewer].remove(event.item_id)
         else:
             standing.settled, standing.settled_by = event.verdict, event.reviewer
-        if self.state(event.item_id) == "open":
-            self._open.setdefault(event.item_id)
-        else:
-            self._open.pop(event.item_id, None)
+        state = self.state(event.item_id)
+        _keep(self._open, event.item_id, state == "open")
+        _keep(self._conflicts, event.item_id, state == "conflict")
         self.events += 1
 
     def check(self, event: Event) -> None:
@@ -171,12 +171,12 @@ class Ledger:
 
     def conflicts(self) -> list[Standing]:
         """Items whose reviewers disagree."""
-        return [s for s in self._standings.values() if self.state(s.item.item_id) == "conflict"]
+        return [self._standings[item_id] for item_id in self._conflicts]
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to look at or to settle."""
-        return not self._open and not self.conflicts()
+        return not self._open and not self._conflicts
 
     @property
     def left(self) -> int:
@@ -205,3 +205,10 @@ class Ledger:
         self._standings[event.item_id].leases.pop(event.reviewer, None)
         if self._held.get(event.reviewer) == event.item_id:
             del self._held[event.reviewer]
+
+
+def _keep(items: dict[str, None], item_id: str, wanted: bool) -> None:
+    if wanted:
+        items.setdefault(item_id)
+    else:
+        items.pop(item_id, None)
