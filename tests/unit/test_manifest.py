@@ -2,7 +2,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saggar.dataset.describe import describe
 from saggar.dataset.manifest import Manifest, read_manifest, validate, write_manifest
 from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError, InvalidInputError
@@ -130,18 +129,3 @@ def test_validate_names_every_problem():
     assert "'whte' in 1 rows: glaze has no such class; known: celadon_or_sky_blue" in str(caught.value)
     with pytest.raises(InvalidInputError, match="the data set has glaze, type; taxonomy palace-visual has"):
         validate(Manifest.from_records([], TASKS), taxonomy)
-
-
-def test_describe_counts_what_is_there():
-    rows = [
-        Record(str(i), str(i // 2), {"glaze": "white" if i < 3 else None}, split="train") for i in range(4)
-    ]
-    found = describe(Manifest.from_records(rows, TASKS))
-    assert (found["images"], found["objects"]) == (4, 2)
-    assert found["splits"] == {"train": 4}
-    assert found["tasks"]["glaze"]["counts"] == {"white": 3}
-    assert found["tasks"]["glaze"]["unknown"] == 1
-    assert found["tasks"]["type"]["imbalance"] is None
-    assert found["combinations"]["sizes"] == {"1": 1, "2": 0, "3-9": 1, "10+": 0}
-    assert found["combinations"]["rarest"][0] == {"labels": {"glaze": None, "type": None}, "images": 1}
-    assert describe(Manifest.from_records([], TASKS))["combinations"]["imbalance"] is None

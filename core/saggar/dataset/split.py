@@ -28,7 +28,7 @@ def split(manifest: Manifest, seed: int) -> Manifest:
             "first, then augment and mix"
         )
     _refuse_shared_images(manifest)
-    objects = _objects(manifest)
+    objects = by_object(manifest)
     combination = objects["combination"].to_numpy(dtype=np.intp)
     hashes = seeded_hash(objects["object_id"], seed, "split")
     order = np.lexsort((np.arange(len(objects)), hashes, combination)).astype(np.intp)
@@ -36,8 +36,25 @@ def split(manifest: Manifest, seed: int) -> Manifest:
     sizes = np.bincount(combination)[combination] if len(objects) else np.empty(0, np.int64)
     validation, test = _held_out(sizes)
     names = np.where(place < test, "test", np.where(place < test + validation, "validation", "train"))
-    by_object = pd.Series(names, index=objects["object_id"], dtype="str")
-    return manifest.with_columns(split=manifest.frame["object_id"].map(by_object).astype("str"))
+    places = pd.Series(names, index=objects["object_id"], dtype="str")
+    return manifest.with_columns(split=manifest.frame["object_id"].map(places).astype("str"))
+
+
+def by_object(manifest: Manifest) -> pd.DataFrame:
+    """One row per object, sorted by `object_id`, with the number of its `combination` (as in
+    `combination_ids`): of photographs that differ, the one with the fewest unknown labels counts.
+    """
+    ids, combinations = manifest.combination_ids()
+    unknown = np.array([sum(code is None for code in combination) for combination in combinations], np.int64)
+    rows = pd.DataFrame(
+        {
+            "object_id": manifest.frame["object_id"],
+            "combination": ids,
+            "unknown": unknown[ids] if len(unknown) else ids,
+        }
+    )
+    ranked = rows.sort_values(["object_id", "unknown", "combination"], kind="stable")
+    return ranked.drop_duplicates("object_id").reset_index(drop=True)
 
 
 def _held_out(sizes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -53,21 +70,6 @@ def _held_out(sizes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.
     validation = np.select([pair, few, standard], [np.ones_like(sizes), small, share(0.20)], 0)
     test = np.select([pair, few, standard], [np.ones_like(sizes), small, share(0.10)], 0)
     return validation, test
-
-
-def _objects(manifest: Manifest) -> pd.DataFrame:
-    """One row per object, sorted by id, with the number of its combination."""
-    ids, combinations = manifest.combination_ids()
-    unknown = np.array([sum(code is None for code in combination) for combination in combinations], np.int64)
-    rows = pd.DataFrame(
-        {
-            "object_id": manifest.frame["object_id"],
-            "combination": ids,
-            "unknown": unknown[ids] if len(unknown) else ids,
-        }
-    )
-    ranked = rows.sort_values(["object_id", "unknown", "combination"], kind="stable")
-    return ranked.drop_duplicates("object_id").reset_index(drop=True)
 
 
 def _refuse_shared_images(manifest: Manifest) -> None:

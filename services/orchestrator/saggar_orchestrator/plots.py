@@ -1,4 +1,4 @@
-"""The report's plots, as SVG text that stands in the page and takes the page's text colour.
+"""The plots of reports and pages, as SVG text that stands in the page and takes the page's text colour.
 
 Each function takes plain values and returns one `<svg>`; what is drawn against what stands in the function's
 name.
@@ -97,6 +97,74 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         axes.set_ylim(0, 1)
         axes.legend(loc="upper left")
         return _svg(figure, "lorenz")
+
+
+def long_tail(before: Sequence[int], after: Sequence[int], noun: str = "training images") -> str:
+    """Images per combination, commonest first, on a logarithmic scale: before and after augmentation."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+        for values, name, colour, fill in (
+            (after, "after threshold augmentation", COLOURS[1], 0.0),
+            (before, "before", COLOURS[0], 0.35),
+        ):
+            places = [i + 0.5 for i in range(len(values) + 1)]
+            axes.stairs(values, places, baseline=0.7, color=colour, lw=1.4, label=name)
+            if fill:
+                axes.stairs(values, places, baseline=0.7, fill=True, color=colour, alpha=fill)
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlim(0.5, max(1, len(before), len(after)) + 0.5)
+        axes.set_xlabel("combinations of labels, commonest first")
+        axes.set_ylabel(noun)
+        figure.legend(loc="outside upper right", ncols=2, reverse=True)
+        return _svg(figure, "tail")
+
+
+def class_counts(names: Sequence[str], counts: Mapping[str, Sequence[int]], task: str) -> str:
+    """Images per class: a bar per class, commonest first, a part of it per split."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 0.75 + 0.24 * len(names)), layout="constrained")
+        ends = [0] * len(names)
+        for number, (split, values) in enumerate(counts.items()):
+            axes.barh(range(len(names)), values, 0.72, left=ends, color=COLOURS[number], label=split)
+            ends = [end + n for end, n in zip(ends, values, strict=True)]
+        for place, end in enumerate(ends):
+            axes.annotate(f"{end:,}", (end, place), (3, 0), textcoords="offset points", va="center")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xlim(0, max(1, *ends) * 1.08)
+        axes.xaxis.set_visible(False)
+        axes.spines["bottom"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        figure.legend(loc="outside upper left", ncols=len(counts))
+        return _svg(figure, f"counts-{task}")
+
+
+def smallest_differences(
+    curve: Sequence[tuple[int, float]], marks: Sequence[tuple[str, int, float | None]]
+) -> str:
+    """The smallest difference in accuracy that a number of test photographs shows, with some numbers marked
+    (name, photographs, difference; None: none).
+    """
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 2.9), layout="constrained")
+        axes.plot([n for n, _ in curve], [100 * d for _, d in curve], color=_INK, lw=1.2)
+        for number, (name, n, difference) in enumerate(marks):
+            words = "shows none" if difference is None else f"{100 * difference:.1f}"
+            label = f"{name}: {n:,} photographs, {words}"
+            axes.plot(
+                [n], [100 * curve[0][1] if difference is None else 100 * difference],
+                ("o", "D", "s", "^", "v", "P")[number % 6], color=COLOURS[number % 6], ms=6, label=label,
+                fillstyle="none" if difference is None else "full", clip_on=False,
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("independent test photographs with a label")
+        axes.set_ylabel("points of accuracy")
+        axes.legend(loc="upper right")
+        return _svg(figure, "power")
 
 
 def learning_curves(
