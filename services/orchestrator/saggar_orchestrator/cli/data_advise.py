@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saggar_orchestrator.cli.datasets import ChosenTaxonomy, Dataset, read_dataset, taxonomy_of
-from saggar_orchestrator.cli.output import AsJson, open_home_store, out, print_json, say, settings
+from saggar_orchestrator.cli.output import AsJson, open_home_store, out, print_json, say, settings, write_page
 from saggar_orchestrator.cli.sheets import print_list, sheet
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def advise_collection(
         manifest, chosen, hours=hours, reviewed=review, disagreement=disagreement, split_seed=split_seed
     )
     if html:
-        html.write_text(render(dataset, found, Names(chosen)), encoding="utf-8")
+        write_page(html, render(dataset, found, Names(chosen)))
     if as_json:
         print_json(
             {

@@ -16,6 +16,7 @@ from saggar_orchestrator.cli.output import (
     print_json,
     say,
     settings,
+    write_page,
 )
 from saggar_orchestrator.cli.sheets import print_list, sheet
 
@@ -77,7 +78,7 @@ def describe_collection(
     if html:
         from saggar_orchestrator.description import render
 
-        html.write_text(render(dataset, summary, names, manifest, store.get), encoding="utf-8")
+        write_page(html, render(dataset, summary, names, manifest, store.get))
     if as_json:
         print_json({"dataset": dataset, "taxonomy": names.taxonomy and names.taxonomy.id, **summary})
         return
