@@ -2,11 +2,13 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.dataset.balance import effective_number_weights, imbalance, lorenz, sampler_weights
 from saggar.errors import InvalidInputError
+from scipy import stats
 
 counts_strategy = st.lists(st.integers(0, 10**6), min_size=1, max_size=20)
 
@@ -92,6 +94,51 @@ def test_gini_is_half_the_mean_difference_and_twice_the_area_over_the_lorenz_cur
     assert curve[-1] == pytest.approx((1, 1))
     assert measures["classes"] == len(counts)
     assert measures["sd"] == pytest.approx(values.std())
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=40).filter(any))
+@settings(deadline=None)
+def test_every_measure_against_an_independent_one(counts):
+    present = [n for n in counts if n]
+    found = imbalance(counts)
+    values = pd.Series(present, dtype=float)
+    entropy = stats.entropy(present) / math.log(len(present)) if len(present) > 1 else 1.0
+    assert found == pytest.approx(
+        {
+            "classes": values.count(),
+            "min": values.min(),
+            "max": values.max(),
+            "mean": values.mean(),
+            "sd": values.std(ddof=0),
+            "ratio": values.max() / values.min(),
+            "variation": stats.variation(present),
+            "gini": sum(abs(a - b) for a in present for b in present) / (2 * len(present) * sum(present)),
+            "entropy": entropy,
+        },
+        abs=1e-12,
+    )
+    assert found == pytest.approx(imbalance(counts[::-1]), abs=1e-12)
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=40))
+@settings(deadline=None)
+def test_the_lorenz_curve_is_the_share_of_the_rarest(counts):
+    curve = lorenz(counts)
+    ordered = sorted(counts)
+    for k, (classes, samples) in enumerate(curve):
+        assert classes == pytest.approx(k / len(counts))
+        assert samples == pytest.approx(sum(ordered[:k]) / sum(ordered))
+    slopes = np.diff(curve[:, 1])
+    assert (np.diff(slopes) >= -1e-12).all()  # convex
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=20), st.floats(0.5, 0.9999))
+@settings(deadline=None)
+def test_effective_numbers_are_the_sum_of_a_geometric_series(counts, beta):
+    # n samples count for 1 + beta + ... + beta^(n - 1), Cui et al. 2019, proposition 1
+    effective = np.array([np.power(beta, np.arange(n)).sum() for n in counts])
+    wanted = (1 / effective) / (1 / effective).sum() * len(counts)
+    assert effective_number_weights(counts, beta, cap=math.inf) == pytest.approx(wanted)
 
 
 def test_nothing_to_measure():

@@ -1,5 +1,9 @@
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import (
     PlanSettings,
@@ -36,6 +40,40 @@ def test_a_larger_plan_holds_the_smaller_one():
     other = plan(TAXONOMY, [VASE], [], PlanSettings(5, 0, seed=2))
     assert {i.prompt_id for i in other} < {i.prompt_id for i in small}
     assert not {i.seed for i in other} & {i.seed for i in small}
+
+
+codes = st.fixed_dictionaries(
+    {task.name: st.sampled_from([*task.codes[:3], None]) for task in TAXONOMY.tasks}
+).filter(lambda labels: any(labels.values()))
+
+
+@given(
+    st.lists(codes, max_size=5),
+    st.lists(st.tuples(codes, codes), max_size=3),
+    st.integers(0, 8),
+    st.integers(0, 7),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_plan_has_its_numbers_and_is_a_beginning_of_a_larger_one(
+    combinations, pairs, each, per_pair, more, more_pairs
+):
+    def in_order(labels):
+        return tuple(labels[task] for task in TAXONOMY.task_names)
+
+    images = plan(TAXONOMY, combinations, pairs, PlanSettings(each, per_pair, seed=3))
+    assert len(images) == each * len(combinations) + per_pair * len(pairs)
+    assert len({image.prompt_id for image in images}) == len({image.seed for image in images}) == len(images)
+    wanted: Counter[tuple[str | None, ...]] = Counter()
+    for labels in combinations:
+        wanted[in_order(labels)] += each
+    for first, second in pairs:
+        wanted[in_order(first)] += (per_pair + 1) // 2
+        wanted[in_order(second)] += per_pair // 2
+    assert Counter(in_order(image.labels) for image in images) == +wanted
+    larger = plan(TAXONOMY, combinations, pairs, PlanSettings(each + more, per_pair + more_pairs, seed=3))
+    assert set(map(repr, images)) <= set(map(repr, larger))
 
 
 def test_what_is_wanted_twice_is_numbered_on():
