@@ -40,18 +40,32 @@ def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int) -> Enco
     Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for.
     """
     check_clip_skip(text_encoder, clip_skip)
-    window = token_window(tokenizer, text_encoder)
-    tokens = tokenizer(
-        text, padding="max_length", truncation=True, max_length=window, return_tensors="pt", verbose=False
-    ).to(text_encoder.device)
-    masked = getattr(text_encoder.config, "use_attention_mask", False)  # as the pipeline does it
-    hidden = text_encoder(
-        tokens.input_ids,
-        attention_mask=tokens.attention_mask if masked else None,
-        output_hidden_states=True,
-    ).hidden_states  # layers + 1 times [1, T, D]
-    embedding = text_encoder.final_layer_norm(hidden[-(clip_skip + 1)])
+    tokens = tokenize(tokenizer, text_encoder, text)
+    embedding = embed(text_encoder, tokens.input_ids, tokens.attention_mask, clip_skip)
     return EncodedPrompt(embedding, truncated_tokens(tokenizer, text_encoder, text))
+
+
+def tokenize(tokenizer: Any, text_encoder: Any, text: str) -> Any:
+    """`input_ids` and `attention_mask` [1, T], cut or filled up to the window."""
+    window = token_window(tokenizer, text_encoder)
+    return tokenizer(
+        text, padding="max_length", truncation=True, max_length=window, return_tensors="pt", verbose=False
+    )
+
+
+def embed(
+    text_encoder: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, clip_skip: int
+) -> torch.Tensor:
+    """[B, T, D] the embeddings of tokens [B, T]; gradients flow, unlike in `encode`."""
+    masked = getattr(text_encoder.config, "use_attention_mask", False)  # as the pipeline does it
+    device = text_encoder.device
+    hidden = text_encoder(
+        input_ids.to(device),
+        attention_mask=attention_mask.to(device) if masked else None,
+        output_hidden_states=True,
+    ).hidden_states  # layers + 1 times [B, T, D]
+    embedding: torch.Tensor = text_encoder.final_layer_norm(hidden[-(clip_skip + 1)])
+    return embedding
 
 
 def encode_all(
