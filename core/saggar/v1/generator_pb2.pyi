@@ -28,7 +28,7 @@ class ResolveBaseModelResult(_message.Message):
     def __init__(self, content_hash: _Optional[str] = ...) -> None: ...
 
 class AdapterSettings(_message.Message):
-    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma")
+    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence")
     RANK_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,22 @@ class AdapterSettings(_message.Message):
     CHECKPOINT_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     MIN_SNR_GAMMA_FIELD_NUMBER: _ClassVar[int]
+    UNET_TARGETS_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_TEXT_ENCODER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_ENCODER_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    WARM_UP_STEPS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_ACCUMULATION_STEPS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_CHECKPOINTING_FIELD_NUMBER: _ClassVar[int]
+    NOISE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CAPTION_DROPOUT_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_SHARE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    CAPTION_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
     rank: int
     alpha: int
     steps: int
@@ -49,7 +65,23 @@ class AdapterSettings(_message.Message):
     checkpoint_every_steps: int
     clip_skip: int
     min_snr_gamma: float
-    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ...) -> None: ...
+    unet_targets: _containers.RepeatedScalarFieldContainer[str]
+    train_text_encoder: bool
+    text_encoder_learning_rate: float
+    optimizer: str
+    learning_rate_schedule: str
+    warm_up_steps: int
+    gradient_accumulation_steps: int
+    gradient_checkpointing: bool
+    noise_offset: float
+    caption_dropout: float
+    validation_share: float
+    validation_every_steps: int
+    preview_every_steps: int
+    preview_prompts: _containers.RepeatedScalarFieldContainer[str]
+    caption_template: str
+    licence: str
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
 
 class TrainAdapterRequest(_message.Message):
     __slots__ = ("request_id", "base_model", "manifest", "settings")
@@ -64,24 +96,78 @@ class TrainAdapterRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[AdapterSettings, _Mapping]] = ...) -> None: ...
 
 class TrainAdapterResponse(_message.Message):
-    __slots__ = ("progress", "result")
+    __slots__ = ("progress", "result", "preview")
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
     progress: _common_pb2.Progress
     result: TrainAdapterResult
-    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[TrainAdapterResult, _Mapping]] = ...) -> None: ...
+    preview: AdapterPreview
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[TrainAdapterResult, _Mapping]] = ..., preview: _Optional[_Union[AdapterPreview, _Mapping]] = ...) -> None: ...
+
+class AdapterPreview(_message.Message):
+    __slots__ = ("step", "prompt", "image")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    prompt: str
+    image: _common_pb2.ObjectRef
+    def __init__(self, step: _Optional[int] = ..., prompt: _Optional[str] = ..., image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
 
 class TrainAdapterResult(_message.Message):
-    __slots__ = ("adapter", "weights", "final_loss", "steps")
+    __slots__ = ("adapter", "weights", "final_loss", "steps", "kohya_weights", "curve", "validation_loss")
     ADAPTER_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     FINAL_LOSS_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    KOHYA_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    CURVE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
     adapter: _common_pb2.ObjectRef
     weights: _common_pb2.ObjectRef
     final_loss: float
     steps: int
-    def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., final_loss: _Optional[float] = ..., steps: _Optional[int] = ...) -> None: ...
+    kohya_weights: _common_pb2.ObjectRef
+    curve: _common_pb2.ObjectRef
+    validation_loss: float
+    def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., final_loss: _Optional[float] = ..., steps: _Optional[int] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., curve: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., validation_loss: _Optional[float] = ...) -> None: ...
+
+class ImportAdapterRequest(_message.Message):
+    __slots__ = ("base_model", "path", "object", "licence")
+    BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    base_model: str
+    path: str
+    object: _common_pb2.ObjectRef
+    licence: str
+    def __init__(self, base_model: _Optional[str] = ..., path: _Optional[str] = ..., object: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., licence: _Optional[str] = ...) -> None: ...
+
+class ImportAdapterResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: ImportAdapterResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ImportAdapterResult, _Mapping]] = ...) -> None: ...
+
+class ImportAdapterResult(_message.Message):
+    __slots__ = ("adapter", "weights", "kohya_weights", "unet_layers", "text_encoder_layers", "warnings")
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    KOHYA_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    UNET_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_ENCODER_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    adapter: _common_pb2.ObjectRef
+    weights: _common_pb2.ObjectRef
+    kohya_weights: _common_pb2.ObjectRef
+    unet_layers: int
+    text_encoder_layers: int
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., unet_layers: _Optional[int] = ..., text_encoder_layers: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GenerationSettings(_message.Message):
     __slots__ = ("steps", "guidance_scale", "clip_skip", "scheduler", "width_px", "height_px", "adapter_weight", "batch_size")
@@ -164,15 +250,19 @@ class DescribeGeneratorRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeGeneratorResponse(_message.Message):
-    __slots__ = ("device", "loaded_base_model", "jobs_running", "jobs_waiting", "queue_limit")
+    __slots__ = ("device", "loaded_base_model", "jobs_running", "jobs_waiting", "queue_limit", "precision", "memory")
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     LOADED_BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     JOBS_RUNNING_FIELD_NUMBER: _ClassVar[int]
     JOBS_WAITING_FIELD_NUMBER: _ClassVar[int]
     QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     device: str
     loaded_base_model: str
     jobs_running: int
     jobs_waiting: int
     queue_limit: int
-    def __init__(self, device: _Optional[str] = ..., loaded_base_model: _Optional[str] = ..., jobs_running: _Optional[int] = ..., jobs_waiting: _Optional[int] = ..., queue_limit: _Optional[int] = ...) -> None: ...
+    precision: str
+    memory: str
+    def __init__(self, device: _Optional[str] = ..., loaded_base_model: _Optional[str] = ..., jobs_running: _Optional[int] = ..., jobs_waiting: _Optional[int] = ..., queue_limit: _Optional[int] = ..., precision: _Optional[str] = ..., memory: _Optional[str] = ...) -> None: ...

@@ -45,6 +45,11 @@ class GeneratorServiceStub:
                 request_serializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterResponse.FromString,
                 _registered_method=True)
+        self.ImportAdapter = channel.unary_stream(
+                '/saggar.v1.GeneratorService/ImportAdapter',
+                request_serializer=saggar_dot_v1_dot_generator__pb2.ImportAdapterRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_generator__pb2.ImportAdapterResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_stream(
                 '/saggar.v1.GeneratorService/Generate',
                 request_serializer=saggar_dot_v1_dot_generator__pb2.GenerateRequest.SerializeToString,
@@ -83,6 +88,17 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportAdapter(self, request, context):
+        """Takes an adapter that another program has made (kohya's or diffusers' keys, safetensors) into the store. Every key must match a layer of the base
+        model. Streams progress and ends with one result. Importing the same file again finds the same adapter.
+
+        INVALID_ARGUMENT: the file is no adapter in a known format. NOT_FOUND: base model or file is missing. FAILED_PRECONDITION: keys or shapes do
+        not match the base model, or the file names another one. RESOURCE_EXHAUSTED: a job is running and the queue is full. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Generate(self, request, context):
         """Generates one image per prompt. Streams progress and every finished image, and ends with one result. The image of a prompt depends only
         on base model, adapter, prompt, seed and settings; one that exists in the store is returned, not made again.
@@ -113,6 +129,11 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.TrainAdapter,
                     request_deserializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_generator__pb2.TrainAdapterResponse.SerializeToString,
+            ),
+            'ImportAdapter': grpc.unary_stream_rpc_method_handler(
+                    servicer.ImportAdapter,
+                    request_deserializer=saggar_dot_v1_dot_generator__pb2.ImportAdapterRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_generator__pb2.ImportAdapterResponse.SerializeToString,
             ),
             'Generate': grpc.unary_stream_rpc_method_handler(
                     servicer.Generate,
@@ -180,6 +201,33 @@ class GeneratorService:
             '/saggar.v1.GeneratorService/TrainAdapter',
             saggar_dot_v1_dot_generator__pb2.TrainAdapterRequest.SerializeToString,
             saggar_dot_v1_dot_generator__pb2.TrainAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saggar.v1.GeneratorService/ImportAdapter',
+            saggar_dot_v1_dot_generator__pb2.ImportAdapterRequest.SerializeToString,
+            saggar_dot_v1_dot_generator__pb2.ImportAdapterResponse.FromString,
             options,
             channel_credentials,
             insecure,
