@@ -121,9 +121,10 @@ def _task(manifest: Manifest, divided: Manifest, task: str) -> dict[str, Any]:
 
 
 def _combinations(real: Manifest) -> dict[str, Any]:
-    sizes = _sizes(real)
+    counts, known = _by_combination(real)
+    sizes = counts[known]
     own = by_object(real)["combination"].to_numpy(dtype=np.intp)
-    objects = np.bincount(own[_something_known(real)[own]])
+    objects = np.bincount(own[known[own]])
     return {
         "count": len(sizes),
         "regimes": {
@@ -142,7 +143,8 @@ def _combinations(real: Manifest) -> dict[str, Any]:
 
 def _training(divided: Manifest) -> dict[str, Any]:
     training = divided.select(split="train")
-    sizes = _sizes(training)
+    counts, known = _by_combination(training)
+    sizes = np.sort(counts[known])[::-1]  # images of which nothing is known are left out
     by_task = {task: list(training.counts(task).values()) for task in training.tasks}
     return {
         "images": len(training),
@@ -150,19 +152,13 @@ def _training(divided: Manifest) -> dict[str, Any]:
             **{task: imbalance(counts) if counts else None for task, counts in by_task.items()},
             "combinations": imbalance(sizes) if len(sizes) else None,
         },
-        "sizes": sizes[::-1].tolist(),
+        "sizes": sizes.tolist(),
         "lorenz": lorenz(sizes).round(4).tolist() if len(sizes) else [],
     }
 
 
-def _sizes(manifest: Manifest) -> npt.NDArray[np.int64]:
-    """Images per combination of labels, ascending; images of which nothing is known are left out."""
+def _by_combination(manifest: Manifest) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """[G] images per combination of labels, and whether it has any label."""
     ids, combinations = manifest.combination_ids()
-    counts = np.bincount(ids, minlength=len(combinations))
-    return np.sort(counts[_something_known(manifest)])
-
-
-def _something_known(manifest: Manifest) -> npt.NDArray[np.bool_]:
-    """[G] whether a combination has any label."""
-    combinations = manifest.combination_ids()[1]
-    return np.array([any(code is not None for code in labels) for labels in combinations], dtype=np.bool_)
+    known = np.array([any(code is not None for code in labels) for labels in combinations], dtype=np.bool_)
+    return np.bincount(ids, minlength=len(combinations)), known
