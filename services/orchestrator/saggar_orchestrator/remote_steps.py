@@ -258,11 +258,14 @@ def review(
         cancellation,
     )
     request = qc_pb2.DescribeReviewRequest(review_id=opened.review_id)
+    told = None
     while True:
         standing = peers.call_patiently("qc", "DescribeReview", request, cancellation)
-        conflicts = f"; {standing.conflicts} conflicts to settle" if standing.conflicts else ""
-        message = f"`saggar review` says where{conflicts}"
-        tick("waiting for people", standing.items - standing.left, standing.items, "images", message)
+        if (now := (standing.left, standing.conflicts)) != told:
+            conflicts = f", {standing.conflicts} conflicts to settle" if standing.conflicts else ""
+            stage = f"waiting for people (`saggar review` says where{conflicts})"
+            tick(stage, standing.items - standing.left, standing.items, "images")
+            told = now
         if standing.finished:
             break
         cancellation.wait(_REVIEW_POLL_S)
