@@ -8,6 +8,7 @@ import typer
 
 from saggar_orchestrator.cli.data_advise import advise_collection
 from saggar_orchestrator.cli.data_describe import describe_collection
+from saggar_orchestrator.cli.data_fetch import fetch_museum
 from saggar_orchestrator.cli.data_import import import_collection
 from saggar_orchestrator.cli.data_map import map_catalogue
 from saggar_orchestrator.cli.datasets import Dataset, identity, read_dataset
@@ -20,6 +21,7 @@ app = typer.Typer(
 
 app.command("import")(import_collection)
 app.command("map")(map_catalogue)
+app.command("fetch")(fetch_museum)
 app.command("describe")(describe_collection)
 app.command("advise")(advise_collection)
 

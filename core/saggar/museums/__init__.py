@@ -1,0 +1,1 @@
+"""Photographs and catalogue texts from museums' open-access services, with their licence and credit line."""

@@ -1,0 +1,599 @@
+"""Connectors to museums, against a local server that speaks the services' documented shapes."""
+
+import csv
+import hashlib
+import os
+import random
+from datetime import UTC, datetime
+
+import museum_server
+import pytest
+from museum_server import body, cut_off, photograph, redirect, silent, status
+from saggar.errors import (
+    BusyError,
+    InvalidInputError,
+    NotFoundError,
+    StorageFullError,
+    UnavailableError,
+    WrongStateError,
+)
+from saggar.museums import aic
+from saggar.museums.fetching import fetch, read_records
+from saggar.museums.objects import MuseumAnswerError, text
+from saggar.museums.registry import MUSEUMS, find_museum
+from saggar.museums.settings import MuseumSettings
+from saggar.museums.web import Clock, Limits
+
+CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
+WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Waiting:
+    """A clock that nobody waits for: sleeping moves it."""
+
+    def __init__(self):
+        self.time = 1_000_000.0
+        self.slept = []
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.time += seconds
+
+    def clock(self):
+        return Clock(now=lambda: self.time, monotonic=lambda: self.time, sleep=self.sleep)
+
+
+@pytest.fixture
+def server():
+    with museum_server.museum_server() as found:
+        yield found
+
+
+@pytest.fixture
+def waiting():
+    return Waiting()
+
+
+@pytest.fixture
+def get(server, waiting, tmp_path, monkeypatch):
+    """Fetches into tmp_path/out from the local server."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+    def call(key, query="bowl", limit=10, image_px=843, limits=None, folder="out", **options):
+        museum = find_museum(key)
+        addresses = {f"{key}_url": f"{server.url}/{key}", "npm_api_key": "a-key"}
+        web = MuseumSettings(**(addresses | options)).open_web(
+            museum,
+            tmp_path / "cache",
+            limits=limits or Limits(read_s=5.0),
+            clock=waiting.clock(),
+            chance=random.Random(0),
+        )
+        return fetch(museum, web, query, tmp_path / folder, limit=limit, image_px=image_px, now=lambda: WHEN)
+
+    return call
+
+
+def catalogue(folder):
+    with (folder / "catalogue.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# What each museum gives -------------------------------------------------------------------------------------
+
+
+def test_met_gives_photographs_with_texts_licence_and_credit_line(server, get, tmp_path):
+    museum_server.met(server)
+    report = get("met")
+    assert (report.kept, report.new, report.left_out, report.failed) == (3, 3, {}, ())
+    assert server.asked("/met/search") == ["/met/search?hasImages=true&q=bowl"]
+    row = catalogue(tmp_path / "out")[0]
+    assert (tmp_path / "out" / row["image"]).read_bytes() == photograph(45000)
+    assert row["image"] == "images/met-45000.jpg"
+    assert row["licence"] == row["text_licence"] == CC0
+    assert row["credit_line"] == "Gift of a Friend, 1929"
+    assert row["object_url"] == "https://www.metmuseum.org/art/collection/search/45000"
+    assert (row["title"], row["date_begin"], row["date_end"]) == ("Bowl with Peonies", "1000", "1127")
+    assert row["period"] == "Northern Song dynasty (960–1127)"
+    assert row["medium"].endswith("celadon glaze (Yaozhou ware)")
+    assert row["kind"] == "Bowl; Ceramics"
+    record = read_records(tmp_path / "out")["met-45000"]
+    assert record.object.image_url == f"{server.url}/images/45000.jpg"
+    assert record.retrieved == "2026-03-01T12:00:00+00:00"
+    assert record.sha256 == hashlib.sha256(photograph(45000)).hexdigest()
+    assert (record.size_bytes, record.width_px, record.height_px) == (len(photograph(45000)), 96, 72)
+
+
+def test_cleveland_pages_and_takes_the_size_that_is_wanted(server, get, tmp_path, monkeypatch):
+    monkeypatch.setattr("saggar.museums.cleveland._PAGE", 2)
+    museum_server.cleveland(server, count=5)
+    assert get("cleveland").kept == 5
+    assert [path.split("skip=")[1] for path in server.asked("skip=")] == ["0", "2", "4"]
+    row = catalogue(tmp_path / "out")[0]
+    assert row["title"] == "Ewer; 執壺"
+    assert row["description"] == "An ewer & its basin."
+    assert row["culture"] == "China, Southern Song dynasty (1127-1279)"
+    assert read_records(tmp_path / "out")["cleveland-130000"].object.image_url.endswith("_web.jpg")
+    assert not server.asked("-full")
+
+
+def test_cleveland_takes_the_print_size_where_the_small_one_is_too_small(server, get, tmp_path):
+    museum_server.cleveland(server, count=1)
+    server.images["/images/1950.0_web.jpg-print"] = photograph(1)
+    get("cleveland", image_px=1500)
+    assert server.asked("-print")
+    assert not [path for path in server.asked("_web.jpg") if not path.endswith("-print")]
+
+
+def test_aic_asks_for_fields_pages_and_iiif_sizes(server, get, tmp_path, monkeypatch):
+    monkeypatch.setattr("saggar.museums.aic._PAGE", 2)
+    museum_server.aic(server)
+    assert get("aic", "vase").kept == 3
+    first = server.asked("/aic/artworks/search")[0]
+    assert "fields=id%2Ctitle" in first
+    assert "limit=2&page=1" in first
+    assert all("/full/843,/0/default.jpg" in path for path in server.asked("/iiif/"))
+    row = catalogue(tmp_path / "out")[0]
+    assert row["description"] == "A vase with a lavender-blue glaze."
+    assert (row["licence"], row["text_licence"]) == (CC0, "https://creativecommons.org/licenses/by/4.0/")
+    assert row["object_url"] == "https://www.artic.edu/artworks/24600"
+    assert {headers["AIC-User-Agent"] for path, headers in server.requests if "/aic/" in path} == {
+        "Saggar/0.1.0 (porcelain research)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("side", "thumbnail", "size"),
+    [
+        (843, {"width": 3000, "height": 4000}, "843,"),
+        (843, None, "843,"),
+        (400, {"width": 3000, "height": 4000}, "!400,400"),
+        (843, {"width": 600, "height": 500}, "full"),  # nothing is enlarged
+        (843, {"width": 600, "height": 2000}, "!843,843"),
+        (843, {"width": None, "height": "tall"}, "843,"),
+    ],
+)
+def test_iiif_sizes_are_never_above_the_original(side, thumbnail, size):
+    url = aic.image_url("https://www.artic.edu/iiif/2/", "a b/c", thumbnail, side)
+    assert url == f"https://www.artic.edu/iiif/2/a%20b%2Fc/full/{size}/0/default.jpg"
+
+
+def test_npm_reads_the_list_sends_the_key_and_keeps_what_has_every_word(server, get, tmp_path):
+    museum_server.npm(server, count=4)
+    report = get("npm", "定窯 宋")
+    assert (report.kept, report.new) == (2, 2)
+    assert "lang=cht" in server.asked("/npm/collection/search/?")[0]
+    keys = {headers.get("apiKey") for path, headers in server.requests if path.startswith("/npm/")}
+    assert keys == {"a-key"}
+    row = catalogue(tmp_path / "out")[0]
+    assert (row["title"], row["period"], row["kind"]) == ("定窯白瓷盤", "宋", "陶瓷")
+    assert row["description"] == "白瓷劃花盤。; 口徑 20 公分"
+    assert row["licence"] == "https://data.gov.tw/license"
+    assert row["credit_line"] == "National Palace Museum, Taipei"
+
+
+def test_npm_without_a_key_says_where_to_get_one(get):
+    with pytest.raises(WrongStateError, match=r"needs an API key: .* set SAGGAR_NPM_API_KEY"):
+        get("npm", npm_api_key="")
+
+
+def test_npm_list_that_never_ends_is_left(server, get, monkeypatch):
+    monkeypatch.setattr("saggar.museums.npm._PAGE", 3)
+    museum_server.npm(server, count=4)
+    page = server.objects["/npm/collection/search/"]
+    server.objects["/npm/collection/search/"] = lambda query: page(query | {"offset": "0"})
+    get("npm", "定窯", limit=100)
+    assert len(server.asked("/npm/collection/search/?")) == 2
+
+
+# Licences ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flag", [False, None, "true", 1])
+def test_only_what_the_met_says_is_in_the_public_domain_is_taken(server, get, tmp_path, flag):
+    numbers = museum_server.met(server, isPublicDomain=flag)
+    report = get("met")
+    assert (report.kept, report.left_out) == (2, {"its licence does not allow it": 1})
+    assert not server.asked(f"/images/{numbers[-1]}")
+    assert len(catalogue(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("status_text", ["Copyrighted", "", None, "CC0-ish"])
+def test_only_cc0_of_cleveland_is_taken(server, get, status_text):
+    museum_server.cleveland(server, share_license_status=status_text)
+    assert get("cleveland").left_out == {"its licence does not allow it": 1}
+
+
+@pytest.mark.parametrize("flag", [False, None])
+def test_only_what_chicago_says_is_in_the_public_domain_is_taken(server, get, flag):
+    museum_server.aic(server, is_public_domain=flag)
+    assert get("aic").left_out == {"its licence does not allow it": 1}
+
+
+def test_nothing_that_can_be_used_is_an_error_that_says_why(server, get, tmp_path):
+    museum_server.met(server, count=1, isPublicDomain=False)
+    with pytest.raises(
+        NotFoundError, match=r"nothing for 'bowl' .*1 left out \(its licence does not allow it\)"
+    ):
+        get("met")
+    assert not (tmp_path / "out" / "catalogue.csv").exists()
+
+
+def test_nothing_found_is_an_error(server, get):
+    museum_server.met(server, count=0)
+    with pytest.raises(NotFoundError, match="has nothing for 'bowl'"):
+        get("met")
+
+
+# Missing and strange fields ---------------------------------------------------------------------------------
+
+
+def test_objects_without_an_image_or_that_are_gone_are_counted(server, get):
+    numbers = museum_server.met(server, primaryImage="", primaryImageSmall="")
+    del server.objects[f"/met/objects/{numbers[0]}"]
+    report = get("met")
+    assert report.kept == 1
+    assert report.left_out == {"has no image": 1, "is no longer in the service": 1}
+
+
+def test_missing_fields_are_empty_texts(server, get, tmp_path):
+    (number,) = museum_server.met(server, count=1)
+    known = server.objects[f"/met/objects/{number}"]
+    server.objects[f"/met/objects/{number}"] = {
+        name: known[name] for name in ("objectID", "isPublicDomain", "primaryImage", "primaryImageSmall")
+    } | {"title": None, "medium": ["porcelain", None, 5], "culture": {"strange": 1}}
+    assert get("met").kept == 1
+    row = catalogue(tmp_path / "out")[0]
+    assert (row["title"], row["medium"], row["culture"], row["credit_line"]) == ("", "porcelain; 5", "", "")
+
+
+@pytest.mark.parametrize("answer", [[], {"unknown": 1}, {"objectIDs": "45000"}, None])
+def test_an_unknown_shape_is_said(server, get, answer):
+    server.objects["/met/search"] = answer
+    with pytest.raises(MuseumAnswerError, match="without objectIDs"):
+        get("met")
+
+
+def test_texts_lose_markup_and_control_characters():
+    assert text("<p>A&nbsp;<b>white</b>\r\n\tbowl\x00</p>") == "A white bowl"
+    assert text(["a", ["b", None], ""]) == "a; b"
+    assert text(value=True) == ""
+
+
+# Faults -----------------------------------------------------------------------------------------------------
+
+
+def test_429_waits_as_long_as_it_is_told(server, get, waiting):
+    museum_server.met(server)
+    server.faults["/met/objects/45001"] = [status(429, Retry_After="37")]
+    assert get("met").kept == 3
+    assert any(37 <= slept <= 38 for slept in waiting.slept)
+
+
+def test_a_retry_after_that_is_a_date_or_nonsense_is_borne(server, get):
+    museum_server.met(server)
+    server.faults["/met/search"] = [
+        status(503, Retry_After="Thu, 01 Jan 1970 00:00:00 GMT"),
+        status(503, Retry_After="soon"),
+    ]
+    assert get("met").kept == 3
+
+
+def test_a_wait_of_hours_is_left_to_people(server, get, tmp_path):
+    museum_server.met(server)
+    server.faults["/images/45001.jpg"] = [status(429, Retry_After="7200")]
+    with pytest.raises(BusyError, match=r"asks to wait 7,200 s\. Run the same command again") as caught:
+        get("met")
+    assert caught.value.retry_after_s == 7200
+    assert len(catalogue(tmp_path / "out")) == 1  # what came before is kept
+    assert get("met").new == 2
+
+
+def test_waits_grow_and_end(server, get, waiting):
+    museum_server.met(server)
+    server.faults["/met/search"] = [status(500)] * 20
+    with pytest.raises(UnavailableError, match=r"answered 500 .*, 6 times. Run the same command again later"):
+        get("met")
+    assert len(server.requests) == 6
+    backoffs = [slept for slept in waiting.slept if slept != pytest.approx(0.2)]
+    for slept, longest in zip(backoffs, (1, 2, 4, 8, 16), strict=True):
+        assert longest / 2 <= slept <= longest
+
+
+def test_errors_that_pass_are_passed_over(server, get):
+    museum_server.met(server)
+    server.faults["/met/search"] = [status(500), status(502), body(b"<html>busy</html>", "text/html")]
+    server.faults["/met/objects/45000"] = [body(b'{"objectID": 45', "application/json")]
+    server.faults["/images/45000.jpg"] = [cut_off(photograph(45000)), status(503)]
+    report = get("met")
+    assert (report.kept, report.failed) == (3, ())
+
+
+def test_what_is_no_json_is_given_up_with_its_kind(server, get):
+    server.faults["/met/search"] = [body(b"<html>", "text/html")] * 6
+    with pytest.raises(UnavailableError, match="answered text/html that is no JSON, 6 times"):
+        get("met")
+
+
+def test_silence_is_not_waited_for(server, get):
+    museum_server.met(server, count=1)
+    server.faults["/images/45000.jpg"] = [silent(server)]
+    assert get("met", limits=Limits(read_s=0.2)).kept == 1
+    assert len(server.asked("/images/45000.jpg")) == 2
+
+
+def test_a_service_that_cannot_be_reached_is_said(get, tmp_path):
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        get("met", met_url="http://127.0.0.1:9/met")
+
+
+def test_refusals_are_not_asked_again(server, get):
+    server.faults["/met/search"] = [status(403)]
+    with pytest.raises(WrongStateError, match=r"answered 403 .*it refuses us"):
+        get("met")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (body(b"<html>sorry</html>", "text/html"), "answered text/html, not an image"),
+        (body(b"no image at all", "image/jpeg"), "is not a JPEG, PNG, WebP or TIFF"),
+        (body(photograph(1)[:900], "image/jpeg"), "truncated"),
+        (body(b"x" * 300_000, "image/jpeg"), "is larger than"),
+        (status(404), "answered 404"),
+        (redirect("https://elsewhere.example.org/a.jpg"), "not where this museum keeps its images"),
+        (redirect("file:///etc/passwd"), "not where this museum keeps its images"),
+        (redirect("http://169.254.169.254/latest"), "not where this museum keeps its images"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_told_and_the_others_come(server, get, tmp_path, fault, reason):
+    museum_server.met(server)
+    server.faults["/images/45001.jpg"] = [fault]
+    report = get("met", limits=Limits(image_bytes=200_000))
+    assert (report.kept, [each.object_id for each in report.failed]) == (2, ["45001"])
+    assert reason in report.failed[0].reason
+    assert sorted(path.name for path in (tmp_path / "out" / "images").iterdir()) == [
+        "met-45000.jpg",
+        "met-45002.jpg",
+    ]
+
+
+def test_a_body_that_hides_its_length_is_measured(server, get):
+    museum_server.met(server)
+
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "image/jpeg")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 400_000)
+        handler.close_connection = True
+
+    server.faults["/images/45001.jpg"] = [endless]
+    report = get("met", limits=Limits(image_bytes=200_000))
+    assert "is larger than" in report.failed[0].reason
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://images.metmuseum.org/a.jpg",  # not https
+        "https://images.metmuseum.org:8443/a.jpg",
+        "https://images.metmuseum.org.evil.example/a.jpg",
+        "https://evil.example\\@images.metmuseum.org/a.jpg",
+        "https://images.metmuseum.org@evil.example/a.jpg",
+        "https://[::1]/a.jpg",
+        "http://localhost:1/a.jpg",
+        "ftp://images.metmuseum.org/a.jpg",
+        "//evil.example/a.jpg",
+        "https://images.metmuseum.org:port/a.jpg",
+        "not an address",
+    ],
+)
+def test_records_cannot_send_us_elsewhere(server, get, url):
+    museum_server.met(server, primaryImageSmall=url)
+    before = len(server.requests)
+    report = get("met")
+    assert report.kept == 2
+    assert len(report.failed) == 1
+    assert len(server.requests) - before == 1 + 3 + 2  # search, objects, the two other images
+
+
+def test_hosts_below_a_dotted_name_are_agreed_on():
+    web = MuseumSettings(npm_api_key="a-key").open_web(MUSEUMS["npm"], None)
+    web._check_address("https://digitalarchive.npm.gov.tw/a.jpg")
+    for url in ("https://npm.gov.tw.example.org/a.jpg", "https://evilnpm.gov.tw/a.jpg"):
+        with pytest.raises(MuseumAnswerError, match="not visited"):
+            web._check_address(url)
+
+
+def test_redirects_within_the_museum_are_followed_but_not_for_ever(server, get):
+    museum_server.met(server)
+    server.images["/moved/a.jpg"] = photograph(7)
+    server.faults["/images/45000.jpg"] = [redirect("/moved/a.jpg")]
+    server.faults["/images/45001.jpg"] = [redirect("/images/45001.jpg")] * 9
+    report = get("met")
+    assert report.kept == 2
+    assert "redirects too often" in report.failed[0].reason
+    assert len(server.asked("/images/45001.jpg")) == 4
+
+
+def test_keys_stay_with_the_service(server, get):
+    museum_server.npm(server, count=1)
+    with museum_server.museum_server() as other:
+        other.images["/a.jpg"] = photograph(1)
+        server.objects["/npm/collection/search/04000000"]["result"][0]["imgUrl"] = f"{other.url}/a.jpg"
+        with pytest.raises(NotFoundError):
+            get("npm", "定窯")
+        assert other.requests == []
+
+
+def test_many_failures_in_a_row_end_it(server, get, tmp_path):
+    museum_server.met(server, count=9)
+    for number in range(45002, 45009):
+        server.images[f"/images/{number}.jpg"] = b"no image"
+    with pytest.raises(UnavailableError, match="5 images in a row could not be had"):
+        get("met")
+    assert len(catalogue(tmp_path / "out")) == 2
+    assert not server.asked("/images/45007")
+
+
+# Politeness -------------------------------------------------------------------------------------------------
+
+
+def test_requests_keep_their_distance(server, get, waiting):
+    museum_server.aic(server)
+    began = waiting.time
+    get("aic")
+    assert waiting.time - began == pytest.approx(len(server.requests) - 1)  # one a second
+
+
+def test_haste_is_refused():
+    with pytest.raises(InvalidInputError, match=r"asked at most once in 1 s; a pause of 0\.1 s is too short"):
+        MuseumSettings().open_web(MUSEUMS["aic"], None, pause_s=0.1)
+
+
+def test_we_say_who_we_are(server, get):
+    museum_server.met(server, count=1)
+    get("met", contact="curator@museum.example")
+    agents = {headers["User-Agent"] for _, headers in server.requests}
+    assert agents == {"Saggar/0.1.0 (porcelain research; curator@museum.example)"}
+
+
+def test_answers_are_kept_for_a_week(server, get, waiting):
+    museum_server.met(server)
+    get("met")
+    get("met", folder="second")
+    assert len(server.asked("/met/")) == 4
+    waiting.time += 8 * 24 * 3600
+    get("met", folder="third")
+    assert len(server.asked("/met/")) == 8
+    get("met", folder="fourth", limits=Limits(cache_s=0.0))
+    assert len(server.asked("/met/")) == 12
+
+
+def test_a_damaged_cache_is_asked_anew(server, get, tmp_path):
+    museum_server.met(server)
+    get("met")
+    for path in (tmp_path / "cache").rglob("*.json"):
+        path.write_bytes(path.read_bytes()[:20])
+    assert get("met").kept == 3
+    assert not any(b"a-key" in path.read_bytes() for path in (tmp_path / "cache").rglob("*.json"))
+
+
+def test_proxies_of_the_environment_are_used(server, get, monkeypatch):
+    museum_server.met(server, count=1)
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "")
+    server.objects["/public/search"] = {"total": 0, "objectIDs": None}
+    with pytest.raises(NotFoundError):
+        get("met", met_url="http://museum.invalid/public")
+    assert server.requests[0][0] == "http://museum.invalid/public/search?hasImages=true&q=bowl"
+
+
+# Going on ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_there_is_not_fetched_again(server, get):
+    museum_server.met(server)
+    get("met", limit=2)
+    asked = len(server.requests)
+    again = get("met", limit=2)
+    assert (again.kept, again.new) == (2, 0)
+    assert len(server.requests) == asked
+    more = get("met", limit=10)
+    assert (more.kept, more.new, more.records) == (3, 1, 3)
+
+
+def test_a_lost_image_and_another_size_are_fetched(server, get, tmp_path):
+    museum_server.met(server)
+    get("met")
+    (tmp_path / "out" / "images" / "met-45001.jpg").unlink()
+    (tmp_path / "out" / "images" / "met-45002.jpg").write_bytes(b"cut")
+    assert get("met").new == 2
+    server.images |= {f"/images/{number}-original.jpg": photograph(number) for number in range(45000, 45003)}
+    assert get("met", image_px=2000).new == 3
+    assert len(catalogue(tmp_path / "out")) == 3
+
+
+def test_a_line_that_was_cut_off_is_fetched_again(server, get, tmp_path):
+    museum_server.met(server)
+    get("met")
+    journal = tmp_path / "out" / "records.jsonl"
+    for cut in (1, 40):  # without its end of line, and in the middle
+        journal.write_bytes(journal.read_bytes()[:-cut])
+        assert get("met").new == 1
+        assert len(read_records(tmp_path / "out")) == 3
+
+
+def test_a_strange_line_is_named(server, get, tmp_path):
+    museum_server.met(server)
+    get("met")
+    journal = tmp_path / "out" / "records.jsonl"
+    journal.write_bytes(b'{"image": "x"}\n' + journal.read_bytes())
+    with pytest.raises(InvalidInputError, match=r"records.jsonl, line 1: is no record"):
+        get("met")
+
+
+def test_museums_share_a_folder(server, get, tmp_path):
+    museum_server.met(server, count=1)
+    museum_server.cleveland(server, count=1)
+    get("met")
+    assert get("cleveland").records == 2
+    assert [row["museum"] for row in catalogue(tmp_path / "out")] == ["cleveland", "met"]
+
+
+def test_two_fetches_do_not_share_a_folder(server, get, tmp_path):
+    museum_server.met(server)
+    inner = []
+
+    def second(query):
+        with pytest.raises(WrongStateError, match="another fetch is at work there"):
+            get("cleveland")
+        inner.append(query)
+        return {"objectIDs": [45000]}
+
+    server.objects["/met/search"] = second
+    assert get("met").kept == 1
+    assert inner
+
+
+def test_an_interruption_keeps_what_has_come(server, get, tmp_path, monkeypatch):
+    museum_server.met(server)
+
+    def interrupted(self, url):
+        if "45001" in url:
+            raise KeyboardInterrupt
+        return photograph(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("saggar.museums.web.Web.image", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            get("met")
+    assert len(catalogue(tmp_path / "out")) == 1
+    assert get("met").new == 2
+
+
+def test_a_full_disk_is_said(server, get, tmp_path, monkeypatch):
+    museum_server.met(server)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("saggar.wholefile.os.fsync", full)
+        with pytest.raises(StorageFullError, match="no room left on the disk"):
+            get("met")
+    assert not list((tmp_path / "out" / "images").iterdir())
+    assert get("met").kept == 3
+
+
+def test_registry_is_https_and_within_the_documented_rates():
+    for museum in MUSEUMS.values():
+        assert museum.base_url.startswith("https://")
+        assert museum.terms.startswith("https://")
+        assert museum.pause_s >= museum.least_pause_s
+    with pytest.raises(NotFoundError, match="no museum 'louvre'; known: met, cleveland, aic, npm"):
+        find_museum("louvre")
