@@ -75,8 +75,8 @@ class Task(_Part):
     )
     nature: Literal["form", "surface", "context"] | None = Field(
         None,
-        description="What in a picture tells the classes: shape, surface (colour, texture), or marks of a time "
-        "or place. Where it is left out, `kind` says it.",
+        description="What in a picture tells the classes: shape, surface (colour, texture), or marks of a "
+        "time or place. Where it is left out, `kind` says it.",
     )
     classes: tuple[TaxonomyClass, ...] = Field(min_length=2)
 
