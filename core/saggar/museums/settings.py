@@ -39,7 +39,7 @@ class MuseumSettings(BaseSettings):
     )
     npm_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the National Palace Museum")
     contact: str = Field(
-        "", description="your e-mail address or page, told to the museums with every request"
+        default="", description="your e-mail address or page, told to the museums with every request"
     )
 
     def open_web(
