@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
@@ -14,9 +15,13 @@ from saggar.v1 import common_pb2, generator_pb2
 
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
+    OPTIMIZERS,
+    SCHEDULES,
+    AdapterPreview,
     AdapterSettings,
     GeneratedImage,
     GenerationSettings,
+    ImportedAdapter,
     PromptItem,
     TrainedAdapter,
     Wanted,
@@ -33,7 +38,17 @@ _ADAPTER_RANGES = {
     "checkpoint_every_steps": (1, 1_000_000),
     "clip_skip": (0, 100),
     "min_snr_gamma": (0.0, 1000.0),
+    "text_encoder_learning_rate": (1e-9, 1.0),
+    "warm_up_steps": (0, 1_000_000),
+    "gradient_accumulation_steps": (1, 1024),
+    "noise_offset": (0.0, 1.0),
+    "caption_dropout": (0.0, 1.0),
+    "validation_share": (0.0, 0.5),
+    "validation_every_steps": (1, 1_000_000),
+    "preview_every_steps": (0, 1_000_000),
 }
+_ADAPTER_CHOICES = {"optimizer": OPTIMIZERS, "learning_rate_schedule": SCHEDULES}
+_MOST_PREVIEWS = 8
 _GENERATION_RANGES = {
     "steps": (1, 1000),
     "guidance_scale": (0.0, 100.0),
@@ -48,7 +63,24 @@ _GENERATION_RANGES = {
 def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
     """Raises InvalidInputError, with a violation per field that is out of range."""
     _check_ranges(message, _ADAPTER_RANGES)
-    given = {field.name: value for field, value in message.ListFields()}
+    violations = [
+        FieldViolation(f"settings.{name}", f"no {name} '{getattr(message, name)}'; known: {', '.join(known)}")
+        for name, known in _ADAPTER_CHOICES.items()
+        if message.HasField(name) and getattr(message, name) not in known
+    ]
+    if len(message.preview_prompts) > _MOST_PREVIEWS:
+        count = f"{len(message.preview_prompts)} prompts; wanted: at most {_MOST_PREVIEWS}"
+        violations.append(FieldViolation("settings.preview_prompts", count))
+    if "" in message.unet_targets:
+        violations.append(FieldViolation("settings.unet_targets", "a name is empty, which fits no layer"))
+    if message.HasField("text_encoder_learning_rate") and not message.train_text_encoder:
+        violations.append(
+            FieldViolation("settings.text_encoder_learning_rate", "needs train_text_encoder: true")
+        )
+    _refuse(violations)
+    given = {
+        field.name: tuple(value) if field.is_repeated else value for field, value in message.ListFields()
+    }
     rank = given.get("rank", AdapterSettings.rank)
     return AdapterSettings(**{"alpha": rank, **given})
 
@@ -111,6 +143,33 @@ def trained_adapter(value: TrainedAdapter) -> generator_pb2.TrainAdapterResult:
         weights=ref_to_proto(value.weights),
         final_loss=value.final_loss,
         steps=value.steps,
+        kohya_weights=ref_to_proto(value.kohya_weights) if value.kohya_weights else None,
+        curve=ref_to_proto(value.curve) if value.curve else None,
+        validation_loss=value.validation_loss,
+    )
+
+
+def adapter_preview(value: AdapterPreview) -> generator_pb2.AdapterPreview:
+    return generator_pb2.AdapterPreview(step=value.step, prompt=value.prompt, image=ref_to_proto(value.image))
+
+
+def adapter_source(request: generator_pb2.ImportAdapterRequest) -> Path | ObjectRef:
+    """Raises InvalidInputError when neither path nor object is given."""
+    if request.WhichOneof("source") == "object":
+        return ref_from_proto(request.object, "object")
+    if not request.path:
+        _refuse([FieldViolation("path", "must not be empty; give a .safetensors file, or object")])
+    return Path(request.path)
+
+
+def imported_adapter(value: ImportedAdapter) -> generator_pb2.ImportAdapterResult:
+    return generator_pb2.ImportAdapterResult(
+        adapter=ref_to_proto(value.adapter),
+        weights=ref_to_proto(value.weights),
+        kohya_weights=ref_to_proto(value.kohya_weights),
+        unet_layers=value.unet_layers,
+        text_encoder_layers=value.text_encoder_layers,
+        warnings=value.warnings,
     )
 
 

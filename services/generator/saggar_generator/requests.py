@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from saggar.store import ObjectRef
 
+OPTIMIZERS = ("adamw", "adamw8bit")
+SCHEDULES = ("constant", "linear", "cosine")  # of the learning rate
+
 
 @dataclass(frozen=True)
 class AdapterSettings:
@@ -21,16 +24,58 @@ class AdapterSettings:
     checkpoint_every_steps: int = 100
     clip_skip: int = 1
     min_snr_gamma: float = 5.0
+    unet_targets: tuple[str, ...] = ()  # empty: the service's
+    train_text_encoder: bool = False
+    text_encoder_learning_rate: float | None = None  # None: half of learning_rate
+    optimizer: str = "adamw"
+    learning_rate_schedule: str = "constant"
+    warm_up_steps: int | None = None  # None: a tenth of all, at most 100
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    noise_offset: float = 0.0
+    caption_dropout: float = 0.0
+    validation_share: float = 0.0
+    validation_every_steps: int = 100
+    preview_every_steps: int = 0  # 0: none
+    preview_prompts: tuple[str, ...] = ()  # empty: the first different captions
+    caption_template: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class AdapterPreview:
+    """An image made with the adapter as it was after `step` steps."""
+
+    step: int
+    prompt: str
+    image: ObjectRef
 
 
 @dataclass(frozen=True)
 class TrainedAdapter:
-    """References of the adapter's card and weights, and how training ended."""
+    """References of the adapter's card, weights (diffusers' and kohya's keys) and curve, and how training
+    ended. Adapters of earlier versions lack what is None.
+    """
 
     adapter: ObjectRef
     weights: ObjectRef
     final_loss: float
     steps: int
+    kohya_weights: ObjectRef | None = None
+    curve: ObjectRef | None = None
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class ImportedAdapter:
+    """References of an adapter that another program has made, and how many layers it changes."""
+
+    adapter: ObjectRef
+    weights: ObjectRef
+    kohya_weights: ObjectRef
+    unet_layers: int
+    text_encoder_layers: int
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
