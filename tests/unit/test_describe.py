@@ -154,8 +154,8 @@ def test_remarks_name_what_would_mislead():
     assert "65% of the images have no label of glaze" in told
     assert "type: no test photograph of JAR; it cannot be scored" in told
     assert "glaze: no training photograph of PAINTED; it cannot be learned" in told
-    assert "1 combinations have exactly two objects" in told
-    assert "in 1 combinations all are variants of one photograph" in told
+    assert "exactly two objects: 1 combination; one is" in told
+    assert "in 1 combination all are variants of one photograph" in told
     assert "all 93 images have a side below 224 pixels" in told
 
 
@@ -225,6 +225,14 @@ def test_the_page_says_in_words_what_plots_and_pictures_show(jpeg):
     assert 'alt="Yuan, crackled celadon, stem cup"' in page
     assert "Song, white, bowl: 40 photographs" in words(page)
     assert "stem cup stemcup" in words(page)  # name and code
+
+
+def test_class_names_of_any_kind_stand_on_the_page(jpeg):
+    manifest = _manifest({("a$b$_<i>", "bowl"): 9, ("x" * 90, "vase"): 3})
+    page = _page(manifest, Names(None), jpeg)
+    assert check(page) == []
+    assert "a$b$_<i>" in words(page)
+    assert "x" * 90 in words(page)
 
 
 def test_three_photographs_of_a_combination_are_read(jpeg):

@@ -182,12 +182,12 @@ def experiment_file(advice: Advice) -> dict[str, object]:
 
 def _given(hours: float | None, reviewed: bool | None) -> tuple[Condition, ...]:
     if hours is None:
-        found, enough = "not known: say --hours", None
+        found, enough = "say it with --hours", None
     elif TOO_FEW_HOURS <= hours < ENOUGH_HOURS:
         found, enough = f"{hours:g} hours, of which the framework does not speak", None
     else:
         found, enough = f"{hours:g} hours", hours >= ENOUGH_HOURS
-    checked = {None: "not known: say --review or --no-review", True: "yes", False: "no"}
+    checked = {None: "say it with --review or --no-review", True: "yes", False: "no"}
     return (
         Condition(f"{ENOUGH_HOURS:.0f} to {ENOUGH_HOURS + 1:.0f} hours to train an adapter", found, enough),
         Condition("people who know the wares check generated images", checked[reviewed], reviewed),

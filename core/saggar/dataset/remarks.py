@@ -65,9 +65,7 @@ def _unmeasured(task: str, values: dict[str, Any], name: Name) -> list[str]:
 
 def _lost_pairs(combinations: dict[str, Any]) -> list[str]:
     pairs = combinations["regimes"]["2"]
-    text = (
-        f"{pairs:,} combinations have exactly two objects: one is for validation, one for test, none to train"
-    )
+    text = f"exactly two objects: {_combinations(pairs)}; one is for validation, one for test, none to train"
     return [text] if pairs else []
 
 
@@ -81,7 +79,7 @@ def _mostly_variants(training: dict[str, Any]) -> list[str]:
         f"after threshold augmentation {made:,} of {after['images']:,} training images are variants of others"
     )
     if single:
-        text += f"; in {single:,} combinations all are variants of one photograph"
+        text += f"; in {_combinations(single)} all are variants of one photograph"
     return [text]
 
 
@@ -95,6 +93,10 @@ def _more_uneven(task: str, training: dict[str, Any]) -> list[str]:
         f"{after['gini']:.2f}"
     )
     return [text]
+
+
+def _combinations(count: int) -> str:
+    return f"{count:,} combination{'' if count == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ _STYLE: Any = {  # rcParams
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": _INK,
+    "text.parse_math": False,  # a class may be called by a price
     "axes.labelcolor": _INK,
     "axes.edgecolor": _INK,
     "axes.titlesize": 9.5,
@@ -131,7 +132,7 @@ def class_counts(names: Sequence[str], counts: Mapping[str, Sequence[int]], task
             ends = [end + n for end, n in zip(ends, values, strict=True)]
         for place, end in enumerate(ends):
             axes.annotate(f"{end:,}", (end, place), (3, 0), textcoords="offset points", va="center")
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), [_shortened(name) for name in names])
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlim(0, max(1, *ends) * 1.08)
         axes.xaxis.set_visible(False)
@@ -270,6 +271,10 @@ def class_scores(
         axes.set_xlabel("test F1, mean over seeds")
         figure.legend(loc="outside upper center", ncols=len(scores))
         return _svg(figure, f"classes-{task}")
+
+
+def _shortened(name: str, length: int = 36) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _svg(figure: Figure, name: str) -> str:
