@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,7 @@ class Camera:
     contrast: float
     saturation: float
     blur: float
+    """Radius of the defocus, as a share of the picture's side."""
     grain: float
     loss: float
     """Coarseness of the compression, 0 for none."""
@@ -40,12 +42,12 @@ class Camera:
 def camera(draws: Draws) -> Camera:
     """A museum's photographer, good but not the same one for fifty years."""
     return Camera(
-        warm=draws.around(0.0, 0.035),
-        green=draws.around(0.0, 0.012),
-        gain=1.06 + draws.around(0.0, 0.10),
+        warm=draws.around(0.0, 0.04),
+        green=draws.around(0.0, 0.015),
+        gain=1.04 + draws.around(0.0, 0.12),
         contrast=draws.around(0.15, 0.14),
         saturation=draws.between(0.65, 1.0),
-        blur=draws.between(0.0, 1.0) if draws.chance(0.5) else 0.0,
+        blur=draws.between(0.0, 0.007) if draws.chance(0.5) else 0.0,
         grain=draws.between(0.0, 0.010),
         loss=draws.between(0.008, 0.03) if draws.chance(0.6) else 0.0,
     )
@@ -65,7 +67,7 @@ def develop(picture: Array, taken: Camera, draws: Draws) -> np.ndarray:
     curve = np.float32(taken.contrast)
     picture = picture + curve * (picture - 0.5) * picture * (1.0 - picture) * 4.0
     if taken.blur:
-        picture = _blurred(picture, taken.blur)
+        picture = _blurred(picture, taken.blur * picture.shape[-1])
     size = picture.shape[-1]
     noise = draws.table(2, size, size)
     picture = picture + (noise[0] + noise[1] - 1.0) * np.float32(2.0 * taken.grain)
@@ -75,14 +77,17 @@ def develop(picture: Array, taken: Camera, draws: Draws) -> np.ndarray:
     return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 2, 0))
 
 
-def _blurred(picture: Array, amount: float) -> Array:
-    side = np.float32(0.25 * amount)
-    for axis in (1, 2):
-        size = picture.shape[axis]
-        index = np.arange(size)
-        before = picture.take(np.maximum(index - 1, 0), axis=axis)
-        after = picture.take(np.minimum(index + 1, size - 1), axis=axis)
-        picture = picture * (1.0 - 2.0 * side) + (before + after) * side
+def _blurred(picture: Array, radius: float) -> Array:
+    """Passes of a filter over three neighbours, whose variances add up to that of ``radius`` pixels."""
+    variance = radius * radius
+    passes = math.ceil(variance * 2.0)
+    side = np.float32(variance / max(passes, 1) * 0.5)
+    for _ in range(passes):
+        for axis in (1, 2):
+            index = np.arange(picture.shape[axis])
+            before = picture.take(np.maximum(index - 1, 0), axis=axis)
+            after = picture.take(np.minimum(index + 1, len(index) - 1), axis=axis)
+            picture = picture * (1.0 - 2.0 * side) + (before + after) * side
     return picture
 
 

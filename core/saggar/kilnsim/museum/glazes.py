@@ -58,8 +58,8 @@ def glaze(skin: Skin, code: str, coat: float, shine: float) -> None:
     """Cover the skin with the glaze ``code``, ``coat`` times as thick as usual."""
     draws, kind = skin.draws, GLAZES[code]
     body = blend(kind.low, kind.high, draws.unit())
-    lift = 1.0 + draws.around(0.0, 0.035)
-    body = tuple(min(max(c * lift + draws.around(0.0, 0.014), 0.02), 0.97) for c in body)  # type: ignore[assignment]
+    lift = 1.0 + draws.around(0.0, 0.045)
+    body = tuple(min(max(c * lift + draws.around(0.0, 0.018), 0.02), 0.97) for c in body)  # type: ignore[assignment]
     for channel, value in zip(skin.colour, body, strict=True):
         channel[:] = value
     depth = skin.thick * np.float32(coat)

@@ -84,6 +84,7 @@ def finish(skin: Skin, code: str, glaze: str) -> None:
         hand = "painted"
     if glaze == "BlueW":
         hand = "plain"
+    skin.bold = skin.draws.between(0.35, 1.0)
     for name in (hand, *kiln.always):
         HANDS[name](skin, glaze)
     if kiln.rim is not None:
@@ -125,8 +126,8 @@ def _plain(_skin: Skin, _glaze: str) -> None:
 
 def _cut(skin: Skin, groove: Array, depth: float) -> None:
     """A groove: glaze gathers in it and darkens, its walls catch the light."""
-    skin.darken(groove * np.float32(depth))
-    skin.bump -= groove * np.float32(depth * 0.7)
+    skin.darken(groove * np.float32(depth * skin.bold))
+    skin.bump -= groove * np.float32(depth * 0.7 * skin.bold)
 
 
 def _combed(skin: Skin, _glaze: str) -> None:
@@ -145,15 +146,15 @@ def _carved(skin: Skin, _glaze: str) -> None:
 def _petals(skin: Skin, _glaze: str) -> None:
     relief, valley = motifs.petals(skin, skin.draws.whole(16, 26), skin.draws.between(0.5, 0.97))
     wall = skin.body.astype(np.float32)
-    skin.bump += relief * wall * np.float32(0.16)
+    skin.bump += relief * wall * np.float32(0.16 * skin.bold)
     _cut(skin, valley * wall, 0.13)
 
 
 def _fluted(skin: Skin, _glaze: str) -> None:
     ribs = motifs.flutes(skin, skin.draws.whole(24, 34))
     where = np.where(skin.flat, belt_of_well(skin), motifs.belt(skin.band, 0.1, 0.93)) * ~skin.limb
-    skin.bump += ribs * where * np.float32(0.17)
-    skin.darken(step(0.2, -0.9, ribs) * where * np.float32(0.09))
+    skin.bump += ribs * where * np.float32(0.17 * skin.bold)
+    skin.darken(step(0.2, -0.9, ribs) * where * np.float32(0.09 * skin.bold))
 
 
 def belt_of_well(skin: Skin) -> Array:
@@ -164,8 +165,8 @@ def belt_of_well(skin: Skin) -> Array:
 def _moulded(skin: Skin, _glaze: str) -> None:
     relief = motifs.moulded(skin, skin.draws.whole(12, 17))
     where = np.where(skin.flat, belt_of_well(skin), motifs.belt(skin.band, 0.15, 0.9)) * ~skin.limb
-    skin.bump += relief * where * np.float32(0.15)
-    skin.darken(step(0.1, -0.8, relief) * where * np.float32(0.09))
+    skin.bump += relief * where * np.float32(0.15 * skin.bold)
+    skin.darken(step(0.1, -0.8, relief) * where * np.float32(0.09 * skin.bold))
 
 
 def _ringed(skin: Skin, _glaze: str) -> None:

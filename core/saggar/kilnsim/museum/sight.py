@@ -117,7 +117,9 @@ def _surface(vessel: Vessel, index: Index, part: NDArray[np.int8], x: Array, h: 
     sign = np.where(inside, np.float32(-1.0), np.float32(1.0))
     floor = inside & (h <= vessel.floor + 1e-4)
     flat = floor | is_lip
-    tilt = np.where(flat, np.float32(0.15), np.float32(1.0))
+    # A turned floor is a little hollow; one with corners is flat, or its corners would meet in the middle.
+    hollow = 0.15 if section.kind in ("round", "lobed") else 0.0
+    tilt = np.where(flat, np.float32(hollow), np.float32(1.0))
     if vessel.form.dish:
         tilt = np.where(is_lip, np.float32(0.0), tilt)
     nx, nz = nx * sign * tilt, nz * sign * tilt

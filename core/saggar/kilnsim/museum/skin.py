@@ -24,6 +24,8 @@ class Skin:
         self.vessel = vessel
         self.draws = draws
         self.song = vessel.song
+        self.bold = 1.0
+        """How plainly decoration in relief shows, 0..1."""
         self.fine = unit * CELLS_PER_UNIT
         """Lattice cells per pixel: patterns finer than this can't be drawn."""
         self.inside = s.part == INSIDE
