@@ -153,7 +153,7 @@ def smallest_differences(
         axes.plot([n for n, _ in curve], [100 * d for _, d in curve], color=_INK, lw=1.2)
         for number, (name, n, difference) in enumerate(marks):
             words = "shows none" if difference is None else f"{100 * difference:.1f}"
-            label = f"{name}: {n:,} photographs, {words}"
+            label = f"{name}: {n:,} objects, {words}"
             axes.plot(
                 [n], [100 * curve[0][1] if difference is None else 100 * difference],
                 ("o", "D", "s", "^", "v", "P")[number % 6], color=COLOURS[number % 6], ms=6, label=label,
@@ -162,7 +162,7 @@ def smallest_differences(
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("independent test photographs with a label")
+        axes.set_xlabel("test objects with a label")
         axes.set_ylabel("points of accuracy")
         axes.legend(loc="upper right")
         return _svg(figure, "power")
