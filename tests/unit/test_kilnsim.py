@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import saggar.kilnsim
 from saggar.kilnsim import Piece, all_classes, render, sample_balanced, sample_world
 from saggar.kilnsim.pieces import DYNASTIES, GLAZES, KILNS, TYPES
 
@@ -164,3 +165,14 @@ def test_world_is_greyer_in_collection():
         patches = np.array([render(p, 32)[:4, :4].mean((0, 1)) for p in pieces])
         corner[domain] = np.ptp(patches, axis=1).mean()
     assert corner["world"] > 1.5 * corner["collection"]
+
+
+@pytest.mark.parametrize(("one", "other"), [("world", "museum"), ("museum", "world")])
+def test_the_two_renderers_share_no_code(one, other):
+    """What is learned about the collection can't leak into what nano is trained on."""
+    files = list((Path(saggar.kilnsim.__file__).parent / one).glob("*.py"))
+    assert len(files) > 5
+    for file in files:
+        assert f"import saggar.kilnsim.{other}" not in file.read_text("utf-8")
+        assert f"from saggar.kilnsim.{other}" not in file.read_text("utf-8")
+        assert f"from saggar.kilnsim import {other}" not in file.read_text("utf-8")

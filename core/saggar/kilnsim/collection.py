@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from saggar.errors import AlreadyExistsError
+from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.kilnsim.holdings import (
     KILNSIM,
     TASKS,
@@ -45,6 +45,7 @@ def write_collection(
 
     Raises:
         AlreadyExistsError: ``directory`` holds something else.
+        InvalidInputError: a count below 1.
     """
 
     def write(folder: Path) -> None:
@@ -97,6 +98,8 @@ def _once(
     """Let ``write`` fill ``directory``, wholly or not at all, unless it is there already."""
     arguments: dict[str, Any] = {"kind": kind, "count": count, "seed": seed, "size": size}
     arguments |= {"classes": {task: list(codes) for task, codes in classes.items()}, "renderer": RENDERER}
+    if count < 1:
+        raise InvalidInputError(f"kilnsim: count is {count}; ask for at least 1 picture")
     note = directory / "kilnsim.json"
     if note.exists() and json.loads(note.read_text("utf-8")) == arguments:
         return directory / "labels.csv"

@@ -152,19 +152,19 @@ def _petals(skin: Skin, _glaze: str) -> None:
 
 def _fluted(skin: Skin, _glaze: str) -> None:
     ribs = motifs.flutes(skin, skin.draws.whole(24, 34))
-    where = np.where(skin.flat, belt_of_well(skin), motifs.belt(skin.band, 0.1, 0.93)) * ~skin.limb
+    where = np.where(skin.flat, _belt_of_well(skin), motifs.belt(skin.band, 0.1, 0.93)) * ~skin.limb
     skin.bump += ribs * where * np.float32(0.17 * skin.bold)
     skin.darken(step(0.2, -0.9, ribs) * where * np.float32(0.09 * skin.bold))
 
 
-def belt_of_well(skin: Skin) -> Array:
+def _belt_of_well(skin: Skin) -> Array:
     """The wall inside an open form, without the middle of the well."""
     return motifs.belt(skin.band, 0.45, 0.95)
 
 
 def _moulded(skin: Skin, _glaze: str) -> None:
     relief = motifs.moulded(skin, skin.draws.whole(12, 17))
-    where = np.where(skin.flat, belt_of_well(skin), motifs.belt(skin.band, 0.15, 0.9)) * ~skin.limb
+    where = np.where(skin.flat, _belt_of_well(skin), motifs.belt(skin.band, 0.15, 0.9)) * ~skin.limb
     skin.bump += relief * where * np.float32(0.15 * skin.bold)
     skin.darken(step(0.1, -0.8, relief) * where * np.float32(0.09 * skin.bold))
 
