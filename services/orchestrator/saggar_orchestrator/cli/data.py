@@ -8,6 +8,7 @@ import typer
 
 from saggar_orchestrator.cli.data_advise import advise_collection
 from saggar_orchestrator.cli.data_describe import describe_collection
+from saggar_orchestrator.cli.data_export import export_collection
 from saggar_orchestrator.cli.data_fetch import fetch_museum
 from saggar_orchestrator.cli.data_import import import_collection
 from saggar_orchestrator.cli.data_map import map_catalogue
@@ -24,6 +25,7 @@ app.command("map")(map_catalogue)
 app.command("fetch")(fetch_museum)
 app.command("describe")(describe_collection)
 app.command("advise")(advise_collection)
+app.command("export")(export_collection)
 
 
 @app.command()

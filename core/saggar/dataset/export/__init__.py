@@ -1,0 +1,1 @@
+"""A data set in forms that others read: Croissant, a Hugging Face image folder, a datasheet."""
