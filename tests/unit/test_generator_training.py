@@ -17,15 +17,23 @@ from saggar.store import DirectoryStore
 from saggar_generator import adapter
 from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModels
-from saggar_generator.examples import Examples
+from saggar_generator.examples import EmbeddedText, Examples
+from saggar_generator.lora_formats import write_diffusers
+from saggar_generator.noising import NoiseSchedule
 from saggar_generator.placement import Placement
 from saggar_generator.requests import AdapterSettings
 from saggar_generator.settings import ATTENTION
-from saggar_generator.training import AdapterTraining, NoiseSchedule, warm_up
+from saggar_generator.training import AdapterTraining
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 SETTINGS = AdapterSettings(
-    rank=2, alpha=4, steps=6, batch_size=4, learning_rate=1e-2, seed=3, checkpoint_every_steps=2
+    rank=2,
+    alpha=4,
+    steps=6,
+    batch_size=4,
+    learning_rate=1e-2,
+    seed=3,
+    checkpoint_every_steps=2,
 )
 
 
@@ -63,9 +71,8 @@ def examples_for(base, count=5):
     random = torch.Generator().manual_seed(0)
     return Examples(
         latents=torch.randn(count, 4, 4, 4, generator=random),
-        embeddings=torch.randn(2, 77, 16, generator=random),
-        caption_of=torch.arange(count) % 2,
-        truncated_captions=0,
+        caption_of=torch.arange(count) % 2 + 1,
+        text=EmbeddedText(torch.randn(3, 77, 16, generator=random)),
     )
 
 
@@ -121,10 +128,10 @@ def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path)
 def test_the_weights_bytes_are_the_same_every_time(models, folder):
     base = models.get(str(folder))
     with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
-        files = {adapter.write_weights(training.unet, training.adapter_name) for _ in range(8)}
+        files = {write_diffusers(training.layers(), {"b": "1", "a": "2"}) for _ in range(8)}
     (data,) = files
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    assert header["__metadata__"].keys() == {"format", "lora_adapter_metadata"}
+    assert header["__metadata__"].keys() == {"format", "lora_adapter_metadata", "a", "b"}
     assert safetensors.torch.load(data).keys() == header.keys() - {"__metadata__"}
 
 
@@ -149,6 +156,9 @@ def test_the_card_says_what_the_adapter_is(models, folder, store):
     assert card.settings["resolution_px"] == 16
     assert card.final_loss == done.final_loss > 0
     assert json.loads(store.read(done.adapter))["libraries"]["peft"]
+    curve = json.loads(store.read(done.curve))
+    assert len(curve["loss"]) == len(curve["learning_rate"]) == 6
+    assert curve["loss"][-1] == pytest.approx(done.final_loss)
 
 
 def test_diffusers_itself_loads_the_weights_with_rank_and_alpha(models, folder, store, tmp_path):
@@ -193,11 +203,6 @@ def test_every_epoch_goes_through_all_examples(models, folder):
     epochs = [seen[i : i + 5] for i in range(0, 20, 5)]
     assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
-
-
-def test_warm_up_rises_to_one():
-    assert [warm_up(step, 40) for step in (0, 1, 3, 4, 39)] == [0.25, 0.5, 1.0, 1.0, 1.0]
-    assert warm_up(0, 1) == 1.0
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_remedy(models, folder):

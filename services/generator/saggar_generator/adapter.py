@@ -1,26 +1,24 @@
-"""Adapters: a LoRA's weights in diffusers format, and a card that says what they were made from and for."""
+"""Adapters in the store: weights under diffusers' and kohya's keys, and a card that says what they were made
+from and for.
+"""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import torch
-from diffusers import StableDiffusionPipeline
-from peft.utils import get_peft_model_state_dict
 from pydantic import BaseModel as PydanticModel
 from pydantic import ConfigDict, ValidationError
-from safetensors.torch import load_file
-from saggar.errors import DataCorruptionError, WrongStateError
+from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
+from saggar_generator import lora, lora_formats
 from saggar_generator.basemodel import BaseModel
 
-WEIGHTS_NAME = "adapter.safetensors"
 WEIGHTS_TYPE = "application/octet-stream"
+_SHOWN = 10
 
 
 class StoredObject(PydanticModel):
@@ -41,33 +39,74 @@ class StoredObject(PydanticModel):
         return ObjectRef(self.key, self.sha256, self.size_bytes, self.media_type)
 
 
+class Preview(PydanticModel):
+    """An image made in the course of training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: int
+    prompt: str
+    image: StoredObject
+
+
 class AdapterCard(PydanticModel):
-    """`adapter.json`: what an adapter is, from which it can be judged and repeated."""
+    """`adapter.json`: what an adapter is, from which it can be judged and repeated.
+
+    An imported one says what its file says; it has no manifest, settings or losses of ours.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = 1
     adapter_id: str
+    origin: Literal["trained", "imported"] = "trained"
     base_model: str
     base_hash: str
     prediction_type: str
-    settings: dict[str, int | float]
-    target_modules: tuple[str, ...]
-    manifest: StoredObject
-    images: int
-    caption_sample: str
-    steps: int
-    final_loss: float
+    settings: dict[str, Any] = {}
+    target_modules: tuple[str, ...] = ()  # endings of the UNet's layers
+    manifest: StoredObject | None = None
+    images: int = 0
+    held_out_images: int = 0
+    caption_template: str = ""
+    caption_sample: str = ""
+    licence: str = ""
+    steps: int = 0
+    final_loss: float | None = None
+    validation_loss: float | None = None
+    curve: StoredObject | None = None
+    previews: tuple[Preview, ...] = ()
     weights: StoredObject
+    kohya_weights: StoredObject | None = None
+    source: StoredObject | None = None  # the file that was imported
+    metadata: dict[str, str] = {}  # that file's
     libraries: dict[str, str]
 
     def to_bytes(self) -> bytes:
         return (json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def keys(adapter_id: str) -> tuple[str, str]:
-    """Store keys of an adapter's card and weights."""
-    return f"adapters/{adapter_id}/adapter.json", f"adapters/{adapter_id}/{WEIGHTS_NAME}"
+@dataclass(frozen=True)
+class Keys:
+    """Where the objects of an adapter are kept."""
+
+    adapter_id: str
+
+    @property
+    def card(self) -> str:
+        return f"adapters/{self.adapter_id}/adapter.json"
+
+    @property
+    def weights(self) -> str:
+        return f"adapters/{self.adapter_id}/adapter.safetensors"
+
+    @property
+    def kohya_weights(self) -> str:
+        return f"adapters/{self.adapter_id}/adapter-kohya.safetensors"
+
+    @property
+    def curve(self) -> str:
+        return f"adapters/{self.adapter_id}/curve.json"
 
 
 def read_card(store: ObjectStore, ref: ObjectRef) -> AdapterCard:
@@ -87,119 +126,111 @@ def check_base(card: AdapterCard, base: BaseModel) -> None:
     if card.base_hash != base.content_hash:
         raise WrongStateError(
             f"adapter {card.adapter_id} was trained on {card.base_model} ({card.base_hash[:12]}) and does "
-            "not fit "
-            f"{base.spec} ({base.content_hash[:12]}); generate with {card.base_model}, or train an adapter "
-            f"on {base.spec}"
+            f"not fit {base.spec} ({base.content_hash[:12]}); generate with {card.base_model}, or train an "
+            f"adapter on {base.spec}"
         )
 
 
-def write_weights(unet: Any, name: str) -> bytes:
-    """The adapter `name` of `unet` as safetensors in diffusers format, with peft's configuration as
-    metadata.
+def put_weights(
+    store: ObjectStore, adapter_id: str, layers: lora.Lora, metadata: Mapping[str, str]
+) -> tuple[ObjectRef, ObjectRef]:
+    """Writes both files; references of diffusers' and of kohya's keys."""
+    keys = Keys(adapter_id)
+    return (
+        put_once(store, keys.weights, lora_formats.write_diffusers(layers, metadata), WEIGHTS_TYPE),
+        put_once(store, keys.kohya_weights, lora_formats.write_kohya(layers, metadata), WEIGHTS_TYPE),
+    )
+
+
+def put_once(store: ObjectStore, key: str, data: bytes, media_type: str) -> ObjectRef:
+    """What is there already stays: a replica on other hardware, whose rounding differs, made the same."""
+    try:
+        return store.put(key, data, media_type)
+    except AlreadyExistsError:
+        return store.stat(key)
+
+
+def read_layers(base: BaseModel, data: bytes) -> lora_formats.LoraFile:
+    """The adapter in a file, in diffusers' or kohya's format.
+
+    Raises InvalidInputError when it is not safetensors, and WrongStateError, naming the keys, when one makes
+    no layer of `base`, when it has none at all, or when it would be without effect.
     """
-    config = unet.peft_config[name].to_dict()
-    # Sets have no order that lasts from process to process, and the bytes must not depend on it.
-    metadata = {k: sorted(v) if isinstance(v, set) else v for k, v in config.items() if _is_plain(v)}
-    weights = {
-        key: value.detach().to("cpu", torch.float32).contiguous()
-        for key, value in get_peft_model_state_dict(unet, adapter_name=name).items()
-    }
-    with tempfile.TemporaryDirectory(prefix="saggar-") as folder:
-        StableDiffusionPipeline.save_lora_weights(
-            folder,
-            unet_lora_layers=weights,
-            weight_name=WEIGHTS_NAME,
-            unet_lora_adapter_metadata=metadata,
+    found = lora_formats.read(data, lora.modules(base))
+    count = sum(len(layers) for layers in found.lora.values())
+    if found.unmatched or not count:
+        more = len(found.unmatched) - _SHOWN
+        raise WrongStateError(
+            f"{len(found.unmatched)} of the adapter's keys match nothing in {base.spec}: "
+            f"{', '.join(found.unmatched[:_SHOWN]) or 'there are none'}"
+            f"{f' and {more} more' if more > 0 else ''}; it would do less than it says, or nothing: give "
+            f"a LoRA adapter (not LoHa, LoKr or DoRA) of this base model, or train an adapter on {base.spec}"
         )
-        return _in_order((Path(folder) / WEIGHTS_NAME).read_bytes())
+    if all(not layer.up.any() for layers in found.lora.values() for layer in layers.values()):
+        raise WrongStateError(
+            "all weights of the adapter are zero: it would be without effect; train it again"
+        )
+    if any(
+        not weights.isfinite().all()
+        for layers in found.lora.values()
+        for layer in layers.values()
+        for weights in (layer.down, layer.up)
+    ):
+        raise InvalidInputError("the adapter has weights that are not finite; train it again")
+    return found
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An adapter to generate with: the hash of its weights, how they are read, and its weight."""
+
+    weights_sha256: str
+    read: Callable[[], bytes]
+    weight: float
 
 
 def use(base: BaseModel, weights_sha256: str, read: Callable[[], bytes], weight: float) -> None:
-    """Makes the adapter with those weights the only one in the pipeline, at `weight`; read only when it
-    isn't in yet.
+    """Makes the adapter with those weights the only one in the pipeline, at `weight`.
 
-    Raises as `attach`, and what `read` raises.
+    Raises as `use_together`.
     """
-    name = f"adapter-{weights_sha256[:16]}"
-    if name not in getattr(base.pipeline.unet, "peft_config", {}):
+    use_together(base, [Wanted(weights_sha256, read, weight)])
+
+
+def use_together(base: BaseModel, adapters: Sequence[Wanted]) -> None:
+    """Makes `adapters`, and no others, take part, each at its weight; one is read only when it isn't in the
+    pipeline yet.
+
+    Raises as `attach`, and what a `read` raises.
+    """
+    names = [f"adapter-{one.weights_sha256[:16]}" for one in adapters]
+    present = {
+        name for part in lora.PARTS for name in getattr(getattr(base.pipeline, part), "peft_config", {})
+    }
+    if not present <= set(names):
         detach(base)
-        attach(base, read(), name)
-    base.pipeline.set_adapters([name], [weight])
+        present = set()
+    for name, one in zip(names, adapters, strict=True):
+        if name not in present:
+            attach(base, one.read(), name)
+            present.add(name)
+    if names:
+        base.pipeline.set_adapters(names, [one.weight for one in adapters])
 
 
 def attach(base: BaseModel, data: bytes, name: str) -> None:
     """Loads the weights in `data` into the pipeline as adapter `name` and asserts that every one arrived.
 
     Raises WrongStateError when a key or shape matches nothing in the base model: such an adapter would do
-    less than it says, or nothing. The pipeline is left without the adapter then.
+    less than it says, or nothing. The pipeline is left without adapters then.
     """
-    pipeline = base.pipeline
-    with tempfile.TemporaryDirectory(prefix="saggar-") as folder:
-        path = Path(folder) / WEIGHTS_NAME
-        path.write_bytes(data)
-        loaded = load_file(path)
-        wanted = {key.removeprefix("unet."): value for key, value in loaded.items()}
-        _refuse(base, [key for key in loaded if not key.startswith("unet.")], len(loaded))
-        try:
-            pipeline.unet.load_lora_adapter(
-                folder, weight_name=WEIGHTS_NAME, prefix="unet", adapter_name=name, local_files_only=True
-            )
-        except (RuntimeError, ValueError, KeyError) as error:
-            detach(base)
-            raise WrongStateError(
-                f"the adapter's weights do not fit {base.spec} ({error}); train an adapter on {base.spec}"
-            ) from error
-    if name in getattr(pipeline.unet, "peft_config", {}):
-        arrived = get_peft_model_state_dict(pipeline.unet, adapter_name=name)
-    else:
-        arrived = {}
-    strays = _differing(wanted, arrived)
-    _refuse(base, strays, len(wanted))
-
-
-def _refuse(base: BaseModel, strays: list[str], count: int) -> None:
-    if strays or not count:
+    try:
+        lora.put(base, read_layers(base, data).lora, name)
+    except Exception:
         detach(base)
-        raise WrongStateError(
-            f"{len(strays)} of the adapter's {count} weights match nothing in {base.spec} (e.g. "
-            f"{', '.join(strays[:3]) or 'there are none'}); it would be without effect: train an adapter on "
-            f"{base.spec}"
-        )
+        raise
 
 
 def detach(base: BaseModel) -> None:
-    """Removes every adapter: the UNet is again as it was loaded."""
-    base.pipeline.unload_lora_weights()
-    base.pipeline.unet.requires_grad_(requires_grad=False)
-
-
-def _differing(wanted: Mapping[str, torch.Tensor], arrived: Mapping[str, torch.Tensor]) -> list[str]:
-    """Keys that are on one side only, or whose values differ."""
-    names = wanted.keys() | arrived.keys()
-    return sorted(
-        key
-        for key in names
-        if key not in wanted
-        or key not in arrived
-        or not torch.equal(arrived[key].cpu(), wanted[key].to(arrived[key].dtype))
-    )
-
-
-def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with its header sorted; the library writes metadata in an order of chance.
-
-    Format: 8 bytes of header length, header (JSON, filled up with spaces), tensors at offsets from its end.
-    """
-    length = int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + data[8 + length :]
-
-
-def _is_plain(value: object) -> bool:
-    """Whether JSON has a form for `value` (some of peft's settings are objects of its own)."""
-    try:
-        json.dumps(sorted(value) if isinstance(value, set) else value)
-    except TypeError:
-        return False
-    return True
+    """Removes every adapter: the base model is again as it was loaded."""
+    lora.remove(base)

@@ -78,7 +78,7 @@ def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
             FieldViolation("settings.text_encoder_learning_rate", "needs train_text_encoder: true")
         )
     _refuse(violations)
-    given = {
+    given: dict[str, Any] = {
         field.name: tuple(value) if field.is_repeated else value for field, value in message.ListFields()
     }
     rank = given.get("rank", AdapterSettings.rank)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from saggar.store import ObjectStore
 
 from saggar_generator.basemodel import BaseModel
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.prompt_encoding import encode_all
+from saggar_generator.prompt_encoding import check_clip_skip, embed, encode_all, tokenize, truncated_tokens
+from saggar_generator.requests import AdapterSettings
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
@@ -27,19 +28,69 @@ _BATCH = 8
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
-    """`latents` [N, C, h, w], scaled to the UNet's range; `embeddings` [M, T, D], one per different caption;
-    `caption_of` [N]: which embedding is whose. All float32 on the CPU.
+    """`latents` [N, C, h, w], scaled to the UNet's range, float32 on the CPU; `caption_of` [N]: the number
+    of each one's caption, from 1, in `text`.
     """
 
     latents: torch.Tensor
-    embeddings: torch.Tensor
     caption_of: torch.Tensor
-    truncated_captions: int
+    text: Text
+    truncated_captions: int = 0
 
     def __len__(self) -> int:
-        return len(self.latents)
+        return len(self.caption_of)
+
+    def clean(self, rows: torch.Tensor) -> torch.Tensor:
+        """[B, C, h, w]."""
+        return self.latents[rows]
+
+    def take(self, rows: Sequence[int]) -> Examples:
+        """Some of them."""
+        chosen = torch.tensor(rows, dtype=torch.long)
+        return replace(self, latents=self.latents[chosen], caption_of=self.caption_of[chosen])
+
+
+class Text(Protocol):
+    """The different captions; number 0 is the empty one."""
+
+    def embeddings(self, numbers: torch.Tensor) -> torch.Tensor:
+        """[B, T, D] those of captions `numbers` [B]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedText:
+    """Captions that went through the text encoder once: `table` [M, T, D], float32 on the CPU."""
+
+    table: torch.Tensor
+
+    def embeddings(self, numbers: torch.Tensor) -> torch.Tensor:
+        return self.table[numbers]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenisedText:
+    """Captions that go through the text encoder whenever they are asked for, with gradients: ids and masks
+    [M, T].
+    """
+
+    text_encoder: Any
+    ids: torch.Tensor
+    masks: torch.Tensor
+    clip_skip: int
+
+    @staticmethod
+    def of(pipeline: Any, captions: Sequence[str], clip_skip: int) -> TokenisedText:
+        """Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for."""
+        check_clip_skip(pipeline.text_encoder, clip_skip)
+        tokens = [tokenize(pipeline.tokenizer, pipeline.text_encoder, text) for text in captions]
+        ids, masks = (torch.cat([one[key] for one in tokens]) for key in ("input_ids", "attention_mask"))
+        return TokenisedText(pipeline.text_encoder, ids, masks, clip_skip)
+
+    def embeddings(self, numbers: torch.Tensor) -> torch.Tensor:
+        return embed(self.text_encoder, self.ids[numbers], self.masks[numbers], self.clip_skip)
 
 
 def training_rows(manifest: Manifest) -> list[Record]:
@@ -66,31 +117,39 @@ def prepare(
     store: ObjectStore,
     base: BaseModel,
     rows: Sequence[Record],
-    size_px: int,
-    clip_skip: int,
+    settings: AdapterSettings,
     report: Report,
     cancelled: threading.Event,
 ) -> Examples:
-    """Reads, varies (augmented rows) and encodes all images and captions.
+    """Reads, varies (augmented rows) and encodes all images, and all captions unless the text encoder is to
+    be trained.
 
     Raises NotFoundError when an image is missing, InvalidInputError when one cannot be decoded.
     """
-    check_size(base, size_px, "settings.resolution_px")
+    check_size(base, settings.resolution_px, "settings.resolution_px")
     pipeline = base.pipeline
     captions = [row.caption or "" for row in rows]
-    encoded = encode_all(pipeline.tokenizer, pipeline.text_encoder, captions, clip_skip)
-    number_of = {text: number for number, text in enumerate(encoded)}
+    different = list(dict.fromkeys(["", *captions]))
+    tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
+    text: Text
+    if settings.train_text_encoder:
+        text = TokenisedText.of(pipeline, different, settings.clip_skip)
+    else:
+        encoded = encode_all(tokenizer, encoder, different, settings.clip_skip)
+        text = EmbeddedText(torch.cat([one.embedding.float().cpu() for one in encoded.values()]))
+    cut = {one for one in different if truncated_tokens(tokenizer, encoder, one)}
+    number_of = {caption: number for number, caption in enumerate(different)}
     parts = []
     for start in range(0, len(rows), _BATCH):
         stop_if(cancelled, "adapter training")
         report(Progress("preparing images", start, len(rows), "images"))
         some = rows[start : start + _BATCH]
-        parts.append(_latents(pipeline, [_photograph(store, row, size_px) for row in some]))
+        parts.append(latents_of(base, [photograph(store, row, settings.resolution_px) for row in some]))
     return Examples(
         latents=torch.cat(parts),
-        embeddings=torch.cat([prompt.embedding.float().cpu() for prompt in encoded.values()]),
-        caption_of=torch.tensor([number_of[text] for text in captions]),
-        truncated_captions=sum(encoded[text].truncated_tokens > 0 for text in captions),
+        caption_of=torch.tensor([number_of[caption] for caption in captions]),
+        text=text,
+        truncated_captions=sum(caption in cut for caption in captions),
     )
 
 
@@ -102,7 +161,8 @@ def check_size(base: BaseModel, size_px: int, field: str) -> None:
         raise InvalidInputError(text, (FieldViolation(field, text),))
 
 
-def _photograph(store: ObjectStore, row: Record, size_px: int) -> Image.Image:
+def photograph(store: ObjectStore, row: Record, size_px: int) -> Image.Image:
+    """The photograph of `row`, varied if it is an augmented one, cut to a square from the centre."""
     image = decode(store.get(row.image), row.image)
     if row.augmentation_seed is not None:
         image = apply_augmentation(image, row.augmentation_seed)
@@ -110,12 +170,12 @@ def _photograph(store: ObjectStore, row: Record, size_px: int) -> Image.Image:
 
 
 @torch.no_grad()
-def _latents(pipeline: Any, images: Iterable[Image.Image]) -> torch.Tensor:
+def latents_of(base: BaseModel, images: Iterable[Image.Image]) -> torch.Tensor:
     """[n, C, h, w] float32 on the CPU: means of the autoencoder's posterior, scaled."""
     pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])  # [n, H, W, 3]
     batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
-    vae = pipeline.vae
-    means = vae.encode(batch.to(vae.device, vae.dtype)).latent_dist.mode()
+    vae = base.pipeline.vae
+    means = vae.encode(batch.to(base.placement.device, base.placement.dtype)).latent_dist.mode()
     latents: torch.Tensor = (means * vae.config.scaling_factor).float().cpu()
     return latents
 

@@ -16,7 +16,7 @@ from saggar.store import ObjectStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 
 from saggar_generator import conversion
-from saggar_generator.requests import GeneratedImage
+from saggar_generator.requests import AdapterPreview, GeneratedImage
 from saggar_generator.settings import GeneratorSettings
 
 if TYPE_CHECKING:
@@ -68,12 +68,30 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         settings = conversion.adapter_settings(request.settings)
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.TrainAdapterResult:
+            def on_preview(preview: AdapterPreview) -> None:
+                emit(generator_pb2.TrainAdapterResponse(preview=conversion.adapter_preview(preview)))
+
             report = conversion.reporting(emit)
             return conversion.trained_adapter(
-                workshop.train_adapter(base_model, manifest, settings, report, cancelled)
+                workshop.train_adapter(base_model, manifest, settings, report, on_preview, cancelled)
             )
 
         return stream_events(context, generator_pb2.TrainAdapterResponse, work, self._jobs)
+
+    def ImportAdapter(
+        self, request: generator_pb2.ImportAdapterRequest, context: grpc.ServicerContext
+    ) -> Iterator[generator_pb2.ImportAdapterResponse]:
+        workshop = self._workshop()
+        base_model = conversion.base_model(request.base_model)
+        source = conversion.adapter_source(request)
+
+        def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ImportAdapterResult:
+            report = conversion.reporting(emit)
+            return conversion.imported_adapter(
+                workshop.import_adapter(base_model, source, request.licence, report)
+            )
+
+        return stream_events(context, generator_pb2.ImportAdapterResponse, work, self._jobs)
 
     def Generate(
         self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
@@ -101,8 +119,11 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
     def DescribeGenerator(
         self, _request: generator_pb2.DescribeGeneratorRequest, _context: grpc.ServicerContext
     ) -> generator_pb2.DescribeGeneratorResponse:
+        placement = self._loaded.placement if self._loaded else None
         return generator_pb2.DescribeGeneratorResponse(
-            device=self._loaded.device if self._loaded else "",
+            device=placement.name if placement else "",
+            precision=placement.precision if placement else "",
+            memory=placement.memory if placement else "",
             loaded_base_model=self._loaded.loaded_base_model if self._loaded else "",
             jobs_running=self._jobs.running,
             jobs_waiting=self._jobs.waiting,

@@ -21,6 +21,16 @@ class GeneratorSettings(ServiceSettings):
         default="auto",
         description="number format of the base model; auto: float32 on a CPU, bfloat16 or float16 on a GPU",
     )
+    memory: Literal["auto", "full", "sliced", "offloaded"] = Field(
+        default="auto",
+        description="how GPU memory is saved; sliced: the autoencoder works in slices; offloaded: each "
+        "network is on the GPU only while it runs; auto: by the GPU's size",
+    )
+    attention_slicing: bool = Field(
+        default=False,
+        description="attention head by head; of use only where PyTorch has no memory-efficient attention, "
+        "elsewhere it is slower",
+    )
     threads: int = Field(
         default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core"
     )

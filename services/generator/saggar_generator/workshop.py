@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import adapter_job, generation_job
+from saggar_generator import adapter_import, adapter_job, generation_job
 from saggar_generator.basemodel import BaseModels
-from saggar_generator.placement import choose
+from saggar_generator.placement import Placement, choose
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
+    AdapterPreview,
     AdapterSettings,
     GeneratedImage,
     GenerationSettings,
+    ImportedAdapter,
     PromptItem,
     TrainedAdapter,
 )
@@ -32,15 +35,20 @@ class Workshop:
         """Raises WrongStateError when the device that the settings ask for is not here."""
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        placement = choose(settings.device, settings.precision)
-        log.info("device %s, %s", placement.name, placement.precision)
+        placement = choose(
+            settings.device,
+            settings.precision,
+            settings.memory,
+            attention_slicing=settings.attention_slicing,
+        )
+        log.info("device %s, %s, memory %s", placement.name, placement.precision, placement.memory)
         self._store = store
         self._models = BaseModels(placement)
         self._targets = tuple(settings.lora_targets)
 
     @property
-    def device(self) -> str:
-        return self._models.placement.name
+    def placement(self) -> Placement:
+        return self._models.placement
 
     @property
     def loaded_base_model(self) -> str:
@@ -57,11 +65,25 @@ class Workshop:
         manifest: ObjectRef,
         settings: AdapterSettings,
         report: Report,
+        on_preview: Callable[[AdapterPreview], None],
         cancelled: threading.Event,
     ) -> TrainedAdapter:
         return adapter_job.train_adapter(
-            self._store, self._models, base_model, manifest, settings, self._targets, report, cancelled
+            self._store,
+            self._models,
+            base_model,
+            manifest,
+            settings,
+            self._targets,
+            report,
+            cancelled,
+            on_preview,
         )
+
+    def import_adapter(
+        self, base_model: str, source: Path | ObjectRef, licence: str, report: Report
+    ) -> ImportedAdapter:
+        return adapter_import.import_adapter(self._store, self._models, base_model, source, licence, report)
 
     def generate(
         self,

@@ -1,0 +1,111 @@
+"""Adapters that other programs have made: checked against a base model and taken into the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
+from saggar.store import ObjectRef, ObjectStore
+
+from saggar_generator import adapter, adapter_metadata, lora
+from saggar_generator.adapter_job import library_versions
+from saggar_generator.basemodel import BaseModel, BaseModels
+from saggar_generator.progress import Progress, Report
+from saggar_generator.requests import ImportedAdapter
+
+_LARGEST_BYTES = 2 << 30  # an adapter of rank 128 for every layer of SD 2.1 takes less than half of it
+
+
+def import_adapter(
+    store: ObjectStore,
+    models: BaseModels,
+    base_model: str,
+    source: Path | ObjectRef,
+    licence: str,
+    report: Report,
+) -> ImportedAdapter:
+    """The adapter in a safetensors file, here or in the store, as one of ours.
+
+    Its weights are rewritten under our keys; the file itself is kept too. Raises what the contract lists for
+    `ImportAdapter`, as domain errors.
+    """
+    report(Progress("reading adapter", message=str(source) if isinstance(source, Path) else source.key))
+    data = _read_file(source) if isinstance(source, Path) else store.read(source)
+    report(Progress("loading base model", message=base_model))
+    base = models.get(base_model)
+    found = adapter.read_layers(base, data)
+    if problems := lora.mismatches(base, found.lora):
+        raise WrongStateError(
+            f"{len(problems)} layers of the adapter do not fit {base.spec}: {'; '.join(problems[:5])}; "
+            "import it for the base model that it was trained on"
+        )
+    warnings = _check_base(base, found.metadata)
+    licence = licence or _licence_in(found.metadata)
+    file_sha256 = hashlib.sha256(data).hexdigest()
+    identity = hashlib.sha256(f"import 1 {base.content_hash} {file_sha256} {licence}".encode()).hexdigest()[
+        :16
+    ]
+    keys = adapter.Keys(identity)
+    kept = adapter.put_once(store, f"adapters/{identity}/imported.safetensors", data, adapter.WEIGHTS_TYPE)
+    metadata = {
+        **found.metadata,
+        adapter_metadata.BASE_HASH: base.content_hash,
+        adapter_metadata.LICENCE: licence,
+    }
+    metadata.pop("format", None)
+    weights, kohya = adapter.put_weights(store, identity, found.lora, metadata)
+    card = adapter.AdapterCard(
+        adapter_id=identity,
+        origin="imported",
+        base_model=base.spec,
+        base_hash=base.content_hash,
+        prediction_type=str(base.scheduler_config.get("prediction_type", "epsilon")),
+        licence=licence,
+        weights=adapter.StoredObject.of(weights),
+        kohya_weights=adapter.StoredObject.of(kohya),
+        source=adapter.StoredObject.of(kept),
+        metadata=dict(found.metadata),
+        libraries=library_versions(),
+    )
+    ref = adapter.put_once(store, keys.card, card.to_bytes(), "application/json")
+    counts = {part: len(layers) for part, layers in found.lora.items()}
+    return ImportedAdapter(ref, weights, kohya, counts["unet"], counts["text_encoder"], tuple(warnings))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > _LARGEST_BYTES:
+            raise InvalidInputError(
+                f"{path} has {size >> 20} MiB, too many for an adapter; is it a base model?"
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"{path}: no such file on the generator's machine; check the path, and that it is mounted",
+            str(path),
+        ) from None
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}") from None
+
+
+def _check_base(base: BaseModel, metadata: Mapping[str, str]) -> list[str]:
+    """Warnings. Raises WrongStateError when the file names another base model."""
+    ours = metadata.get(adapter_metadata.BASE_HASH, "")
+    kohyas = metadata.get(adapter_metadata.KOHYA_BASE_HASH, "")
+    named = ours or (kohyas if base.is_single_file else "")
+    if named and named != base.content_hash:
+        raise WrongStateError(
+            f"the adapter was trained on the base model {named[:12]} and does not fit {base.spec} "
+            f"({base.content_hash[:12]}); import it for the base model that it was trained on"
+        )
+    if named:
+        return []
+    said = f" (it names {kohyas[:12]}, the hash of a single file)" if kohyas else ""
+    return [f"the file does not say which base model it was trained on{said}; every layer fits {base.spec}"]
+
+
+def _licence_in(metadata: Mapping[str, str]) -> str:
+    return metadata.get(adapter_metadata.LICENCE) or metadata.get("modelspec.license") or ""

@@ -1,0 +1,77 @@
+"""What an adapter's files say about themselves, in safetensors metadata: text only.
+
+Three vocabularies: our own (`saggar.*`), the `modelspec.*` of model libraries, and kohya's `ss_*`, which
+other programs show. Nothing that differs from machine to machine, such as paths or times.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from saggar_generator import optimizing
+from saggar_generator.basemodel import BaseModel
+from saggar_generator.requests import AdapterSettings
+
+BASE_HASH = "saggar.base_hash"
+LICENCE = "saggar.licence"
+KOHYA_BASE_HASH = "ss_new_sd_model_hash"  # SHA-256 of the base model's single file
+
+
+def of_training(
+    adapter_id: str,
+    base: BaseModel,
+    settings: AdapterSettings,
+    deciding: Mapping[str, Any],
+    dataset_id: str,
+    images: int,
+    caption_sample: str,
+) -> dict[str, str]:
+    """Of an adapter trained here; `deciding` are the settings that decide its weights."""
+    cross_attention = int(base.pipeline.unet.config.cross_attention_dim)
+    version_2 = cross_attention == 1024  # SD 2.x's text encoder; SD 1.x's is 768 wide
+    velocity = base.scheduler_config.get("prediction_type") == "v_prediction"
+    return {
+        "saggar.adapter_id": adapter_id,
+        BASE_HASH: base.content_hash,
+        "saggar.dataset_id": dataset_id,
+        "saggar.caption_template": settings.caption_template,
+        "saggar.caption_sample": caption_sample,
+        "saggar.settings": json.dumps(deciding, sort_keys=True),
+        LICENCE: settings.licence,
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"stable-diffusion-v{'2' if version_2 else '1'}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": f"saggar-{adapter_id}",
+        "modelspec.license": settings.licence,
+        "modelspec.resolution": f"{settings.resolution_px}x{settings.resolution_px}",
+        "modelspec.prediction_type": "v" if velocity else "epsilon",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(settings.rank),
+        "ss_network_alpha": str(settings.alpha),
+        "ss_output_name": f"saggar-{adapter_id}",
+        "ss_v2": str(version_2),
+        **({KOHYA_BASE_HASH: base.content_hash} if base.is_single_file else {}),
+        "ss_num_train_images": str(images),
+        "ss_resolution": f"({settings.resolution_px}, {settings.resolution_px})",
+        "ss_clip_skip": str(settings.clip_skip + 1),  # the web UIs' count
+        "ss_max_train_steps": str(settings.steps),
+        "ss_steps": str(settings.steps),
+        "ss_batch_size_per_device": str(settings.batch_size),
+        "ss_gradient_accumulation_steps": str(settings.gradient_accumulation_steps),
+        "ss_gradient_checkpointing": str(settings.gradient_checkpointing),
+        "ss_optimizer": settings.optimizer,
+        "ss_learning_rate": str(settings.learning_rate),
+        "ss_unet_lr": str(settings.learning_rate),
+        "ss_text_encoder_lr": (
+            str(optimizing.text_encoder_rate(settings)) if settings.train_text_encoder else "None"
+        ),
+        "ss_lr_scheduler": settings.learning_rate_schedule,
+        "ss_lr_warmup_steps": str(optimizing.warm_up(settings)),
+        "ss_min_snr_gamma": str(settings.min_snr_gamma or None),
+        "ss_noise_offset": str(settings.noise_offset or None),
+        "ss_caption_dropout_rate": str(settings.caption_dropout),
+        "ss_max_grad_norm": "1.0",
+        "ss_seed": str(settings.seed),
+    }

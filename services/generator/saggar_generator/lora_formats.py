@@ -1,0 +1,215 @@
+"""LoRA files: diffusers' (peft's) keys, older diffusers keys, and kohya's keys, to and from layers.
+
+Nothing is guessed and nothing is left out in silence: a key that names no layer, or a half of a layer without
+the other, is among the `unmatched`.
+
+kohya's rule (sd-scripts, `networks/lora.py`): `lora_unet_` or `lora_te_text_model_`, then the module's path
+with `_` for every `.`, then `.lora_down.weight`, `.lora_up.weight` and `.alpha`; a missing alpha equals the
+rank. As `_` stands in names too, a path is found by looking for it among the base model's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft.utils.other import get_pattern_key
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from saggar.errors import InvalidInputError
+
+from saggar_generator.checkpoint import metadata_of
+from saggar_generator.lora import PARTS, Lora, LoraLayer, peft_settings
+
+KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
+_PEFT_METADATA = "lora_adapter_metadata"  # where diffusers keeps peft's settings, as JSON
+# How the text encoder's layers were called before transformers 5, and are in files.
+_TEXT_ROOT = "text_model."
+_ROLES = {  # endings of diffusers' keys, newest first
+    "lora_A.weight": "down",
+    "lora_B.weight": "up",
+    "lora.down.weight": "down",
+    "lora.up.weight": "up",
+    "lora_linear_layer.down.weight": "down",
+    "lora_linear_layer.up.weight": "up",
+    "alpha": "alpha",
+}
+_KOHYA_ROLES = {"lora_down.weight": "down", "lora_up.weight": "up", "alpha": "alpha"}
+# Of diffusers before 0.22, whose attention processors held the layers.
+_PROCESSOR = re.compile(r"(?:processor\.)?to_(q|k|v|out)_lora\.(down|up)\.weight$")
+_PROCESSOR_NAMES = {
+    "unet": {"q": "to_q", "k": "to_k", "v": "to_v", "out": "to_out.0"},
+    "text_encoder": {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LoraFile:
+    """What a file holds: layers, its metadata, and the keys that make no layer."""
+
+    lora: Lora
+    metadata: Mapping[str, str]
+    unmatched: tuple[str, ...]
+
+
+def read(data: bytes, modules: Mapping[str, Iterable[str]]) -> LoraFile:
+    """The adapter in a safetensors file. `modules` are the base model's layers, by part.
+
+    Raises InvalidInputError when `data` is no safetensors file.
+    """
+    try:
+        tensors, metadata = load(data), metadata_of(data)
+    except (SafetensorError, ValueError) as error:
+        raise InvalidInputError(
+            f"not a safetensors file ({error}); weights in other formats are not read: save the adapter as "
+            "safetensors"
+        ) from None
+    is_kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in tensors)
+    if is_kohya:
+        lora, unmatched = from_kohya(tensors, modules)
+    else:
+        lora, unmatched = from_diffusers(tensors, metadata)
+    return LoraFile(lora, metadata, tuple(unmatched))
+
+
+def write_diffusers(lora: Lora, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with the keys of diffusers, and peft's settings in its metadata."""
+    settings = {
+        f"{part}.{key}": value
+        for part, layers in lora.items()
+        if layers
+        for key, value in peft_settings(layers).items()
+    }
+    return _file(to_diffusers(lora), {**metadata, _PEFT_METADATA: json.dumps(settings, sort_keys=True)})
+
+
+def write_kohya(lora: Lora, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with kohya's keys."""
+    return _file(to_kohya(lora), metadata)
+
+
+def to_diffusers(lora: Lora) -> dict[str, torch.Tensor]:
+    tensors = {}
+    for part, layers in lora.items():
+        root = f"{part}.{_TEXT_ROOT}" if part == "text_encoder" else f"{part}."
+        for path, layer in layers.items():
+            tensors[f"{root}{path}.lora_A.weight"] = layer.down
+            tensors[f"{root}{path}.lora_B.weight"] = layer.up
+    return tensors
+
+
+def to_kohya(lora: Lora) -> dict[str, torch.Tensor]:
+    tensors = {}
+    for part, layers in lora.items():
+        for path, layer in layers.items():
+            name = KOHYA_PREFIXES[part] + path.replace(".", "_")
+            tensors[f"{name}.lora_down.weight"] = layer.down
+            tensors[f"{name}.lora_up.weight"] = layer.up
+            tensors[f"{name}.alpha"] = torch.tensor(layer.alpha)
+    return tensors
+
+
+def from_kohya(
+    tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterable[str]]
+) -> tuple[Lora, list[str]]:
+    """Layers, and the keys that make none."""
+    paths = {
+        KOHYA_PREFIXES[part] + path.replace(".", "_"): (part, path)
+        for part in PARTS
+        for path in modules[part]
+    }
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    unmatched = []
+    for key in tensors:
+        name, _, ending = key.partition(".")
+        place = paths.get(name.replace("lora_te1_", "lora_te_", 1))
+        if place is None or ending not in _KOHYA_ROLES:
+            unmatched.append(key)
+        else:
+            found.setdefault(place, {})[_KOHYA_ROLES[ending]] = key
+    return _assemble(tensors, found, {}, unmatched)
+
+
+def from_diffusers(
+    tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+) -> tuple[Lora, list[str]]:
+    """Layers, and the keys that make none."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    unmatched = []
+    for key in tensors:
+        place = _diffusers_place(key)
+        if place is None:
+            unmatched.append(key)
+        else:
+            part, path, role = place
+            found.setdefault((part, path), {})[role] = key
+    return _assemble(tensors, found, _settings_in(metadata), unmatched)
+
+
+def _diffusers_place(key: str) -> tuple[str, str, str] | None:
+    """Part, path and role of a key."""
+    part, _, rest = key.removeprefix("base_model.model.").partition(".")
+    if part not in PARTS:  # peft's own files name no part
+        part, rest = "unet", key.removeprefix("base_model.model.")
+    if part == "text_encoder":
+        rest = rest.removeprefix(_TEXT_ROOT)
+    if old := _PROCESSOR.search(rest):
+        return part, rest[: old.start()] + _PROCESSOR_NAMES[part][old[1]], old[2]
+    for ending, role in _ROLES.items():
+        if rest.endswith("." + ending):
+            return part, rest.removesuffix("." + ending), role
+    return None
+
+
+def _assemble(
+    tensors: Mapping[str, torch.Tensor],
+    found: Mapping[tuple[str, str], Mapping[str, str]],
+    settings: Mapping[str, Any],
+    unmatched: list[str],
+) -> tuple[Lora, list[str]]:
+    lora: dict[str, dict[str, LoraLayer]] = {part: {} for part in PARTS}
+    for (part, path), keys in found.items():
+        if not {"down", "up"} <= keys.keys():
+            unmatched.extend(keys.values())
+            continue
+        down, up = tensors[keys["down"]].float(), tensors[keys["up"]].float()
+        rank = len(down)
+        alpha = float(tensors[keys["alpha"]]) if "alpha" in keys else _alpha(settings, part, path, rank)
+        lora[part][path] = LoraLayer(down, up, alpha)
+    return lora, sorted(unmatched)
+
+
+def _settings_in(metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        settings = json.loads(metadata.get(_PEFT_METADATA, "{}"))
+    except ValueError as error:
+        raise InvalidInputError(f"the adapter's metadata {_PEFT_METADATA} is not JSON: {error}") from None
+    return settings if isinstance(settings, dict) else {}
+
+
+def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float:
+    """What peft's settings say; equal to the rank where there are none."""
+    patterns = settings.get(f"{part}.alpha_pattern") or {}
+    key = get_pattern_key(patterns.keys(), path)
+    alpha = float(patterns.get(key, settings.get(f"{part}.lora_alpha", rank)))
+    # "Rank-stabilised": the update is divided by the rank's root.
+    return alpha * rank**0.5 if settings.get(f"{part}.use_rslora") else alpha
+
+
+def _file(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
+    data = save(
+        {key: value.contiguous() for key, value in tensors.items()}, metadata={"format": "pt", **metadata}
+    )
+    return _in_order(data)
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header sorted; the library writes metadata in an order of chance."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
