@@ -8,6 +8,7 @@ from pathlib import Path
 
 import museum_server
 import pytest
+from saggar.museums.objects import CC0
 from saggar.museums.registry import MUSEUMS
 from saggar_orchestrator.cli.main import run
 
@@ -53,7 +54,7 @@ def test_fetch_says_what_came_under_which_terms_and_what_comes_next(server, sagg
     ]
 
 
-def test_the_next_commands_label_and_import_what_came(server, saggar):
+def test_the_next_commands_label_import_and_credit_what_came(server, saggar):
     museum_server.met(server, count=2)
     museum_server.aic(server, count=2)
     museum_server.cleveland(server, count=2)
@@ -77,7 +78,17 @@ def test_the_next_commands_label_and_import_what_came(server, saggar):
     assert by_museum["cleveland"]["dynasty"] == "Song"
     code, out, err = saggar(*import_command, "--json")
     assert code == 0
-    assert json.loads(out)["images"] == 6
+    told = json.loads(out)
+    assert told["images"] == 6
+    code, _, _ = saggar("data", "export", told["dataset"], "--format", "imagefolder", "--output", "exported")
+    assert code == 0
+    exported = Path("exported/images/metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    owners = {(row["licence"], row["credit_line"]) for row in map(json.loads, exported)}
+    assert owners == {
+        (CC0, "Gift of a Friend, 1929"),
+        (CC0, "Bequest of Somebody"),
+        (CC0, "Gift of Someone"),
+    }
 
 
 def test_json_is_for_programs(server, saggar):

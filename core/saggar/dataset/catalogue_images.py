@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from saggar.dataset.folder_table import image_files
 from saggar.dataset.import_report import Note
-from saggar.dataset.label_table import OBJECT_COLUMNS, LabelTable, Row
+from saggar.dataset.label_table import OBJECT_COLUMNS, LabelTable, Row, plain_name
 from saggar.dataset.photographs import EXTENSIONS
+from saggar.dataset.record import PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
@@ -24,7 +25,8 @@ def read_catalogue_table(
 ) -> tuple[LabelTable, list[Note]]:
     """The catalogue in `path` as a table of labels, proposed from its text by `saggar.catalogue`.
 
-    Rows are numbered as in a spreadsheet without empty lines. The notes name rows whose columns disagree.
+    Its columns `licence`, `credit_line` and `object_url` are taken along. Rows are numbered as in a
+    spreadsheet without empty lines. The notes name rows whose columns disagree.
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
     from saggar.catalogue.mapping import map_rows
@@ -36,23 +38,26 @@ def read_catalogue_table(
         known = ", ".join(name.strip() for name in catalogue.header if name.strip())
         raise InvalidInputError(f"{path}: no column '{image_column}'; it has: {known}")
     column = names.index(_plain(image_column))
+    places = {plain_name(name): i for i, name in enumerate(catalogue.header)}
+    owned = {name: places[name] for name in PROVENANCE if name in places}
     tasks = taxonomy.task_names
     rows: list[Row] = []
     notes: list[Note] = []
     for mapped in map_rows(taxonomy, catalogue.header, catalogue.rows)[1]:
         cells = catalogue.rows[mapped.row]
-        file = cells[column].strip() if column < len(cells) else ""
-        rows.append(Row(mapped.row + 2, (file, *(mapped.labels[task] or "" for task in tasks))))
+        file, *provenance = (cells[i].strip() if i < len(cells) else "" for i in (column, *owned.values()))
+        labels = (mapped.labels[task] or "" for task in tasks)
+        rows.append(Row(mapped.row + 2, (file, *labels, *provenance)))
         if mapped.conflicts:
             notes.append(Note(mapped.row + 2, file, "noted", _DISAGREE))
     table = LabelTable(
         source=str(path),
         encoding=catalogue.encoding,
         delimiter=",",
-        columns={name: i for i, name in enumerate(("image", *tasks))},
+        columns={name: i for i, name in enumerate(("image", *tasks, *owned))},
         ignored=(),
-        width=len(tasks) + 1,
-        header=Row(1, (catalogue.header[column], *tasks)),
+        width=len(tasks) + len(owned) + 1,
+        header=Row(1, (catalogue.header[column], *tasks, *owned)),
         rows=tuple(rows),
     )
     return table, notes

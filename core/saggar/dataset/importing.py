@@ -59,9 +59,10 @@ def import_csv(
     """Checks every row and photograph, copies the photographs into `store`, and returns their manifest.
 
     The CSV has a column `image` (paths from `images_root`), one per task (blank: unknown), and perhaps
-    `object_id` or `group`; without one, every photograph is an object of its own. `where` keeps the rows
-    whose label is among those given per task. `image_column` names another column than `image`, and its
-    values may be inventory numbers that files are called by. See `match_images` and `import_table`.
+    `object_id` or `group` (without one, every photograph is an object of its own) and `licence`,
+    `credit_line` and `object_url`. `where` keeps the rows whose label is among those given per task.
+    `image_column` names another column than `image`, and its values may be inventory numbers that files are
+    called by. See `match_images` and `import_table`.
     """
     root = _folder(images_root)
     table = read_label_table(csv_path, taxonomy.task_names, image_column or "image", encoding)
@@ -306,6 +307,9 @@ def _stored(
                 height_px=photograph.height_px,
                 source=row.file,
                 phash=photograph.phash,
+                licence=row.provenance.get("licence"),
+                credit_line=row.provenance.get("credit_line"),
+                object_url=row.provenance.get("object_url"),
             )
 
 

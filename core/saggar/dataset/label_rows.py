@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from saggar.dataset.import_report import Refusal
 from saggar.dataset.label_table import DELIMITERS, OBJECT_COLUMNS, LabelTable, Row
+from saggar.dataset.record import PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Task, Taxonomy
 
@@ -20,6 +21,7 @@ class LabelledRow:
     file: str
     object_id: str
     labels: dict[str, str | None]
+    provenance: dict[str, str] = field(default_factory=dict)  # those of PROVENANCE that are known
 
 
 def checked_filter(where: Mapping[str, Sequence[str]], taxonomy: Taxonomy) -> dict[str, frozenset[str]]:
@@ -64,7 +66,11 @@ def checked_rows(
             refused.append(Refusal(row.number, "", reason, "image"))
         else:
             object_id = row.cells[table.columns[object_column]].strip() if object_column else ""
-            found.append(LabelledRow(row.number, file, object_id, labels))
+            owned = {
+                name: row.cells[table.columns[name]].strip() for name in PROVENANCE if name in table.columns
+            }
+            provenance = {name: text for name, text in owned.items() if text}
+            found.append(LabelledRow(row.number, file, object_id, labels, provenance))
     return found, refused, dropped
 
 

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.dataset.csv_text import DELIMITERS, Row, csv_rows, read_csv_text
+from saggar.dataset.record import PROVENANCE
 from saggar.errors import FieldViolation, InvalidInputError
 
-__all__ = ["DELIMITERS", "OBJECT_COLUMNS", "LabelTable", "Row", "column_letter", "read_label_table"]
+__all__ = [
+    "DELIMITERS",
+    "OBJECT_COLUMNS",
+    "LabelTable",
+    "Row",
+    "column_letter",
+    "plain_name",
+    "read_label_table",
+]
 
 OBJECT_COLUMNS = ("object_id", "group")
 
@@ -22,7 +31,7 @@ class LabelTable:
     source: str
     encoding: str
     delimiter: str
-    columns: dict[str, int]  # image, task names, and object_id or group
+    columns: dict[str, int]  # image, task names, and where they are there: object_id or group, PROVENANCE
     ignored: tuple[str, ...]
     width: int
     header: Row
@@ -32,7 +41,8 @@ class LabelTable:
 def read_label_table(
     path: Path, tasks: Sequence[str], image_column: str = "image", encoding: str | None = None
 ) -> LabelTable:
-    """The table in `path`: a column of images, one per task, and perhaps `object_id` or `group`.
+    """The table in `path`: a column of images, one per task, and perhaps `object_id` or `group`, and
+    `licence`, `credit_line`, `object_url`.
 
     Comma, semicolon or tab; UTF-8, UTF-16, GB18030 or Big5 unless `encoding` is given. Names in the header
     may be in any case. Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
@@ -41,14 +51,14 @@ def read_label_table(
     source = str(path)
     text, encoding = read_csv_text(path, encoding)
     candidates = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
-    wanted = {_plain(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
+    wanted = {plain_name(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
     if not text.strip(" \t\r\n,;"):
         names = ", ".join((image_column, *tasks))
         raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
 
     def known(delimiter: str) -> int:
         header = candidates[delimiter]
-        return sum(_plain(name) in wanted for name in header.cells) if header else 0
+        return sum(plain_name(name) in wanted for name in header.cells) if header else 0
 
     def width(delimiter: str) -> int:
         header = candidates[delimiter]
@@ -86,20 +96,20 @@ def _header(text: str, delimiter: str) -> Row | None:
 
 def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
     """Where image, the tasks and the object column stand; every problem of the header in one error."""
-    plain = [_plain(name) for name in header.cells]
+    plain = [plain_name(name) for name in header.cells]
     shown = ", ".join(name.strip() or "(blank)" for name in header.cells[:30])
     problems: list[FieldViolation] = []
     columns: dict[str, int] = {}
-    for name in ("image", *tasks, *OBJECT_COLUMNS):
+    for name in ("image", *tasks, *OBJECT_COLUMNS, *PROVENANCE):
         called = image_column if name == "image" else name
-        places = [i for i, own in enumerate(plain) if own == _plain(called)]
+        places = [i for i, own in enumerate(plain) if own == plain_name(called)]
         if len(places) > 1:
             letters = " and ".join(column_letter(i) for i in places)
             problems.append(FieldViolation(called, f"stands twice (columns {letters}); remove one"))
         elif places:
             columns[name] = places[0]
-        elif name not in OBJECT_COLUMNS:
-            close = difflib.get_close_matches(_plain(called), [p for p in plain if p], n=1, cutoff=0.7)
+        elif name not in (*OBJECT_COLUMNS, *PROVENANCE):
+            close = difflib.get_close_matches(plain_name(called), [p for p in plain if p], n=1, cutoff=0.7)
             hint = f"; rename '{header.cells[plain.index(close[0])].strip()}'?" if close else "; add it"
             blank = "" if name == "image" else " (cells may be blank for unknown)"
             problems.append(FieldViolation(called, f"is missing{hint}{blank}"))
@@ -123,5 +133,7 @@ def column_letter(index: int) -> str:
     return letters
 
 
-def _plain(name: str) -> str:
-    return name.strip().strip("\ufeff").casefold()
+def plain_name(name: str) -> str:
+    """A column's name without its case, its edges and its American spelling."""
+    plain = name.strip().strip("\ufeff").casefold()
+    return "licence" if plain == "license" else plain
