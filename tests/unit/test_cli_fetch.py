@@ -46,7 +46,7 @@ def test_fetch_says_what_came_under_which_terms_and_what_comes_next(server, sagg
     museum_server.met(server, isPublicDomain=False)
     code, out, err = saggar("data", "fetch", "met", "--query", "bowl")
     assert (code, out) == (0, "met\t2 photographs, 2 new; 2 in the folder\n")
-    assert "terms at https://www.metmuseum.org/hubs/open-access" in err
+    assert "terms at https://metmuseum.github.io/" in err
     assert "left out: 1 object: its licence does not allow it" in err
     assert next_commands(err) == [
         ["data", "map", "met/catalogue.csv"],

@@ -37,7 +37,7 @@ _MUSEUMS = (
         search=met.search,
         pause_s=0.2,
         least_pause_s=1 / 80,  # documented
-        terms="https://www.metmuseum.org/hubs/open-access",
+        terms="https://metmuseum.github.io/",
     ),
     Museum(
         key="cleveland",
@@ -57,7 +57,7 @@ _MUSEUMS = (
         search=aic.search,
         pause_s=1.0,
         least_pause_s=1.0,  # documented: 60 requests a minute, one a second when many are made
-        terms="https://www.artic.edu/open-access/open-access-images",
+        terms="https://www.artic.edu/open-access",
     ),
     Museum(
         key="npm",

@@ -7,12 +7,12 @@ from datetime import date
 
 from saggar.dataset.manifest import Manifest
 
-SPDX = {
+SPDX = {  # short names of licences, at https://spdx.org/licenses/ but for the mark
     "https://creativecommons.org/publicdomain/zero/1.0/": "CC0-1.0",
     "https://creativecommons.org/publicdomain/mark/1.0/": "Public Domain Mark 1.0",
     "https://creativecommons.org/licenses/by/4.0/": "CC-BY-4.0",
     "https://creativecommons.org/licenses/by-sa/4.0/": "CC-BY-SA-4.0",
-    "https://data.gov.tw/license": "Open Government Data License, version 1.0 (Taiwan)",
+    "https://data.gov.tw/license": "OGDL-Taiwan-1.0",
 }
 
 
