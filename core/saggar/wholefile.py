@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = temporary.open("x+b")
     except OSError as error:
-        raise _told(path, error) from None
+        raise unwritable(path, error) from None
     try:
         with file:
             yield file
@@ -35,7 +35,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     except OSError as error:
         if error.errno in _NO_ROOM or isinstance(error, IsADirectoryError):
-            raise _told(path, error) from None
+            raise unwritable(path, error) from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -47,7 +47,8 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _told(path: Path, error: OSError) -> Exception:
+def unwritable(path: Path, error: OSError) -> Exception:
+    """What to tell of a file or folder that could not be written."""
     if error.errno in _NO_ROOM:
         return StorageFullError(f"{path}: no room left on the disk; make some and run the same command again")
     return InvalidInputError(f"{path}: cannot be written ({error.strerror}); check the folder")

@@ -52,7 +52,7 @@ def test_each_format_is_written(saggar, dataset, tmp_path):
         "output": "i",
         "images": 4,
         "synthetic": 0,
-        "remarks": ["4 images have no licence on record: ask their owners before you pass them on"],
+        "remarks": ["images without a licence on record: 4; ask their owners before you pass them on"],
     }
     assert len(list((tmp_path / "i" / "images").glob("*.jpg"))) == 4
     code, out, _ = saggar(

@@ -73,7 +73,7 @@ def lines(path):
 
 def test_imagefolder_has_a_folder_per_split_with_metadata(manifest, store, tmp_path):
     told = export(manifest, store, ABOUT, "imagefolder", tmp_path / "out")
-    assert told == ("1 images have no licence on record: ask their owners before you pass them on",)
+    assert told == ("images without a licence on record: 1; ask their owners before you pass them on",)
     found = {each["file_name"]: each for each in lines(tmp_path / "out" / "train" / "metadata.jsonl")}
     assert len(found) == 3  # no augmented one
     for name, row in found.items():
@@ -109,9 +109,9 @@ def test_the_card_names_licences_and_synthetic_images(manifest, store, tmp_path)
     assert 'pretty_name: "Bowls | of Song"' in card
     assert "license: other" in card  # one image has none on record
     assert "tags: [porcelain, ceramics, synthetic]" in card
-    assert "1 images are synthetic: a model has drawn them" in card
+    assert "Synthetic images: 1. A model has drawn them" in card
     assert f"- CC0-1.0: {CC0}" in card
-    assert "1 images have no licence on record" in card
+    assert "images without a licence on record: 1" in card
     real = manifest.select(origin="real")
     export(real, store, ABOUT, "imagefolder", tmp_path / "real")
     card = (tmp_path / "real" / "README.md").read_text(encoding="utf-8")
@@ -156,7 +156,7 @@ of_others = pytest.mark.filterwarnings("ignore")  # mlcroissant uses what rdflib
 @of_others
 def test_croissant_is_valid_and_gives_the_records_back(manifest, store, tmp_path, croissant):
     remarks = export(manifest, store, ABOUT, "croissant", tmp_path / "out")
-    assert remarks == ("1 images have no licence on record: ask their owners before you pass them on",)
+    assert remarks == ("images without a licence on record: 1; ask their owners before you pass them on",)
     found = croissant.Dataset(jsonld=str(tmp_path / "out" / "croissant.json"))
     issues = found.metadata.ctx.issues
     assert (list(issues.errors), list(issues.warnings)) == ([], [])
@@ -195,7 +195,7 @@ def test_croissant_says_whose_it_is_and_what_its_files_are(manifest, store, tmp_
     assert (text["license"], text["citeAs"], text["url"]) == ([CC0], ABOUT.cite_as, ABOUT.url)
     assert text["creator"]["name"] == "A Museum"
     assert text["description"].startswith("Bowls for tests. 3 photographs of 2 ceramic objects")
-    assert "1 images are synthetic" in text["description"]
+    assert "Synthetic images: 1." in text["description"]
     assert "synthetic data" in text["keywords"]
     for each in text["distribution"]:
         if each["@type"] == "cr:FileObject":
@@ -257,9 +257,9 @@ def test_datasheet_has_figures_and_marked_blanks(manifest):
     assert "| photographs | 3 |" in page
     assert "| dynasty | 1 | 20% |" in page  # unknown
     assert "train 4, test 1 images" in page
-    assert "**1 images are synthetic**: a model has drawn them" in page
-    assert "1 records are augmented" in page
-    assert "3 records have a credit line (1 different)" in page
+    assert "**Synthetic images: 1.** A model has drawn them" in page
+    assert "Augmented records: 1." in page
+    assert "Records with a credit line: 3 (1 different)" in page
     assert f"| CC0-1.0 | {CC0} | 4 |" not in page
     assert f"| CC0-1.0 | {CC0} | 3 |" in page
     assert "| unknown |  | 2 |" in page

@@ -22,6 +22,7 @@ from saggar.museums.objects import (
 from saggar.museums.web import Web
 
 _PAGE = 100
+_LONGEST_NUMBER = 6  # digits of a width in pixels
 _SIZES = ("web", "print")  # "full" is an uncompressed TIFF of up to 100 MB, and is not for us
 
 
@@ -90,4 +91,5 @@ def _image(images: Any, image_px: int) -> str:
 
 
 def _pixels(value: Any) -> int:
-    return int(text(value)) if text(value).isdecimal() else 0
+    digits = text(value)
+    return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST_NUMBER else 0

@@ -36,7 +36,7 @@ def search(web: Web, query: str, image_px: int) -> Iterator[Found]:  # noqa: ARG
             seen.add(text(record.get("Serial_No")))
             said = joined(record.get("ArticleSubject"), record.get("CateGory"), record.get("Slogan"))
             number = text(record.get("Serial_No"))
-            if number.isalnum() and all(word in said.casefold() for word in words):
+            if number.isascii() and number.isalnum() and all(word in said.casefold() for word in words):
                 yield _object(web, number, record, language)
         offset += len(records)
         if len(records) < _PAGE or len(seen) == known:  # the last page, or a service that ignores `offset`

@@ -45,7 +45,7 @@ def unlicensed(manifest: Manifest, about: About) -> int:
 def remarks(manifest: Manifest, about: About) -> tuple[str, ...]:
     """What stands in the way of passing it on."""
     count = unlicensed(manifest, about)
-    told = f"{count:,} images have no licence on record: ask their owners before you pass them on"
+    told = f"images without a licence on record: {count:,}; ask their owners before you pass them on"
     return (told,) if count else ()
 
 
@@ -59,7 +59,7 @@ def summary(manifest: Manifest) -> str:
     )
     if synthetic:
         text += (
-            f" {synthetic:,} images are synthetic: a model has drawn them, no such object exists. They have "
+            f" Synthetic images: {synthetic:,}. A model has drawn them, no such object exists. They have "
             "origin 'synthetic', and their file names begin with 'synthetic-'."
         )
     return text

@@ -67,9 +67,9 @@ def _synthetic(manifest: Manifest) -> str:
         return ""
     outside = int(manifest.mask(split=("validation", "test"), origin="synthetic").sum())
     return (
-        f"**{count:,} images are synthetic**: a model has drawn them, and no such object exists. They are "
+        f"**Synthetic images: {count:,}.** A model has drawn them, and no such object exists. They are "
         "marked by origin `synthetic`; exported, their files are called `synthetic-...`. "
-        + (f"{outside:,} of them are outside the training split." if outside else "")
+        + (f"Outside the training split: {outside:,}." if outside else "")
     ).rstrip()
 
 
@@ -77,8 +77,8 @@ def _augmented(count: int) -> str:
     if not count:
         return ""
     return (
-        f"{count:,} records are augmented: a training photograph and a seed by which it is varied (flip, "
-        "rotation, colour, crop). They have no files of their own."
+        f"Augmented records: {count:,}. Each is a training photograph and a seed by which it is varied "
+        "(flip, rotation, colour, crop). They have no files of their own."
     )
 
 
@@ -119,8 +119,8 @@ def _credits(manifest: Manifest) -> str:
     credited = manifest.frame["credit_line"].dropna()
     pages = int(manifest.frame["object_url"].notna().sum())
     return (
-        f"{len(credited):,} records have a credit line ({credited.nunique():,} different), {pages:,} the "
-        "address of the object's page."
+        f"Records with a credit line: {len(credited):,} ({credited.nunique():,} different); with the address "
+        f"of the object's page: {pages:,}."
     )
 
 

@@ -14,9 +14,9 @@ from saggar.dataset.export.croissant import write_croissant
 from saggar.dataset.export.datasheet import datasheet
 from saggar.dataset.export.imagefolder import write_imagefolder
 from saggar.dataset.manifest import Manifest
-from saggar.errors import AlreadyExistsError, InvalidInputError
+from saggar.errors import AlreadyExistsError
 from saggar.store import ObjectStore
-from saggar.wholefile import write_whole
+from saggar.wholefile import unwritable, write_whole
 
 Format = Literal["croissant", "imagefolder", "datasheet"]
 Progress = Callable[[int, int], object]
@@ -33,7 +33,8 @@ def export(
     """Writes `manifest` in the form `kind` into the folder `output`, which appears when it is complete.
 
     Returns what people should mend before they publish it. Raises AlreadyExistsError when `output` exists and
-    is not empty, InvalidInputError when there is nothing to export, DataCorruptionError for a damaged image.
+    is not empty, InvalidInputError when there is nothing to export or it cannot be written, StorageFullError,
+    and DataCorruptionError for a damaged image.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise AlreadyExistsError(f"{output}: exists; name another folder, or remove this one")
@@ -50,9 +51,7 @@ def export(
             write_whole(unfinished / "datasheet.md", datasheet(manifest, about).encode())
         os.rename(unfinished, output)  # noqa: PTH104 an empty folder is replaced
     except OSError as error:
-        raise InvalidInputError(
-            f"{output}: cannot be written ({error.strerror}); check the folder and the room on the disk"
-        ) from None
+        raise unwritable(output, error) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return told

@@ -16,7 +16,9 @@ from saggar_orchestrator.cli.datasets import Dataset, identity, read_dataset
 from saggar_orchestrator.cli.output import AsJson, open_home_store, print_json, settings
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Import, describe, advise on and split a collection."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Fetch, import, describe, advise on, split and export a collection.",
 )
 
 

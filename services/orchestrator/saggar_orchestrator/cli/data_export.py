@@ -62,7 +62,7 @@ def export_collection(
     )
     remarks = list(export(manifest, store, about, kind.value, output, _progress_line()))
     if augmented := int(manifest.mask(origin="augmented").sum()):
-        remarks.append(f"{augmented:,} augmented records were left out: they are photographs and a seed")
+        remarks.append(f"augmented records left out: {augmented:,}; each is a photograph and a seed")
     images = len(manifest) - augmented
     synthetic = int(manifest.mask(origin="synthetic").sum())
     if as_json:
