@@ -1,7 +1,7 @@
 """What an adapter's files say about themselves, in safetensors metadata: text only.
 
 Three vocabularies: our own (`saggar.*`), the `modelspec.*` of model libraries, and kohya's `ss_*`, which
-other programs show. Nothing that differs from machine to machine, such as paths or times.
+other programs show. Nothing that decides nothing or differs from machine to machine, such as times or paths.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ def of_training(
         "ss_steps": str(settings.steps),
         "ss_batch_size_per_device": str(settings.batch_size),
         "ss_gradient_accumulation_steps": str(settings.gradient_accumulation_steps),
-        "ss_gradient_checkpointing": str(settings.gradient_checkpointing),
         "ss_optimizer": settings.optimizer,
         "ss_learning_rate": str(settings.learning_rate),
         "ss_unet_lr": str(settings.learning_rate),
