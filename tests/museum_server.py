@@ -3,6 +3,7 @@
 The objects are made up; field names and nesting are those of the services' documentation.
 """
 
+import csv
 import json
 import threading
 from collections import defaultdict
@@ -77,6 +78,12 @@ def museum_server():
         server._server.shutdown()
         server._server.server_close()
         thread.join()
+
+
+def catalogue(folder):
+    """The rows of a fetched folder's table."""
+    with (folder / "catalogue.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 # Faults ----------------------------------------------------------------------------------------------------
