@@ -33,7 +33,13 @@ def test_alpha_follows_rank_unless_it_is_set():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("rank", 0), ("steps", 0), ("learning_rate", float("nan")), ("batch_size", -1), ("min_snr_gamma", -0.1)],
+    [
+        *(("rank", 0), ("steps", 0), ("learning_rate", float("nan")), ("batch_size", -1)),
+        *(("min_snr_gamma", -0.1), ("optimizer", "lion"), ("learning_rate_schedule", "step")),
+        *(("validation_share", 0.6), ("unet_targets", [""]), ("preview_prompts", ["bowl"] * 9)),
+        *(("noise_offset", float("nan")), ("gradient_accumulation_steps", 0)),
+        ("text_encoder_learning_rate", 1e-4),  # without train_text_encoder
+    ],
 )
 def test_values_out_of_range_name_their_field(field, value):
     with pytest.raises(InvalidInputError) as caught:

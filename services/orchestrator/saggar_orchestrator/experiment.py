@@ -103,7 +103,9 @@ class Training(_Part):
 
 
 class Adapter(_Part):
-    """Settings of the LoRA adapter's training; `images` photographs are shown to it (paper: 1,000)."""
+    """Settings of the LoRA adapter's training; `images` photographs are shown to it (paper: 1,000). What is
+    left out takes the generator's default.
+    """
 
     images: int = Field(1000, ge=1)
     selection_seed: int = Field(0, ge=0)
@@ -117,6 +119,27 @@ class Adapter(_Part):
     checkpoint_every_steps: int | None = Field(None, ge=1)
     clip_skip: int | None = Field(None, ge=0)
     min_snr_gamma: float | None = Field(None, ge=0)
+    unet_targets: tuple[str, ...] = ()  # endings of layers' names; empty: the generator's SAGGAR_LORA_TARGETS
+    train_text_encoder: bool | None = None
+    text_encoder_learning_rate: float | None = Field(None, gt=0)
+    optimizer: Literal["adamw", "adamw8bit"] | None = None
+    learning_rate_schedule: Literal["constant", "linear", "cosine"] | None = None
+    warm_up_steps: int | None = Field(None, ge=0)
+    gradient_accumulation_steps: int | None = Field(None, ge=1)
+    gradient_checkpointing: bool | None = None
+    noise_offset: float | None = Field(None, ge=0, le=1)
+    caption_dropout: float | None = Field(None, ge=0, le=1)
+    validation_share: float | None = Field(None, ge=0, le=0.5)  # of these photographs, by object
+    validation_every_steps: int | None = Field(None, ge=1)
+    preview_every_steps: int | None = Field(None, ge=0)
+    preview_prompts: tuple[str, ...] = Field((), max_length=8)
+    licence: str | None = None  # what the adapter may be used for
+
+    @model_validator(mode="after")
+    def _rate_is_used(self) -> Adapter:
+        if self.text_encoder_learning_rate is not None and not self.train_text_encoder:
+            raise ValueError("text_encoder_learning_rate needs train_text_encoder: true")
+        return self
 
 
 class Generation(_Part):

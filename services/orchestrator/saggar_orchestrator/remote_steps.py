@@ -106,7 +106,7 @@ def adapter_inputs(run: Run, base_hash: str, manifest: ObjectRef) -> Result:
     return {
         "base_hash": base_hash,
         "manifest": manifest.sha256,
-        "settings": as_inputs(requests.adapter_settings(run.experiment.adapter)),
+        "settings": as_inputs(requests.adapter_settings(run.experiment.adapter, run.taxonomy)),
     }
 
 
@@ -115,7 +115,7 @@ def train_adapter(run: Run, tick: Ticker, base_hash: str, manifest: ObjectRef) -
         request_id=digest(adapter_inputs(run, base_hash, manifest))[:32],
         base_model=run.experiment.base_model,
         manifest=ref_to_proto(manifest),
-        settings=requests.adapter_settings(run.experiment.adapter),
+        settings=requests.adapter_settings(run.experiment.adapter, run.taxonomy),
     )
 
     def on_event(event: generator_pb2.TrainAdapterResponse) -> None:

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
+from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 
 from saggar_orchestrator.experiment import Adapter, Generation, Review, Screening, Training
@@ -27,9 +28,10 @@ def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSett
     return trainer_pb2.TrainingSettings(**values, seed=seed)
 
 
-def adapter_settings(adapter: Adapter) -> generator_pb2.AdapterSettings:
+def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.AdapterSettings:
+    """With the template that the taxonomy makes captions from."""
     values = adapter.model_dump(exclude_none=True, exclude={"images", "selection_seed"})
-    return generator_pb2.AdapterSettings(**values)
+    return generator_pb2.AdapterSettings(**values, caption_template=", ".join(taxonomy.caption))
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
