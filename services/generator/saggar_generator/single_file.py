@@ -50,16 +50,18 @@ def load(path: Path, dtype: torch.dtype, left_out: dict[str, Any]) -> Any:
     `configuration`.
     """
     folder = configuration(path)
-    pipeline = StableDiffusionPipeline.from_single_file(
-        str(path), config=str(folder), dtype=dtype, local_files_only=True, **left_out
+    lacking = (
+        f"{path} lacks weights that the configuration in {folder} names; give the one that belongs to it"
     )
+    try:
+        pipeline = StableDiffusionPipeline.from_single_file(
+            str(path), config=str(folder), dtype=dtype, local_files_only=True, **left_out
+        )
+    except NotImplementedError as error:  # PyTorch: a weight without content
+        raise WrongStateError(lacking) from error
     for part in ("unet", "vae", "text_encoder"):
-        missing = [name for name, value in getattr(pipeline, part).state_dict().items() if value.is_meta]
-        if missing:
-            raise WrongStateError(
-                f"{path} lacks {len(missing)} weights of the {part} (e.g. {missing[0]}) that the "
-                f"configuration in {folder} names; give the configuration that belongs to it"
-            )
+        if any(value.is_meta for value in getattr(pipeline, part).state_dict().values()):
+            raise WrongStateError(lacking)
     return pipeline
 
 
