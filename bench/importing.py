@@ -37,7 +37,7 @@ from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import write_manifest
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
-import imagehash, pandas, pyarrow, saggar.decoding, scipy.fftpack
+import pandas, pyarrow.parquet, saggar.decoding, scipy.fft
 root, labels, taxonomy, target = sys.argv[1:]
 taxonomy = load_taxonomy(taxonomy)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

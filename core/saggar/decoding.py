@@ -73,7 +73,7 @@ def read_image(
     With `grey_will_do` the image of a plain JPEG may come as L: its colours cost a third of the time.
     """
     try:
-        with _quiet_pillow(), Image.open(io.BytesIO(data), formats=_known(formats)) as image:
+        with _quiet_pillow(), Image.open(io.BytesIO(data), formats=_likely(data, formats)) as image:
             pixels = image.width * image.height
             too_many_scans = image.format in _JPEG and data.count(_SCAN) * pixels > _MOST_SCANNED_PX
             if pixels <= LARGEST_PX and not too_many_scans:
@@ -168,9 +168,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
 
 
-def _known(formats: tuple[str, ...]) -> tuple[str, ...]:
-    """`formats` without those that this installation cannot read; HEIF needs a plug-in."""
-    if "HEIF" in formats and not _register_heif():
+def _likely(data: bytes, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """`formats` that `data` may be in: HEIF needs a plug-in, which is loaded for the first such file only."""
+    if "HEIF" in formats and not (data[4:8] == b"ftyp" and _register_heif()):
         return tuple(name for name in formats if name != "HEIF")
     return formats
 

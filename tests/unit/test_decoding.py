@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFont, features
 from saggar.dataset.image_end import image_end
-from saggar.dataset.photographs import inspect, stored_form
+from saggar.dataset.photographs import inspect
 from saggar.decoding import IMPORTED, decode, read_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -167,8 +167,9 @@ def kept(tmp_path):
     def keep(data, name="a.jpg"):
         path = tmp_path / name
         path.write_bytes(data)
-        photograph = inspect(path, name)
-        return photograph, stored_form(photograph, name)
+        stored = []
+        photograph = inspect(path, name, lambda data, ending: f"{stored.append(data)}.{ending}")
+        return photograph, stored[0]
 
     return keep
 
@@ -202,7 +203,7 @@ def test_all_others_are_stored_as_every_viewer_shows_them(picture, kept, kind, m
         image, kind, **({"icc_profile": linear_profile()} if mode == "RGB" and kind == "TIFF" else {})
     )
     photograph, stored = kept(data, f"a.{kind.lower()}")
-    assert photograph.extension == extension
+    assert photograph.key == f"None.{extension}"
     again = read_image(stored, "stored")
     assert again.same_everywhere
     assert difference(again.image, read_image(data, "a", IMPORTED).image) < 2  # nothing is applied twice
@@ -235,7 +236,7 @@ def test_phones_second_pictures_stay(picture, kept):
     data = encoded(picture, "MPO", save_all=True, append_images=[picture.resize((32, 24))])
     photograph, stored = kept(data)
     assert stored == data
-    assert photograph.extension == "jpg"
+    assert photograph.key == "None.jpg"
     assert photograph.notes == ()
 
 

@@ -1,7 +1,7 @@
 """Import photographs and their labels into the store: from a CSV, a catalogue, folders, LabelBee.
 
-Everything is checked before anything is written: the table first, then every photograph is read and decoded
-once. Memory holds a line per photograph, never the photographs.
+Everything is checked before the store has any of it: the table first, then every photograph, each read and
+decoded once. Memory holds a line per photograph, never the photographs.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from saggar.dataset.label_rows import LabelledRow, checked_filter, checked_rows
 from saggar.dataset.label_table import LabelTable, read_label_table
 from saggar.dataset.labelbee import read_labelbee
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.parallel import WRITERS, in_threads
+from saggar.dataset.parallel import in_threads
 from saggar.dataset.perceptual import look_alike
-from saggar.dataset.photographs import Photograph, inspect, locate, small_copy, stored_form
+from saggar.dataset.photographs import Photograph, inspect, locate, small_copy
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.store.staging import Staging, staging
 from saggar.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -186,14 +187,19 @@ def import_table(
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
     rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
-    photographs, unreadable = _photographs(root, rows, report)
-    items, merges, conflicting = object_groups.merged(photographs)
-    problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
-    if problems and (strict or not items):
-        raise RowsRefusedError(table.source, problems, len(items))
-    _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
-    object_ids, joins = _joined(items, report)
-    manifest = Manifest.from_records(_stored(store, items, object_ids, report), taxonomy.task_names)
+    with staging(store) as staged:
+        photographs, unreadable = _photographs(root, rows, staged, report)
+        items, merges, conflicting = object_groups.merged(photographs)
+        problems = sorted(
+            [*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file)
+        )
+        if problems and (strict or not items):
+            raise RowsRefusedError(table.source, problems, len(items))
+        _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
+        object_ids, joins = _joined(items, report)
+        manifest = Manifest.from_records(_records(items, object_ids), taxonomy.task_names)
+        for done, _ in enumerate(staged.publish([photo.key for _, photo in items]), start=1):
+            report("storing photographs", done, len(items))
     remarks = list(notes)
     remarks += [Note(row.number, row.file, "noted", text) for row, photo in items for text in photo.notes]
     warnings = [
@@ -217,14 +223,14 @@ def _folder(images_root: Path) -> Path:
 
 
 def _photographs(
-    root: Path, rows: list[LabelledRow], report: Progress
+    root: Path, rows: list[LabelledRow], staged: Staging, report: Progress
 ) -> tuple[list[object_groups.Item], list[Refusal]]:
     """Every row with its photograph; a file that several rows name is read once."""
     files = list(dict.fromkeys(row.file for row in rows))
 
     def examine(file: str) -> Photograph | str:
         try:
-            return inspect(locate(root, file), file)
+            return inspect(locate(root, file), file, staged.put_image)
         except InvalidInputError as error:
             return str(error)
 
@@ -284,33 +290,20 @@ def _refuse_empty(
         )
 
 
-def _stored(
-    store: ObjectStore, items: list[object_groups.Item], object_ids: list[str], report: Progress
-) -> Iterator[Record]:
-    from saggar.store import put_image
-    from saggar.store.together import together
-
-    with together(store) as batch:
-
-        def put(item: object_groups.Item) -> str:
-            row, photograph = item
-            return put_image(batch, stored_form(photograph, row.file), photograph.extension).key
-
-        stored = zip(in_threads(put, items, WRITERS), items, object_ids, strict=True)
-        for done, (key, (row, photograph), object_id) in enumerate(stored, start=1):
-            report("storing photographs", done, len(items))
-            yield Record(
-                image=key,
-                object_id=object_id,
-                labels=row.labels,
-                width_px=photograph.width_px,
-                height_px=photograph.height_px,
-                source=row.file,
-                phash=photograph.phash,
-                licence=row.provenance.get("licence"),
-                credit_line=row.provenance.get("credit_line"),
-                object_url=row.provenance.get("object_url"),
-            )
+def _records(items: list[object_groups.Item], object_ids: list[str]) -> Iterator[Record]:
+    for (row, photograph), object_id in zip(items, object_ids, strict=True):
+        yield Record(
+            image=photograph.key,
+            object_id=object_id,
+            labels=row.labels,
+            width_px=photograph.width_px,
+            height_px=photograph.height_px,
+            source=row.file,
+            phash=photograph.phash,
+            licence=row.provenance.get("licence"),
+            credit_line=row.provenance.get("credit_line"),
+            object_url=row.provenance.get("object_url"),
+        )
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:

@@ -22,7 +22,7 @@ def merged(items: Sequence[Item]) -> tuple[list[Item], list[Note], list[Refusal]
     notes: list[Note] = []
     refused: list[Refusal] = []
     for row, photograph in items:
-        earlier = first.setdefault(photograph.sha256, row)
+        earlier = first.setdefault(photograph.key, row)
         if earlier is row:
             kept.append((row, photograph))
             continue

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-DECODERS = min(8, (os.cpu_count() or 1) + 2)  # more than cores: they wait for files and for each other
-WRITERS = 4  # they wait for disks and networks more than they work
+DECODERS = min(
+    8, os.cpu_count() or 1
+)  # with more, small photographs cost more time in switching than they gain
 _AT_ONCE = 8  # items that a thread takes; handing over one by one costs a tenth of a small photograph's time
 _WINDOW = 128 * _AT_ONCE  # items that threads work ahead
 

@@ -6,8 +6,9 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from saggar.errors import (
     UnavailableError,
     WrongStateError,
 )
+from saggar.store.flushing import flush, flush_folder, flush_together
 from saggar.store.objects import (
     OCTETS,
     ObjectRef,
@@ -83,7 +85,7 @@ class DirectoryStore:
         path = self._path(key)
         with self._named_errors(f"write {key}"), self._unfinished() as (temporary, file):
             file.write(data)
-            _flush(file)
+            flush(file)
             self._make_parents(path)
             temporary.replace(path)
             flush_folder(path.parent)
@@ -149,6 +151,38 @@ class DirectoryStore:
             except (IsADirectoryError, NotADirectoryError):
                 return
 
+    def holds(self, ref: ObjectRef) -> bool:
+        """Whether the object is there, with these bytes. Raises AlreadyExistsError when it has others."""
+        return self._holds(self._path(ref.key), ref)
+
+    @contextmanager
+    def unfinished_folder(self) -> Iterator[Path]:
+        """A folder for files that `adopt` may take; it is removed when the block ends."""
+        folder = self._new_unfinished()
+        with self._named_errors("make a folder for unfinished files"):
+            folder.mkdir()
+        try:
+            with self._named_errors("write unfinished files"):
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, files: Mapping[str, Path]) -> Iterator[str]:
+        """Makes objects of whole files of `unfinished_folder`, by key; yields each key when it can be read.
+
+        They last through a crash when the iterator has ended; it waits for the disk once, not for each file.
+        Raises as `put`.
+        """
+        with self._named_errors(f"write {len(files)} objects"):
+            flush_together(self.root, files=files.values())
+            paths = {key: self._path(key) for key in files}
+            for key, path in paths.items():
+                if not self._link(files[key], path):
+                    digest, size = _digest(files[key])
+                    self.holds(ObjectRef(key, digest, size, media_type_of(key, OCTETS)))
+                yield key
+            flush_together(self.root, folders={path.parent for path in paths.values()})
+
     def _path(self, key: str) -> Path:
         check_key(key)
         return self.root / key
@@ -168,9 +202,12 @@ class DirectoryStore:
             raise taken(ref.key, str(self))
         return True
 
+    def _new_unfinished(self) -> Path:
+        return self.root / _UNFINISHED / secrets.token_hex(12)
+
     @contextmanager
     def _unfinished(self) -> Iterator[tuple[Path, BinaryIO]]:
-        temporary = self.root / _UNFINISHED / secrets.token_hex(12)
+        temporary = self._new_unfinished()
         try:
             with temporary.open("xb") as file:
                 yield temporary, file
@@ -178,18 +215,20 @@ class DirectoryStore:
             temporary.unlink(missing_ok=True)
 
     def _publish(self, temporary: Path, file: BinaryIO, path: Path, ref: ObjectRef) -> None:
-        _flush(file)
+        flush(file)
+        if self._link(temporary, path):
+            flush_folder(path.parent)  # makes the new name last through a crash
+        else:
+            self._holds(path, ref)
+
+    def _link(self, temporary: Path, path: Path) -> bool:
+        """Gives a whole file its name; False where another writer was first."""
         self._make_parents(path)
         try:
             os.link(temporary, path)
         except FileExistsError:
-            self._holds(path, ref)  # another writer was first
-            return
-        self._flush_name(path.parent)
-
-    def _flush_name(self, folder: Path) -> None:
-        """Makes the new name in `folder` last through a crash."""
-        flush_folder(folder)
+            return False
+        return True
 
     def _make_parents(self, path: Path) -> None:
         try:
@@ -227,7 +266,11 @@ class DirectoryStore:
         """Removes what writers that were killed left behind a day ago or longer."""
         for left in (self.root / _UNFINISHED).iterdir():
             try:
-                if time.time() - left.stat().st_mtime > _STALE_S:
+                if time.time() - left.stat().st_mtime <= _STALE_S:
+                    continue
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
                     left.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue
@@ -258,17 +301,3 @@ def _digest(path: Path) -> tuple[str, int]:
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Waits until the names in `folder` are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
