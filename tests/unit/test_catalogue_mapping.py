@@ -36,6 +36,15 @@ def test_catalogues_in_the_styles_of_several_museums(path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "header", [["Titel", "Datierung"], ["Désignation", "Époque"], ["Titolo", "Datazione"], ["作品名", "時代"]]
+)
+def test_headers_in_other_languages(header: list[str]) -> None:
+    columns, rows = map_rows(TAXONOMY, header, [["Ding ware", "Song"], ["Jun ware", "Yuan"]])
+    assert [column.role for column in columns] == ["name", "period"]
+    assert [row.labels["kiln"] for row in rows] == ["Ding", "Jun"]
+
+
 HEADER = ["名称", "时代", "窑口", "简介"]
 
 

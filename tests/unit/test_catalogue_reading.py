@@ -136,6 +136,28 @@ def test_words_that_only_look_like_periods(name: str) -> None:
     assert codes("dynasty", name, own=False) == []
 
 
+@pytest.mark.parametrize(
+    ("title", "code", "words"),
+    [
+        ("Covered jar, Yuan", "Yuan", "Yuan"),
+        ("Lobed bowl, c. 1050", "Song", "c. 1050"),
+        ("Dish (Song); carved", "Song", "Song"),
+        ("龙泉窑青釉碗，元", "Yuan", "元"),
+        ("Ewer, dated 1162, Jin", None, "Jin"),
+        ("Bowl, Yuan–Ming", None, "Yuan–Ming"),
+        ("Jar from the 18th century", None, "18th century"),
+    ],
+)
+def test_a_part_of_a_name_that_is_a_period(title: str, code: str | None, words: str) -> None:
+    (found,) = READERS["dynasty"].read(fold(title), own=False, title=True)
+    assert (found.code, found.words) == (code, words)
+
+
+def test_a_bare_number_in_a_name_is_no_year() -> None:
+    assert READERS["dynasty"].read(fold("Ewer, 1023"), own=False, title=True) == []
+    assert READERS["dynasty"].read(fold("Bowl, Song"), own=False) == []
+
+
 def test_years_of_two_columns_of_words() -> None:
     assert [(s.first, s.last) for s in find_years(fold("late 12th–13th century"), single=False)] == [
         (1167, 1300)

@@ -42,6 +42,30 @@ def test_json_has_a_row_each_in_order(saggar: Call, catalogue: Path) -> None:
     assert "Period: dynasties or years" in err
 
 
+def test_a_missing_header_is_told(saggar: Call, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text('1,"Bowl, Ding ware",Northern Song dynasty\n2,Jar,Yuan dynasty\n', encoding="utf-8")
+    code, _, err = saggar("data", "map", path)
+    assert code == 0
+    assert "the first row looks like an object" in err
+    path.write_text("Title,Period\nJar,Yuan dynasty\n", encoding="utf-8")
+    assert "looks like an object" not in saggar("data", "map", path)[2]
+
+
+def test_a_catalogue_without_rows(saggar: Call, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text("Title,Period\n", encoding="utf-8")
+    code, out, err = saggar("data", "map", path, "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "no rows below the header" in err
+
+
+def test_a_column_has_one_content(saggar: Call, catalogue: Path) -> None:
+    code, _, err = saggar("data", "map", catalogue, "--name-column", "Title", "--era-column", "1")
+    assert code == 2
+    assert "column '1' is given two contents" in err
+
+
 def test_table_for_people_and_csv_to_correct(saggar: Call, catalogue: Path, tmp_path: Path) -> None:
     output = tmp_path / "labels.csv"
     code, out, err = saggar("data", "map", catalogue, "--output", output)

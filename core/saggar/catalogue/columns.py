@@ -106,7 +106,7 @@ def _role(content: _Content, hints: frozenset[str]) -> Role:
 def _is_of(role: Role, content: _Content, hints: frozenset[str]) -> bool:
     """Whether a column holds this and little else, or does so by its header and in some of its cells."""
     if content.pure[role] >= _PURE:
-        return not (role == "form" and "name" in hints)
+        return "name" not in hints
     return role in hints and "name" not in hints and content.says[role] >= _SOME and content.length <= _LONG
 
 

@@ -59,6 +59,18 @@ def map_rows(
     return columns, (_map_row(taxonomy, readers, columns, header, cells, i) for i, cells in enumerate(rows))
 
 
+def looks_like_an_object(taxonomy: Taxonomy, header: Sequence[str]) -> bool:
+    """Whether a header row tells a period or a kiln, as rows do and names of columns do not."""
+    readers = build_readers(taxonomy).values()
+    cells = [fold(cell) for cell in header]
+    return any(
+        (isinstance(reader, PeriodReader) and not cell.plain.strip().isdigit() and reader.is_pure(cell))
+        or (isinstance(reader, KilnReader) and any(one.code for one in reader.read(cell, own=False)))
+        for reader in readers
+        for cell in cells
+    )
+
+
 def _map_row(
     taxonomy: Taxonomy,
     readers: Mapping[str, Reader],
@@ -148,7 +160,7 @@ def _evidence(reader: Reader, texts: Sequence[tuple[Column, Text]]) -> tuple[Evi
 
 def _read(reader: Reader, role: Role, text: Text) -> list[Finding]:
     if isinstance(reader, PeriodReader):
-        return reader.read(text, own=role == "period")
+        return reader.read(text, own=role == "period", title=role == "name")
     if isinstance(reader, KilnReader):
         return reader.read(text, own=role == "kiln", title=role == "name")
     if isinstance(reader, GlazeReader):

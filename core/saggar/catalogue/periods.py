@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from saggar.catalogue.evidence import WEAK, Finding, finding, outside
+from saggar.catalogue.evidence import WEAK, Finding, finding, outside, several
 from saggar.catalogue.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words
 from saggar.catalogue.marks import any_of, doubt, imitation, negation
 from saggar.catalogue.rules import load_rules
@@ -40,12 +40,22 @@ class PeriodReader:
     thing: re.Pattern[str]
     filling: re.Pattern[str]
 
-    def read(self, text: Text, *, own: bool) -> list[Finding]:
-        """What `text` says. `own`: it is of a column of periods, where bare names and single years count."""
+    def read(self, text: Text, *, own: bool, title: bool = False) -> list[Finding]:
+        """What `text` says. `own`: it is of a column of periods, where bare names and single years count.
+
+        `title`: they also count as a part of an object's name of their own: "Bowl, Yuan", "Dish, c. 1050".
+        """
         named, aside = self._named(text, own=own)
         if named:
             return [*self._decided(text, named), *aside]
-        return [*self._dated(text, own=own), *aside]
+        parts = list(_chunks(text)) if title else []
+        bare = [found for part in parts if self.lexicon.find(part) for found in self._whole(part)]
+        if bare:
+            return [*_agreed(bare), *aside]
+        dated = self._dated(text, own=own) or [
+            found for part in parts if not part.plain.strip().isdigit() for found in self._whole(part)
+        ]
+        return [*_agreed(dated), *aside]
 
     def read_opening(self, text: Text) -> list[Finding]:
         """What the first sentence of a description says in a part of its own: "..., 北宋, ..."."""
@@ -170,6 +180,13 @@ def period_reader(task: Task) -> PeriodReader:
 
 _LONGEST_PERIOD = 120
 _SHORTEST_SPAN = 20  # years: shorter ranges in running text are page numbers and inventory numbers
+
+
+def _agreed(found: list[Finding]) -> list[Finding]:
+    """One finding of several parts of a name, or that they differ."""
+    if len({one.code for one in found}) > 1:
+        return [several(found, "period")]
+    return found[:1]
 
 
 def _chunks(text: Text) -> Iterator[Text]:

@@ -57,14 +57,18 @@ def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dic
     for role, wanted in roles.items():
         for name in wanted:
             if name.strip().casefold() in names:
-                told[names.index(name.strip().casefold())] = role
-            elif name.isdigit() and 1 <= int(name) <= len(names):
-                told[int(name) - 1] = role
+                place = names.index(name.strip().casefold())
+            elif name.isdecimal() and 1 <= int(name) <= len(names):
+                place = int(name) - 1
             else:
                 known = ", ".join(
                     name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1)
                 )
                 raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
+            if told.setdefault(place, role) != role:
+                raise InvalidInputError(
+                    f"{catalogue.source}: column '{name}' is given two contents; give it one"
+                )
     return told
 
 

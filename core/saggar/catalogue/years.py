@@ -38,7 +38,7 @@ _PART = rf"(?:({'|'.join(sorted(_PARTS, key=len, reverse=True))})(?:\s*(?:of\s+t
 _ORDINAL = r"(\d{1,2})(?:st|nd|rd|th)"
 _TO = r"\s*(?:-|to|/|or|and|through|until)\s*"
 _CENTURY = re.compile(
-    rf"{_PART}{_ORDINAL}(?:[\s-]*(?:century|c\.)?{_TO}{_PART}{_ORDINAL})?[\s-]*(?:centur|c\b|cent\b)"
+    rf"{_PART}{_ORDINAL}(?:[\s-]*(?:century|c\.)?{_TO}{_PART}{_ORDINAL})?[\s-]*(?:centur(?:y|ies)\b|c\b|cent\b)"
 )
 _NUMBER = r"(\d{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?)"
 _CHINESE_PART = "|".join(sorted(_CHINESE_PARTS, key=len, reverse=True))

@@ -79,7 +79,7 @@ def _bytes(path: Path) -> bytes:
         reason = error.strerror or str(error)
         raise InvalidInputError(f"{path}: cannot be read ({reason}); check its permissions") from None
     if not data.strip():
-        raise InvalidInputError(f"{path}: is empty; it must have a header row and a row per photograph")
+        raise InvalidInputError(f"{path}: is empty; it must have a header row and rows below it")
     if data.startswith(_WORKBOOKS):
         raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {_SAVE_AS}")
     return data

@@ -43,7 +43,7 @@ def map_catalogue(
     What the columns hold is found by their content; the options for columns overrule that, and can be given
     several times. Rows count from 0, below the header.
     """
-    from saggar.catalogue.mapping import map_rows
+    from saggar.catalogue.mapping import looks_like_an_object, map_rows
     from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
     from saggar.taxonomy import load_taxonomy
 
@@ -57,11 +57,17 @@ def map_catalogue(
         "noise": ignore_column or [],
     }
     table = read_catalogue(catalogue, encoding)
-    columns, mapped = map_rows(load_taxonomy(taxonomy), table.header, table.rows, told_roles(table, given))
+    classes = load_taxonomy(taxonomy)
+    columns, mapped = map_rows(classes, table.header, table.rows, told_roles(table, given))
     rows = list(mapped)
     say(f"{catalogue}: {plural(len(rows), 'row')}, {table.encoding}")
     for column in columns:
         say(f"  {column.name}: {_ROLES[column.role]}")
+    if not rows:
+        say("there are no rows below the header")
+    if looks_like_an_object(classes, table.header):
+        say("warning: the first row looks like an object; it was taken for the names of the columns")
+        say("put a row of names above it, or that object has no labels")
     if output is not None:
         write_labels(output, rows, columns, table)
         say(f"labels written to {output}")
@@ -84,8 +90,10 @@ _ROLES: dict[Role, str] = {
 
 
 def _tell(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
+    if not rows:
+        return
     counts = []
-    for task in rows[0].labels if rows else ():
+    for task in rows[0].labels:
         labelled = sum(row.labels[task] is not None for row in rows)
         contested = sum(any(conflict.task == task for conflict in row.conflicts) for row in rows)
         counts.append((task, f"{labelled:,}", f"{len(rows) - labelled:,}", f"{contested:,}"))
