@@ -71,6 +71,10 @@ class Generator:
         return list(self.stub.Generate(self.request(count, **changes)))
 
 
+def using(adapter: Any, name: str = "glaze", weight: float | None = None) -> generator_pb2.AdapterUse:
+    return generator_pb2.AdapterUse(name=name, adapter=adapter, weight=weight)
+
+
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generator]:
     made = Generator(tmp_path_factory.mktemp("generator"))
@@ -87,7 +91,7 @@ def test_an_adapter_is_trained_and_used(generator: Generator) -> None:
     assert events[-1].progress.metrics["loss"] > 0
     assert last.result.steps == 3
     plain = generator.generate()[-1].result.images
-    adapted = generator.generate(adapter=last.result.adapter)[-1].result.images
+    adapted = generator.generate(adapters=[using(last.result.adapter)])[-1].result.images
     assert [image.prompt_id for image in adapted] == ["p0", "p1", "p2"]
     assert all(a.image.sha256 != b.image.sha256 for a, b in zip(plain, adapted, strict=True))
 
@@ -135,7 +139,7 @@ def test_bad_settings_name_their_fields(generator: Generator) -> None:
         generator.train(rank=0, learning_rate=2.0)
     assert {v.field for v in caught.value.violations} == {"settings.rank", "settings.learning_rate"}
     settings = generator_pb2.GenerationSettings(scheduler="dpm3000")
-    with pytest.raises(InvalidInputError, match="known: dpmpp_2m_karras"):
+    with pytest.raises(InvalidInputError, match="Known: dpmpp_2m_karras"):
         generator.generate(settings=settings)
     with pytest.raises(InvalidInputError) as caught:
         generator.generate(settings=generator_pb2.GenerationSettings(steps=0, guidance_scale=float("nan")))
@@ -153,7 +157,7 @@ def test_prompt_ids_must_be_there_and_differ(generator: Generator) -> None:
 def test_missing_things_are_not_found(generator: Generator) -> None:
     missing = ref_to_proto(ObjectRef("adapters/none/adapter.json", "0" * 64, 1, "application/json"))
     with pytest.raises(NotFoundError, match="adapters/none"):
-        generator.generate(adapter=missing)
+        generator.generate(adapters=[using(missing)])
     with pytest.raises(NotFoundError, match="no such folder"):
         generator.generate(base_model=str(generator.folder / "nowhere"))
     with pytest.raises(InvalidInputError, match="base_model"):
@@ -164,7 +168,7 @@ def test_an_adapter_of_another_base_is_a_wrong_state(generator: Generator) -> No
     adapter = generator.train()[-1].result.adapter
     other = str(save_tiny_pipeline(generator.folder / "other", seed=1))
     with pytest.raises(WrongStateError, match=r"was trained on .*base .* does not fit .*other"):
-        generator.generate(adapter=adapter, base_model=other)
+        generator.generate(adapters=[using(adapter)], base_model=other)
 
 
 def test_a_full_queue_says_when_to_come_back(generator: Generator) -> None:

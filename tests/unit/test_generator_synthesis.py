@@ -1,39 +1,26 @@
-"""Images: the same in any company, changed by the adapter, made once, and marked as synthetic."""
+"""Images: the same in any company, changed by the adapter, made once."""
 
 import io
 import threading
 from dataclasses import replace
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
+from saggar.scheduler_names import SCHEDULERS
 from saggar.store import DirectoryStore
 from saggar_generator import adapter
-from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModels
-from saggar_generator.generation_job import generate
 from saggar_generator.placement import Placement
-from saggar_generator.provenance import TRAINED_ALGORITHMIC_MEDIA, encode_png
-from saggar_generator.requests import AdapterSettings, GenerationSettings, PromptItem, Wanted
-from saggar_generator.settings import ATTENTION
+from saggar_generator.requests import PromptItem, Wanted
 from saggar_generator.synthesis import draw, encode_prompts
-from tiny_pipeline import save_tiny_pipeline, training_manifest
+from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
+from tiny_pipeline import save_tiny_pipeline
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-SETTINGS = GenerationSettings(steps=3, adapter_weight=1.0)
-PROMPTS = [
-    Wanted("song dynasty , ding kiln produced , white bowl", "low quality , cracked", 11),
-    Wanted("yuan dynasty , celadon vase", "low quality", 12),
-    Wanted("white cup", "blurry", 13),
-    Wanted("moon white vase with thick opaque glaze", "low quality , cracked", 14),
-    Wanted("white cup", "blurry", 15),
-]
-ITEMS = [PromptItem(f"p{number}", wanted) for number, wanted in enumerate(PROMPTS)]
 
 
 @pytest.fixture(scope="module")
@@ -52,38 +39,12 @@ def models(folder):
 def trained(tmp_path_factory, models, folder):
     """A store with an adapter in it, and the adapter's reference."""
     store = DirectoryStore(tmp_path_factory.mktemp("trained"))
-    settings = AdapterSettings(rank=2, alpha=4, steps=4, learning_rate=5e-2)
-    done = train_adapter(
-        store,
-        models,
-        str(folder),
-        training_manifest(store),
-        settings,
-        ATTENTION,
-        lambda _: None,
-        threading.Event(),
-    )
-    return store, done.adapter
+    return store, train(store, models, folder)
 
 
 @pytest.fixture
 def store(tmp_path):
     return DirectoryStore(tmp_path / "store")
-
-
-def run(store, models, folder, items=ITEMS, *, ref=None, settings=SETTINGS, batch_size=0, on_image=None):
-    return generate(
-        store,
-        models,
-        str(folder),
-        ref,
-        items,
-        settings,
-        batch_size,
-        lambda _: None,
-        on_image or (lambda _: None),
-        threading.Event(),
-    )
 
 
 def pixels(models, folder, wanted, batch_size, settings=SETTINGS):
@@ -104,7 +65,7 @@ def test_an_image_does_not_depend_on_its_company(models, folder):
     assert len({image.tobytes() for image in all_five}) == 5  # seeds and prompts matter
 
 
-@pytest.mark.parametrize("scheduler", ["dpmpp_2m_karras", "ddim", "euler_a"])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_batch_size_changes_rounding_only(models, folder, scheduler):
     settings = replace(SETTINGS, scheduler=scheduler)
     alone, together = (pixels(models, folder, PROMPTS, size, settings).astype(int) for size in (1, 5))
@@ -147,19 +108,18 @@ def test_the_pipeline_and_the_service_draw_the_same(models, folder):
 def test_the_adapter_changes_the_picture_and_repeats_itself(trained, models, folder, tmp_path):
     source, ref = trained
     plain = run(source, models, folder)
-    adapted = run(source, models, folder, ref=ref)
+    adapted = run(source, models, folder, uses=[use(ref)])
     assert all(a.image != b.image for a, b in zip(plain, adapted, strict=True))
     second = DirectoryStore(tmp_path / "second")
     for key in source.list("adapters/"):
         second.put(key, source.get(key), "application/octet-stream")
     fresh = BaseModels(Placement("cpu", "float32"))
-    assert [i.image for i in run(second, fresh, folder, ref=ref)] == [i.image for i in adapted]
-    half = run(second, fresh, folder, ITEMS[:1], ref=ref, settings=replace(SETTINGS, adapter_weight=0.5))
-    none = run(second, fresh, folder, ITEMS[:1], ref=ref, settings=replace(SETTINGS, adapter_weight=0.0))
+    assert [i.image for i in run(second, fresh, folder, uses=[use(ref)])] == [i.image for i in adapted]
+    half = run(second, fresh, folder, ITEMS[:1], uses=[use(ref, 0.5)])
+    none = run(second, fresh, folder, ITEMS[:1], uses=[use(ref, 0.0)])
     bare = run(second, fresh, folder, ITEMS[:1])
     assert len({half[0].image.key, adapted[0].image.key, bare[0].image.key}) == 3
-    shown = [np.asarray(Image.open(io.BytesIO(second.get(one[0].image.key)))) for one in (none, bare)]
-    assert np.abs(shown[0].astype(int) - shown[1]).max() <= 1
+    assert none[0].image == bare[0].image  # without weight it takes no part
 
 
 def test_the_shipped_nano_draws(store):
@@ -174,7 +134,7 @@ def test_an_adapter_for_another_base_is_refused_naming_both(trained, folder, tmp
     source, ref = trained
     other = save_tiny_pipeline(tmp_path / "other", seed=1)
     with pytest.raises(WrongStateError) as caught:
-        run(source, BaseModels(Placement("cpu", "float32")), other, ref=ref)
+        run(source, BaseModels(Placement("cpu", "float32")), other, uses=[use(ref)])
     assert str(folder) in str(caught.value)
     assert str(other) in str(caught.value)
 
@@ -213,11 +173,10 @@ def test_equal_prompts_share_an_image(store, models, folder):
 
 def test_a_cancelled_job_keeps_what_is_done_and_goes_on(store, models, folder, tmp_path):
     cancelled = threading.Event()
-    call = (str(folder), None, ITEMS, SETTINGS, 2, lambda _: None)
     with pytest.raises(CancelledError):
-        generate(store, models, *call, lambda _: cancelled.set(), cancelled)
+        run(store, models, folder, batch_size=2, on_image=lambda _: cancelled.set(), cancelled=cancelled)
     assert len(list(store.list("generated/"))) == 2
-    rest = generate(store, models, *call, lambda _: None, threading.Event())
+    rest = run(store, models, folder, batch_size=2)
     assert [one.reused for one in rest] == [True, True, False, False, False]
     whole = run(DirectoryStore(tmp_path / "whole"), models, folder, batch_size=2)
     assert [one.image for one in rest] == [one.image for one in whole]
@@ -256,27 +215,3 @@ def test_an_image_that_is_not_finite_is_an_error_not_a_black_picture(models, fol
     }
     with pytest.raises(WrongStateError, match="SAGGAR_PRECISION"):
         list(draw(base, PROMPTS[:1], encoded, settings, 1))
-
-
-def test_images_say_that_they_are_synthetic_and_from_what(trained, models, folder):
-    source, ref = trained
-    done = run(source, models, folder, ITEMS[:1], ref=ref)[0]
-    image = Image.open(io.BytesIO(source.read(done.image)))
-    card = adapter.read_card(source, ref)
-    assert image.size == (16, 16)
-    assert image.text["prompt"] == PROMPTS[0].prompt
-    assert image.text["negative_prompt"] == PROMPTS[0].negative_prompt
-    assert image.text["seed"] == "11"
-    assert image.text["base_model"] == card.base_hash
-    assert image.text["adapter"] == card.weights.sha256
-    packet = ET.fromstring(image.text["XML:com.adobe.xmp"].encode())  # noqa: S314 our own
-    iptc = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
-    assert [node.get(iptc) for node in packet.iter() if node.get(iptc)] == [TRAINED_ALGORITHMIC_MEDIA]
-
-
-def test_png_bytes_depend_on_their_inputs_alone():
-    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    one, other = (encode_png(picture, {"prompt": "月白釉 vase"}) for _ in range(2))
-    assert one == other
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(one))), picture)
-    assert Image.open(io.BytesIO(one)).text["prompt"] == "月白釉 vase"

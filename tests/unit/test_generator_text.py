@@ -3,6 +3,7 @@
 import pytest
 import torch
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.scheduler_names import SCHEDULERS
 from saggar_generator import schedulers
 from saggar_generator.basemodel import BaseModels, content_hash, find, weight_files
 from saggar_generator.placement import Placement
@@ -75,6 +76,7 @@ def test_schedulers_have_the_web_uis_names(base):
     assert karras.config.use_karras_sigmas
     assert karras.config.algorithm_type == "dpmsolver++"
     assert karras.config.beta_schedule == "scaled_linear"  # the base model's noise levels
+    assert schedulers.build("DPM++ 2M Karras", base.scheduler_config).config == karras.config
     assert not schedulers.build("dpmpp_2m", base.scheduler_config).config.use_karras_sigmas
     assert not schedulers.build("ddim", base.scheduler_config).config.clip_sample
     with pytest.raises(InvalidInputError, match=r"dpmpp_2m_karras.*euler_a"):
@@ -83,9 +85,7 @@ def test_schedulers_have_the_web_uis_names(base):
 
 def test_prediction_type_reaches_the_scheduler():
     config = {"prediction_type": "v_prediction", "beta_schedule": "scaled_linear"}
-    assert all(
-        schedulers.build(name, config).config.prediction_type == "v_prediction" for name in schedulers.KNOWN
-    )
+    assert all(schedulers.build(name, config).config.prediction_type == "v_prediction" for name in SCHEDULERS)
 
 
 def test_a_base_models_hash_is_of_its_weights_not_of_its_place(folder, tmp_path):

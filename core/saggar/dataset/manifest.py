@@ -35,9 +35,10 @@ _DTYPES = {
     "caption": "str",
     "augmentation_seed": "Int64",
     "phash": "str",
+    "made_from": "str",
     **dict.fromkeys(PROVENANCE, "str"),
 }
-_ADDED = ("phash", *PROVENANCE)  # columns that older manifests lack; empty there
+_ADDED = ("phash", "made_from", *PROVENANCE)  # columns that older manifests lack; empty there
 _NEVER_EMPTY = ("image", "object_id", "origin", "source")
 _PROBLEMS_SHOWN = 50
 

@@ -170,14 +170,13 @@ class ImportAdapterResult(_message.Message):
     def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., unet_layers: _Optional[int] = ..., text_encoder_layers: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GenerationSettings(_message.Message):
-    __slots__ = ("steps", "guidance_scale", "clip_skip", "scheduler", "width_px", "height_px", "adapter_weight", "batch_size")
+    __slots__ = ("steps", "guidance_scale", "clip_skip", "scheduler", "width_px", "height_px", "batch_size")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
-    ADAPTER_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     steps: int
     guidance_scale: float
@@ -185,49 +184,70 @@ class GenerationSettings(_message.Message):
     scheduler: str
     width_px: int
     height_px: int
-    adapter_weight: float
     batch_size: int
-    def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., adapter_weight: _Optional[float] = ..., batch_size: _Optional[int] = ...) -> None: ...
+    def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
 
 class PromptItem(_message.Message):
-    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed")
+    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     prompt: str
     negative_prompt: str
     seed: int
-    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ...) -> None: ...
+    start: StartImage
+    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ...) -> None: ...
+
+class StartImage(_message.Message):
+    __slots__ = ("image", "strength")
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    image: _common_pb2.ObjectRef
+    strength: float
+    def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ...) -> None: ...
+
+class AdapterUse(_message.Message):
+    __slots__ = ("name", "adapter", "weight")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    adapter: _common_pb2.ObjectRef
+    weight: float
+    def __init__(self, name: _Optional[str] = ..., adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "base_model", "adapter", "prompts", "settings")
+    __slots__ = ("request_id", "base_model", "adapters", "prompts", "settings")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
-    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     base_model: str
-    adapter: _common_pb2.ObjectRef
+    adapters: _containers.RepeatedCompositeFieldContainer[AdapterUse]
     prompts: _containers.RepeatedCompositeFieldContainer[PromptItem]
     settings: GenerationSettings
-    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapters: _Optional[_Iterable[_Union[AdapterUse, _Mapping]]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
-    __slots__ = ("prompt_id", "image", "seed", "reused", "truncated_tokens")
+    __slots__ = ("prompt_id", "image", "seed", "reused", "truncated_tokens", "made_from")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     REUSED_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MADE_FROM_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     image: _common_pb2.ObjectRef
     seed: int
     reused: bool
     truncated_tokens: int
-    def __init__(self, prompt_id: _Optional[str] = ..., image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., seed: _Optional[int] = ..., reused: _Optional[bool] = ..., truncated_tokens: _Optional[int] = ...) -> None: ...
+    made_from: str
+    def __init__(self, prompt_id: _Optional[str] = ..., image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., seed: _Optional[int] = ..., reused: _Optional[bool] = ..., truncated_tokens: _Optional[int] = ..., made_from: _Optional[str] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("progress", "image", "result")

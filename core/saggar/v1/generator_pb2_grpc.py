@@ -101,10 +101,11 @@ class GeneratorServiceServicer:
 
     def Generate(self, request, context):
         """Generates one image per prompt. Streams progress and every finished image, and ends with one result. The image of a prompt depends only
-        on base model, adapter, prompt, seed and settings; one that exists in the store is returned, not made again.
+        on base model, adapters and their weights, prompt, seed, photograph and settings; one that exists in the store is returned, not made again.
 
-        INVALID_ARGUMENT: bad settings, no prompts, or a prompt_id twice. NOT_FOUND: base model or adapter is missing.
-        FAILED_PRECONDITION: the adapter was trained on another base model. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: store down.
+        INVALID_ARGUMENT: bad settings, no prompts, a prompt_id twice, or a prompt that names an unknown adapter or uses a syntax that has no meaning here.
+        NOT_FOUND: base model, adapter or photograph is missing. FAILED_PRECONDITION: an adapter was trained on another base model.
+        RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.prompt_syntax import ADAPTER_NAME
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2
@@ -19,10 +20,12 @@ from saggar_generator.requests import (
     SCHEDULES,
     AdapterPreview,
     AdapterSettings,
+    AdapterUse,
     GeneratedImage,
     GenerationSettings,
     ImportedAdapter,
     PromptItem,
+    StartImage,
     TrainedAdapter,
     Wanted,
 )
@@ -55,9 +58,9 @@ _GENERATION_RANGES = {
     "clip_skip": (0, 100),
     "width_px": (8, 2048),
     "height_px": (8, 2048),
-    "adapter_weight": (-10.0, 10.0),
     "batch_size": (1, 256),
 }
+_WEIGHTS = (-10.0, 10.0)
 
 
 def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
@@ -95,8 +98,16 @@ def generation_settings(message: generator_pb2.GenerationSettings) -> Generation
 
 
 def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptItem]:
-    """Raises InvalidInputError when there are none, or when a prompt_id is empty or stands twice."""
-    items = [PromptItem(one.prompt_id, Wanted(one.prompt, one.negative_prompt, one.seed)) for one in messages]
+    """Raises InvalidInputError when there are none, when a prompt_id is empty or stands twice, or when a
+    start image is no reference or has no strength.
+    """
+    items = [
+        PromptItem(
+            one.prompt_id,
+            Wanted(one.prompt, one.negative_prompt, one.seed, _start(one, f"prompts[{number}].start")),
+        )
+        for number, one in enumerate(messages)
+    ]
     violations = [] if items else [FieldViolation("prompts", "must not be empty")]
     seen: set[str] = set()
     for number, item in enumerate(items):
@@ -117,8 +128,25 @@ def base_model(spec: str) -> str:
     return spec
 
 
-def adapter_ref(request: generator_pb2.GenerateRequest) -> ObjectRef | None:
-    return ref_from_proto(request.adapter, "adapter") if request.HasField("adapter") else None
+def adapter_uses(messages: Iterable[generator_pb2.AdapterUse]) -> list[AdapterUse]:
+    """Raises InvalidInputError when a name is none, or stands twice, or a weight is out of range."""
+    uses: list[AdapterUse] = []
+    violations: list[FieldViolation] = []
+    for number, one in enumerate(messages):
+        field = f"adapters[{number}]"
+        low, high = _WEIGHTS
+        if not ADAPTER_NAME.fullmatch(one.name):
+            text = f"is '{one.name}'; wanted: letters, digits, '.', '_' and '-'"
+            violations.append(FieldViolation(f"{field}.name", text))
+        elif one.name in {use.name for use in uses}:
+            violations.append(FieldViolation(f"{field}.name", f"'{one.name}' stands twice"))
+        weight = one.weight if one.HasField("weight") else AdapterUse.weight
+        if not low <= weight <= high:  # not for NaN either
+            text = f"is {weight:g}; wanted: {low:g} to {high:g}"
+            violations.append(FieldViolation(f"{field}.weight", text))
+        uses.append(AdapterUse(one.name, ref_from_proto(one.adapter, f"{field}.adapter"), weight))
+    _refuse(violations)
+    return uses
 
 
 def progress(value: Progress) -> common_pb2.Progress:
@@ -180,11 +208,21 @@ def generated_image(value: GeneratedImage) -> generator_pb2.GeneratedImage:
         seed=value.seed,
         reused=value.reused,
         truncated_tokens=value.truncated_tokens,
+        made_from=value.made_from,
     )
 
 
 def generate_result(images: Iterable[GeneratedImage]) -> generator_pb2.GenerateResult:
     return generator_pb2.GenerateResult(images=[generated_image(image) for image in images])
+
+
+def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:
+    if not message.HasField("start"):
+        return None
+    strength = message.start.strength if message.start.HasField("strength") else StartImage.strength
+    if not 0 < strength <= 1:  # not for NaN either
+        _refuse([FieldViolation(f"{field}.strength", f"is {strength:g}; wanted: above 0, at most 1")])
+    return StartImage(ref_from_proto(message.start.image, f"{field}.image"), strength)
 
 
 def _check_ranges(message: Message, ranges: dict[str, tuple[float, float]]) -> None:

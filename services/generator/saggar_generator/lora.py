@@ -5,6 +5,7 @@ A `Lora` names its layers by part (`unet`, `text_encoder`) and by the module's p
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,9 @@ def put(base: BaseModel, lora: Lora, name: str) -> None:
         if not layers:
             continue
         network = getattr(base.pipeline, part)
-        with torch.random.fork_rng(devices=[]):  # peft draws weights, which are then replaced
+        # peft draws weights, which are then replaced, and warns of a second adapter, which is what we want.
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
             network.add_adapter(LoraConfig(**peft_settings(layers)), adapter_name=name)
         network.requires_grad_(requires_grad=False)
         _fill(network, layers, name)

@@ -52,7 +52,6 @@ def draw_previews(
     found = []
     for number, (one, picture) in enumerate(zip(wanted, pictures, strict=True)):
         facts = {
-            "Software": "Saggar",
             "prompt": one.prompt,
             "seed": str(one.seed),
             "base_model": base.content_hash,

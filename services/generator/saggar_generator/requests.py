@@ -91,7 +91,23 @@ class GenerationSettings:
     scheduler: str = "dpmpp_2m_karras"
     width_px: int = 0  # 0: the base model's own
     height_px: int = 0
-    adapter_weight: float = 0.4
+
+
+@dataclass(frozen=True)
+class AdapterUse:
+    """An adapter that takes part in a request's images. `name` is how prompts call it; it decides nothing."""
+
+    name: str
+    adapter: ObjectRef
+    weight: float = 0.4
+
+
+@dataclass(frozen=True)
+class StartImage:
+    """A photograph to make an image from. `strength`: how much of it gives way, above 0, at most 1."""
+
+    image: ObjectRef
+    strength: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -101,11 +117,14 @@ class Wanted:
     prompt: str
     negative_prompt: str
     seed: int
+    start: StartImage | None = None
 
 
 @dataclass(frozen=True)
 class PromptItem:
-    """`prompt_id` names the image for the caller; it decides nothing."""
+    """One image asked for. `prompt_id` names it for the caller and decides nothing; prompts may still have
+    the syntax of `saggar.prompt_syntax`.
+    """
 
     prompt_id: str
     wanted: Wanted
@@ -113,10 +132,11 @@ class PromptItem:
 
 @dataclass(frozen=True)
 class GeneratedImage:
-    """An image in the store. `reused`: it was there already."""
+    """An image in the store. `reused`: it was there already. `made_from`: JSON of all that decided it."""
 
     prompt_id: str
     image: ObjectRef
     seed: int
     reused: bool
     truncated_tokens: int
+    made_from: str

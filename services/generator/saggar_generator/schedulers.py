@@ -1,4 +1,4 @@
-"""Schedulers by the names that the web UIs made known."""
+"""The schedulers that `saggar.scheduler_names` names, by diffusers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import diffusers
-from saggar.errors import FieldViolation, InvalidInputError
+from saggar.scheduler_names import canonical
 
 _DPMPP_2M = {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_exponential_sigmas": False}
+_DPMPP_2M_SDE = _DPMPP_2M | {"algorithm_type": "sde-dpmsolver++"}
+_KARRAS, _PLAIN = {"use_karras_sigmas": True}, {"use_karras_sigmas": False}
 _SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", _DPMPP_2M | {"use_karras_sigmas": True}),
-    "dpmpp_2m": ("DPMSolverMultistepScheduler", _DPMPP_2M | {"use_karras_sigmas": False}),
+    "dpmpp_2m_karras": ("DPMSolverMultistepScheduler", _DPMPP_2M | _KARRAS),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler", _DPMPP_2M | _PLAIN),
+    "dpmpp_2m_sde_karras": ("DPMSolverMultistepScheduler", _DPMPP_2M_SDE | _KARRAS),
+    "dpmpp_2m_sde": ("DPMSolverMultistepScheduler", _DPMPP_2M_SDE | _PLAIN),
     # Latents are not bounded by 1: DDIM must not clip them, as it would unless told otherwise.
     "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False}),
-    "euler": ("EulerDiscreteScheduler", {"use_karras_sigmas": False}),
+    "euler": ("EulerDiscreteScheduler", _PLAIN),
+    "euler_karras": ("EulerDiscreteScheduler", _KARRAS),
     "euler_a": ("EulerAncestralDiscreteScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", _PLAIN),
+    "unipc": ("UniPCMultistepScheduler", _PLAIN),
+    # Without Runge-Kutta steps, so that every step is one pass; as for Stable Diffusion at its release.
+    "plms": ("PNDMScheduler", {"skip_prk_steps": True, "set_alpha_to_one": False}),
 }
-KNOWN = tuple(_SCHEDULERS)
-
-
-def check_name(name: str) -> None:
-    """Raises InvalidInputError, listing the known names, for any other."""
-    if name not in _SCHEDULERS:
-        text = f"no scheduler '{name}'; known: {', '.join(KNOWN)}"
-        raise InvalidInputError(text, (FieldViolation("settings.scheduler", text),))
 
 
 def build(name: str, base_config: Mapping[str, Any]) -> Any:
@@ -33,8 +34,7 @@ def build(name: str, base_config: Mapping[str, Any]) -> Any:
 
     Raises InvalidInputError for an unknown name.
     """
-    check_name(name)
-    class_name, changes = _SCHEDULERS[name]
+    class_name, changes = _SCHEDULERS[canonical(name)]
     kind = getattr(diffusers, class_name)
     return kind.from_config({**config_for(kind, base_config), **changes})
 

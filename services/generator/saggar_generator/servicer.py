@@ -98,7 +98,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
     ) -> Iterator[generator_pb2.GenerateResponse]:
         workshop = self._workshop()
         base_model = conversion.base_model(request.base_model)
-        adapter = conversion.adapter_ref(request)
+        adapters = conversion.adapter_uses(request.adapters)
         items = conversion.prompt_items(request.prompts)
         settings = conversion.generation_settings(request.settings)
         batch_size = request.settings.batch_size
@@ -110,7 +110,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
             report = conversion.reporting(emit)
             return conversion.generate_result(
                 workshop.generate(
-                    base_model, adapter, items, settings, batch_size, report, on_image, cancelled
+                    base_model, adapters, items, settings, batch_size, report, on_image, cancelled
                 )
             )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from saggar.settings import ServiceSettings
 
 # All attention projections of a Stable Diffusion UNet, as in the diffusers LoRA example.
@@ -37,8 +38,19 @@ class GeneratorSettings(ServiceSettings):
     queue_limit: int = Field(
         default=16, ge=0, le=10_000, description="jobs that may wait; one more is refused with a retry delay"
     )
+    c2pa_certificates: Path | None = Field(
+        default=None,
+        description="certificate chain (PEM, the signer's own first) to sign images with; unset: not signed",
+    )
+    c2pa_key: Path | None = Field(default=None, description="private key (PEM) of c2pa_certificates")
     lora_targets: tuple[str, ...] = Field(
         default=ATTENTION,
         min_length=1,
         description="names of the UNet's layers that an adapter changes, as a JSON list",
     )
+
+    @model_validator(mode="after")
+    def _signs_or_not(self) -> Self:
+        if (self.c2pa_certificates is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificates and c2pa_key belong together; give both or neither")
+        return self

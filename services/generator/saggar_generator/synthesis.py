@@ -1,13 +1,14 @@
 """Prompts to pixels.
 
 An image's bytes must not depend on its company. Batches therefore always have the full size (the last one is
-filled up by repeating), each image starts from the noise of its own seed, and prompts are encoded one at a
-time: in a forward pass of a given shape, a row's result depends on that row alone. Another batch size
-changes rounding and no more.
+filled up by repeating), each image starts from the noise of its own seed, and prompts and photographs are
+encoded one at a time: in a forward pass of a given shape, a row's result depends on that row alone. Another
+batch size changes rounding and no more.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from saggar.errors import WrongStateError
 
 from saggar_generator import schedulers
 from saggar_generator.basemodel import BaseModel
 from saggar_generator.examples import check_size
 from saggar_generator.prompt_encoding import EncodedPrompt, check_clip_skip, encode_all
-from saggar_generator.requests import GenerationSettings, Wanted
+from saggar_generator.requests import GenerationSettings, StartImage, Wanted
+from saggar_generator.starting import draw_noise, from_photographs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +39,6 @@ class Picture:
 
 def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
     """Raises InvalidInputError for settings that `base` cannot follow."""
-    schedulers.check_name(settings.scheduler)
     check_size(base, settings.width_px, "settings.width_px")
     check_size(base, settings.height_px, "settings.height_px")
     check_clip_skip(base.pipeline.text_encoder, settings.clip_skip)
@@ -55,17 +59,47 @@ def draw(
     settings: GenerationSettings,
     batch_size: int,
     on_step: Callable[[], None] = lambda: None,
+    open_photograph: Callable[[StartImage], Image.Image] | None = None,
 ) -> Iterator[list[Picture]]:
     """Makes the images of `wanted`, batch after batch, in order; calls `on_step` after every denoising step.
 
-    The adapter that is set in the pipeline, if any, takes part. Raises WrongStateError when an image is not
-    finite.
+    The adapters that are set in the pipeline take part. Either all of `wanted` start from photographs, with
+    one strength, or none. A batch that does not fit into the GPU's memory is halved, and so are those after
+    it. Raises WrongStateError when an image is not finite, or when not even one fits.
     """
-    for start in range(0, len(wanted), batch_size):
+    start = 0
+    while start < len(wanted):
         some = wanted[start : start + batch_size]
         full = [*some, *[some[-1]] * (batch_size - len(some))]
-        pixels = _forward(base, full, encoded, settings, on_step)
-        yield [Picture(pixels[i], encoded[one.prompt].truncated_tokens) for i, one in enumerate(some)]
+        try:
+            pixels = _forward(base, full, encoded, settings, on_step, open_photograph)
+        except torch.OutOfMemoryError:
+            batch_size = _smaller(base, batch_size)
+            continue
+        yield [Picture(pixels[i], _truncated_tokens(encoded, one, settings)) for i, one in enumerate(some)]
+        start += len(some)
+
+
+def is_guided(settings: GenerationSettings) -> bool:
+    """Whether the negative prompt has a say."""
+    return settings.guidance_scale > 1
+
+
+def _smaller(base: BaseModel, batch_size: int) -> int:
+    if batch_size == 1:
+        raise WrongStateError(
+            f"{base.placement.name} has not enough memory for one image; set SAGGAR_MEMORY to sliced or "
+            "offloaded for the generator, ask for smaller images, or end what else uses it"
+        )
+    log.warning("%s has no memory for batches of %d; taking half", base.placement.name, batch_size)
+    if base.placement.on_gpu:
+        torch.cuda.empty_cache()
+    return batch_size // 2
+
+
+def _truncated_tokens(encoded: Mapping[str, EncodedPrompt], one: Wanted, settings: GenerationSettings) -> int:
+    texts = [one.prompt, one.negative_prompt] if is_guided(settings) else [one.prompt]
+    return max(encoded[text].truncated_tokens for text in texts)
 
 
 @torch.no_grad()
@@ -75,55 +109,65 @@ def _forward(
     encoded: Mapping[str, EncodedPrompt],
     settings: GenerationSettings,
     on_step: Callable[[], None],
+    open_photograph: Callable[[StartImage], Image.Image] | None,
 ) -> npt.NDArray[np.uint8]:
     """[B, H, W, 3]."""
-    pipeline = base.pipeline
-    pipeline.scheduler = schedulers.build(settings.scheduler, base.scheduler_config)  # it keeps state
+    base.pipeline.scheduler = schedulers.build(settings.scheduler, base.scheduler_config)  # it keeps state
     randoms = [torch.Generator().manual_seed(_unsigned(one.seed)) for one in batch]
-    guided = settings.guidance_scale > 1
 
     def after_step(*_: Any) -> dict[str, Any]:
         on_step()
         return {}
 
+    pipeline, beginning = _beginning(base, batch, settings, randoms, open_photograph)
     images = pipeline(
         prompt_embeds=torch.cat([encoded[one.prompt].embedding for one in batch]),
         negative_prompt_embeds=(
-            torch.cat([encoded[one.negative_prompt].embedding for one in batch]) if guided else None
+            torch.cat([encoded[one.negative_prompt].embedding for one in batch])
+            if is_guided(settings)
+            else None
         ),
-        latents=_noise(base, settings, randoms),
         generator=randoms,  # ancestral samplers draw more from them
         num_inference_steps=settings.steps,
         guidance_scale=settings.guidance_scale,
-        width=settings.width_px,
-        height=settings.height_px,
         output_type="pt",
         callback_on_step_end=after_step,
+        **beginning,
     ).images  # [B, 3, H, W], 0..1
     if not torch.isfinite(images).all():
         raise WrongStateError(
             f"the image of seed {batch[0].seed} or one of its batch is not finite in "
             f"{base.placement.precision}; set "
-            "SAGGAR_PRECISION to bfloat16 or float32 for the generator, or lower guidance_scale or "
-            "adapter_weight"
+            "SAGGAR_PRECISION to bfloat16 or float32 for the generator, or lower guidance_scale or the "
+            "adapters' weights"
         )
     scaled = (images.float().permute(0, 2, 3, 1) * 255).round()
     pixels: npt.NDArray[np.uint8] = scaled.to(torch.uint8).cpu().numpy()
     return pixels
 
 
-def _noise(base: BaseModel, settings: GenerationSettings, randoms: Sequence[torch.Generator]) -> torch.Tensor:
-    """[B, C, h, w] each image's own noise; drawn in float32 on the CPU, so that it is the same on every
-    device.
-    """
-    factor = int(base.pipeline.vae_scale_factor)
-    shape = (
-        int(base.pipeline.unet.config.in_channels),
-        settings.height_px // factor,
-        settings.width_px // factor,
-    )
-    noise = torch.stack([torch.randn(shape, generator=random) for random in randoms])
-    return noise.to(base.placement.device, base.placement.dtype)
+def _beginning(
+    base: BaseModel,
+    batch: Sequence[Wanted],
+    settings: GenerationSettings,
+    randoms: Sequence[torch.Generator],
+    open_photograph: Callable[[StartImage], Image.Image] | None,
+) -> tuple[Any, dict[str, Any]]:
+    """The pipeline for `batch`, and what it starts from: photographs, or each image's own noise."""
+    starts = [one.start for one in batch if one.start is not None]
+    if not starts:
+        factor = int(base.pipeline.vae_scale_factor)
+        channels = int(base.pipeline.unet.config.in_channels)
+        noise = draw_noise((channels, settings.height_px // factor, settings.width_px // factor), randoms)
+        return base.pipeline, {
+            "latents": noise.to(base.placement.device, base.placement.dtype),
+            "width": settings.width_px,
+            "height": settings.height_px,
+        }
+    if len(starts) < len(batch) or len({one.strength for one in starts}) > 1 or open_photograph is None:
+        raise ValueError("a batch whose images do not start alike")  # an error of this program
+    photographs = [open_photograph(one) for one in starts]
+    return from_photographs(base), {"image": photographs, "strength": starts[0].strength}
 
 
 def _unsigned(seed: int) -> int:

@@ -12,11 +12,13 @@ from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator import adapter_import, adapter_job, generation_job
 from saggar_generator.basemodel import BaseModels
+from saggar_generator.content_credentials import Signer
 from saggar_generator.placement import Placement, choose
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterPreview,
     AdapterSettings,
+    AdapterUse,
     GeneratedImage,
     GenerationSettings,
     ImportedAdapter,
@@ -32,7 +34,9 @@ class Workshop:
     """Does one job at a time, for whoever calls; see to it that there is only one."""
 
     def __init__(self, store: ObjectStore, settings: GeneratorSettings) -> None:
-        """Raises WrongStateError when the device that the settings ask for is not here."""
+        """Raises WrongStateError when the device that the settings ask for is not here, or when images cannot
+        be signed as they ask for.
+        """
         if settings.threads:
             torch.set_num_threads(settings.threads)
         placement = choose(
@@ -45,6 +49,11 @@ class Workshop:
         self._store = store
         self._models = BaseModels(placement)
         self._targets = tuple(settings.lora_targets)
+        self._signer = (
+            Signer(settings.c2pa_certificates, settings.c2pa_key)
+            if settings.c2pa_certificates and settings.c2pa_key
+            else None
+        )
 
     @property
     def placement(self) -> Placement:
@@ -88,7 +97,7 @@ class Workshop:
     def generate(
         self,
         base_model: str,
-        adapter: ObjectRef | None,
+        adapters: Sequence[AdapterUse],
         items: Sequence[PromptItem],
         settings: GenerationSettings,
         batch_size: int,
@@ -100,11 +109,12 @@ class Workshop:
             self._store,
             self._models,
             base_model,
-            adapter,
+            adapters,
             items,
             settings,
             batch_size,
             report,
             on_image,
             cancelled,
+            self._signer,
         )

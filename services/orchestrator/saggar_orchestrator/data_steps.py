@@ -17,18 +17,27 @@ from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.dataset.mix import mix
 from saggar.dataset.perceptual import with_hashes
-from saggar.dataset.plan import PlannedImage
+from saggar.dataset.plan import PlannedImage, start_from_photographs
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError
+from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectRef
+from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment import Arm, digest
 from saggar_orchestrator.predictions import read_predictions
 from saggar_orchestrator.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.steps import Result, Ticker
-from saggar_orchestrator.targets import LabelPair, Labels, confused_pairs, planned_images, rare_combinations
+from saggar_orchestrator.targets import (
+    LabelPair,
+    Labels,
+    confused_pairs,
+    photograph_task,
+    planned_images,
+    rare_combinations,
+)
 
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow import Run
@@ -134,6 +143,14 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
         experiment, run.taxonomy, combinations, pairs, len(manifest.select(split="train"))
     )
     images = {image.prompt_id: image for planned in by_arm.values() for image in planned}
+    if experiment.generation.photograph_strength is not None:
+        started = start_from_photographs(
+            tuple(images.values()),
+            manifest,
+            photograph_task(run.taxonomy, experiment.generation.photograph_task),
+            experiment.generation.seed,
+        )
+        images = {image.prompt_id: image for image in started}
     arms = {name: [image.prompt_id for image in planned] for name, planned in by_arm.items()}
     values = {
         "combinations": combinations,
@@ -194,14 +211,15 @@ def read_plan(run: Run, reference: ObjectRef) -> StoredPlan:
 
 
 def generated_manifest(
-    run: Run, planned: Sequence[PlannedImage], images: Mapping[str, ObjectRef]
+    run: Run, planned: Sequence[PlannedImage], images: Mapping[str, generator_pb2.GeneratedImage]
 ) -> ObjectRef:
-    """A manifest of generated images with the labels that they were asked for."""
-    first = run.store.get(images[planned[0].prompt_id].key)
+    """A manifest of generated images: the labels that were asked for, and what they were made from."""
+    keys = {prompt_id: ref_from_proto(image.image).key for prompt_id, image in images.items()}
+    first = run.store.get(keys[planned[0].prompt_id])
     width, height = Image.open(io.BytesIO(first)).size  # one request, one size
     records = [
         Record(
-            image=images[image.prompt_id].key,
+            image=keys[image.prompt_id],
             object_id=f"synthetic-{image.prompt_id}",
             labels=dict(image.labels),
             split="train",
@@ -210,7 +228,7 @@ def generated_manifest(
             height_px=height,
             source=image.prompt_id,
             caption=image.prompt,
-            augmentation_seed=None,
+            made_from=images[image.prompt_id].made_from or None,
         )
         for image in planned
     ]

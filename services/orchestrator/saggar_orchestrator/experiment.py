@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
+from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.yamlfile import parse_yaml
 
@@ -150,11 +151,22 @@ class Generation(_Part):
     steps: int | None = Field(None, ge=1)
     guidance_scale: float | None = Field(None, ge=0)
     clip_skip: int | None = Field(None, ge=0)
-    scheduler: Literal["dpmpp_2m_karras", "dpmpp_2m", "ddim", "euler", "euler_a"] | None = None
+    scheduler: str | None = None
     width_px: int | None = Field(None, ge=16)
     height_px: int | None = Field(None, ge=16)
     adapter_weight: float | None = Field(None, ge=0, le=2)
     batch_size: int | None = Field(None, ge=1)
+    # Start from training photographs with the same label of photograph_task, of which this much gives way
+    photograph_strength: float | None = Field(None, gt=0, le=1)  # left out: start from noise
+    photograph_task: str = ""  # left out: the glaze
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else canonical(name)
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
 
 
 class Pair(_Part):
@@ -342,6 +354,7 @@ def _base_model(name: str, base: Path) -> str:
 def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:
     """(location in the file, what is wrong there) of every task and class that the taxonomy lacks."""
     data, plan, training = experiment.data, experiment.plan, experiment.training
+    photographs = experiment.generation
     used: list[tuple[tuple[Any, ...], str, tuple[str, ...]]] = []  # location, task, codes
     for task, codes in data.where.items():
         used.append((("data", "where", task), task, tuple(codes)))
@@ -355,6 +368,7 @@ def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[
     used += [(("plan", "pair_tasks"), task, ()) for task in plan.pair_tasks]
     used += [(("training", "sampler_task"), task, ()) for task in [training.sampler_task] if task]
     used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
+    used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
     used += [
         (("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights
     ]

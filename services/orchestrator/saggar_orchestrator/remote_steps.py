@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saggar.dataset.plan import PlannedImage
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
@@ -18,6 +15,7 @@ from saggar_orchestrator import requests
 from saggar_orchestrator.data_steps import generated_manifest, read_plan
 from saggar_orchestrator.experiment import digest
 from saggar_orchestrator.requests import as_inputs, ref_to_json
+from saggar_orchestrator.shards import Order, generate_in_shards
 from saggar_orchestrator.steps import Result, Ticker
 
 if TYPE_CHECKING:
@@ -134,62 +132,42 @@ def train_adapter(run: Run, tick: Ticker, base_hash: str, manifest: ObjectRef) -
 
 
 def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
-    settings = as_inputs(requests.generation_settings(run.experiment.generation))
+    generation = run.experiment.generation
     return {  # the adapter names its base
         "plan": plan.sha256,
         "adapter": adapter.sha256,
-        "settings": settings,
+        "adapter_weight": generation.adapter_weight,
+        "photograph_strength": generation.photograph_strength,
+        "settings": as_inputs(requests.generation_settings(generation)),
     }
 
 
 def generate(run: Run, tick: Ticker, plan: ObjectRef, adapter: ObjectRef) -> Result:
     """All planned images, in shards that go out side by side; the channel spreads them over the replicas."""
     planned = read_plan(run, plan).images
-    size = run.experiment.generation.shard_size
-    shards = [planned[start : start + size] for start in range(0, len(planned), size)]
-    finished: dict[str, generator_pb2.GeneratedImage] = {}
-    seen: set[str] = set()
+    generation = run.experiment.generation
+    order = Order(
+        run.experiment.base_model,
+        (requests.adapter_use(adapter, generation.adapter_weight),),
+        requests.generation_settings(generation),
+    )
     tick("waiting for the generator", 0, len(planned), "images")
-
-    def make(shard: Sequence[PlannedImage]) -> None:
-        request = generator_pb2.GenerateRequest(
-            request_id=digest([generation_inputs(run, plan, adapter), [image.prompt_id for image in shard]])[
-                :32
-            ],
-            base_model=run.experiment.base_model,
-            adapter=ref_to_proto(adapter),
-            prompts=requests.prompt_items(shard),
-            settings=requests.generation_settings(run.experiment.generation),
-        )
-
-        def on_event(event: generator_pb2.GenerateResponse) -> None:
-            if event.HasField("image"):
-                seen.add(event.image.prompt_id)
-                tick("generating", len(seen), len(planned), "images")
-            elif event.HasField("progress"):
-                message = event.progress.stage
-                tick("generating", len(seen), len(planned), "images", message, dict(event.progress.metrics))
-
-        result: generator_pb2.GenerateResult = run.resources.peers.stream(
-            "generator", "Generate", request, on_event, run.cancellation
-        )
-        finished.update((image.prompt_id, image) for image in result.images)
-
-    with ThreadPoolExecutor(run.resources.parallel_shards, thread_name_prefix="shard") as pool:
-        futures = [pool.submit(make, shard) for shard in shards]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        failed = [future for future in done if future.exception()]
-        if failed:
-            pool.shutdown(wait=False, cancel_futures=True)
-    for future in failed or futures:
-        future.result()
-    images = {prompt_id: ref_from_proto(image.image) for prompt_id, image in finished.items()}
+    images = generate_in_shards(
+        run.resources.peers,
+        order,
+        requests.prompt_items(planned, run.store, generation.photograph_strength),
+        generation.shard_size,
+        run.resources.parallel_shards,
+        lambda done, stage, numbers: tick("generating", done, len(planned), "images", stage, dict(numbers)),
+        run.cancellation,
+    )
     return {
         "manifest": ref_to_json(generated_manifest(run, planned, images)),
         "count": len(planned),
-        "distinct": len({ref.key for ref in images.values()}),
-        "truncated_prompts": sum(image.truncated_tokens > 0 for image in finished.values()),
-        "shards": len(shards),
+        "distinct": len({image.image.uri for image in images.values()}),
+        "from_photographs": sum(image.photograph is not None for image in planned),
+        "truncated_prompts": sum(image.truncated_tokens > 0 for image in images.values()),
+        "shards": -(-len(planned) // generation.shard_size),
     }
 
 

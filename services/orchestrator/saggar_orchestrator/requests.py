@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
 from saggar.rpc.refs import ref_to_proto
-from saggar.store import ObjectRef
+from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 
@@ -35,7 +35,8 @@ def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.Adap
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
-    values = generation.model_dump(exclude_none=True, exclude={"seed", "shard_size"})
+    own = {"seed", "shard_size", "adapter_weight", "photograph_strength", "photograph_task"}
+    values = generation.model_dump(exclude_none=True, exclude=own)
     return generator_pb2.GenerationSettings(**values)
 
 
@@ -55,13 +56,27 @@ def extractor(screening: Screening, baseline_bundle: ObjectRef) -> qc_pb2.Featur
     return qc_pb2.FeatureExtractor(bundle=ref_to_proto(baseline_bundle))
 
 
-def prompt_items(planned: Sequence[PlannedImage]) -> list[generator_pb2.PromptItem]:
+def adapter_use(adapter: ObjectRef, weight: float | None, name: str = "adapter") -> generator_pb2.AdapterUse:
+    """`weight` None: the generator's default."""
+    return generator_pb2.AdapterUse(name=name, adapter=ref_to_proto(adapter), weight=weight)
+
+
+def prompt_items(
+    planned: Sequence[PlannedImage], store: ObjectStore, strength: float | None = None
+) -> list[generator_pb2.PromptItem]:
+    """`strength`: of images that start from a photograph; None: the generator's default."""
+    keys = {image.photograph for image in planned if image.photograph is not None}
+    starts = {
+        key: generator_pb2.StartImage(image=ref_to_proto(store.stat(key)), strength=strength)
+        for key in sorted(keys)
+    }
     return [
         generator_pb2.PromptItem(
             prompt_id=image.prompt_id,
             prompt=image.prompt,
             negative_prompt=image.negative_prompt,
             seed=image.seed,
+            start=None if image.photograph is None else starts[image.photograph],
         )
         for image in planned
     ]

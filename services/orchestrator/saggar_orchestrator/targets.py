@@ -87,6 +87,22 @@ def planned_images(
     return arms
 
 
+def photograph_task(taxonomy: Taxonomy, name: str) -> str:
+    """The task whose label an image and the photograph it starts from share: `name`, or the glaze.
+
+    Raises InvalidInputError when it is neither given nor to be told.
+    """
+    if name:
+        return taxonomy.task(name).name
+    glazes = [task.name for task in taxonomy.tasks if task.kind == "glaze" or task.name == "glaze"]
+    if len(glazes) != 1:
+        raise InvalidInputError(
+            "generation.photograph_task: which task do image and photograph share? Known: "
+            f"{', '.join(taxonomy.task_names)}"
+        )
+    return glazes[0]
+
+
 def images_each(
     synthetic: Synthetic, wanted: Plan, combinations: int, pairs: int, training_images: int
 ) -> tuple[int, int]:

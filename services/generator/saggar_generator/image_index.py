@@ -1,0 +1,94 @@
+"""Which images exist already: `generated/<aa>/<hash of all that decides an image>.json` names each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from saggar.errors import AlreadyExistsError, DataCorruptionError
+from saggar.store import ObjectRef, ObjectStore, put_image
+
+from saggar_generator.basemodel import BaseModel
+from saggar_generator.content_credentials import Signer
+from saggar_generator.provenance import encode_png
+from saggar_generator.request_prompts import Mix
+from saggar_generator.requests import GeneratedImage, GenerationSettings, Wanted
+from saggar_generator.synthesis import Picture
+
+log = logging.getLogger(__name__)
+
+Inputs = Mapping[str, Any]
+_FORMAT = 2  # goes up when equal inputs would give another image
+
+
+class ImageIndex:
+    """The index in one store; with a `signer`, images carry content credentials."""
+
+    def __init__(self, store: ObjectStore, signer: Signer | None = None) -> None:
+        self._store = store
+        self._signer = signer
+
+    def inputs(self, base: BaseModel, mix: Mix, wanted: Wanted, settings: GenerationSettings) -> Inputs:
+        """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights."""
+        inputs: dict[str, Any] = {
+            "format": _FORMAT,
+            "base_model": base.content_hash,
+            "prediction_type": base.scheduler_config.get("prediction_type", "epsilon"),
+            "adapters": [{"sha256": sha256, "weight": weight} for sha256, weight in mix],
+            "prompt": wanted.prompt,
+            "negative_prompt": wanted.negative_prompt,
+            "seed": wanted.seed,
+            "settings": asdict(settings),
+        }
+        if wanted.start is not None:
+            inputs["photograph"] = {
+                "sha256": wanted.start.image.sha256,
+                "strength": wanted.start.strength,
+            }
+        if self._signer is not None:
+            inputs["signed_by"] = self._signer.identity
+        return inputs
+
+    def find(self, key: str, prompt_id: str, *, reused: bool) -> GeneratedImage | None:
+        """The image that is noted at `key`, if it is there. Raises DataCorruptionError for a broken note."""
+        if not self._store.exists(key):
+            return None
+        try:
+            entry = json.loads(self._store.get(key))
+            image = ObjectRef(**entry["image"])
+            inputs, truncated = entry["inputs"], int(entry["truncated_tokens"])
+            seed = int(inputs["seed"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataCorruptionError(
+                f"{key} cannot be read ({error}); delete it to make the image again"
+            ) from None
+        if not self._store.exists(image.key):
+            return None
+        return GeneratedImage(prompt_id, image, seed, reused, truncated, _as_json(inputs))
+
+    def keep(self, key: str, picture: Picture, inputs: Inputs) -> None:
+        """The image first, then its note: what the index names is there. Another replica's note stays."""
+        data = encode_png(picture.pixels, inputs)
+        if self._signer is not None:
+            data = self._signer.sign(data, inputs)
+        image = put_image(self._store, data, "png")
+        entry = {"image": asdict(image), "inputs": inputs, "truncated_tokens": picture.truncated_tokens}
+        try:
+            note = json.dumps(entry, indent=1, sort_keys=True, ensure_ascii=False).encode()
+            self._store.put(key, note, "application/json")
+        except AlreadyExistsError:
+            log.info("%s was noted by another replica first; its image is taken", key)
+
+
+def index_key(inputs: Inputs) -> str:
+    """Where the image made from `inputs` is noted."""
+    digest = hashlib.sha256(_as_json(inputs).encode()).hexdigest()
+    return f"generated/{digest[:2]}/{digest}.json"
+
+
+def _as_json(inputs: Inputs) -> str:
+    return json.dumps(inputs, sort_keys=True, ensure_ascii=False)
