@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import threading
+import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class Fakes(
         self.active = None
         self.base_hash = "a" * 64
         self.people_done = threading.Event()
+        self.rejects = 10  # one image in so many
 
     def _begin(self, rpc):
         self.calls[rpc] += 1
@@ -206,7 +208,7 @@ class Fakes(
 
         def work(emit, cancelled):
             manifest = read_manifest(self.store, ref_from_proto(request.manifest))
-            bad = np.arange(len(manifest)) % 10 == 9
+            bad = np.array([zlib.crc32(s.encode()) % self.rejects == 0 for s in manifest.frame["source"]])
             accepted, rejected = manifest.take(~bad), manifest.take(bad)
             measures = qc_pb2.SetMeasures(
                 extractor="backbone:fake",
@@ -245,19 +247,19 @@ class Fakes(
         return qc_pb2.DescribeReviewResponse(items=len(self.reviewed), left=left, finished=done)
 
     def ConcludeReview(self, request, context):
-        """The first image is rejected, the second one's glaze made unknown."""
+        """Every third image is rejected, the second one's glaze made unknown."""
         self._begin("ConcludeReview")
         frame = self.reviewed.frame.copy()
-        frame.loc[frame.index[1], "label_glaze"] = None
+        frame.loc[frame.index[1:2], "label_glaze"] = None
         changed = Manifest(frame, self.reviewed.tasks)
-        first = np.arange(len(frame)) == 0
+        bad = np.arange(len(frame)) % 3 == 0
         return qc_pb2.ConcludeReviewResponse(
-            accepted=ref_to_proto(write_manifest(self.store, changed.take(~first))),
-            rejected=ref_to_proto(write_manifest(self.store, changed.take(first))),
-            accepted_count=len(frame) - 1,
-            rejected_count=1,
+            accepted=ref_to_proto(write_manifest(self.store, changed.take(~bad))),
+            rejected=ref_to_proto(write_manifest(self.store, changed.take(bad))),
+            accepted_count=int((~bad).sum()),
+            rejected_count=int(bad.sum()),
             reviewed_count=len(frame),
-            passed_count=len(frame) - 1,
+            passed_count=int((~bad).sum()),
             pass_rate_low=0.8,
             pass_rate_high=1.0,
             masked_by_task={"glaze": 1},

@@ -51,6 +51,9 @@ def results(seeds=(0, 1, 2), n=240):
             else {
                 "accepted_count": 38 * number,
                 "rejected_count": 2 * number,
+                "wanted": 40 * number,
+                "planned": 38 * number,
+                "rounds": [{"asked": 2 * number, "accepted": 38 * number}] if number == 2 else [],
                 "rejected_by_reason": {"duplicate": number, "blurred": number},
                 "measures": {
                     "extractor": "backbone:0123456789abcdef",
@@ -136,7 +139,7 @@ def results(seeds=(0, 1, 2), n=240):
         },
         "baseline": "baseline",
         "arms": arms,
-        "review": None,
+        "reviews": [],
         "synthesis": {
             "adapter": {},
             "base_hash": "abc" + "0" * 61,

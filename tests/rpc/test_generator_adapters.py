@@ -1,4 +1,4 @@
-"""Adapters over a real server: previews in the stream, other programs' files, what the service says of itself."""
+"""Adapters over a real server: previews in the stream, others' files, what the service says of itself."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -290,7 +290,9 @@ def test_unknown_ids_are_named(bench):
 
 
 def test_an_experiment_waits_for_reviewers_and_takes_what_they_leave(bench):
-    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]\nreview: {policy: all, controls: 0}")
+    text = EXPERIMENT.replace(
+        "seeds: [0, 1]", "seeds: [0]\nplan: {spare_share: 0}\nreview: {policy: all, controls: 0}"
+    )
     with bench.orchestrator() as stub:
         identity = start(stub, text).experiment.experiment_id
         for event in stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id=identity), timeout=250):
@@ -304,14 +306,50 @@ def test_an_experiment_waits_for_reviewers_and_takes_what_they_leave(bench):
     assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
     assert steps["review by people"].state == SUCCEEDED
     results = json.loads(bench.store.read(ref_from_proto(ended.results)))
-    assert results["review"]["rejected_count"] == 1
-    assert results["review"]["masked_by_task"] == {"glaze": 1}
+    first, *further = results["reviews"]
+    assert first["rejected_count"] == -(-first["reviewed_count"] // 3)
+    assert first["masked_by_task"] == {"glaze": 1}
+    assert 1 <= len(further) <= 2  # images in place of the rejected are judged too, twice at most
+    assert all(review["reviewed_count"] < first["reviewed_count"] for review in further)
     assert "Review by people" in bench.store.read(ref_from_proto(ended.report)).decode()
     records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]
-    rejected = read_manifest(
-        bench.store,
-        ref_from_json(next(r["result"]["rejected"] for r in records if r["kind"] == "review")),
-    )
+    reviews = next(r["result"]["reviews"] for r in records if "reviews" in r["result"])
+    rejected = {
+        source
+        for review in reviews
+        for source in read_manifest(bench.store, ref_from_json(review["rejected"])).frame["source"]
+    }
+    assert len(rejected) == sum(review["rejected_count"] for review in reviews)
     for mix in (r["result"] for r in records if r["kind"] == "mix"):
         mixed = read_manifest(bench.store, ref_from_json(mix["manifest"])).frame
-        assert not set(mixed["source"]) & set(rejected.frame["source"])
+        assert not set(mixed["source"]) & rejected
+
+
+def test_rejected_images_are_made_up_for(bench):
+    """Half of all images are rejected, and no spares are planned."""
+    bench.fakes.rejects = 2
+    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]\nplan: {spare_share: 0, top_up_rounds: 6}")
+    with bench.orchestrator() as stub:
+        steps, ended = run(stub, text)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    results = json.loads(bench.store.read(ref_from_proto(ended.results)))
+    for arm in results["arms"][1:]:
+        assert steps[f"top up {arm['name']}"].state == SUCCEEDED
+        screening = arm["screening"]
+        assert arm["share_reached"] == pytest.approx(arm["share_asked"], abs=0.01)
+        assert screening["accepted_count"] >= screening["wanted"]
+        assert screening["planned"] < screening["accepted_count"] + screening["rejected_count"]
+        assert [each["accepted"] for each in screening["rounds"]][-1] == screening["accepted_count"]
+    assert set(bench.fakes.generated.values()) == {1}  # arms share images
+    assert "topped up" in bench.store.read(ref_from_proto(ended.report)).decode()
+
+
+def test_a_limit_ends_the_topping_up(bench):
+    bench.fakes.rejects = 1  # all of them
+    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]\nplan: {spare_share: 0, top_up_rounds: 1}")
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, text)
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    results = json.loads(bench.store.read(ref_from_proto(ended.results)))
+    assert [len(arm["screening"]["rounds"]) for arm in results["arms"][1:]] == [1, 1]
+    assert [arm["by_origin"].get("synthetic", 0) for arm in results["arms"][1:]] == [0, 0]

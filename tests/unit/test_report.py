@@ -32,6 +32,8 @@ def test_it_says_what_was_run_and_how_sure_it_is(page, values):
         "random initial weights: accuracy suffers",
         "fewer than 2,048 images a side" if "fewer" in " ".join(values["warnings"]) else "FID and KID depend",
         "backbone:0123456789abcdef",
+        "80 accepted images were wanted, 76 planned",
+        "4 more were made, after which 76 had passed",
         "No person has reviewed these images",
         "none in the training split",
         "drawn by kilnsim",

@@ -37,6 +37,7 @@ from saggar_orchestrator.targets import (
     photograph_task,
     planned_images,
     rare_combinations,
+    wanted_images,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class StoredPlan:
     pairs: tuple[LabelPair, ...]
     images: tuple[PlannedImage, ...]
     arms: Mapping[str, tuple[str, ...]]  # arm name -> prompt ids
+    wanted: Mapping[str, int]  # arm name -> accepted images that it wants
 
 
 def import_photographs(run: Run, tick: Ticker) -> Result:
@@ -143,20 +145,17 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
         experiment, run.taxonomy, combinations, pairs, len(manifest.select(split="train"))
     )
     images = {image.prompt_id: image for planned in by_arm.values() for image in planned}
-    if experiment.generation.photograph_strength is not None:
-        started = start_from_photographs(
-            tuple(images.values()),
-            manifest,
-            photograph_task(run.taxonomy, experiment.generation.photograph_task),
-            experiment.generation.seed,
-        )
-        images = {image.prompt_id: image for image in started}
+    images = {image.prompt_id: image for image in started(run, tuple(images.values()), real)}
     arms = {name: [image.prompt_id for image in planned] for name, planned in by_arm.items()}
     values = {
         "combinations": combinations,
         "pairs": pairs,
-        "images": [asdict(images[prompt_id]) for prompt_id in sorted(images)],
+        "images": [planned_to_json(images[prompt_id]) for prompt_id in sorted(images)],
         "arms": arms,
+        "wanted": {
+            arm.name: wanted_images(arm, len(manifest.select(split="train")), len(by_arm[arm.name]))
+            for arm in experiment.synthetic_arms
+        },
     }
     data = json.dumps(values, ensure_ascii=False, indent=1).encode()
     reference = run.store.put(f"plans/{hashlib.sha256(data).hexdigest()[:16]}.json", data, "application/json")
@@ -207,7 +206,22 @@ def read_plan(run: Run, reference: ObjectRef) -> StoredPlan:
         pairs=tuple((first, second) for first, second in values["pairs"]),
         images=tuple(PlannedImage(**image) for image in values["images"]),
         arms={name: tuple(ids) for name, ids in values["arms"].items()},
+        wanted=values["wanted"],
     )
+
+
+def planned_to_json(image: PlannedImage) -> dict[str, Any]:
+    return asdict(image)
+
+
+def started(run: Run, images: Sequence[PlannedImage], photographs: ObjectRef) -> tuple[PlannedImage, ...]:
+    """`images`, each with the photograph that it starts from where the experiment wants that."""
+    generation = run.experiment.generation
+    if generation.photograph_strength is None or not images:
+        return tuple(images)
+    manifest = read_manifest(run.store, photographs)
+    task = photograph_task(run.taxonomy, generation.photograph_task)
+    return start_from_photographs(images, manifest, task, generation.seed)
 
 
 def generated_manifest(
@@ -251,11 +265,15 @@ def union_of(run: Run, manifests: Sequence[ObjectRef]) -> ObjectRef:
     )
 
 
-def kept_by_review(run: Run, accepted: ObjectRef, reviewed: Mapping[str, Any] | None) -> ObjectRef:
-    """Of an arm's screened rows those that the review kept, with the labels that it left; all without one."""
-    if reviewed is None:
+def kept_by_reviews(run: Run, accepted: ObjectRef, reviews: Sequence[Mapping[str, Any]]) -> ObjectRef:
+    """Of an arm's screened rows those that a review kept, with the labels that it left; all without any."""
+    if not reviews:
         return accepted
-    kept = {r.source: r for r in read_manifest(run.store, ref_from_json(reviewed["accepted"])).records()}
+    kept = {
+        record.source: record
+        for reviewed in reviews
+        for record in read_manifest(run.store, ref_from_json(reviewed["accepted"])).records()
+    }
     passed = read_manifest(run.store, accepted).records()
     rows = [kept[record.source] for record in passed if record.source in kept]
     return write_manifest(run.store, Manifest.from_records(rows, run.taxonomy.task_names))

@@ -201,6 +201,7 @@ class Plan(_Part):
     spare_share: float = Field(
         0.15, ge=0, le=2
     )  # images beyond the arm's count, for those that screening rejects
+    top_up_rounds: int = Field(2, ge=0, le=20)  # how often more are made where too few were accepted
 
 
 class Synthetic(_Part):

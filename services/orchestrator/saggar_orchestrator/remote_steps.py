@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saggar.dataset.plan import PlannedImage
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
 
 from saggar_orchestrator import requests
-from saggar_orchestrator.data_steps import generated_manifest, read_plan
+from saggar_orchestrator.data_steps import generated_manifest
 from saggar_orchestrator.experiment import digest
 from saggar_orchestrator.requests import as_inputs, ref_to_json
 from saggar_orchestrator.shards import Order, generate_in_shards
@@ -142,9 +144,8 @@ def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
     }
 
 
-def generate(run: Run, tick: Ticker, plan: ObjectRef, adapter: ObjectRef) -> Result:
-    """All planned images, in shards that go out side by side; the channel spreads them over the replicas."""
-    planned = read_plan(run, plan).images
+def generate_images(run: Run, tick: Ticker, planned: Sequence[PlannedImage], adapter: ObjectRef) -> Result:
+    """Planned images, in shards that go out side by side; the channel spreads them over the replicas."""
     generation = run.experiment.generation
     order = Order(
         run.experiment.base_model,

@@ -84,7 +84,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
         "baseline": base_name,
         "arms": arms,
         "synthesis": _synthesis(run, outcomes),
-        "review": _without_refs(outcomes.get("review")),
+        "reviews": [_without_refs(review) for review in outcomes.get("reviews", ())],
         "winner": _winner(arms),
         "pictures": _pictures(run, outcomes, split),
         "steps": [{k: r[k] for k in ("title", "step_id", "seconds", "reused")} for r in run.records],
@@ -117,7 +117,7 @@ def _arm(
         "share_reached": outcome["mix"].get("share_reached", 0.0),
         "imbalance": imbalance(combinations),
         "lorenz": lorenz(combinations).round(4).tolist(),
-        "screening": _without_refs(outcome.get("screen")),
+        "screening": {"rounds": []} | _without_refs(outcome["screen"]) if "screen" in outcome else None,
         "tasks": tasks,
         "mean_macro_f1": spread([float(m) for m in means]),
         "runs": [
@@ -249,10 +249,9 @@ def _epochs(history: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: epoch.get(name) for name in names} for epoch in history["epochs"]]
 
 
-def _without_refs(screen: Result | None) -> Result | None:
-    if screen is None:
-        return None
-    return {name: value for name, value in screen.items() if name not in {"accepted", "rejected", "report"}}
+def _without_refs(screen: Result) -> Result:
+    left_out = {"accepted", "rejected", "report", "images", "further"}
+    return {name: value for name, value in screen.items() if name not in left_out}
 
 
 def _versions() -> dict[str, str]:

@@ -22,7 +22,7 @@ from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator import evidence
-from saggar_orchestrator.experiment import Experiment, Plan, Synthetic
+from saggar_orchestrator.experiment import Arm, Experiment, Plan, Synthetic
 from saggar_orchestrator.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -101,6 +101,15 @@ def photograph_task(taxonomy: Taxonomy, name: str) -> str:
             f"{', '.join(taxonomy.task_names)}"
         )
     return glazes[0]
+
+
+def wanted_images(arm: Arm, training_images: int, planned: int) -> int:
+    """How many accepted images the arm wants; all that it plans when it counts them per target."""
+    synthetic = arm.synthetic
+    assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
+    if synthetic.per_combination is not None:
+        return planned
+    return synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
 
 
 def images_each(

@@ -19,11 +19,12 @@ from saggar.errors import SaggarError
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator import data_steps, remote_steps
+from saggar_orchestrator import data_steps, remote_steps, topping_up
 from saggar_orchestrator.experiment import Arm, Experiment, digest
 from saggar_orchestrator.peers import Peers
 from saggar_orchestrator.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.steps import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
+from saggar_orchestrator.topping_up import Sources
 
 # Runs a piece of work under a name and remembers its outcome: DBOS.run_step, or a plain call in tests.
 Durably = Callable[[str, Callable[[], StepRecord]], StepRecord]
@@ -63,9 +64,14 @@ def step_titles(experiment: Experiment) -> tuple[str, ...]:
         titles += [f"find what {base} confuses", "choose adapter photographs"]
         titles += ["find base model", "train adapter"]
         titles += ["plan synthetic images", "generate images"]
-    titles += [f"screen {arm.name}" for arm in experiment.synthetic_arms]
+    for arm in experiment.synthetic_arms:
+        titles.append(f"screen {arm.name}")
+        if experiment.plan.top_up_rounds:
+            titles.append(f"top up {arm.name}")
     if experiment.synthetic_arms and experiment.review.policy != "none":
         titles.append("review by people")
+        if experiment.plan.top_up_rounds and experiment.review.policy == "all":
+            titles.append("top up after review")
     for arm in experiment.synthetic_arms:
         titles.append(f"mix {arm.name}")
         for seed in experiment.seeds:
@@ -169,13 +175,19 @@ def run_experiment(run: Run) -> Result:
         baseline_bundle = ref_from_json(outcomes["arms"][base.name]["runs"][0]["train"]["bundle"])
         made = _make_images(run, split, real, baseline_bundle)
         outcomes["synthesis"] = made
-        screenings = {arm.name: _screen(run, arm, made, baseline_bundle) for arm in experiment.synthetic_arms}
-        reviewed = _review(run, made, screenings, taxonomy_ref)
-        if reviewed is not None:
-            outcomes["review"] = reviewed
+        sources = Sources(
+            adapter=ref_from_json(made["adapter"]["adapter"]),
+            reference=ref_from_json(made["reference"]),
+            baseline=baseline_bundle,
+            photographs=ref_from_json(real["manifest"]),
+            taxonomy=taxonomy_ref,
+        )
+        screenings = {arm.name: _screen(run, arm, made, sources) for arm in experiment.synthetic_arms}
+        screenings, reviews = _review(run, made, screenings, sources)
+        outcomes["reviews"] = reviews
         for arm in experiment.synthetic_arms:
             screened = screenings[arm.name]
-            accepted = data_steps.kept_by_review(run, ref_from_json(screened["accepted"]), reviewed)
+            accepted = data_steps.kept_by_reviews(run, ref_from_json(screened["accepted"]), reviews)
             mixed = run.step(
                 "mix",
                 {
@@ -271,8 +283,11 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
         remote_steps.generation_inputs(
             run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
         ),
-        lambda tick: remote_steps.generate(
-            run, tick, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
+        lambda tick: remote_steps.generate_images(
+            run,
+            tick,
+            data_steps.read_plan(run, ref_from_json(planned["plan"])).images,
+            ref_from_json(adapter["adapter"]),
         ),
     )
     return {
@@ -286,30 +301,61 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
     }
 
 
-def _screen(run: Run, arm: Arm, made: Result, baseline_bundle: ObjectRef) -> Result:
-    wanted = data_steps.images_of_arm(
-        run, arm, ref_from_json(made["plan"]["plan"]), ref_from_json(made["generate"]["manifest"])
-    )
-    reference = ref_from_json(made["reference"])
-    return run.step(
+def _screen(run: Run, arm: Arm, made: Result, sources: Sources) -> Result:
+    """The arm's screening, topped up."""
+    plan = ref_from_json(made["plan"]["plan"])
+    images = data_steps.images_of_arm(run, arm, plan, ref_from_json(made["generate"]["manifest"]))
+    inputs = remote_steps.screen_inputs(run, images, sources.reference, sources.baseline)
+    screened = run.step(
         "screen",
-        remote_steps.screen_inputs(run, wanted, reference, baseline_bundle),
-        lambda tick: remote_steps.screen(run, tick, wanted, reference, baseline_bundle),
+        inputs,
+        lambda tick: remote_steps.screen(run, tick, images, sources.reference, sources.baseline),
+    )
+    if not run.experiment.plan.top_up_rounds:
+        return screened
+    return run.step(
+        "top_up",
+        _top_up_inputs(run, made, sources) | {"arm": arm.name, "screen": inputs},
+        lambda tick: topping_up.after_screening(run, tick, arm, plan, images, screened, sources),
     )
 
 
-def _review(run: Run, made: Result, screenings: dict[str, Result], taxonomy: ObjectRef) -> Result | None:
-    """What people kept of all that passed the screening of any arm; None when the experiment asks nobody."""
+def _review(
+    run: Run, made: Result, screenings: dict[str, Result], sources: Sources
+) -> tuple[dict[str, Result], list[Result]]:
+    """Screenings and reviews when people have judged what passed the screening of any arm; no review when the
+    experiment asks nobody.
+    """
     if run.experiment.review.policy == "none":
-        return None
+        return screenings, []
     accepted = [ref_from_json(screened["accepted"]) for screened in screenings.values()]
     union = data_steps.union_of(run, accepted)
-    photographs = ref_from_json(made["reference"])
-    return run.step(
+    inputs = remote_steps.review_inputs(run, union, sources.reference, sources.taxonomy)
+    reviewed = run.step(
         "review",
-        remote_steps.review_inputs(run, union, photographs, taxonomy),
-        lambda tick: remote_steps.review(run, tick, union, photographs, taxonomy),
+        inputs,
+        lambda tick: remote_steps.review(run, tick, union, sources.reference, sources.taxonomy),
     )
+    if not run.experiment.plan.top_up_rounds or run.experiment.review.policy != "all":
+        return screenings, [reviewed]
+    plan = ref_from_json(made["plan"]["plan"])
+    topped = run.step(
+        "top_up",
+        _top_up_inputs(run, made, sources) | {"review": inputs, "reviewed": reviewed["accepted"]["sha256"]},
+        lambda tick: topping_up.after_review(run, tick, plan, screenings, reviewed, sources),
+    )
+    return topped["arms"], topped["reviews"]
+
+
+def _top_up_inputs(run: Run, made: Result, sources: Sources) -> Result:
+    """What decides further images: all that decides images, and how many are asked for."""
+    plan = ref_from_json(made["plan"]["plan"])
+    return {
+        "generation": remote_steps.generation_inputs(run, plan, sources.adapter),
+        "photographs": sources.photographs.sha256,
+        "seed": run.experiment.generation.seed,
+        "rounds": run.experiment.plan.top_up_rounds,
+    }
 
 
 def _conclude(run: Run, outcomes: Result) -> Result:
