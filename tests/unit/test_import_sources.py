@@ -8,13 +8,14 @@ import pytest
 from hostile_files import encoded, picture
 from PIL import Image
 from saggar.dataset import leakage
-from saggar.dataset.import_report import RowsRefusedError, write_report
+from saggar.dataset.import_report import Note, RowsRefusedError, summed_up, write_report
 from saggar.dataset.importing import import_csv, import_folders, import_labelbee
+from saggar.dataset.label_rows import spellings
 from saggar.dataset.manifest import validate, write_manifest
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
-from saggar.taxonomy import load_taxonomy
+from saggar.taxonomy import Task, load_taxonomy
 
 TAXONOMY = load_taxonomy("palace-visual")
 BLACK = TAXONOMY.task("glaze")["black_or_brown"]
@@ -353,3 +354,17 @@ def test_positions_are_told(root, store, duplicates):
     put(root, "3.jpg", seed=3, exif=exif)
     warnings = import_csv(root, duplicates, TAXONOMY, store).warnings
     assert any(w.startswith("1 photographs say where they were taken") and "3.jpg" in w for w in warnings)
+
+
+def test_a_row_without_a_photograph_is_named_by_its_number():
+    notes = [Note(6, "", "skipped", "names no photograph"), Note(0, "a.txt", "skipped", "not called so")]
+    assert list(summed_up(notes)) == ["names no photograph: row 6", "not called so: a.txt"]
+
+
+def test_a_name_of_two_classes_is_no_label():
+    classes = [
+        {"code": "red", "names": {"en": "Red"}, "variants": ["dark", "blue"], "phrase": "red"},
+        {"code": "blue", "names": {"en": "Blue"}, "variants": ["Dark"], "phrase": "blue"},
+    ]
+    task = Task.model_validate({"name": "glaze", "classes": classes})
+    assert spellings(task) == {"red": "red", "blue": "blue"}

@@ -126,6 +126,6 @@ def test_validate_names_every_problem():
         validate(bad, taxonomy)
     fields = {violation.field for violation in caught.value.violations}
     assert fields == {"label_glaze", "split", "image", "augmentation_seed"}
-    assert "'whte' in 1 rows: glaze has no such class; known: celadon_or_sky_blue" in str(caught.value)
+    assert "'whte' in 1 row: glaze has no such class; known: celadon_or_sky_blue" in str(caught.value)
     with pytest.raises(InvalidInputError, match="the data set has glaze, type; taxonomy palace-visual has"):
         validate(Manifest.from_records([], TASKS), taxonomy)

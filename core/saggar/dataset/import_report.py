@@ -113,7 +113,7 @@ def summed_up(notes: Iterable[Note]) -> Iterator[str]:
     files: dict[str, list[str]] = defaultdict(list)
     for note in notes:
         if note.kind in {"noted", "skipped"}:
-            files[note.text].append(note.file)
+            files[note.text].append(note.file or f"row {note.row}")
     for text, names in files.items():
         yield f"{text}: {some(names)}"
 

@@ -39,10 +39,13 @@ def checked_filter(where: Mapping[str, Sequence[str]], taxonomy: Taxonomy) -> di
 def checked_rows(
     table: LabelTable, taxonomy: Taxonomy, where: Mapping[str, frozenset[str]]
 ) -> tuple[list[LabelledRow], list[Refusal], int]:
-    """Rows whose cells are in order and which pass the filter; the refused; how many did not pass."""
+    """Rows whose cells are in order and which pass the filter; the refused; how many did not pass.
+
+    A label is a code, or a name or variant of its class in upper or lower case.
+    """
     headings = tuple(cell.strip().casefold() for cell in table.header.cells)
     object_column = next((name for name in OBJECT_COLUMNS if name in table.columns), None)
-    known = {task.name: frozenset(task.codes) for task in taxonomy.tasks}
+    known = {task.name: spellings(task) for task in taxonomy.tasks}
     found: list[LabelledRow] = []
     refused: list[Refusal] = []
     dropped = 0
@@ -51,14 +54,15 @@ def checked_rows(
             refused.append(problem)
             continue
         file = row.cells[table.columns["image"]].strip()
-        labels = {name: row.cells[table.columns[name]].strip() or None for name in taxonomy.task_names}
-        bad = [(name, code) for name, code in labels.items() if code is not None and code not in known[name]]
+        said = {name: row.cells[table.columns[name]].strip() for name in taxonomy.task_names}
+        bad = [(name, word) for name, word in said.items() if word and word.casefold() not in known[name]]
         refused += [
-            Refusal(row.number, file, f"{file}: {_unknown_class(taxonomy.task(name), code)}", name)
-            for name, code in bad
+            Refusal(row.number, file, f"{file}: {_unknown_class(taxonomy.task(name), word)}", name)
+            for name, word in bad
         ]
         if bad:
             continue
+        labels = {name: known[name][word.casefold()] if word else None for name, word in said.items()}
         if any(labels[name] not in codes for name, codes in where.items()):
             dropped += 1
         elif not file:
@@ -75,11 +79,17 @@ def checked_rows(
 
 
 def spellings(task: Task) -> dict[str, str]:
-    """Codes by everything that a class may be called, in lower case: names, variants, phrase, code."""
-    found: dict[str, str] = {}
+    """Codes by everything that a class may be called, in lower case: names, variants, phrase, code.
+
+    What two classes are called is left out, unless it is the code of one.
+    """
+    meant: dict[str, set[str]] = {}
     for each in task.classes:
         names = (each.names.en, each.names.zh_hans, each.names.zh_hant, *each.variants, each.phrase)
-        found |= {name.casefold(): each.code for name in names if name}
+        for name in names:
+            if name:
+                meant.setdefault(name.casefold(), set()).add(each.code)
+    found = {name: min(codes) for name, codes in meant.items() if len(codes) == 1}
     return found | {code.casefold(): code for code in task.codes}  # last: a code outranks a name
 
 

@@ -251,10 +251,10 @@ def validate(manifest: Manifest, taxonomy: Taxonomy) -> None:
     problems += _strange(frame["origin"], ORIGINS, f"no such origin; known: {', '.join(ORIGINS)}")
     for name in _NEVER_EMPTY:
         if empty := int(frame[name].isna().sum()):
-            problems.append(FieldViolation(name, f"empty in {empty:,} rows"))
+            problems.append(FieldViolation(name, f"empty in {empty:,} {'row' if empty == 1 else 'rows'}"))
     unseeded = (frame["origin"] == "augmented") != frame["augmentation_seed"].notna()
     if count := int(unseeded.sum()):
-        rows = f"{count:,} rows have an augmentation seed and are not augmented, or the reverse"
+        rows = f"rows that have an augmentation seed and are not augmented, or the reverse: {count:,}"
         problems.append(FieldViolation("augmentation_seed", rows))
     if problems:
         shown = problems[:_PROBLEMS_SHOWN]
@@ -274,7 +274,10 @@ def combination_order(combination: Combination) -> tuple[tuple[bool, str], ...]:
 def _strange(column: pd.Series[Any], known: Sequence[str], text: str) -> list[FieldViolation]:
     counted = column[column.notna() & ~column.isin(list(known))].value_counts()
     name = str(column.name)
-    return [FieldViolation(name, f"'{value}' in {n:,} rows: {text}") for value, n in counted.items()]
+    return [
+        FieldViolation(name, f"'{value}' in {n:,} {'row' if n == 1 else 'rows'}: {text}")
+        for value, n in counted.items()
+    ]
 
 
 def _normalised(frame: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:

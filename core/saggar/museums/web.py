@@ -288,4 +288,6 @@ def _in_words(error: Exception) -> str:
         return f"the proxy cannot be used ({error})"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the answer was cut off"
-    return f"cannot be reached ({error})"
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    words = str(cause or error).rpartition("): ")[2] if cause else str(error)  # without the connection's repr
+    return f"cannot be reached ({words}; is there a network?)"
