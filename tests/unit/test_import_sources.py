@@ -362,9 +362,11 @@ def test_a_row_without_a_photograph_is_named_by_its_number():
 
 
 def test_a_name_of_two_classes_is_no_label():
-    classes = [
-        {"code": "red", "names": {"en": "Red"}, "variants": ["dark", "blue"], "phrase": "red"},
-        {"code": "blue", "names": {"en": "Blue"}, "variants": ["Dark"], "phrase": "blue"},
+    white, painted = load_taxonomy("palace-visual").task("glaze").classes[:2]
+    both = [
+        white.model_copy(update={"variants": ("pale",)}),
+        painted.model_copy(update={"variants": ("Pale", white.code)}),
     ]
-    task = Task.model_validate({"name": "glaze", "classes": classes})
-    assert spellings(task) == {"red": "red", "blue": "blue"}
+    task = Task.model_construct(name="glaze", classes=tuple(both))
+    assert "pale" not in spellings(task)
+    assert spellings(task)[white.code] == white.code
