@@ -51,7 +51,6 @@ GLAZES: dict[str, Glaze] = {
 """Glaze code -> colours, in the taxonomy's order."""
 
 COBALT: RGB = (0.14, 0.22, 0.52)
-PURPLE: RGB = (0.44, 0.24, 0.42)
 
 
 def glaze(skin: Skin, code: str, coat: float, shine: float) -> None:

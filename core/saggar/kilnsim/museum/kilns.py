@@ -72,7 +72,6 @@ KILNS: dict[str, Kiln] = {
 }  # fmt: skip
 """Kiln code -> its habits, in the taxonomy's order."""
 
-PALE = frozenset({"White", "IvoryW", "Tran", "BluishW", "MoonW"})
 DARK = frozenset({"Black", "Brown"})
 
 
