@@ -7,7 +7,7 @@ A taxonomy is data. `load_taxonomy("song-yuan-porcelain")` reads a shipped one,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -196,6 +196,29 @@ class Taxonomy(_Part):
                 return task
         raise InvalidInputError(
             f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}"
+        )
+
+    def narrowed(self, names: Sequence[str]) -> Taxonomy:
+        """This taxonomy with the tasks in `names` only, without what its captions, prompts and combinations
+        say of others. Raises InvalidInputError for a task that it has not.
+        """
+        kept = {self.task(name).name for name in names}
+
+        def without_others(segments: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(s for s in segments if all(name in kept for name, _ in _PLACEHOLDER.findall(s)))
+
+        known = [{n: codes for n, codes in c.labels.items() if n in kept} for c in self.combinations]
+        return self.model_copy(
+            update={
+                "tasks": tuple(task for task in self.tasks if task.name in kept),
+                "caption": without_others(self.caption),
+                "prompt": without_others(self.prompt),
+                "combinations": tuple(
+                    combination.model_copy(update={"labels": labels})
+                    for combination, labels in zip(self.combinations, known, strict=True)
+                    if len(labels) > 1
+                ),
+            }
         )
 
     def fill(self, segments: tuple[str, ...], labels: Labels) -> list[str]:

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 from orchestrator_fakes import EXPERIMENT, SERVICES, serve_fakes
-from saggar.dataset.manifest import read_manifest
+from saggar.dataset.importing import import_csv
+from saggar.dataset.manifest import read_manifest, write_manifest
 from saggar.errors import BusyError, InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.kilnsim import write_collection
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore
+from saggar.taxonomy import load_taxonomy
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc
 from saggar_orchestrator.engine import Engine
@@ -353,3 +356,30 @@ def test_a_limit_ends_the_topping_up(bench):
     results = json.loads(bench.store.read(ref_from_proto(ended.results)))
     assert [len(arm["screening"]["rounds"]) for arm in results["arms"][1:]] == [1, 1]
     assert [arm["by_origin"].get("synthetic", 0) for arm in results["arms"][1:]] == [0, 0]
+
+
+def test_an_imported_data_set_is_used_as_it_is(bench, tmp_path):
+    labels = write_collection(tmp_path / "drawn", 160, 3, 32)
+    report = import_csv(labels.parent, labels, load_taxonomy("kilnsim"), bench.store)
+    identity = write_manifest(bench.store, report.manifest).key.split("/")[1]
+    text = BASELINE.replace("kilnsim: {count: 160, seed: 3, size_px: 32}", f"dataset: {identity}")
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, text)
+        _, narrow = run(stub, text.replace("dataset:", "where: {type: [Bowl]}\n  dataset:"))
+    results = json.loads(bench.store.read(ref_from_proto(ended.results)))
+    assert results["data"]["images"] == len(report.manifest)
+    assert results["data"]["source"] == {"kind": "dataset", "dataset": identity}
+    assert narrow.state == pb.EXPERIMENT_STATE_FAILED
+    assert "of type there is Bowl only" in narrow.error
+
+
+def test_a_data_set_without_labels_of_a_task_says_what_to_write(bench, tmp_path):
+    labels = write_collection(tmp_path / "drawn", 160, 3, 32)
+    taxonomy = load_taxonomy("kilnsim").narrowed(["glaze", "type"])
+    manifest = import_csv(labels.parent, labels, taxonomy, bench.store).manifest
+    identity = write_manifest(bench.store, manifest).key.split("/")[1]
+    text = BASELINE.replace("kilnsim: {count: 160, seed: 3, size_px: 32}", f"dataset: {identity}")
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, text)
+    assert ended.state == pb.EXPERIMENT_STATE_FAILED
+    assert "put `tasks: [glaze, type]` into the experiment" in ended.error

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.store import DirectoryStore
 from saggar_orchestrator.engine import experiment_id
 from saggar_orchestrator.experiment import parse_experiment, resolve_paths
 from saggar_orchestrator.source import fingerprint
@@ -98,22 +99,22 @@ def test_paths_start_from_the_files_folder(tmp_path):
     experiment = resolve_paths(parse(text, tmp_path)[0], tmp_path)
     assert experiment.data.images == str(tmp_path / "photos")
     with pytest.raises(NotFoundError, match=r"data.images: there is no folder .*photos"):
-        fingerprint(experiment)
+        fingerprint(experiment, DirectoryStore(tmp_path))
 
 
 def test_the_id_depends_on_content_and_not_on_place(tmp_path):
-    ids = []
+    ids, store = [], DirectoryStore(tmp_path)
     for place in ("here", "there"):
         folder = tmp_path / place / "photos"
         folder.mkdir(parents=True)
         (folder / "labels.csv").write_text("image,glaze\n")
         text = GOOD.replace("kilnsim: {count: 100}", "images: photos\n  labels: photos/labels.csv")
         experiment, taxonomy = parse(text, tmp_path / place)
-        source = fingerprint(resolve_paths(experiment, tmp_path / place)) | {"files_digest": ""}
+        source = fingerprint(resolve_paths(experiment, tmp_path / place), store) | {"files_digest": ""}
         ids.append(experiment_id(experiment, taxonomy, source))
     assert ids[0] == ids[1]
     (folder / "labels.csv").write_text("image,glaze\na.png,White\n")
-    source = fingerprint(resolve_paths(experiment, tmp_path / "there")) | {"files_digest": ""}
+    source = fingerprint(resolve_paths(experiment, tmp_path / "there"), store) | {"files_digest": ""}
     assert experiment_id(experiment, taxonomy, source) != ids[0]
 
 
@@ -123,3 +124,29 @@ def test_the_plan_names_every_step():
     assert len(set(titles)) == len(titles)
     assert sum(title.startswith("train ") for title in titles) == 2 * 2 + 1  # arms x seeds, and the adapter
     assert titles[-2:] == ("gather results", "write report")
+
+
+def test_an_imported_data_set_is_named_by_its_id(tmp_path):
+    store = DirectoryStore(tmp_path)
+    text = GOOD.replace("kilnsim: {count: 100}", "dataset: 0123456789abcdef")
+    experiment, _ = parse(text)
+    with pytest.raises(NotFoundError, match=r"data.dataset: no data set 0123456789abcdef"):
+        fingerprint(experiment, store)
+    store.put("datasets/0123456789abcdef/manifest.parquet", b"", "application/vnd.apache.parquet")
+    assert fingerprint(experiment, store) == {"kind": "dataset", "dataset": "0123456789abcdef"}
+    with pytest.raises(InvalidInputError, match="give only one of dataset"):
+        parse(text.replace("dataset:", "images: a\n  labels: b\n  dataset:"))
+
+
+def test_some_of_the_taxonomys_tasks():
+    text = GOOD.replace("kilnsim: {count: 100}", "dataset: 0123456789abcdef")
+    _, taxonomy = parse(text.replace("taxonomy: kilnsim", "taxonomy: kilnsim\ntasks: [glaze, type]"))
+    assert taxonomy.task_names == ("glaze", "type")
+    for tasks, says in (
+        ("[shape]", r"file.yaml:3 tasks: .* has no shape; known: "),
+        ("[kiln, type]", r"task_weights.glaze: unknown task 'glaze'"),
+    ):
+        with pytest.raises(InvalidInputError, match=says):
+            parse(text.replace("taxonomy: kilnsim", f"taxonomy: kilnsim\ntasks: {tasks}"))
+    with pytest.raises(InvalidInputError, match="kilnsim labels its drawings in all tasks"):
+        parse(GOOD.replace("taxonomy: kilnsim", "taxonomy: kilnsim\ntasks: [glaze, type]"))

@@ -188,3 +188,20 @@ def test_unknown_code_names_the_known_ones() -> None:
 def test_unknown_task_names_the_known_ones() -> None:
     with pytest.raises(InvalidInputError, match="known: dynasty, kiln"):
         load_taxonomy("kilnsim").task("colour")
+
+
+@pytest.mark.parametrize("name", ["song-yuan-porcelain", "palace-visual", "kilnsim"])
+def test_a_narrowed_taxonomy_is_a_taxonomy(name: str) -> None:
+    taxonomy = load_taxonomy(name)
+    chosen = taxonomy.task_names[-2:]
+    narrowed = taxonomy.narrowed(chosen)
+    assert narrowed.task_names == chosen
+    assert Taxonomy.model_validate(narrowed.model_dump(by_alias=True)) == narrowed
+    assert taxonomy.narrowed(taxonomy.task_names) == taxonomy
+    assert narrowed.caption
+    assert not any(f"{{{lost}" in segment for lost in taxonomy.task_names[:-2] for segment in narrowed.prompt)
+
+
+def test_narrowed_to_an_unknown_task() -> None:
+    with pytest.raises(InvalidInputError, match="has no task 'shape'"):
+        load_taxonomy("kilnsim").narrowed(["shape"])

@@ -120,7 +120,7 @@ def import_folders(
     See `import_table`.
     """
     root = _folder(images_root)
-    kept = with_tasks(taxonomy, layout)
+    kept = taxonomy.narrowed(layout)
     table, notes = read_folder_table(root, [kept.task(name) for name in layout])
     return import_table(root, table, kept, store, notes=notes, strict=strict, progress=progress)
 
@@ -146,12 +146,6 @@ def import_labelbee(
     )
 
 
-def with_tasks(taxonomy: Taxonomy, names: Sequence[str]) -> Taxonomy:
-    """`taxonomy` with the tasks in `names` only. Raises InvalidInputError for one that it has not."""
-    wanted = {taxonomy.task(name).name for name in names}
-    return taxonomy.model_copy(update={"tasks": tuple(t for t in taxonomy.tasks if t.name in wanted)})
-
-
 def _labelled_tasks(taxonomy: Taxonomy, table: LabelTable) -> Taxonomy:
     """`taxonomy` with the tasks that some row of `table` has a label of."""
     said = {
@@ -159,7 +153,7 @@ def _labelled_tasks(taxonomy: Taxonomy, table: LabelTable) -> Taxonomy:
         for name, column in table.columns.items()
         if any(column < len(row.cells) and row.cells[column] for row in table.rows)
     }
-    return with_tasks(taxonomy, [name for name in taxonomy.task_names if name in said] or taxonomy.task_names)
+    return taxonomy.narrowed([name for name in taxonomy.task_names if name in said] or taxonomy.task_names)
 
 
 def import_table(

@@ -172,6 +172,14 @@ class Manifest:
                 )
         return Manifest(pd.concat([part.frame for part in parts], ignore_index=True), self.tasks)
 
+    def with_tasks(self, tasks: Sequence[str]) -> Manifest:
+        """With the labels of `tasks` only, in their order. Raises InvalidInputError for a task that it has
+        not.
+        """
+        self._known(tasks)
+        dropped = [LABEL_PREFIX + task for task in self.tasks if task not in tasks]
+        return Manifest(self.frame.drop(columns=dropped), tuple(tasks))
+
     def with_columns(self, **columns: Any) -> Manifest:
         """The same rows with some columns replaced."""
         return Manifest(self.frame.assign(**columns), self.tasks)
@@ -215,11 +223,16 @@ class Manifest:
                 raise InvalidInputError(f"no task '{task}' in this data set; known: {', '.join(self.tasks)}")
 
 
+def manifest_key(identity: str, prefix: str = "datasets") -> str:
+    """Where a store has the manifest of a data set."""
+    return f"{prefix.strip('/')}/{identity}/manifest.parquet"
+
+
 def write_manifest(store: ObjectStore, manifest: Manifest, prefix: str = "datasets") -> ObjectRef:
     """Keeps `manifest` under `<prefix>/<first 16 digits of its SHA-256>/manifest.parquet`."""
     data = manifest.to_parquet()
     identity = hashlib.sha256(data).hexdigest()[:16]
-    return store.put(f"{prefix.strip('/')}/{identity}/manifest.parquet", data, MEDIA_TYPE)
+    return store.put(manifest_key(identity, prefix), data, MEDIA_TYPE)
 
 
 def read_manifest(store: ObjectStore, ref: ObjectRef) -> Manifest:

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 from saggar.dataset import leakage
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.importing import import_csv
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest, manifest_key, read_manifest, validate, write_manifest
 from saggar.dataset.mix import mix
 from saggar.dataset.perceptual import with_hashes
 from saggar.dataset.plan import PlannedImage, start_from_photographs
@@ -63,6 +64,14 @@ class StoredPlan:
 
 def import_photographs(run: Run, tick: Ticker) -> Result:
     data = run.experiment.data
+    if data.dataset is not None:
+        manifest = _of_store(run, data.dataset)
+        return {
+            "manifest": _store(run, manifest),
+            "source": run.specification.source,
+            "images": len(manifest),
+            "warnings": [],
+        }
     if data.kilnsim is not None:
         from saggar.kilnsim import RENDERER, classes_of, write_collection
 
@@ -89,6 +98,32 @@ def import_photographs(run: Run, tick: Ticker) -> Result:
         "images": len(report.manifest),
         "warnings": list(report.warnings),
     }
+
+
+def _of_store(run: Run, dataset: str) -> Manifest:
+    """An imported data set with the experiment's tasks, and the rows that it wants.
+
+    Raises InvalidInputError when it does not fit the taxonomy, or a task is left with less than two classes.
+    """
+    manifest = read_manifest(run.store, run.store.stat(manifest_key(dataset)))
+    if lacking := [name for name in run.taxonomy.task_names if name not in manifest.tasks]:
+        raise InvalidInputError(
+            f"data set {dataset} has no labels of {', '.join(lacking)}, as taxonomy {run.taxonomy.id} has; "
+            f"put `tasks: [{', '.join(manifest.tasks)}]` into the experiment"
+        )
+    manifest = manifest.with_tasks(run.taxonomy.task_names)
+    validate(manifest, run.taxonomy)
+    rows = np.ones(len(manifest), dtype=bool)
+    for task, codes in run.experiment.data.where.items():
+        rows &= manifest.labels(task).isin(list(codes)).to_numpy(dtype=bool)
+    chosen = manifest.take(rows)
+    for task in run.taxonomy.task_names:
+        if len(classes := chosen.counts(task)) < 2:
+            raise InvalidInputError(
+                f"data set {dataset}: of {task} there is {' '.join(classes) or 'no label'} only, and a task "
+                "needs two classes; label more photographs, widen data.where, or leave it out of `tasks`"
+            )
+    return chosen
 
 
 def split_manifest(run: Run, imported: ObjectRef) -> Result:

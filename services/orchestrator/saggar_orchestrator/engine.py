@@ -112,7 +112,7 @@ class Engine:
         """
         experiment, taxonomy = parse_experiment(text, source_name, base)
         experiment = resolve_paths(experiment, base)
-        source = fingerprint(experiment)
+        source = fingerprint(experiment, self._store)
         identity = experiment_id(experiment, taxonomy, source)
         with self._starting:
             if self._store.exists(_specification_key(identity)):

@@ -34,8 +34,9 @@ class Kilnsim(_Part):
 
 
 class Data(_Part):
-    """Where the photographs come from: a folder with a CSV of labels, or kilnsim."""
+    """Where the photographs come from: a data set of the store, a folder with a CSV of labels, or kilnsim."""
 
+    dataset: str | None = Field(None, pattern=r"^[0-9a-f]{16}$")  # as `saggar data import` prints it
     images: str | None = None  # folder that the CSV's file names start from
     labels: str | None = None  # the CSV
     where: dict[str, list[str]] = Field(default_factory=dict)  # keep only rows with these labels, per task
@@ -44,10 +45,13 @@ class Data(_Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
-        if self.kilnsim is not None and (self.images or self.labels):
-            raise ValueError("give either kilnsim, or images and labels, not both")
-        if self.kilnsim is None and not (self.images and self.labels):
-            raise ValueError("name the photographs: images (a folder) and labels (a CSV), or kilnsim")
+        given = (self.dataset is not None, bool(self.images or self.labels), self.kilnsim is not None)
+        if sum(given) > 1:
+            raise ValueError("give only one of dataset, images with labels, and kilnsim")
+        if not any(given) or (given[1] and not (self.images and self.labels)):
+            raise ValueError(
+                "name the photographs: dataset (an id), images (a folder) and labels (a CSV), or kilnsim"
+            )
         if any(not codes for codes in self.where.values()):
             raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
         return self
@@ -262,6 +266,7 @@ class Experiment(_Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     title: str = ""
     taxonomy: str  # a shipped one by id, or a path
+    tasks: tuple[str, ...] = ()  # of the taxonomy; empty: all
     data: Data
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     base_model: str = "nano"
@@ -283,6 +288,8 @@ class Experiment(_Part):
         if len(bare) != 1:
             said = f"{len(bare)} have none ({', '.join(bare)})" if bare else "every arm has synthetic"
             raise ValueError(f"exactly one arm must have no synthetic images, as the baseline; {said}")
+        if self.tasks and self.data.kilnsim is not None:
+            raise ValueError("tasks: kilnsim labels its drawings in all tasks of the taxonomy; remove tasks")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: a seed stands twice; it would repeat the same training")
         return self
@@ -306,6 +313,12 @@ def parse_experiment(text: str, source: str, base: Path) -> tuple[Experiment, Ta
         taxonomy = load_taxonomy(_taxonomy_name(experiment.taxonomy, base))
     except NotFoundError as error:
         raise NotFoundError(f"{source}:{_line(text, ('taxonomy',))} taxonomy: {error}", error.name) from None
+    if unknown := [name for name in experiment.tasks if name not in taxonomy.task_names]:
+        raise InvalidInputError(
+            f"{source}:{_line(text, ('tasks',))} tasks: taxonomy {taxonomy.id} has no "
+            f"{', '.join(unknown)}; known: {', '.join(taxonomy.task_names)}"
+        )
+    taxonomy = taxonomy.narrowed(experiment.tasks or taxonomy.task_names)
     problems = [
         FieldViolation(f":{_line(text, location)} {'.'.join(map(str, location))}", description)
         for location, description in _against_taxonomy(experiment, taxonomy)

@@ -6,20 +6,30 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from saggar.dataset.manifest import manifest_key
 from saggar.errors import NotFoundError
+from saggar.store import ObjectStore
 
 from saggar_orchestrator.experiment import Experiment, digest
 
 _REMEDY = "check the path (relative paths start from the experiment file's folder)"
 
 
-def fingerprint(experiment: Experiment) -> dict[str, Any]:
+def fingerprint(experiment: Experiment, store: ObjectStore) -> dict[str, Any]:
     """What the import step depends on, without reading the photographs.
 
-    kilnsim: its arguments and the renderer's version. A folder: the CSV's content, and name, size and time of
-    change of every file. Raises NotFoundError for a missing folder or CSV.
+    A data set of the store: its id. kilnsim: its arguments and the renderer's version. A folder: the CSV's
+    content, and name, size and time of change of every file. Raises NotFoundError for a missing data set,
+    folder or CSV.
     """
     data = experiment.data
+    if data.dataset is not None:
+        if not store.exists(manifest_key(data.dataset)):
+            raise NotFoundError(
+                f"data.dataset: no data set {data.dataset} in the store; `saggar data import` prints an id",
+                data.dataset,
+            )
+        return {"kind": "dataset", "dataset": data.dataset}
     if data.kilnsim is not None:
         from saggar.kilnsim import RENDERER
 

@@ -23,10 +23,10 @@ ChosenTaxonomy = Annotated[
 
 def read_dataset(store: ObjectStore, dataset: str) -> Manifest:
     """Raises NotFoundError when there is no data set of this id."""
-    from saggar.dataset.manifest import read_manifest
+    from saggar.dataset.manifest import manifest_key, read_manifest
     from saggar.errors import NotFoundError
 
-    key = f"datasets/{dataset}/manifest.parquet"
+    key = manifest_key(dataset)
     if not store.exists(key):
         raise NotFoundError(
             f"no data set '{dataset}' in the store; `saggar data import` prints the id of one", dataset
