@@ -37,7 +37,7 @@ def test_each_format_is_written(saggar, dataset, tmp_path):
     code, out, err = saggar("data", "export", dataset, "--format", "croissant", "--output", "c")
     assert (code, out) == (0, "c\t4 images\n")
     assert (
-        "note: Croissant requires licence, creator, url: say them before croissant.json is published" in err
+        "note: Croissant requires licence, creator, url: to be said before croissant.json is published" in err
     )
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
         "croissant.json",

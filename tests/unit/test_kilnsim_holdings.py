@@ -24,6 +24,7 @@ from saggar.kilnsim import (
     write_balanced,
     write_collection,
 )
+from saggar.kilnsim.__main__ import main
 from saggar.kilnsim.png import encode_png
 from saggar.taxonomy import load_taxonomy
 
@@ -152,6 +153,17 @@ def test_never_overwrites_another_folder(tmp_path):
     with pytest.raises(AlreadyExistsError, match="not empty"):
         write_collection(tmp_path, 10, seed=1)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_wrong_folders_of_the_command_are_told(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for verb, place in (("collection", file), ("balanced", file / "below"), ("grid", file / "x.png")):
+        more = ["--size", "32", *(["--columns", "1"] if verb == "grid" else ["--count", "2"])]
+        monkeypatch.setattr("sys.argv", ["kilnsim", verb, str(place), *more])
+        assert main() == 2
+        assert capsys.readouterr().err.startswith("error: ")
+    assert file.read_text() == "mine"
 
 
 def test_an_interrupted_collection_leaves_nothing(tmp_path, monkeypatch):

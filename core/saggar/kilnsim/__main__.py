@@ -47,10 +47,15 @@ def main() -> int:
     except (SaggarError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 
 def _write_grid(out: Path, task: str, world: bool, columns: int, size: int, seed: int) -> Path:
+    if columns < 1:
+        raise ValueError(f"--columns is {columns}; ask for at least 1")
     picture = draw_world(size, seed) if world else draw_classes(task, columns, size, seed, all_classes())
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".png":

@@ -103,6 +103,8 @@ def _once(
     note = directory / "kilnsim.json"
     if note.exists() and json.loads(note.read_text("utf-8")) == arguments:
         return directory / "labels.csv"
+    if directory.is_file():
+        raise AlreadyExistsError(f"{directory} is a file; name a folder")
     if directory.exists() and any(directory.iterdir()):
         raise AlreadyExistsError(
             f"{directory} is not empty and holds other pictures than the {kind} of {count}, seed {seed}, "

@@ -228,5 +228,5 @@ def _missing(kept: Manifest, about: About) -> tuple[str, ...]:
     found = [name for name in ("creator", "url") if not getattr(about, name)]
     if not licences(kept, about):
         found.insert(0, "licence")
-    told = f"Croissant requires {', '.join(found)}: say them before {METADATA} is published"
+    told = f"Croissant requires {', '.join(found)}: to be said before {METADATA} is published"
     return (*((told,) if found else ()), *remarks(kept, about))
