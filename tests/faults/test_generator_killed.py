@@ -1,55 +1,27 @@
 """kill -9 of the generator in the middle of its work, a restart, and the same request again."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from generator_process import generator_process
 from saggar.errors import SaggarError
-from saggar.rpc.channel import open_channel, wait_ready
+from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 COUNT = 24
-START_S = 240.0  # to load the libraries on a busy machine
 
 
 @contextmanager
 def generator(store: Path, folder: Path) -> Iterator[tuple[Any, Callable[[], None]]]:
     """A generator of its own process: its stub, and what kills it."""
-    address = folder / "address"
-    address.unlink(missing_ok=True)
-    environment = os.environ | {
-        "SAGGAR_STORE": str(store),
-        "SAGGAR_ADDRESS_FILE": str(address),
-        "SAGGAR_LISTEN": "127.0.0.1:0",
-        "SAGGAR_THREADS": "1",
-        "SAGGAR_DEVICE": "cpu",
-        "SAGGAR_DRAIN_SECONDS": "0",
-    }
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "saggar_generator"], env=environment, stderr=log)
-    try:
-        deadline = time.monotonic() + START_S
-        while not address.exists():
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        wait_ready(address.read_text(), START_S)
-        with open_channel(address.read_text(), attempts=1) as channel:
-            stub = generator_pb2_grpc.GeneratorServiceStub(channel)
-            yield stub, lambda: process.send_signal(signal.SIGKILL)
-    finally:
-        process.kill()
-        process.wait()
+    with generator_process(store, folder) as (address, kill), open_channel(address, attempts=1) as channel:
+        yield generator_pb2_grpc.GeneratorServiceStub(channel), kill
 
 
 @pytest.fixture
