@@ -62,6 +62,7 @@ class Fakes(
         self.base_hash = "a" * 64
         self.people_done = threading.Event()
         self.rejects = 10  # one image in so many
+        self.adapted = set()  # keys of images that adapters took part in
 
     def _begin(self, rpc):
         self.calls[rpc] += 1
@@ -179,26 +180,30 @@ class Fakes(
                 self._wait("Generate", emit, cancelled)
                 if cancelled.is_set():
                     break
-                made.append(self._image(prompt, cancelled))
+                made.append(self._image(prompt, cancelled, request.adapters))
                 emit(generator_pb2.GenerateResponse(image=made[-1]))
             return generator_pb2.GenerateResult(images=made)
 
         yield from stream_events(context, generator_pb2.GenerateResponse, work)
 
-    def _image(self, prompt, cancelled):
-        index = f"generated/{hashlib.sha256(f'{prompt.prompt}|{prompt.seed}'.encode()).hexdigest()}.json"
+    def _image(self, prompt, cancelled, adapters):
+        made_from = f"{prompt.prompt}|{prompt.seed}|{[(a.adapter.uri, a.weight) for a in adapters]}"
+        index = f"generated/{hashlib.sha256(made_from.encode()).hexdigest()}.json"
         if self.store.exists(index):
             image = self.store.stat(json.loads(self.store.get(index))["image"])
             return generator_pb2.GeneratedImage(
                 prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed, reused=True
             )
         cancelled.wait(self.image_seconds)
-        pixels = np.random.default_rng(prompt.seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        seed = int(hashlib.sha256(made_from.encode()).hexdigest()[:12], 16)
+        pixels = np.random.default_rng(seed).integers(0, 255, (16, 16, 3), dtype=np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG")
         image = put_image(self.store, buffer.getvalue(), "png")
         self.store.put(index, json.dumps({"image": image.key}).encode(), "application/json")
         self.generated[prompt.prompt_id] += 1
+        if adapters:
+            self.adapted.add(image.key)
         return generator_pb2.GeneratedImage(
             prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed
         )
@@ -233,6 +238,39 @@ class Fakes(
             )
 
         yield from stream_events(context, qc_pb2.ScreenResponse, work)
+
+    def CompareSets(self, request, context):
+        """Half as far with adapters as without, told apart by what the images were made from."""
+        self._begin("CompareSets")
+
+        def work(emit, cancelled):
+            first = read_manifest(self.store, ref_from_proto(request.first))
+            second = read_manifest(self.store, ref_from_proto(request.second))
+            adapted = set(first.frame["image"]) <= self.adapted
+            return qc_pb2.SetMeasures(
+                extractor="backbone:fake",
+                first_count=len(first),
+                second_count=len(second),
+                fid=20.0 if adapted else 40.0,
+                kid=0.01 if adapted else 0.02,
+                warnings=["few images"],
+            )
+
+        yield from stream_events(context, qc_pb2.CompareSetsResponse, work)
+
+    def ImportAdapter(self, request, context):
+        self._begin("ImportAdapter")
+
+        def work(emit, cancelled):
+            adapter = self._put("adapters", "adapter.json", {"from": request.path})
+            return generator_pb2.ImportAdapterResult(
+                adapter=ref_to_proto(adapter), unet_layers=3, warnings=["it does not say what it is for"]
+            )
+
+        yield from stream_events(context, generator_pb2.ImportAdapterResponse, work)
+
+    def DescribeGenerator(self, request, context):
+        return generator_pb2.DescribeGeneratorResponse(queue_limit=16)
 
     def OpenReview(self, request, context):
         self._begin("OpenReview")

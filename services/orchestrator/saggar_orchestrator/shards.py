@@ -18,7 +18,7 @@ from saggar_orchestrator.requests import as_inputs
 from saggar_orchestrator.steps import Cancellation
 
 # Images done, one line on what is happening, current numbers.
-OnProgress = Callable[[int, str, Mapping[str, float]], None]
+OnProgress = Callable[[int, str, Mapping[str, float]], object]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from saggar.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SaggarError, WrongStateError
 
-from saggar_orchestrator.cli import data, experiments, models, quickstart, review, services
+from saggar_orchestrator.cli import data, experiments, generator, models, quickstart, review, services
 from saggar_orchestrator.cli.output import Settings, warn
 from saggar_orchestrator.home import DEFAULT_HOME, Home
 
@@ -58,6 +58,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiment")
 app.command()(experiments.report)
 app.command()(review.review)
+app.add_typer(generator.app, name="generator")
 app.add_typer(models.app, name="models")
 app.command()(models.classify)
 app.command()(services.doctor)

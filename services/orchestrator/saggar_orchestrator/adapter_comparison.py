@@ -1,0 +1,222 @@
+"""Vanilla against adapter (the paper's Table 6): how far images with and without it are from photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.dataset.record import Record
+from saggar.dataset.seeds import derived_seed
+from saggar.errors import InvalidInputError
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.store import ObjectStore
+from saggar.taxonomy import Taxonomy
+from saggar.v1 import qc_pb2
+
+from saggar_orchestrator.experiment import digest
+from saggar_orchestrator.names import Names
+from saggar_orchestrator.page import render_page, thumbnail
+from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.requests import prompt_items, ref_from_json
+from saggar_orchestrator.shards import Order, generate_in_shards
+from saggar_orchestrator.steps import Cancellation
+
+_SHARD = 32
+_PICTURED = 12  # combinations on the page
+_EACH = 3  # pictures of each in a row
+
+Say = Callable[[str, int, int], object]  # stage, done, total
+
+
+@dataclass(frozen=True)
+class Side:
+    """Images of one kind, by prompt id, and how far they are from the photographs."""
+
+    name: str
+    images: Mapping[str, str]  # prompt id -> store key
+    measures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides of it, and what they were compared with."""
+
+    vanilla: Side
+    adapter: Side
+    planned: tuple[PlannedImage, ...]
+    photographs: Manifest
+
+    def change(self, name: str) -> float | None:
+        """(with - without) / without; None where the measure is not above zero without."""
+        before, after = self.vanilla.measures[name], self.adapter.measures[name]
+        return (after - before) / before if before > 0 else None
+
+
+def unseen_photographs(store: ObjectStore, dataset: Manifest, cards: Sequence[Mapping[str, Any]]) -> Manifest:
+    """The real photographs of `dataset` of objects that no adapter with one of `cards` was trained on.
+
+    Raises InvalidInputError when there are none.
+    """
+    seen: set[str] = set()
+    for card in cards:
+        if card.get("manifest"):
+            frame = read_manifest(store, ref_from_json(card["manifest"])).frame
+            seen |= {*frame["object_id"], *frame["image"]}
+    real = dataset.select(origin="real")
+    fresh = ~(real.frame["object_id"].isin(seen) | real.frame["image"].isin(seen))
+    left = real.take(fresh.to_numpy(dtype=bool))
+    if not len(left):
+        raise InvalidInputError(
+            "the adapter was trained on photographs of every object of this data set; compare with another"
+        )
+    return left
+
+
+def plan_comparison(
+    taxonomy: Taxonomy, photographs: Manifest, most: int, seed: int
+) -> tuple[tuple[PlannedImage, ...], Manifest]:
+    """As many images as photographs of each combination, at most `most` in all, and those photographs.
+
+    Every combination takes part with the same share of its photographs. Equal arguments give equal plans.
+    """
+    rows = sorted(photographs.records(), key=lambda record: derived_seed("compare", seed, record.image))[
+        :most
+    ]
+    counts: dict[tuple[tuple[str, str | None], ...], int] = {}
+    planned = []
+    for record in rows:
+        labels = tuple(sorted(record.labels.items()))
+        counts[labels] = counts.get(labels, -1) + 1
+        planned.append(planned_image(taxonomy, record.labels, counts[labels], seed))
+    return tuple(planned), Manifest.from_records(rows, photographs.tasks)
+
+
+def compare(
+    store: ObjectStore,
+    peers: Peers,
+    order: Order,
+    extractor: qc_pb2.FeatureExtractor,
+    planned: Sequence[PlannedImage],
+    photographs: Manifest,
+    say: Say,
+) -> Comparison:
+    """Generates every planned image with the adapters of `order` and without any, and measures both.
+
+    Raises the services' domain errors.
+    """
+    bare = Order(order.base_model, (), order.settings)
+    vanilla = _side(store, peers, "without adapter", bare, extractor, planned, photographs, say)
+    adapter = _side(store, peers, "with adapter", order, extractor, planned, photographs, say)
+    return Comparison(vanilla, adapter, tuple(planned), photographs)
+
+
+def _side(
+    store: ObjectStore,
+    peers: Peers,
+    name: str,
+    order: Order,
+    extractor: qc_pb2.FeatureExtractor,
+    planned: Sequence[PlannedImage],
+    photographs: Manifest,
+    say: Say,
+) -> Side:
+    cancellation = Cancellation()
+    made = generate_in_shards(
+        peers,
+        order,
+        prompt_items(planned, store),
+        _SHARD,
+        1,
+        lambda done, stage, _: say(f"images {name}{f' ({stage})' if stage else ''}", done, len(planned)),
+        cancellation,
+    )
+    keys = {identity: ref_from_proto(image.image).key for identity, image in made.items()}
+    manifest = write_manifest(store, _as_manifest(planned, keys, photographs))
+    request = qc_pb2.CompareSetsRequest(
+        request_id=digest([manifest.sha256, sorted(photographs.frame["image"]), str(extractor)])[:32],
+        first=ref_to_proto(manifest),
+        second=ref_to_proto(write_manifest(store, photographs)),
+        extractor=extractor,
+    )
+    say(f"measuring images {name}", 0, 0)
+    result = peers.stream("qc", "CompareSets", request, lambda _: None, cancellation)
+    return Side(name, keys, _measures(result))
+
+
+def _as_manifest(planned: Sequence[PlannedImage], keys: Mapping[str, str], like: Manifest) -> Manifest:
+    size = like.frame.iloc[0]
+    records = [
+        Record(
+            image=keys[image.prompt_id],
+            object_id=f"synthetic-{image.prompt_id}",
+            labels=dict(image.labels),
+            split="train",
+            origin="synthetic",
+            width_px=int(size["width_px"]),
+            height_px=int(size["height_px"]),
+            source=image.prompt_id,
+            caption=image.prompt,
+        )
+        for image in planned
+    ]
+    return Manifest.from_records(records, like.tasks)
+
+
+def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
+    values = {field.name: value for field, value in result.ListFields()}
+    return (
+        {"fid": 0.0, "kid": 0.0, "kid_low": 0.0, "kid_high": 0.0}
+        | values
+        | {"warnings": list(result.warnings)}
+    )
+
+
+def page(
+    comparison: Comparison,
+    title: str,
+    facts: Mapping[str, str],
+    taxonomy: Taxonomy,
+    picture: Callable[[str], bytes],
+) -> str:
+    """One HTML file: the measures, and photographs beside images of the same combinations."""
+    by_labels: dict[str, tuple[list[str], list[PlannedImage]]] = {}
+    names = Names(taxonomy)
+    pairs = zip(comparison.photographs.records(), comparison.planned, strict=True)
+    for record, image in pairs:
+        photographs, images = by_labels.setdefault(names.combination(record.labels), ([], []))
+        photographs.append(record.image)
+        images.append(image)
+
+    def strip(keys: Sequence[str]) -> list[str]:
+        return [thumbnail(picture(key), key) for key in keys[:_EACH]]
+
+    ordered = sorted(by_labels.items(), key=lambda entry: (-len(entry[1][0]), entry[0]))
+    grid = [
+        {
+            "words": words,
+            "count": len(photographs),
+            "rows": [
+                ("photographs", strip(photographs)),
+                (comparison.vanilla.name, strip([comparison.vanilla.images[i.prompt_id] for i in images])),
+                (comparison.adapter.name, strip([comparison.adapter.images[i.prompt_id] for i in images])),
+            ],
+        }
+        for words, (photographs, images) in ordered[:_PICTURED]
+    ]
+    values = {
+        "title": title,
+        "facts": facts,
+        "sides": (comparison.vanilla, comparison.adapter),
+        "changes": {name: comparison.change(name) for name in ("fid", "kid")},
+        "grid": grid,
+        "combinations": len(by_labels),
+        "warnings": list(
+            dict.fromkeys(
+                [*comparison.vanilla.measures["warnings"], *comparison.adapter.measures["warnings"]]
+            )
+        ),
+    }
+    return render_page("compare.html", values, {"percent": lambda value: f"{value:+.0%}".replace("-", "−")})

@@ -1,0 +1,412 @@
+"""`saggar generator`: adapters, images from prompts, and how much an adapter changes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saggar_orchestrator.cli.output import (
+    AsJson,
+    open_home_store,
+    print_json,
+    print_table,
+    say,
+    settings,
+    write_page,
+)
+
+if TYPE_CHECKING:
+    from saggar.v1 import generator_pb2
+
+    from saggar_orchestrator.adapter_comparison import Comparison
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Adapters, images from prompts, and what adapters change.",
+)
+
+BaseModel = Annotated[
+    str | None,
+    typer.Option(
+        help="`nano`, a hub id, a folder or a .safetensors file; default: the adapter's, else nano."
+    ),
+]
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapter", metavar="ID[=WEIGHT]", help="As `saggar generator adapters` lists it; may be repeated."
+    ),
+]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1)]
+Guidance = Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0)]
+Scheduler = Annotated[str | None, typer.Option(help="E.g. `DPM++ 2M Karras` (default), `Euler a`, `ddim`.")]
+ClipSkip = Annotated[int | None, typer.Option(help="As in web UIs minus one; default 1.", min=0)]
+_DEADLINE_S = 30.0
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Device, loaded base model, and the queue."""
+    from saggar.rpc.channel import open_channel
+    from saggar.v1 import generator_pb2, generator_pb2_grpc
+
+    with open_channel(settings(context).home.address("generator")) as channel:
+        stub = generator_pb2_grpc.GeneratorServiceStub(channel)  # type: ignore[no-untyped-call]
+        found = stub.DescribeGenerator(generator_pb2.DescribeGeneratorRequest(), timeout=_DEADLINE_S)
+    values = {
+        "base model": found.loaded_base_model or "none yet: the first job loads one, and decides the device",
+        **(
+            {"device": found.device, "precision": found.precision, "memory": found.memory}
+            if found.device
+            else {}
+        ),
+        "running": found.jobs_running,
+        "waiting": f"{found.jobs_waiting} of at most {found.queue_limit}",
+    }
+    if as_json:
+        names = [field.name for field in found.DESCRIPTOR.fields]
+        print_json({name: getattr(found, name) for name in names})
+        return
+    for name, value in values.items():
+        print(f"{name}\t{value}")
+
+
+@app.command()
+def adapters(context: typer.Context, as_json: AsJson = False) -> None:
+    """The adapters in the store."""
+    from saggar_orchestrator.adapters import known_adapters
+
+    cards = [entry.card for entry in known_adapters(open_home_store(settings(context).home))]
+    if as_json:
+        print_json(cards)
+        return
+    rows = [
+        (
+            card["adapter_id"],
+            card["base_model"],
+            card["origin"],
+            str(card["images"] or ""),
+            str(card["steps"] or ""),
+            card["caption_sample"] or "",
+        )
+        for card in cards
+    ]
+    print_table(("adapter", "base model", "origin", "photographs", "steps", "a caption"), rows)
+    if not rows:
+        say(
+            "no adapter yet: an experiment with a synthetic arm trains one, "
+            "`saggar generator import` takes one from a file"
+        )
+
+
+@app.command("import")
+def import_adapter(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A .safetensors file of diffusers, peft or kohya.")],
+    base_model: Annotated[str, typer.Option(help="The base model that it is for.")] = "nano",
+    licence: Annotated[str, typer.Option(help="What it may be used for; default: what the file says.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Takes an adapter that another program trained into the store."""
+    from saggar.errors import NotFoundError
+    from saggar.v1 import generator_pb2
+
+    if not file.is_file():
+        raise NotFoundError(f"{file}: no such file; check the path", str(file))
+    request = generator_pb2.ImportAdapterRequest(
+        base_model=_base_model(base_model), path=str(file.resolve()), licence=licence
+    )
+    result = _peers(context).stream(
+        "generator", "ImportAdapter", request, lambda event: _stage(event.progress), _cancellation()
+    )
+    identity = result.adapter.uri.split("/")[1]
+    for warning in result.warnings:
+        say(f"warning: {warning}")
+    if as_json:
+        print_json({
+            "adapter": identity, "unet_layers": result.unet_layers,
+            "text_encoder_layers": result.text_encoder_layers, "warnings": list(result.warnings),
+        })  # fmt: skip
+        return
+    print(
+        f"{identity}\tchanges {result.unet_layers} layers of the UNet, "
+        f"{result.text_encoder_layers} of the text encoder"
+    )
+
+
+@app.command()
+def generate(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the PNG files; made when missing.")],
+    prompts: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", help="In quotes.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--prompts", help="A file with a prompt a line, instead or in addition.")
+    ] = None,
+    adapter: Adapters = None,
+    base_model: BaseModel = None,
+    count: Annotated[int, typer.Option(help="Images for each prompt.", min=1, max=1000)] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Of the first image of a prompt; the next takes the next.", min=0)
+    ] = 0,
+    negative: Annotated[str | None, typer.Option(help="What to avoid; default: the paper's words.")] = None,
+    photograph: Annotated[
+        Path | None, typer.Option("--from", help="Start from this photograph instead of noise.")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much of the photograph gives way; default 0.6.", min=0, max=1)
+    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    scheduler: Scheduler = None,
+    clip_skip: ClipSkip = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="In pixels; default: the base model's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Images from prompts, as PNG files and side by side in grid.png.
+
+    A prompt may give an adapter another weight: `white bowl <lora:ID:0.8>`.
+    """
+    from saggar.prompts import NEGATIVE_PROMPT
+    from saggar.rpc.refs import ref_from_proto, ref_to_proto
+    from saggar.store import put_image
+    from saggar.v1 import generator_pb2
+
+    from saggar_orchestrator.adapters import adapter_uses
+    from saggar_orchestrator.cli.picture_files import folder_for, grid, read_photograph, read_prompts
+    from saggar_orchestrator.shards import Order, generate_in_shards
+
+    if strength is not None and photograph is None:
+        raise typer.BadParameter("--strength goes with --from")
+    texts = [*(prompts or []), *(read_prompts(file) if file else [])]
+    if not texts:
+        raise typer.BadParameter("give a prompt, or --prompts FILE")
+    store = open_home_store(settings(context).home)
+    entries, uses = adapter_uses(store, adapter or [])
+    start = None
+    if photograph is not None:
+        data, ending = read_photograph(photograph)
+        start = generator_pb2.StartImage(
+            image=ref_to_proto(put_image(store, data, ending)), strength=strength
+        )
+    items = [
+        generator_pb2.PromptItem(
+            prompt_id=f"{number + 1:03d}-{seed + k}",
+            prompt=text,
+            negative_prompt=NEGATIVE_PROMPT if negative is None else negative,
+            seed=seed + k,
+            start=start,
+        )
+        for number, text in enumerate(texts)
+        for k in range(count)
+    ]
+    folder = folder_for(out)
+    chosen = _settings(steps, guidance, scheduler, clip_skip, size)
+    base = _base_model(base_model or (entries[0].base_model if entries else "nano"))
+    made = generate_in_shards(
+        _peers(context),
+        Order(base, tuple(uses), chosen),
+        items,
+        32,
+        1,
+        _progress(len(items)),
+        _cancellation(),
+    )
+    told: list[dict[str, Any]] = []
+    for item in items:
+        image = made[item.prompt_id]
+        path = folder / f"{item.prompt_id}.png"
+        path.write_bytes(store.get(ref_from_proto(image.image).key))
+        if image.truncated_tokens:
+            say(f"warning: {path.name}: {image.truncated_tokens} tokens did not fit and were cut off")
+        told.append({"file": str(path), "prompt": item.prompt, "seed": item.seed})
+    sheet = folder / "grid.png"
+    grid([Path(each["file"]) for each in told], count if count > 1 else 0).save(sheet)
+    if as_json:
+        print_json({"images": told, "grid": str(sheet)})
+        return
+    for each in told:
+        print(f"{each['file']}\tseed {each['seed']}\t{each['prompt']}")
+    say(f"side by side: {sheet}")
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    dataset: Annotated[
+        str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")
+    ],
+    adapter: Adapters = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
+    most: Annotated[int, typer.Option(help="Photographs, and images of each kind, at most.", min=10)] = 200,
+    seed: Annotated[int, typer.Option(help="Of the choice of photographs, and of the images.", min=0)] = 0,
+    model: Annotated[
+        str | None, typer.Option(help="Classifier whose features are compared; default: the best one.")
+    ] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")
+    ] = None,
+    taxonomy: Annotated[
+        str | None, typer.Option(help="Shipped taxonomy or path; default: the smallest that fits.")
+    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    scheduler: Scheduler = None,
+    clip_skip: ClipSkip = None,
+    as_json: AsJson = False,
+) -> None:
+    """Images with the adapter and without, measured against photographs that it was not trained on.
+
+    The paper's Table 6 on your own photographs: FID and KID, with n, interval and extractor.
+    """
+    from saggar.errors import InvalidInputError
+    from saggar.rpc.refs import ref_to_proto
+    from saggar.v1 import qc_pb2
+
+    from saggar_orchestrator import adapter_comparison
+    from saggar_orchestrator.adapters import adapter_uses
+    from saggar_orchestrator.cli.datasets import read_dataset, taxonomy_of
+    from saggar_orchestrator.models import known_models
+    from saggar_orchestrator.shards import Order
+
+    if not adapter:
+        raise typer.BadParameter("name an --adapter; `saggar generator adapters` lists them")
+    store = open_home_store(settings(context).home)
+    entries, uses = adapter_uses(store, adapter)
+    manifest = read_dataset(store, dataset)
+    fitting = taxonomy_of(manifest, taxonomy)
+    if fitting is None:
+        raise InvalidInputError(f"no shipped taxonomy fits data set {dataset}; name one with --taxonomy")
+    if inception is not None:
+        extractor = qc_pb2.FeatureExtractor(inception_weights_path=str(inception.resolve()))
+    else:
+        models = [m for m in known_models(store) if model is None or m.model_id.startswith(model)]
+        if not models:
+            raise InvalidInputError(
+                "no classifier to take features from: run an experiment, or name a file with --inception"
+                if model is None
+                else f"no model '{model}'; `saggar models list` lists them"
+            )
+        extractor = qc_pb2.FeatureExtractor(bundle=ref_to_proto(models[0].bundle))
+    unseen = adapter_comparison.unseen_photographs(store, manifest, [entry.card for entry in entries])
+    planned, photographs = adapter_comparison.plan_comparison(fitting, unseen, most, seed)
+    chosen = _settings(steps, guidance, scheduler, clip_skip, None)
+    order = Order(entries[0].base_model, tuple(uses), chosen)
+    found = adapter_comparison.compare(
+        store, _peers(context), order, extractor, planned, photographs, _Line().show
+    )
+    facts = {
+        "base model": entries[0].base_model,
+        "adapter": ", ".join(adapter),
+        "data set": f"{dataset}, {len(photographs)} of {len(unseen)} photographs that are new to the adapter",
+        "extractor": found.adapter.measures.get("extractor", ""),
+        "seed": str(seed),
+    }
+    if html is not None:
+        title = f"With and without adapter {', '.join(adapter)}"
+        write_page(html, adapter_comparison.page(found, title, facts, fitting, store.get))
+    _tell(found, facts, html, as_json=as_json)
+
+
+def _tell(found: Comparison, facts: dict[str, str], html: Path | None, *, as_json: bool) -> None:
+    sides = (found.vanilla, found.adapter)
+    changes = {name: found.change(name) for name in ("fid", "kid")}
+    if as_json:
+        print_json({
+            **facts, **{side.name.replace(" ", "_"): side.measures for side in sides}, "change": changes,
+            "page": str(html) if html else None,
+        })  # fmt: skip
+        return
+    rows = [
+        (
+            side.name,
+            f"{side.measures['fid']:.1f}",
+            f"{side.measures['kid']:.4f} ({side.measures['kid_low']:.4f} to {side.measures['kid_high']:.4f})",
+            f"{side.measures['first_count']} / {side.measures['second_count']}",
+        )
+        for side in sides
+    ]
+    told = ["–" if value is None else f"{value:+.0%}" for value in changes.values()]
+    print_table(("", "FID", "KID (95 % interval)", "n images / photographs"), [*rows, ("change", *told, "")])
+    for name, value in facts.items():
+        say(f"{name}: {value}")
+    for warning in dict.fromkeys(line for side in sides for line in side.measures["warnings"]):
+        say(f"warning: {warning}")
+    say(f"page: {html}" if html else "pictures: add --html FILE")
+
+
+def _settings(
+    steps: int | None, guidance: float | None, scheduler: str | None, clip_skip: int | None, size: str | None
+) -> generator_pb2.GenerationSettings:
+    from saggar.scheduler_names import canonical
+    from saggar.v1 import generator_pb2
+
+    width = height = None
+    if size is not None:
+        width, height = _pixels(size)
+    return generator_pb2.GenerationSettings(
+        steps=steps,
+        guidance_scale=guidance,
+        scheduler=canonical(scheduler) if scheduler else None,
+        clip_skip=clip_skip,
+        width_px=width,
+        height_px=height,
+    )
+
+
+def _pixels(size: str) -> tuple[int, int]:
+    width, _, height = size.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise typer.BadParameter(f"--size {size}: write width and height in pixels, e.g. 512x512")
+    return int(width), int(height)
+
+
+def _base_model(name: str) -> str:
+    """Paths made absolute: the service has another working folder."""
+    return str(Path(name).expanduser().resolve()) if name.startswith((".", "~", "/")) else name
+
+
+def _peers(context: typer.Context) -> Any:
+    from saggar_orchestrator.peers import Peers
+
+    home = settings(context).home
+    return Peers({name: home.address(name) for name in ("generator", "qc")})
+
+
+def _cancellation() -> Any:
+    from saggar_orchestrator.steps import Cancellation
+
+    return Cancellation()
+
+
+class _Line:
+    """One line of progress, rewritten in place on a terminal."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, stage: str, done: int, total: int) -> None:
+        text = f"{stage}: {done} of {total}" if total else stage
+        if text == self._last:
+            return
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+        elif done in {0, total}:
+            say(text)
+        self._last = text
+
+
+def _progress(total: int) -> Any:
+    line = _Line()
+    return lambda done, stage, _: line.show(stage or "generating", done, total)
+
+
+def _stage(progress: Any) -> None:
+    if progress.stage:
+        say(progress.stage)

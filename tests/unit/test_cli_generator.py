@@ -1,0 +1,220 @@
+"""`saggar generator` against stand-ins of the services."""
+
+import io
+import json
+
+import pytest
+from orchestrator_fakes import SERVICES, serve_fakes
+from PIL import Image
+from saggar.dataset.importing import import_csv
+from saggar.dataset.manifest import write_manifest
+from saggar.errors import InvalidInputError, NotFoundError
+from saggar.kilnsim import write_collection
+from saggar.store import DirectoryStore
+from saggar.taxonomy import load_taxonomy
+from saggar_orchestrator.adapter_comparison import plan_comparison, unseen_photographs
+from saggar_orchestrator.adapters import adapter_uses, find_adapter, known_adapters
+from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.home import Home
+from saggar_orchestrator.requests import ref_to_json
+
+TAXONOMY = load_taxonomy("kilnsim")
+
+
+def card(identity, **changes):
+    values = {
+        "adapter_id": identity,
+        "base_model": "nano",
+        "origin": "trained",
+        "manifest": None,
+        "images": 5,
+    }
+    return values | {"steps": 10, "caption_sample": "white bowl"} | changes
+
+
+def put_adapter(store, identity, **changes):
+    data = json.dumps(card(identity, **changes)).encode()
+    return store.put(f"adapters/{identity}/adapter.json", data, "application/json")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A store with a drawn data set: (store, its id, its manifest)."""
+    folder = tmp_path_factory.mktemp("drawn")
+    store = DirectoryStore(folder / "store")
+    labels = write_collection(folder / "photographs", 60, 3, 32)
+    manifest = import_csv(labels.parent, labels, TAXONOMY, store).manifest
+    return store, write_manifest(store, manifest).key.split("/")[1], manifest
+
+
+@pytest.fixture
+def home(tmp_path, capsys):
+    """Calls of the command line in a home whose services are stand-ins: (exit code, output, errors)."""
+    made = Home(tmp_path / "home")
+    fakes, server = serve_fakes(DirectoryStore(made.store))
+
+    def call(*arguments):
+        code = run(["--home", str(made.root), *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    call.store, call.fakes, call.folder = fakes.store, fakes, tmp_path
+    with made.claim():
+        made.publish(dict.fromkeys(SERVICES, server.address))
+        yield call
+    server.stop()
+
+
+def test_adapters_are_found_by_the_beginning_of_their_id(tmp_path):
+    store = DirectoryStore(tmp_path)
+    for identity in ("aaaa1111", "aaaa2222", "bbbb1111"):
+        put_adapter(store, identity)
+    assert [entry.adapter_id for entry in known_adapters(store)] == ["aaaa1111", "aaaa2222", "bbbb1111"]
+    assert find_adapter(store, "bbbb").adapter_id == "bbbb1111"
+    with pytest.raises(InvalidInputError, match="stands for several adapters: aaaa1111, aaaa2222"):
+        find_adapter(store, "aaaa")
+    for unknown in ("cccc", "b", ""):
+        with pytest.raises(NotFoundError, match="saggar generator adapters"):
+            find_adapter(store, unknown)
+
+
+def test_adapters_with_weights(tmp_path):
+    store = DirectoryStore(tmp_path)
+    for identity in ("aaaa1111", "bbbb1111"):
+        put_adapter(store, identity)
+    put_adapter(store, "cccc1111", base_model="other")
+    _, uses = adapter_uses(store, ["aaaa=0.5", "bbbb1111"])
+    assert [(use.name, use.weight, use.HasField("weight")) for use in uses] == [
+        ("aaaa", 0.5, True),
+        ("bbbb1111", 0.0, False),
+    ]
+    for texts, says in (
+        (["aaaa=much"], "'much' is no number"),
+        (["aaaa", "aaaa1111"], "named twice"),
+        (["aaaa", "cccc"], "different base models"),
+    ):
+        with pytest.raises(InvalidInputError, match=says):
+            adapter_uses(store, texts)
+
+
+def test_only_photographs_that_are_new_to_the_adapter_are_compared_with(photographs):
+    store, _, manifest = photographs
+    taken = manifest.take(manifest.frame.index.to_numpy() < 40)
+    cards = [{"manifest": ref_to_json(write_manifest(store, taken))}]
+    left = unseen_photographs(store, manifest, cards)
+    assert set(left.frame["object_id"]).isdisjoint(taken.frame["object_id"])
+    assert set(left.frame["object_id"]) | set(taken.frame["object_id"]) == set(manifest.frame["object_id"])
+    with pytest.raises(InvalidInputError, match="every object of this data set"):
+        unseen_photographs(store, taken, cards)
+
+
+def test_a_comparison_has_an_image_for_each_photograph(photographs):
+    _, _, manifest = photographs
+    planned, chosen = plan_comparison(TAXONOMY, manifest, 25, seed=1)
+    assert len(planned) == len(chosen) == 25
+    assert len({image.prompt_id for image in planned}) == 25
+    assert [image.labels for image in planned] == [record.labels for record in chosen.records()]
+    assert plan_comparison(TAXONOMY, manifest, 25, seed=1)[0] == planned
+    assert plan_comparison(TAXONOMY, manifest, 25, seed=2)[0] != planned
+
+
+def test_images_from_prompts(home):
+    put_adapter(home.store, "aaaa1111")
+    listed = home.folder / "prompts.txt"
+    listed.write_text("# two more\nwhite bowl\n\nceladon vase\n", encoding="utf-8")
+    out = home.folder / "pictures"
+    code, told, err = home(
+        "generator", "generate", "a jar", "--prompts", listed, "--out", out, "--count", 2, "--seed", 7,
+        "--adapter", "aaaa=0.8", "--scheduler", "Euler a", "--size", "64x32",
+    )  # fmt: skip
+    assert code == 0, err
+    names = [f"{number:03d}-{seed}.png" for number in (1, 2, 3) for seed in (7, 8)]
+    assert [line.split("\t")[0] for line in told.splitlines()] == [str(out / name) for name in names]
+    with Image.open(out / "grid.png") as grid:
+        assert grid.size == (2 * 20 - 4, 3 * 20 - 4)
+    assert "side by side" in err
+
+
+def test_images_from_a_photograph(home):
+    photograph = home.folder / "a.jpg"
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10), "green").save(buffer, "JPEG")
+    photograph.write_bytes(buffer.getvalue())
+    code, told, _ = home(
+        "generator",
+        "generate",
+        "a jar",
+        "--from",
+        photograph,
+        "--strength",
+        0.5,
+        "--out",
+        home.folder / "o",
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(told)["images"] == [
+        {"file": str(home.folder / "o" / "001-0.png"), "prompt": "a jar", "seed": 0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["generate", "--out", "o"], "give a prompt"),
+        (["generate", "x", "--out", "o", "--strength", "0.5"], "--strength goes with --from"),
+        (["generate", "x", "--out", "o", "--size", "64"], "write width and height"),
+        (["generate", "x", "--out", "o", "--scheduler", "magic"], "magic"),
+        (["generate", "x", "--out", "/proc/nothing/o"], "cannot make the folder"),
+        (["generate", "x", "--out", "o", "--adapter", "zzzz"], "no adapter 'zzzz'"),
+        (["generate", "--prompts", "none.txt", "--out", "o"], "none.txt: no such file"),
+        (["generate", "x", "--from", "none.jpg", "--out", "o"], "none.jpg: no such file"),
+        (["import", "none.safetensors"], "none.safetensors: no such file"),
+        (["compare", "0123456789abcdef"], "name an --adapter"),
+    ],
+)
+def test_wrong_input_is_2_and_says_what_to_do(home, monkeypatch, arguments, says):
+    monkeypatch.chdir(home.folder)
+    code, _, err = home("generator", *arguments)
+    assert code == 2
+    assert says in err
+    assert home.fakes.calls["Generate"] == 0
+
+
+def test_adapters_status_and_import(home):
+    code, told, err = home("generator", "adapters")
+    assert (code, "no adapter yet" in err) == (0, True)
+    file = home.folder / "kohya.safetensors"
+    file.write_bytes(b"")
+    code, told, err = home("generator", "import", file)
+    assert code == 0
+    assert "changes 3 layers of the UNet" in told
+    assert "warning: it does not say what it is for" in err
+    code, told, _ = home("generator", "status")
+    assert "none yet" in told
+    assert "0 of at most 16" in told
+
+
+def test_with_and_without_an_adapter(home, photographs):
+    _, identity, manifest = photographs
+    for key in {*manifest.frame["image"]}:
+        home.store.put(key, photographs[0].get(key), "image/png")
+    assert write_manifest(home.store, manifest).key.split("/")[1] == identity
+    put_adapter(home.store, "aaaa1111")
+    page = home.folder / "page.html"
+    weights = home.folder / "inception.pth"
+    common = ["generator", "compare", identity, "--adapter", "aaaa", "--most", 20]
+    code, _, err = home(*common)
+    assert code == 2
+    assert "run an experiment, or name a file with --inception" in err
+    code, told, err = home(*common, "--inception", weights, "--html", page)
+    assert code == 0, err
+    assert told.splitlines()[1:] == [
+        "without adapter\t40.0\t0.0200 (0.0000 to 0.0000)\t20 / 20",
+        "with adapter\t20.0\t0.0100 (0.0000 to 0.0000)\t20 / 20",
+        "change\t-50%\t-50%\t",
+    ]
+    assert "warning: few images" in err
+    text = page.read_text(encoding="utf-8")
+    assert "−50%" in text
+    assert 1 <= text.count("<figure>") <= 12
+    assert text.count("<img") % 3 == 0  # as many of each kind
