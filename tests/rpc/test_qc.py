@@ -214,7 +214,7 @@ def test_every_planted_fault_is_found_with_its_reason_and_nothing_else(bench):
         min_intended_probability=0.1,
         min_relative_sharpness=0.1,
         trimmed_share=0,
-        report_only=["colour"],  # a wrong glaze is one, too
+        report_only=["colour"],  # a wrong glaze has another colour, too
     )
     result = bench.screen(request)
 

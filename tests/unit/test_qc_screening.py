@@ -4,8 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
+from saggar.v1 import qc_pb2
 from saggar_qc import screening
+from saggar_qc.converters import thresholds_from
 from saggar_qc.copies import PictureIndex
 from saggar_qc.limits import MEASURES, Limit
 from saggar_qc.picture import Picture
@@ -228,3 +231,12 @@ def test_the_index_finds_the_nearest_of_many():
     assert (found.name, found.distance_bits) == ("1500", 2)
     assert filled.find(other(9_999, phash=near), 1) is None
     assert PictureIndex().find(GOOD, 256) is None
+
+
+def test_reasons_that_only_are_told_are_named_one_by_one_or_as_calibrated():
+    told = thresholds_from(qc_pb2.ScreenSettings(report_only=["calibrated", "duplicate"])).report_only
+    assert {Reason.DUPLICATE, Reason.BLURRED, Reason.IMPROBABLE_CLASS, Reason.UNFAMILIAR} <= told
+    assert not told & {Reason.UNDECODABLE, Reason.FLAT, Reason.TRAINING_COPY, Reason.IMPLAUSIBLE}
+    assert thresholds_from(qc_pb2.ScreenSettings()).report_only == frozenset()
+    with pytest.raises(InvalidInputError, match=r"settings\.report_only: no reason 'ugly'; known: blurred"):
+        thresholds_from(qc_pb2.ScreenSettings(report_only=["ugly"]))

@@ -15,7 +15,7 @@ from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, qc_pb2
 
 from saggar_qc.features import BundleChoice, Choice, Dinov2Choice, Dinov2Model, InceptionChoice
-from saggar_qc.limits import Limit
+from saggar_qc.limits import CALIBRATED, Limit
 from saggar_qc.measures import MAX_RESAMPLES
 from saggar_qc.reasons import Reason
 from saggar_qc.screen_run import Screened, Verified
@@ -178,12 +178,12 @@ def _verified_to_json(verified: Verified) -> dict[str, Any]:
 
 
 def _reasons(names: Iterable[str]) -> frozenset[Reason]:
-    known = {str(reason) for reason in Reason}
+    known = {str(reason): frozenset({reason}) for reason in Reason} | {"calibrated": CALIBRATED}
     if strange := [name for name in names if name not in known]:
         raise _bad_field(
             "settings.report_only", f"no reason '{strange[0]}'; known: {', '.join(sorted(known))}"
         )
-    return frozenset(Reason(name) for name in names)
+    return frozenset().union(*(known[name] for name in names))
 
 
 def _path(text: str) -> Path | None:

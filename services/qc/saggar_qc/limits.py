@@ -84,6 +84,9 @@ MEASURES: tuple[Measure, ...] = (
     ),
 )
 
+# What the photographs decide, and not a fixed threshold.
+CALIBRATED = frozenset({measure.reason for measure in MEASURES} | {Reason.IMPROBABLE_CLASS})
+
 
 def calibrate(
     values: Mapping[str, npt.NDArray[np.floating]], share: float, measures: Sequence[Measure] = MEASURES
