@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -227,6 +228,7 @@ def screen(run: Run, tick: Ticker, wanted: ObjectRef, reference: ObjectRef, base
         "rejected_count": result.rejected_count,
         "rejected_by_reason": dict(sorted(result.rejected_by_reason.items())),
         "measures": _measures(result.measures) if result.HasField("measures") else None,
+        "other_measures": [_measures(measures) for measures in result.other_measures],
         "report": _ref(result.report),
     }
 
@@ -290,17 +292,13 @@ def review(
 
 
 def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
-    names = (
-        "extractor",
-        "first_count",
-        "second_count",
-        "feature_dimensions",
-        "fid",
-        "kid",
-        "kid_low",
-        "kid_high",
-    )
-    return {name: getattr(measures, name) for name in names} | {"warnings": list(measures.warnings)}
+    """Every field; numbers that are not finite become None, for results.json has no NaN."""
+    values = {field.name: getattr(measures, field.name) for field in measures.DESCRIPTOR.fields}
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
+    return finite | {"warnings": list(measures.warnings)}
 
 
 def _ref(message: common_pb2.ObjectRef) -> dict[str, Any]:
