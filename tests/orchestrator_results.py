@@ -55,6 +55,7 @@ def results(seeds=(0, 1, 2), n=240):
                 "planned": 38 * number,
                 "rounds": [{"asked": 2 * number, "accepted": 38 * number}] if number == 2 else [],
                 "rejected_by_reason": {"duplicate": number, "blurred": number},
+                "found_by_reason": {"duplicate": number, "blurred": number + 1},
                 "measures": {
                     "extractor": "backbone:0123456789abcdef",
                     "first_count": 38 * number,
@@ -64,8 +65,39 @@ def results(seeds=(0, 1, 2), n=240):
                     "kid": 0.0312,
                     "kid_low": 0.02,
                     "kid_high": 0.045,
+                    "preparation": "32 px, stretched",
+                    "libraries": "onnxruntime 1.2.3",
+                    "fid_infinity": None,
+                    "precision": 0.81,
+                    "recall": 0.32,
+                    "density": 0.77,
+                    "coverage": 0.44,
                     "warnings": ["fewer than 2,048 images a side: FID is biased upwards"],
                 },
+                "other_measures": [],
+                "combinations": [
+                    {
+                        "combination": "Yuan, Jun, MoonW, Vase",
+                        "first_count": 12,
+                        "second_count": 1,
+                        **dict.fromkeys(("fid", "kid", "kid_low", "kid_high")),
+                        **dict.fromkeys(("precision", "recall", "density", "coverage")),
+                    }
+                ],
+                "texture": {
+                    "bands_cycles_per_pixel": [0.0625, 0.5],
+                    "by_glaze": {
+                        "MoonW": {
+                            "synthetic_count": 20,
+                            "real_count": 31,
+                            "by_band": [0.9, 0.6],
+                            "fine": 0.61,
+                            "fine_low": 0.5,
+                            "fine_high": 0.74,
+                        }
+                    },
+                },
+                "embedding": embedding(rng) if number == 2 else None,
             },
             "tasks": tasks,
             "mean_macro_f1": spread(means),
@@ -173,6 +205,39 @@ def results(seeds=(0, 1, 2), n=240):
             {"title": "import photographs", "step_id": "0123456789abcdef", "seconds": 1.25, "reused": False}
         ],
         "warnings": ["random initial weights: accuracy suffers"],
+    }
+
+
+def embedding(rng):
+    """Two combinations, the generated images of one of them aside."""
+    names = ("Yuan, Jun, MoonW, Vase", "Song, Ru, SkyB, Bowl")
+    return {
+        "points": [
+            {
+                "x": float(rng.normal(20 * c + 9 * (made and c), 3)),
+                "y": float(rng.normal(0, 3)),
+                "combination": c,
+                "synthetic": made,
+            }
+            for c in range(2)
+            for made in (False, True)
+            for _ in range(12)
+        ],
+        "clusters": [
+            {
+                "combination": name,
+                "real_count": 12,
+                "synthetic_count": 12,
+                "within_real": 4.0,
+                "within_synthetic": 3.1,
+                "across": 4.4 + 5 * c,
+                "to_nearest_other": 20.5,
+            }
+            for c, name in enumerate(names)
+        ],
+        "perplexity": 15.7,
+        "silhouette_combinations": 0.61,
+        "silhouette_origin": 0.08,
     }
 
 

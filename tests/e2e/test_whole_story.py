@@ -21,7 +21,9 @@ augmentation: {below: 3, to: 4}
 adapter: {images: 16, steps: 4, batch_size: 4, checkpoint_every_steps: 2}
 generation: {steps: 2, shard_size: 4, adapter_weight: 1.0}
 plan: {rarest: 2, most_confused: 1, spare_share: 0.0}
-screening: {min_luminance_sd: 0, min_entropy_bits: 0, min_relative_sharpness: 0, kid_resamples: 10}
+screening:
+  {min_luminance_sd: 0, min_entropy_bits: 0, min_relative_sharpness: 0, kid_resamples: 10,
+   report_only: [calibrated]}
 training:
   {architecture: mobilenet_v3_large_minimalistic, initial_weights: random, image_size_px: 32,
    batch_size: 32, max_epochs: 2}

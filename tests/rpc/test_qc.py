@@ -30,6 +30,7 @@ from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, qc_pb2, qc_pb2_grpc
+from saggar_qc.review.journal import read_review
 from saggar_qc.servicer import QcServicer
 
 SIZE = 16
@@ -51,9 +52,9 @@ COLOURS = {"red": (190, 60, 50), "blue": (50, 70, 190)}
 
 
 def vessel(seed: int, glaze: str) -> Image.Image:
-    """A coloured ellipse on a shaded, grainy ground; place, size and shade vary with the seed."""
+    """A coloured ellipse on a shaded, grainy, lighter ground; place, size and shade vary with the seed."""
     random = np.random.default_rng(seed)
-    shade = np.linspace(*random.uniform(90, 230, 2), 64)[:, None] + np.linspace(
+    shade = np.linspace(*random.uniform(150, 230, 2), 64)[:, None] + np.linspace(
         *random.uniform(-50, 50, 2), 64
     )
     grain = random.normal(0, 4, (64, 64))
@@ -213,7 +214,8 @@ def test_every_planted_fault_is_found_with_its_reason_and_nothing_else(bench):
         [*good, *(item for item, _ in bad.values())],
         min_intended_probability=0.1,
         min_relative_sharpness=0.1,
-        duplicate_distance_bits=2,
+        trimmed_share=0,
+        report_only=["colour"],  # a wrong glaze has another colour, too
     )
     result = bench.screen(request)
 
@@ -229,12 +231,15 @@ def test_every_planted_fault_is_found_with_its_reason_and_nothing_else(bench):
     assert (result.accepted_count, result.rejected_count) == (30, len(bad))
     assert dict(result.rejected_by_reason) == pd.Series([r for _, r in bad.values()]).value_counts().to_dict()
 
+    assert result.found_by_reason["colour"] >= 1
+    assert all(result.found_by_reason[reason] >= n for reason, n in result.rejected_by_reason.items())
+
     accepted = read_manifest(bench.store, ref_from_proto(result.accepted))
     assert list(accepted.records()) == good
 
 
 def test_the_result_measures_the_accepted_against_the_reference(bench):
-    result = bench.screen(bench.request(vessels(bench.store, 30), kid_resamples=50))
+    result = bench.screen(bench.request(vessels(bench.store, 30), kid_resamples=50, trimmed_share=0))
     measures = result.measures
     assert measures.extractor.startswith("backbone:")
     assert (measures.first_count, measures.second_count, measures.feature_dimensions) == (30, 40, 48)
@@ -442,3 +447,33 @@ def test_help_names_the_settings():
     command = [sys.executable, "-m", "saggar_qc", "--help"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     assert "SAGGAR_QUEUE_LIMIT" in answer.stdout
+
+
+def test_a_review_shows_the_nearest_photographs_of_other_objects(bench):
+    generated = bench.manifest(vessels(bench.store, 8))
+    photographs = bench.photographs()
+    taxonomy = bench.store.put(
+        "taxonomies/glazes.yaml", GLAZES.model_dump_json(by_alias=True).encode(), "text/plain"
+    )
+    opened = bench.stub.OpenReview(
+        qc_pb2.OpenReviewRequest(
+            manifest=generated,
+            photographs=photographs,
+            taxonomy=ref_to_proto(taxonomy),
+            extractor=qc_pb2.FeatureExtractor(bundle=bench.bundle),
+            settings=qc_pb2.ReviewSettings(controls=3),
+        ),
+        timeout=60,
+    )
+    review = read_review(bench.store, opened.review_id)
+    glaze_of = {
+        r.image: r.labels["glaze"] for r in read_manifest(bench.store, ref_from_proto(photographs)).records()
+    }
+    assert len(review.items) == 8 + 2 * 3
+    for item in review.items:
+        assert len(item.neighbours) == 4
+        assert item.image not in item.neighbours
+        if item.control is None:
+            alike = [glaze_of[key] == item.labels["glaze"] for key in item.neighbours]
+            assert sum(alike) >= 3
+    assert len({item.neighbours for item in review.items}) > 8  # each has its own

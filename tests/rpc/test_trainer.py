@@ -258,6 +258,29 @@ def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, e
         list(trainer.stub.Train(trainer.request(trainer.write(stranger))))
 
 
+def test_predictions_are_of_every_row_whatever_it_is(trainer: Trainer, events: Any) -> None:
+    bundle = events[-1].result.bundle
+    rows = records(trainer.store)[:16]
+    made = [
+        Record(row.image, f"p{i}", row.labels, "train", "synthetic", source="p") for i, row in enumerate(rows)
+    ]
+    request = trainer_pb2.PredictRequest(bundle=bundle, manifest=ref_to_proto(trainer.write(made)))
+    *_, last = trainer.stub.Predict(request)
+    frame = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(last.result.predictions))))
+    assert last.result.count == len(frame) == 16
+    assert list(frame["image"]) == [row.image for row in rows]
+    assert frame["true_type"].isna().tolist() == [row.labels["type"] is None for row in rows]
+    evaluated = trainer.evaluate(bundle, "test")
+    known = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(evaluated.predictions))))
+    both = frame.merge(known, on="image")
+    assert len(both) > 0
+    assert (both["predicted_colour_x"] == both["predicted_colour_y"]).all()
+    assert list(trainer.stub.Predict(request))[-1] == last
+    empty = trainer_pb2.PredictRequest(bundle=bundle, manifest=ref_to_proto(trainer.write([])))
+    with pytest.raises(InvalidInputError, match="no rows"):
+        list(trainer.stub.Predict(empty))
+
+
 def test_an_image_that_is_gone_is_named(trainer: Trainer) -> None:
     rows = records(trainer.store)
     lost = Record("images/00/" + "0" * 64 + ".png", "piece", rows[0].labels, "train", source="x")

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore, ObjectRef
-from saggar_qc.features import BundleChoice, InceptionChoice, InceptionExtractor, identity, open_extractor
+from saggar_qc.features import BundleChoice, InceptionChoice, identity, open_extractor
+from saggar_qc.fidelity_extractors import inception
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 
@@ -51,8 +52,9 @@ def test_inception_gives_torch_fidelitys_features_for_images_of_any_size(weights
         np.testing.assert_allclose(row, theirs(batch)[0][0].numpy(), rtol=1e-4, atol=1e-6)
 
 
-def test_the_name_says_what_it_is():
-    assert InceptionExtractor.name == "inception-v3-compat"
+def test_the_name_says_what_it_is(weights):
+    extractor = open_extractor(InceptionChoice(weights), DirectoryStore(weights.parent / "store"))
+    assert extractor.name == "inception-v3-compat"
 
 
 def test_identity_follows_the_content(weights, tmp_path):
@@ -86,5 +88,5 @@ def test_files_that_hold_anything_but_tensors_are_refused_unrun(tmp_path, monkey
     torch.save({"x": Planted()}, evil)
     for content in (b"", b"not weights", other.getvalue(), evil.getvalue(), pickle.dumps(Planted())):
         with pytest.raises(InvalidInputError, match=r"some\.pth: not the Inception-v3 weights"):
-            InceptionExtractor(content, "some.pth")
+            inception(content, "some.pth")
     assert not Path("planted").exists()

@@ -8,15 +8,27 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FeatureExtractor(_message.Message):
-    __slots__ = ("bundle", "inception_weights_path")
+    __slots__ = ("bundle", "inception_weights_path", "dinov2")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     INCEPTION_WEIGHTS_PATH_FIELD_NUMBER: _ClassVar[int]
+    DINOV2_FIELD_NUMBER: _ClassVar[int]
     bundle: _common_pb2.ObjectRef
     inception_weights_path: str
-    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., inception_weights_path: _Optional[str] = ...) -> None: ...
+    dinov2: Dinov2
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., inception_weights_path: _Optional[str] = ..., dinov2: _Optional[_Union[Dinov2, _Mapping]] = ...) -> None: ...
+
+class Dinov2(_message.Message):
+    __slots__ = ("model", "repository_path", "weights_path")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REPOSITORY_PATH_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_PATH_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    repository_path: str
+    weights_path: str
+    def __init__(self, model: _Optional[str] = ..., repository_path: _Optional[str] = ..., weights_path: _Optional[str] = ...) -> None: ...
 
 class ScreenSettings(_message.Message):
-    __slots__ = ("min_side_px", "min_luminance_sd", "min_entropy_bits", "min_relative_sharpness", "duplicate_distance_bits", "min_intended_probability", "kid_resamples")
+    __slots__ = ("min_side_px", "min_luminance_sd", "min_entropy_bits", "min_relative_sharpness", "duplicate_distance_bits", "min_intended_probability", "kid_resamples", "trimmed_share", "report_only")
     MIN_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
     MIN_LUMINANCE_SD_FIELD_NUMBER: _ClassVar[int]
     MIN_ENTROPY_BITS_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +36,8 @@ class ScreenSettings(_message.Message):
     DUPLICATE_DISTANCE_BITS_FIELD_NUMBER: _ClassVar[int]
     MIN_INTENDED_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     KID_RESAMPLES_FIELD_NUMBER: _ClassVar[int]
+    TRIMMED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
     min_side_px: int
     min_luminance_sd: float
     min_entropy_bits: float
@@ -31,21 +45,25 @@ class ScreenSettings(_message.Message):
     duplicate_distance_bits: int
     min_intended_probability: float
     kid_resamples: int
-    def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ...) -> None: ...
+    trimmed_share: float
+    report_only: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ..., trimmed_share: _Optional[float] = ..., report_only: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScreenRequest(_message.Message):
-    __slots__ = ("request_id", "manifest", "reference", "extractor", "settings")
+    __slots__ = ("request_id", "manifest", "reference", "extractor", "settings", "also_measured_by")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    ALSO_MEASURED_BY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     manifest: _common_pb2.ObjectRef
     reference: _common_pb2.ObjectRef
     extractor: FeatureExtractor
     settings: ScreenSettings
-    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., reference: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., settings: _Optional[_Union[ScreenSettings, _Mapping]] = ...) -> None: ...
+    also_measured_by: _containers.RepeatedCompositeFieldContainer[FeatureExtractor]
+    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., reference: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., settings: _Optional[_Union[ScreenSettings, _Mapping]] = ..., also_measured_by: _Optional[_Iterable[_Union[FeatureExtractor, _Mapping]]] = ...) -> None: ...
 
 class ScreenResponse(_message.Message):
     __slots__ = ("progress", "result")
@@ -56,8 +74,15 @@ class ScreenResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ScreenResult, _Mapping]] = ...) -> None: ...
 
 class ScreenResult(_message.Message):
-    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "rejected_by_reason", "measures", "report")
+    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "rejected_by_reason", "measures", "report", "other_measures", "found_by_reason")
     class RejectedByReasonEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class FoundByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +96,8 @@ class ScreenResult(_message.Message):
     REJECTED_BY_REASON_FIELD_NUMBER: _ClassVar[int]
     MEASURES_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    OTHER_MEASURES_FIELD_NUMBER: _ClassVar[int]
+    FOUND_BY_REASON_FIELD_NUMBER: _ClassVar[int]
     accepted: _common_pb2.ObjectRef
     rejected: _common_pb2.ObjectRef
     accepted_count: int
@@ -78,10 +105,12 @@ class ScreenResult(_message.Message):
     rejected_by_reason: _containers.ScalarMap[str, int]
     measures: SetMeasures
     report: _common_pb2.ObjectRef
-    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., rejected_by_reason: _Optional[_Mapping[str, int]] = ..., measures: _Optional[_Union[SetMeasures, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
+    other_measures: _containers.RepeatedCompositeFieldContainer[SetMeasures]
+    found_by_reason: _containers.ScalarMap[str, int]
+    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., rejected_by_reason: _Optional[_Mapping[str, int]] = ..., measures: _Optional[_Union[SetMeasures, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., other_measures: _Optional[_Iterable[_Union[SetMeasures, _Mapping]]] = ..., found_by_reason: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class SetMeasures(_message.Message):
-    __slots__ = ("extractor", "first_count", "second_count", "feature_dimensions", "fid", "kid", "kid_low", "kid_high", "warnings")
+    __slots__ = ("extractor", "first_count", "second_count", "feature_dimensions", "fid", "kid", "kid_low", "kid_high", "warnings", "preparation", "libraries", "fid_infinity", "precision", "recall", "density", "coverage")
     EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
     FIRST_COUNT_FIELD_NUMBER: _ClassVar[int]
     SECOND_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +120,13 @@ class SetMeasures(_message.Message):
     KID_LOW_FIELD_NUMBER: _ClassVar[int]
     KID_HIGH_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    PREPARATION_FIELD_NUMBER: _ClassVar[int]
+    LIBRARIES_FIELD_NUMBER: _ClassVar[int]
+    FID_INFINITY_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    DENSITY_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
     extractor: str
     first_count: int
     second_count: int
@@ -100,7 +136,14 @@ class SetMeasures(_message.Message):
     kid_low: float
     kid_high: float
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, extractor: _Optional[str] = ..., first_count: _Optional[int] = ..., second_count: _Optional[int] = ..., feature_dimensions: _Optional[int] = ..., fid: _Optional[float] = ..., kid: _Optional[float] = ..., kid_low: _Optional[float] = ..., kid_high: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    preparation: str
+    libraries: str
+    fid_infinity: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    def __init__(self, extractor: _Optional[str] = ..., first_count: _Optional[int] = ..., second_count: _Optional[int] = ..., feature_dimensions: _Optional[int] = ..., fid: _Optional[float] = ..., kid: _Optional[float] = ..., kid_low: _Optional[float] = ..., kid_high: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., preparation: _Optional[str] = ..., libraries: _Optional[str] = ..., fid_infinity: _Optional[float] = ..., precision: _Optional[float] = ..., recall: _Optional[float] = ..., density: _Optional[float] = ..., coverage: _Optional[float] = ...) -> None: ...
 
 class CompareSetsRequest(_message.Message):
     __slots__ = ("request_id", "first", "second", "extractor", "kid_resamples")
@@ -125,18 +168,20 @@ class CompareSetsResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[SetMeasures, _Mapping]] = ...) -> None: ...
 
 class OpenReviewRequest(_message.Message):
-    __slots__ = ("manifest", "photographs", "taxonomy", "title", "settings")
+    __slots__ = ("manifest", "photographs", "taxonomy", "title", "settings", "extractor")
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     PHOTOGRAPHS_FIELD_NUMBER: _ClassVar[int]
     TAXONOMY_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
     manifest: _common_pb2.ObjectRef
     photographs: _common_pb2.ObjectRef
     taxonomy: _common_pb2.ObjectRef
     title: str
     settings: ReviewSettings
-    def __init__(self, manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., photographs: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., title: _Optional[str] = ..., settings: _Optional[_Union[ReviewSettings, _Mapping]] = ...) -> None: ...
+    extractor: FeatureExtractor
+    def __init__(self, manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., photographs: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., title: _Optional[str] = ..., settings: _Optional[_Union[ReviewSettings, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ...) -> None: ...
 
 class ReviewSettings(_message.Message):
     __slots__ = ("policy", "sample_size", "least_pass_rate", "double_share", "controls", "maskable_tasks")

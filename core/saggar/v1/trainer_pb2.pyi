@@ -207,3 +207,27 @@ class EvaluateResult(_message.Message):
     accuracy_by_task: _containers.ScalarMap[str, float]
     count: int
     def __init__(self, metrics: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., predictions: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., mean_macro_f1: _Optional[float] = ..., macro_f1_by_task: _Optional[_Mapping[str, float]] = ..., accuracy_by_task: _Optional[_Mapping[str, float]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class PredictRequest(_message.Message):
+    __slots__ = ("bundle", "manifest")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    bundle: _common_pb2.ObjectRef
+    manifest: _common_pb2.ObjectRef
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
+
+class PredictResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: PredictResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[PredictResult, _Mapping]] = ...) -> None: ...
+
+class PredictResult(_message.Message):
+    __slots__ = ("predictions", "count")
+    PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    predictions: _common_pb2.ObjectRef
+    count: int
+    def __init__(self, predictions: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...

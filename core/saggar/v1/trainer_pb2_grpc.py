@@ -45,6 +45,11 @@ class TrainerServiceStub:
                 request_serializer=saggar_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
                 _registered_method=True)
+        self.Predict = channel.unary_stream(
+                '/saggar.v1.TrainerService/Predict',
+                request_serializer=saggar_dot_v1_dot_trainer__pb2.PredictRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_trainer__pb2.PredictResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
@@ -72,6 +77,16 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Predict(self, request, context):
+        """What a bundle says of every image of a manifest, of any split and origin, with the ONNX model that is served. Gives no scores: those are for real
+        photographs of a held-out split. Streams progress and ends with one result.
+
+        INVALID_ARGUMENT: the manifest is empty, or has a label that the bundle lacks. NOT_FOUND: bundle, manifest or image is missing. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +99,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.Evaluate,
                     request_deserializer=saggar_dot_v1_dot_trainer__pb2.EvaluateRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_trainer__pb2.EvaluateResponse.SerializeToString,
+            ),
+            'Predict': grpc.unary_stream_rpc_method_handler(
+                    servicer.Predict,
+                    request_deserializer=saggar_dot_v1_dot_trainer__pb2.PredictRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_trainer__pb2.PredictResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +161,33 @@ class TrainerService:
             '/saggar.v1.TrainerService/Evaluate',
             saggar_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
             saggar_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Predict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saggar.v1.TrainerService/Predict',
+            saggar_dot_v1_dot_trainer__pb2.PredictRequest.SerializeToString,
+            saggar_dot_v1_dot_trainer__pb2.PredictResponse.FromString,
             options,
             channel_credentials,
             insecure,

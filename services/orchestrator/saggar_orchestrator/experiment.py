@@ -246,6 +246,8 @@ class Screening(_Part):
     min_relative_sharpness: float | None = Field(None, ge=0)
     duplicate_distance_bits: int | None = Field(None, ge=0, le=64)
     min_intended_probability: float | None = Field(None, ge=0, le=1)
+    trimmed_share: float | None = Field(None, ge=0, le=0.5)
+    report_only: tuple[str, ...] = ()  # reasons that reject nothing; "calibrated": all that photographs set
     kid_resamples: int | None = Field(None, ge=1)
 
 

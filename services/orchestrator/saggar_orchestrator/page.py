@@ -19,10 +19,14 @@ def render_page(template: str, values: Mapping[str, Any], filters: Mapping[str, 
     """`templates/<template>` filled with `values`; it finds the style sheet as `css`."""
     folder = resources.files("saggar_orchestrator") / "templates"
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("saggar_orchestrator"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"labelled": labelled, **filters}
-    page = environment.from_string((folder / template).read_text(encoding="utf-8"))
+    page = environment.get_template(template)
     return page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
 
 

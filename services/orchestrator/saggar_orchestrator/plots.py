@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 _INK = "#010203"  # stands for the page's text colour
 # Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLE: Any = {  # rcParams
+STYLE: Any = {  # rcParams
     "svg.fonttype": "none",
     "svg.hashsalt": "saggar",
     "font.family": "sans-serif",
@@ -45,7 +45,7 @@ def scores_by_task(
     tasks: Sequence[str], means: Mapping[str, Sequence[float]], spreads: Mapping[str, Sequence[float]]
 ) -> str:
     """Grouped bars of macro-F1: a group per task, a bar per arm, whiskers of one s.d. over seeds."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 2.7), layout="constrained")
         width = 0.8 / len(means)
         for number, (arm, values) in enumerate(means.items()):
@@ -58,14 +58,14 @@ def scores_by_task(
         axes.set_ylim(0, 1)
         axes.set_ylabel("test macro-F1")
         figure.legend(loc="outside upper center", ncols=len(means))
-        return _svg(figure, "scores")
+        return as_svg(figure, "scores")
 
 
 def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
     """Intervals of difference to the baseline: rows of (task, arm, mean, low, high), in macro-F1."""
     arms = list(dict.fromkeys(arm for _, arm, *_ in rows))
     tasks = list(dict.fromkeys(task for task, *_ in rows))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         height = 0.5 + 0.42 * len(tasks) * max(1, 0.7 * len(arms))
         figure, axes = plt.subplots(figsize=(6.4, height), layout="constrained")
         axes.axvline(0, color=_INK, lw=0.8)
@@ -79,12 +79,12 @@ def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
         axes.set_ylim(len(tasks) - 0.5, -0.5)
         axes.set_xlabel("difference to the baseline in test macro-F1 (95 % interval)")
         figure.legend(loc="outside upper center", ncols=len(arms))
-        return _svg(figure, "differences")
+        return as_svg(figure, "differences")
 
 
 def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Lorenz curves of training images over label combinations, one per training set."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
         axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label="equality")
         dashes = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), "-")
@@ -97,12 +97,12 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.legend(loc="upper left")
-        return _svg(figure, "lorenz")
+        return as_svg(figure, "lorenz")
 
 
 def long_tail(before: Sequence[int], after: Sequence[int], noun: str = "training images") -> str:
     """Images per combination, commonest first, on a logarithmic scale: before and after augmentation."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
         for values, name, colour, fill in (
             (after, "after threshold augmentation", COLOURS[1], 0.0),
@@ -119,12 +119,12 @@ def long_tail(before: Sequence[int], after: Sequence[int], noun: str = "training
         axes.set_xlabel("combinations of labels, commonest first")
         axes.set_ylabel(noun)
         figure.legend(loc="outside upper right", ncols=2, reverse=True)
-        return _svg(figure, "tail")
+        return as_svg(figure, "tail")
 
 
 def class_counts(names: Sequence[str], counts: Mapping[str, Sequence[int]], task: str) -> str:
     """Images per class: a bar per class, commonest first, a part of it per split."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 0.75 + 0.24 * len(names)), layout="constrained")
         ends = [0] * len(names)
         for number, (split, values) in enumerate(counts.items()):
@@ -139,7 +139,7 @@ def class_counts(names: Sequence[str], counts: Mapping[str, Sequence[int]], task
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         figure.legend(loc="outside upper left", ncols=len(counts))
-        return _svg(figure, f"counts-{task}")
+        return as_svg(figure, f"counts-{task}")
 
 
 def smallest_differences(
@@ -148,7 +148,7 @@ def smallest_differences(
     """The smallest difference in accuracy that a number of test photographs shows, with some numbers marked
     (name, photographs, difference; None: none).
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 2.9), layout="constrained")
         axes.plot([n for n, _ in curve], [100 * d for _, d in curve], color=_INK, lw=1.2)
         for number, (name, n, difference) in enumerate(marks):
@@ -165,7 +165,7 @@ def smallest_differences(
         axes.set_xlabel("test objects with a label")
         axes.set_ylabel("points of accuracy")
         axes.legend(loc="upper right")
-        return _svg(figure, "power")
+        return as_svg(figure, "power")
 
 
 def learning_curves(
@@ -174,7 +174,7 @@ def learning_curves(
     """Training loss and validation macro-F1 by epoch: a colour per arm, a thin line per seed, a dot at the
     chosen epoch.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.7), layout="constrained")
         for number, (arm, runs) in enumerate(curves.items()):
             colour = COLOURS[number % len(COLOURS)]
@@ -194,14 +194,14 @@ def learning_curves(
         for axes in (left, right):
             axes.set_xlabel("epoch")
         left.legend(loc="upper right")
-        return _svg(figure, "learning")
+        return as_svg(figure, "learning")
 
 
 def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> str:
     """Validation macro-F1 by epoch, a panel per task (paper, figure 16)."""
     columns = min(4, len(tasks))
     rows = -(-len(tasks) // columns)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, grid = plt.subplots(
             rows, columns, figsize=(6.8, 1.9 * rows), layout="constrained", squeeze=False, sharey=True
         )
@@ -218,7 +218,7 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
         for axes in list(grid.flat)[len(tasks) :]:
             axes.set_visible(False)
         grid[0, 0].set_ylabel("validation macro-F1")
-        return _svg(figure, "tasks")
+        return as_svg(figure, "tasks")
 
 
 def confusion_matrices(
@@ -230,7 +230,7 @@ def confusion_matrices(
 ) -> str:
     """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
     size = 0.8 + 0.3 * len(codes)
-    with mpl.rc_context(_STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
+    with mpl.rc_context(STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
         figure, pair = plt.subplots(
             1, 2, figsize=(2 * size + 0.8, size + 0.4), layout="constrained", sharey=True
         )
@@ -247,14 +247,14 @@ def confusion_matrices(
             axes.set_title(title)
             axes.set_xlabel("predicted")
         pair[0].set_ylabel("true")
-        return _svg(figure, f"confusion-{task}")
+        return as_svg(figure, f"confusion-{task}")
 
 
 def class_scores(
     names: Sequence[str], supports: Sequence[int], scores: Mapping[str, Sequence[float]], task: str
 ) -> str:
     """F1 per class: a row per class with its number of test images, a dot per arm."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 0.95 + 0.24 * len(names)), layout="constrained")
         for place in range(len(names)):
             axes.axhline(place, color=_INK, lw=0.3, alpha=0.35)
@@ -270,14 +270,15 @@ def class_scores(
         axes.set_xlim(0, 1)
         axes.set_xlabel("test F1, mean over seeds")
         figure.legend(loc="outside upper center", ncols=len(scores))
-        return _svg(figure, f"classes-{task}")
+        return as_svg(figure, f"classes-{task}")
 
 
 def _shortened(name: str, length: int = 36) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def _svg(figure: Figure, name: str) -> str:
+def as_svg(figure: Figure, name: str) -> str:
+    """The figure as an `<svg>` of class `name`, which must be one of its kind on a page; closes it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -205,13 +206,18 @@ def screen(run: Run, tick: Ticker, wanted: ObjectRef, reference: ObjectRef, base
         "accepted_count": result.accepted_count,
         "rejected_count": result.rejected_count,
         "rejected_by_reason": dict(sorted(result.rejected_by_reason.items())),
+        "found_by_reason": dict(sorted(result.found_by_reason.items())),
         "measures": _measures(result.measures) if result.HasField("measures") else None,
+        "other_measures": [_measures(measures) for measures in result.other_measures],
         "report": _ref(result.report),
     }
 
 
-def review_inputs(run: Run, manifest: ObjectRef, photographs: ObjectRef, taxonomy: ObjectRef) -> Result:
+def review_inputs(
+    run: Run, manifest: ObjectRef, photographs: ObjectRef, taxonomy: ObjectRef, baseline: ObjectRef
+) -> Result:
     return {
+        "extractor": as_inputs(requests.extractor(run.experiment.screening, baseline)),
         "manifest": manifest.sha256,
         "photographs": photographs.sha256,
         "taxonomy": taxonomy.sha256,
@@ -220,7 +226,12 @@ def review_inputs(run: Run, manifest: ObjectRef, photographs: ObjectRef, taxonom
 
 
 def review(
-    run: Run, tick: Ticker, manifest: ObjectRef, photographs: ObjectRef, taxonomy: ObjectRef
+    run: Run,
+    tick: Ticker,
+    manifest: ObjectRef,
+    photographs: ObjectRef,
+    taxonomy: ObjectRef,
+    baseline: ObjectRef,
 ) -> Result:
     """Waits until people have judged the images; days, if need be."""
     peers, cancellation = run.resources.peers, run.cancellation
@@ -233,6 +244,7 @@ def review(
             taxonomy=ref_to_proto(taxonomy),
             title=run.experiment.title or run.experiment.name,
             settings=requests.review_settings(run.experiment.review),
+            extractor=requests.extractor(run.experiment.screening, baseline),
         ),
         cancellation,
     )
@@ -269,17 +281,13 @@ def review(
 
 
 def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
-    names = (
-        "extractor",
-        "first_count",
-        "second_count",
-        "feature_dimensions",
-        "fid",
-        "kid",
-        "kid_low",
-        "kid_high",
-    )
-    return {name: getattr(measures, name) for name in names} | {"warnings": list(measures.warnings)}
+    """Every field; numbers that are not finite become None, for results.json has no NaN."""
+    values = {field.name: getattr(measures, field.name) for field in measures.DESCRIPTOR.fields}
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
+    return finite | {"warnings": list(measures.warnings)}
 
 
 def _ref(message: common_pb2.ObjectRef) -> dict[str, Any]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from saggar_orchestrator import comparison, plots
+from saggar_orchestrator import comparison, embedding_plot, plots
 from saggar_orchestrator.page import render_page, thumbnail
 
 Results = dict[str, Any]
+# Of results written before these were measured.
+_LATER_MEASURES = dict.fromkeys(("fid_infinity", "precision", "recall", "density", "coverage")) | {
+    "preparation": "",
+    "libraries": "",
+}
 _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
 
@@ -16,6 +21,7 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
     """The page. `picture` gives the bytes of an image by its store key."""
     filters: dict[str, Callable[..., str]] = {
         "score": _score,
+        "dash": lambda value, form: "–" if value is None else format(value, form),
         "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
         "verdict": lambda difference: comparison.WORDS[difference["verdict"]],
         "percent": lambda value: f"{value:.1%}",
@@ -25,16 +31,24 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
     values = {
         "r": results,
         "arms": results["arms"],
-        "others": [arm for arm in results["arms"] if "differences" in arm],
+        "others": [_with_statistics(arm) for arm in results["arms"] if "differences" in arm],
         "tasks": results["taxonomy"]["tasks"],
         "summary": _summary(results),
         "plots": _plots(results),
         "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
         "combination_words": lambda labels: _words(results, labels),
         "best": _best_other(results),
+        "said": _said(results),
+        "distances": _distances(results),
         "pair_words": lambda first, second: _pair_words(results, first, second),
     }
     return render_page("report.html", values, filters)
+
+
+def _with_statistics(arm: dict[str, Any]) -> dict[str, Any]:
+    """`arm` with an entry for every statistic of its screening, empty where it has none."""
+    screening = dict.fromkeys(("combinations", "texture", "embedding")) | arm["screening"]
+    return arm | {"screening": screening, "glazes": (screening["texture"] or {}).get("by_glaze", {})}
 
 
 def _plots(results: Results) -> dict[str, Any]:
@@ -62,6 +76,11 @@ def _plots(results: Results) -> dict[str, Any]:
         for name, d in arm["differences"]["macro_f1"].items()
     ]
     drawn["differences"] = plots.differences(rows) if rows else ""
+    drawn["embedding"] = {
+        arm["name"]: embedding_plot.embedding_map(arm["screening"]["embedding"], f"embedding-{number}")
+        for number, arm in enumerate(arms)
+        if (arm["screening"] or {}).get("embedding")
+    }
     base, other = arms[0], _best_other(results)
     drawn["classes"], drawn["confusion"] = {}, {}
     for i, name in zip(measured, names, strict=True):
@@ -82,6 +101,79 @@ def _plots(results: Results) -> dict[str, Any]:
                 name,
             )
     return drawn
+
+
+def _said(results: Results) -> dict[str, Any]:
+    """What the plots show, in words, for those who cannot see them."""
+    arms = results["arms"]
+    means = ", ".join(f"{arm['name']} {arm['mean_macro_f1']['mean']:.3f}" for arm in arms)
+    gini = ", ".join(f"{arm['name']} {arm['imbalance']['gini']:.3f}" for arm in arms)
+    learnt = "; ".join(
+        f"{arm['name']} kept epochs {', '.join(str(run['best_epoch']) for run in arm['runs'])}"
+        for arm in arms
+    )
+    best = _best_other(results)
+    said: dict[str, Any] = {
+        "scores": f"Bars of test macro-F1 per task; the table above has them. Means of the tasks: {means}.",
+        "differences": "Differences to the baseline with their intervals: "
+        + "; ".join(comparison.sentences(results)),
+        "lorenz": f"Lorenz curves of training images over combinations. Gini: {gini}.",
+        "learning": f"Training loss and validation macro-F1 by epoch. {learnt}.",
+        "tasks": "Validation macro-F1 by epoch, a panel per task.",
+        "embedding": {
+            arm["name"]: embedding_plot.embedding_words(arm["screening"]["embedding"])
+            for arm in arms
+            if (arm["screening"] or {}).get("embedding")
+        },
+        "classes": {},
+        "confusion": {},
+    }
+    for i, task in enumerate(results["taxonomy"]["tasks"]):
+        said["classes"][task["name"]] = _classes_in_words(arms, i, task)
+        if best is not None:
+            said["confusion"][task["name"]] = (
+                f"Confusion matrices of {task['name']}. "
+                + "; ".join(_confused_in_words(arm, i, task) for arm in (arms[0], best))
+                + "."
+            )
+    return said
+
+
+def _classes_in_words(arms: list[dict[str, Any]], index: int, task: dict[str, Any]) -> str:
+    base = arms[0]["tasks"][index]
+    rows = [
+        f"{name} (n = {n}) " + ", ".join(f"{arm['tasks'][index]['class_f1'][c]:.2f}" for arm in arms)
+        for c, (name, n) in enumerate(zip(task["names"], base["support"], strict=True))
+        if n
+    ]
+    return f"Test F1 per class of {task['name']}, for {', '.join(arm['name'] for arm in arms)}: " + "; ".join(
+        rows
+    )
+
+
+def _confused_in_words(arm: dict[str, Any], index: int, task: dict[str, Any]) -> str:
+    """Right and commonest wrong answers of one arm."""
+    matrix = arm["tasks"][index]["confusion"]
+    hits, total = sum(row[i] for i, row in enumerate(matrix)), sum(map(sum, matrix))
+    wrong = max(
+        ((n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j and n),
+        default=None,
+    )
+    text = f"{arm['name']}: {hits:,} of {total:,} right"
+    if wrong is None:
+        return text
+    count, true, said = wrong
+    return f"{text}, most often {task['names'][true]} taken for {task['names'][said]} ({count:,})"
+
+
+def _distances(results: Results) -> list[dict[str, Any]]:
+    """A row per arm and extractor, with the warnings that belong to its values."""
+    rows = []
+    for arm in results["arms"]:
+        screening = arm["screening"] or {}
+        every = (screening.get("measures"), *screening.get("other_measures", ()))
+        rows += [{"arm": arm["name"], **_LATER_MEASURES, **measures} for measures in every if measures]
+    return rows
 
 
 def _best_other(results: Results) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.dataset.manifest import Manifest, read_manifest
-from saggar.store import ObjectRef
+from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.data_steps import read_plan
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
+_FROM_SCREENING = ("combinations", "texture", "embedding")
 
 
 def gather(run: Run, outcomes: Result) -> ObjectRef:
@@ -117,7 +118,7 @@ def _arm(
         "share_reached": outcome["mix"].get("share_reached", 0.0),
         "imbalance": imbalance(combinations),
         "lorenz": lorenz(combinations).round(4).tolist(),
-        "screening": {"rounds": []} | _without_refs(outcome["screen"]) if "screen" in outcome else None,
+        "screening": _screening(store, outcome.get("screen")),
         "tasks": tasks,
         "mean_macro_f1": spread([float(m) for m in means]),
         "runs": [
@@ -252,6 +253,14 @@ def _epochs(history: dict[str, Any]) -> list[dict[str, Any]]:
 def _without_refs(screen: Result) -> Result:
     left_out = {"accepted", "rejected", "report", "images", "further"}
     return {name: value for name, value in screen.items() if name not in left_out}
+
+
+def _screening(store: ObjectStore, screen: Result | None) -> Result | None:
+    """What the experiment knows of a screening, and from its own report the parts that are shown."""
+    if screen is None:
+        return None
+    found = json.loads(store.read(ref_from_json(screen["report"])))
+    return {"rounds": []} | _without_refs(screen) | {name: found.get(name) for name in _FROM_SCREENING}
 
 
 def _versions() -> dict[str, str]:

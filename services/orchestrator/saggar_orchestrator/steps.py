@@ -30,7 +30,7 @@ CODE_VERSIONS = {
     "adapter": 1,
     "plan": 3,
     "generate": 2,
-    "screen": 1,
+    "screen": 2,
     "top_up": 1,
     "review": 1,
     "mix": 2,

@@ -93,7 +93,9 @@ def after_review(
         new = _unseen(run, data_steps.union_of(run, passed), kept | rejected)
         if new is None:
             continue
-        reviews.append(remote_steps.review(run, tick, new, sources.reference, sources.taxonomy))
+        reviews.append(
+            remote_steps.review(run, tick, new, sources.reference, sources.taxonomy, sources.baseline)
+        )
     return {
         "arms": {standing.arm.name: _told(stored, standing) for standing in standings},
         "reviews": reviews,

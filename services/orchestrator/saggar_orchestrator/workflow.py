@@ -330,11 +330,13 @@ def _review(
         return screenings, []
     accepted = [ref_from_json(screened["accepted"]) for screened in screenings.values()]
     union = data_steps.union_of(run, accepted)
-    inputs = remote_steps.review_inputs(run, union, sources.reference, sources.taxonomy)
+    inputs = remote_steps.review_inputs(run, union, sources.reference, sources.taxonomy, sources.baseline)
     reviewed = run.step(
         "review",
         inputs,
-        lambda tick: remote_steps.review(run, tick, union, sources.reference, sources.taxonomy),
+        lambda tick: remote_steps.review(
+            run, tick, union, sources.reference, sources.taxonomy, sources.baseline
+        ),
     )
     if not run.experiment.plan.top_up_rounds or run.experiment.review.policy != "all":
         return screenings, [reviewed]

@@ -8,9 +8,9 @@ from saggar.dataset.manifest import Manifest
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectStore
 
-from saggar_qc.features import FeatureExtractor
+from saggar_qc.extraction import Extraction
 from saggar_qc.featureset import FeatureSet
-from saggar_qc.measures import SetMeasures, compare
+from saggar_qc.measures import SetMeasures
 from saggar_qc.reading import examine
 from saggar_qc.reference import Report
 
@@ -19,7 +19,7 @@ def compare_sets(
     store: ObjectStore,
     first: Manifest,
     second: Manifest,
-    extractor: FeatureExtractor,
+    extraction: Extraction,
     kid_resamples: int,
     batch_size: int,
     report: Report,
@@ -41,14 +41,12 @@ def compare_sets(
     collected: list[FeatureSet] = []
     for manifest in sets:
         features = FeatureSet()
-        for batch in examine(store, manifest, extractor, 1, batch_size, cancelled):
+        for batch in examine(store, manifest, extraction, ("upright",), batch_size, cancelled):
             if broken := next((item.problem for item in batch if item.problem is not None), None):
                 raise InvalidInputError(f"{broken}; screen the set before measuring it")
-            features.add(
-                extractor.analyse([item.prepared for item in batch if item.prepared is not None]).features
-            )
+            features.add(extraction.unpack([item.views[0] for item in batch]).features)
             done += len(batch)
             report("extracting features", done, total)
         collected.append(features)
     report("measuring", 0, 0)
-    return compare(collected[0], collected[1], extractor.name, kid_resamples)
+    return extraction.compare(collected[0], collected[1], kid_resamples)

@@ -1,43 +1,85 @@
-"""Finds pictures again: by equal pixels, or by perceptual hashes that are close."""
+"""Finds pictures again: by equal pixels, or by perceptual hashes that are close, mirrored ones too."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
+from saggar.dataset.near_duplicates import POSSIBLE_BITS, pack
+from saggar.dataset.perceptual import look_alike
 
 from saggar_qc.picture import Picture
 
+_WORDS = 4  # of 64 bits: a hash
+
+
+@dataclass(frozen=True)
+class Found:
+    """An earlier picture that is the same, and how that is known."""
+
+    name: str
+    distance_bits: int  # 0 for equal pixels
+    same_pixels: bool = False
+    mirrored: bool = False
+
+    @property
+    def words(self) -> str:
+        if self.same_pixels:
+            return f"same pixels as {self.name}"
+        bits = "1 bit" if self.distance_bits == 1 else f"{self.distance_bits} bits"
+        return f"perceptual hash{' of its mirror image' if self.mirrored else ''} is {bits} from {self.name}"
+
 
 class PictureIndex:
-    """Pictures by their hashes; some 100 bytes each."""
+    """Pictures by their hashes and thumbnails; some 3 kB each."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._by_pixels: dict[bytes, int] = {}
-        self._hashes = np.empty(1024, dtype=np.uint64)
+        self._hashes = np.empty((1024, _WORDS), dtype=np.uint64)
+        self._hashed: list[int] = []  # positions of those that have a hash
+        self._thumbnails: list[npt.NDArray[np.uint8]] = []
 
     def __len__(self) -> int:
         return len(self._names)
 
     def add(self, picture: Picture, name: str) -> None:
-        """`name` is what `find_same` and `find_near` answer."""
+        """`name` is what `find` answers."""
         position = len(self._names)
-        if position == len(self._hashes):
-            self._hashes = np.concatenate([self._hashes, np.empty_like(self._hashes)])
-        self._hashes[position] = picture.perceptual_hash
-        self._by_pixels.setdefault(bytes.fromhex(picture.pixels_sha256), position)
         self._names.append(name)
+        self._by_pixels.setdefault(bytes.fromhex(picture.pixels_sha256), position)
+        if picture.phash is None:
+            return
+        if len(self._hashed) == len(self._hashes):
+            self._hashes = np.concatenate([self._hashes, np.empty_like(self._hashes)])
+        self._hashes[len(self._hashed)] = pack([picture.phash])[0]
+        self._hashed.append(position)
+        self._thumbnails.append(picture.thumbnail)
 
-    def find_same(self, picture: Picture) -> str | None:
-        """Name of the first picture with the same pixels."""
+    def find(self, picture: Picture, distance_bits: int) -> Found | None:
+        """A picture with equal pixels; else the nearest by hash, within `distance_bits` of 256.
+
+        Beyond `distance_bits`, up to `near_duplicates.POSSIBLE_BITS`, the thumbnails decide.
+        """
         position = self._by_pixels.get(bytes.fromhex(picture.pixels_sha256))
-        return None if position is None else self._names[position]
+        if position is not None:
+            return Found(self._names[position], 0, same_pixels=True)
+        return self._near(picture.phash, picture.thumbnail, distance_bits, mirrored=False) or self._near(
+            picture.mirrored_phash, picture.thumbnail[:, ::-1], distance_bits, mirrored=True
+        )
 
-    def find_near(self, picture: Picture, distance_bits: int) -> tuple[str, int] | None:
-        """Name of the nearest picture and its Hamming distance; None beyond `distance_bits`."""
-        if not self._names:
+    def _near(
+        self, phash: str | None, thumbnail: npt.NDArray[np.uint8], distance_bits: int, *, mirrored: bool
+    ) -> Found | None:
+        if phash is None or not self._hashed:
             return None
-        hashes = self._hashes[: len(self._names)]
-        distances = np.bitwise_count(hashes ^ np.uint64(picture.perceptual_hash))
-        nearest = int(distances.argmin())
-        distance = int(distances[nearest])
-        return (self._names[nearest], distance) if distance <= distance_bits else None
+        hashes = self._hashes[: len(self._hashed)]
+        distances = np.bitwise_count(hashes ^ pack([phash])[0]).sum(axis=1, dtype=np.int64)
+        for nearest in np.argsort(distances, kind="stable")[:3]:
+            distance = int(distances[nearest])
+            seen = self._thumbnails[nearest].astype(np.float32)
+            possible = distance <= POSSIBLE_BITS and look_alike(thumbnail.astype(np.float32), seen)
+            if distance <= distance_bits or (possible and distance_bits > 0):
+                return Found(self._names[self._hashed[nearest]], distance, mirrored=mirrored)
+        return None

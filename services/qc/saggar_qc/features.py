@@ -6,23 +6,23 @@ Values of different extractors do not compare, so each has a name that stands be
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from saggar.bundle import BundleModel
-from saggar.errors import InvalidInputError, NotFoundError
+from saggar.errors import NotFoundError
 from saggar.images import preprocess
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 Prepared = npt.NDArray[Any]  # one image as the extractor's network takes it
 Float32 = npt.NDArray[np.float32]
+Dinov2Model = Literal["vit-s-14", "vit-b-14", "vit-l-14", "vit-g-14"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class FeatureExtractor(Protocol):
     @property
     def preparation(self) -> str:
         """How images are brought to the network's size, for the report."""
+        ...
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The distributions whose versions its features depend on."""
         ...
 
     @property
@@ -69,29 +74,49 @@ class BundleChoice:
 
 @dataclass(frozen=True)
 class InceptionChoice:
-    """torch-fidelity's Inception-v3, from a local file of its weights."""
+    """torch-fidelity's Inception-v3."""
 
-    weights: Path
+    weights: Path | None = None  # None: downloaded
 
 
-Choice = BundleChoice | InceptionChoice
+@dataclass(frozen=True)
+class Dinov2Choice:
+    """torch-fidelity's DINOv2."""
+
+    model: Dinov2Model = "vit-b-14"
+    repository: Path | None = None  # both None: downloaded
+    weights: Path | None = None
+
+
+Choice = BundleChoice | InceptionChoice | Dinov2Choice
 
 
 def identity(choice: Choice) -> str:
     """Equal for extractors that give equal features. NotFoundError when the weights' file is missing."""
-    if isinstance(choice, BundleChoice):
-        return f"backbone:{choice.bundle.sha256}"
-    return f"{InceptionExtractor.name}:{hashlib.sha256(_read_weights(choice.weights)).hexdigest()}"
+    match choice:
+        case BundleChoice(bundle):
+            return f"backbone:{bundle.sha256}"
+        case InceptionChoice(weights):
+            return f"inception-v3-compat:{_digest(weights)}"
+        case Dinov2Choice(model, _, weights):
+            return f"dinov2-{model}:{_digest(weights)}"
 
 
 def open_extractor(choice: Choice, store: ObjectStore, threads: int = 0) -> FeatureExtractor:
     """Loads the network; `threads` 0: as many as there are cores.
 
-    Raises as `BundleModel.load`; NotFoundError or InvalidInputError for the file of Inception weights.
+    Raises as `BundleModel.load`; NotFoundError or InvalidInputError for files of weights, UnavailableError
+    when weights cannot be downloaded.
     """
     if isinstance(choice, BundleChoice):
         return BackboneExtractor(BundleModel.load(store, choice.bundle, threads))
-    return InceptionExtractor(_read_weights(choice.weights), str(choice.weights))
+    from saggar_qc.fidelity_extractors import dinov2, inception  # torch
+
+    match choice:
+        case InceptionChoice(weights):
+            return inception(None if weights is None else _read_weights(weights), str(weights))
+        case Dinov2Choice(model, repository, weights):
+            return dinov2(model, repository, weights)
 
 
 class BackboneExtractor:
@@ -101,6 +126,7 @@ class BackboneExtractor:
         self._model = model
         self.name = f"backbone:{model.card.bundle_id}"
         self.preparation = f"{model.card.input_spec.size_px} px, {model.card.input_spec.resize}"
+        self.libraries: tuple[str, ...] = ("onnxruntime",)
         self.taxonomy: Taxonomy | None = model.card.taxonomy
 
     def prepare(self, image: Image.Image) -> Prepared:
@@ -111,52 +137,8 @@ class BackboneExtractor:
         return Analysis(features, probabilities)
 
 
-class InceptionExtractor:
-    """The 2,048 pooled features of torch-fidelity's `inception-v3-compat`, as values in papers have them."""
-
-    name = "inception-v3-compat"
-    preparation = "299 px, stretched, bilinear as in TensorFlow 1"
-    taxonomy: Taxonomy | None = None
-
-    def __init__(self, weights: bytes, source: str = "Inception weights") -> None:
-        """InvalidInputError, naming `source`, when `weights` are not torch-fidelity's."""
-        import torch
-        from torch_fidelity.feature_extractor_inceptionv3 import (  # type: ignore[import-untyped]
-            FeatureExtractorInceptionV3,
-        )
-
-        try:
-            # torch-fidelity unpickles whatever the file holds; this refuses anything but tensors first.
-            torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-            self._network = FeatureExtractorInceptionV3(
-                self.name, ["2048"], feature_extractor_weights_path=io.BytesIO(weights)
-            )
-        except Exception as error:  # torch raises anything here, down to EOFError
-            raise InvalidInputError(
-                f"{source}: not the Inception-v3 weights of torch-fidelity ({type(error).__name__}); "
-                "download weights-inception-2015-12-05-6726825d.pth from its releases, or use a bundle"
-            ) from error
-
-    def prepare(self, image: Image.Image) -> Prepared:
-        return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))  # [3, H, W] uint8
-
-    def analyse(self, images: Sequence[Prepared]) -> Analysis:
-        """Images of one size go through the network together."""
-        import torch
-
-        features = np.empty((len(images), 2048), dtype=np.float32)
-        with torch.inference_mode():
-            for positions in _by_size(images):
-                batch = torch.from_numpy(np.stack([images[i] for i in positions]))
-                features[positions] = self._network(batch)[0].numpy()
-        return Analysis(features)
-
-
-def _by_size(images: Sequence[Prepared]) -> Iterator[list[int]]:
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for position, image in enumerate(images):
-        sizes.setdefault(image.shape, []).append(position)
-    yield from sizes.values()
+def _digest(weights: Path | None) -> str:
+    return "usual weights" if weights is None else hashlib.sha256(_read_weights(weights)).hexdigest()
 
 
 def _read_weights(path: Path) -> bytes:
@@ -164,7 +146,7 @@ def _read_weights(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NotFoundError(
-            f"{path}: cannot read the Inception weights on the qc service's machine ({error.strerror}); "
+            f"{path}: cannot read the weights on the qc service's machine ({error.strerror}); "
             "check the path, or use a bundle's backbone",
             str(path),
         ) from None

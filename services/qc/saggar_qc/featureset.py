@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from saggar.taxonomy import Labels
 
 SAMPLE_SIZE = 5_000  # rows kept for KID: 40 MB at 2,048 dimensions of float32
 Float32 = npt.NDArray[np.float32]
@@ -36,6 +38,7 @@ class FeatureSet:
         self._mean: Float64 = np.empty(0)
         self._scatter: Float64 = np.empty((0, 0))  # sum of outer products about the mean
         self._rows: list[Float32] = []
+        self._tags: list[npt.NDArray[np.object_]] = []
         self._ranks: list[Float64] = []
         self._kept = 0
 
@@ -44,13 +47,14 @@ class FeatureSet:
         """F; 0 before the first batch."""
         return len(self._mean)
 
-    def add(self, features: npt.NDArray[Any]) -> None:
-        """Takes features [N, F]."""
+    def add(self, features: npt.NDArray[Any], tags: Sequence[str] | None = None) -> None:
+        """Takes features [N, F]; `tags` [N] go with them into the sample."""
         if not len(features):
             return
         self._add_moments(features.astype(np.float64))
         self._rows.append(features.astype(np.float32))
         self._ranks.append(self._random.random(len(features)))
+        self._tags.append(np.array(tags or [""] * len(features), dtype=object))
         self._kept += len(features)
         if self._kept > 2 * self._sample_size:
             self._thin()
@@ -68,6 +72,13 @@ class FeatureSet:
         self._thin()
         return self._rows[0]
 
+    def tags(self) -> npt.NDArray[np.object_]:
+        """[M] what came with the rows of `sample`."""
+        if not self.count:
+            return np.empty(0, dtype=object)
+        self._thin()
+        return self._tags[0]
+
     def _add_moments(self, rows: Float64) -> None:
         if not self.count:
             self._mean = np.zeros(rows.shape[1])
@@ -84,7 +95,13 @@ class FeatureSet:
     def _thin(self) -> None:
         """Keeps the rows of the lowest random ranks: a uniform sample, whatever the order or the batches."""
         rows, ranks = np.concatenate(self._rows), np.concatenate(self._ranks)
+        tags = np.concatenate(self._tags)
         if len(rows) > self._sample_size:
             chosen = np.sort(np.argpartition(ranks, self._sample_size)[: self._sample_size])
-            rows, ranks = rows[chosen], ranks[chosen]
-        self._rows, self._ranks, self._kept = [rows], [ranks], len(rows)
+            rows, ranks, tags = rows[chosen], ranks[chosen], tags[chosen]
+        self._rows, self._ranks, self._tags, self._kept = [rows], [ranks], [tags], len(rows)
+
+
+def combination_tag(labels: Labels) -> str:
+    """The known labels in words, e.g. `Yuan, Jun, MoonW, Vase`; what sets are taken apart by."""
+    return ", ".join(code if code is not None else "unknown" for code in labels.values())

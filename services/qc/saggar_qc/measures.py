@@ -1,8 +1,9 @@
 """Distances between two sets of images: features to statistics, statistics to metric.
 
-FID: Heusel et al. 2017, arXiv:1706.08500; its arithmetic is torch-fidelity's. KID: Bińkowski et al. 2018,
-arXiv:1801.01401, unbiased, with torch-fidelity's kernel. Both depend on the feature extractor, and FID on the
-number of images: `compare` puts them beside the values.
+FID: Heusel et al. 2017, arXiv:1706.08500; its arithmetic is torch-fidelity's. FID-infinity: Chong and Forsyth
+2020, arXiv:1911.07023. KID: Bińkowski et al. 2018, arXiv:1801.01401, unbiased, with torch-fidelity's kernel.
+All depend on the feature extractor, and FID on the number of images: `compare` puts them beside the values.
+Precision, recall, density and coverage: `saggar_qc.manifold`.
 """
 
 from __future__ import annotations
@@ -15,35 +16,72 @@ import numpy.typing as npt
 from saggar.errors import InvalidInputError
 
 from saggar_qc.featureset import FeatureSet, Float64, Moments
+from saggar_qc.manifold import manifolds
 
 ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
 MAX_RESAMPLES = 2_000
+LEAST_FOR_INFINITY = 100  # images of the first set; fewer give no line to extend
+_INFINITY_POINTS = 10
 _BLOCK = 1_024  # rows of a kernel matrix that are in memory at once
+_NAN = float("nan")
 
 Features = npt.NDArray[Any]  # [N, F]
 
 
 @dataclass(frozen=True)
 class SetMeasures:
-    """Two sets compared; `kid_low` to `kid_high` is a 95 % bootstrap interval."""
+    """Two sets compared, the first one synthetic where one is; `kid_low` to `kid_high` is a 95 % bootstrap
+    interval. NaN: too few images.
+    """
 
     extractor: str
+    preparation: str
+    libraries: str
     first_count: int
     second_count: int
     feature_dimensions: int
     fid: float
+    fid_infinity: float
     kid: float
     kid_low: float
     kid_high: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
     warnings: tuple[str, ...]
 
 
-def compare(
-    first: FeatureSet, second: FeatureSet, extractor: str, resamples: int = 200, seed: int = 0
-) -> SetMeasures:
-    """FID of all images; KID and its interval, of at most `featureset.SAMPLE_SIZE` images a side.
+@dataclass(frozen=True)
+class CombinationMeasures:
+    """One combination's images, against the real ones of the same combination. NaN: too few on a side."""
 
-    Raises InvalidInputError when a side has fewer than 2 images or the dimensions differ.
+    combination: str
+    first_count: int
+    second_count: int
+    fid: float
+    kid: float
+    kid_low: float
+    kid_high: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def compare(
+    first: FeatureSet,
+    second: FeatureSet,
+    extractor: str,
+    resamples: int = 200,
+    seed: int = 0,
+    preparation: str = "",
+    libraries: str = "",
+) -> SetMeasures:
+    """FID of all images; the rest of at most `featureset.SAMPLE_SIZE` images a side.
+
+    `preparation` and `libraries` are put beside the values. Raises InvalidInputError when a side has fewer
+    than 2 images or the dimensions differ.
     """
     if min(first.count, second.count) < 2:
         raise InvalidInputError(
@@ -55,17 +93,55 @@ def compare(
         )
     one, two = first.sample(), second.sample()
     low, high = kernel_interval(one, two, resamples, seed)
+    spread = manifolds(one, two)
     return SetMeasures(
         extractor=extractor,
+        preparation=preparation,
+        libraries=libraries,
         first_count=first.count,
         second_count=second.count,
         feature_dimensions=first.dimensions,
         fid=frechet_distance(first.moments(), second.moments()),
+        fid_infinity=frechet_distance_at_infinity(one, two, seed),
         kid=kernel_distance(one, two),
         kid_low=low,
         kid_high=high,
+        precision=spread.precision,
+        recall=spread.recall,
+        density=spread.density,
+        coverage=spread.coverage,
         warnings=cautions(first.count, second.count, first.dimensions, min(len(one), len(two))),
     )
+
+
+def compare_combinations(
+    first: FeatureSet, second: FeatureSet, resamples: int = 200, seed: int = 0
+) -> tuple[CombinationMeasures, ...]:
+    """Each tag of the first set on its own, of the images in both samples."""
+    one, two = first.sample(), second.sample()
+    ours, theirs = first.tags(), second.tags()
+    found = []
+    for tag in sorted(set(ours)):
+        x, y = one[ours == tag], two[theirs == tag]
+        enough = min(len(x), len(y)) >= 2
+        low, high = kernel_interval(x, y, resamples, seed) if enough else (_NAN, _NAN)
+        spread = manifolds(x, y)
+        found.append(
+            CombinationMeasures(
+                combination=str(tag),
+                first_count=len(x),
+                second_count=len(y),
+                fid=frechet_distance_of_rows(x, y) if enough else _NAN,
+                kid=kernel_distance(x, y) if enough else _NAN,
+                kid_low=low,
+                kid_high=high,
+                precision=spread.precision,
+                recall=spread.recall,
+                density=spread.density,
+                coverage=spread.coverage,
+            )
+        )
+    return tuple(found)
 
 
 def frechet_distance(first: Moments, second: Moments) -> float:
@@ -77,6 +153,47 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
     one, two = ({"mu": moments.mean, "sigma": moments.covariance} for moments in (first, second))
     return float(fid_statistics_to_metric(one, two, verbose=False)[KEY_METRIC_FID])
+
+
+def frechet_distance_of_rows(first: Features, second: Features) -> float:
+    """`frechet_distance` of features [M, F] and [N, F] themselves: exact, and quick where M or N is under F.
+
+    The trace of (S1 S2)^1/2 is the sum of singular values of A B^T, where A^T A = S1 and B^T B = S2.
+    """
+    return _distance_of_roots(_root(first), _root(second))
+
+
+def frechet_distance_at_infinity(first: Features, second: Features, seed: int = 0) -> float:
+    """FID that the first set would have with endless images: the intercept of FID over 1/n.
+
+    From `_INFINITY_POINTS` random subsets of a fifth to all of the first set's images; the second set stays
+    as it is, with its own bias. NaN under `LEAST_FOR_INFINITY` images.
+    """
+    if len(first) < LEAST_FOR_INFINITY or len(second) < 2:
+        return _NAN
+    random = np.random.default_rng(seed)
+    sizes = np.linspace(len(first) / 5, len(first), _INFINITY_POINTS).astype(int)
+    root = _root(second)
+    values = [_distance_of_roots(_root(first[random.permutation(len(first))[:size]]), root) for size in sizes]
+    return float(np.polyfit(1 / sizes, values, 1)[1])
+
+
+def _root(rows: Features) -> tuple[Float64, Float64, float]:
+    """Mean [F], a matrix A [at most F, F] with A^T A the unbiased covariance, and its trace."""
+    wide = rows.astype(np.float64)
+    mean = wide.mean(axis=0)
+    root = (wide - mean) / np.sqrt(len(rows) - 1)
+    if len(root) > root.shape[1]:
+        values, vectors = np.linalg.eigh(root.T @ root)
+        root = (vectors * np.sqrt(np.maximum(values, 0))).T
+    return mean, root, float((root**2).sum())
+
+
+def _distance_of_roots(
+    first: tuple[Float64, Float64, float], second: tuple[Float64, Float64, float]
+) -> float:
+    overlap = np.linalg.svd(first[1] @ second[1].T, compute_uv=False).sum()
+    return float(((first[0] - second[0]) ** 2).sum() + first[2] + second[2] - 2 * overlap)
 
 
 def kernel_distance(first: Features, second: Features) -> float:
@@ -121,7 +238,7 @@ def cautions(first_count: int, second_count: int, dimensions: int, kid_count: in
     if least <= dimensions:
         found.append(
             f"fewer images ({least:,}) than the {dimensions:,} feature dimensions need: the covariance is "
-            "not of full rank, and FID is unreliable"
+            "not of full rank, and FID and FID-infinity are unreliable"
         )
     if kid_count < least:
         found.append(f"KID and its interval are of random samples of {kid_count:,} images a side")

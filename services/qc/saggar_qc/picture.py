@@ -1,15 +1,24 @@
-"""What is measured of one image: size, luminance, entropy, sharpness, and the two hashes that find copies."""
+"""What is measured of one image: numbers with names, colour and form, hashes that find copies."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from saggar.dataset.perceptual import perceptual_hash, thumbnail
 
-Luminance = npt.NDArray[np.float32]  # [H, W], 0 to 255
+from saggar_qc import artefacts
+from saggar_qc.outline import Lab, Outline, find_outline
+from saggar_qc.texture import Spectrum, spectrum
+
+Float32 = npt.NDArray[np.float32]
+
+_OUTLINE_SIDE_PX = 96  # where the object is looked for
+_BRIGHT = 250  # clipped, of 0 to 255
 
 
 @dataclass(frozen=True)
@@ -18,49 +27,65 @@ class Picture:
 
     width_px: int
     height_px: int
-    luminance_sd: float  # 0 to 127.5
-    entropy_bits: float  # of the 256-bin luminance histogram, 0 to 8
-    sharpness: float  # variance of the Laplacian at a common scale; see `sharpness`
+    opaque: bool  # no pixel of the file is transparent
+    values: Mapping[str, float]  # by the names of `saggar_qc.limits.MEASURES`, and a few more
+    colour: Float32 | None  # [9] of the object; None where nothing stands out
+    form: Float32 | None  # [PROFILE + 3] of the outline
+    texture: Spectrum | None  # of the object's inside
     pixels_sha256: str
-    perceptual_hash: int  # 64 bits
+    phash: str | None  # 256 bits as in saggar.dataset.perceptual; None for a flat picture
+    mirrored_phash: str | None
+    thumbnail: npt.NDArray[np.uint8]  # [32, 32, 3] Y, Cb, Cr
 
 
-def measure(image: Image.Image, sharpness_side_px: int) -> Picture:
-    """Measures an RGB image. Only pictures with equal `sharpness_side_px` have comparable sharpness."""
-    grey = image.convert("L")  # ITU-R 601 luma
+def measure(image: Image.Image, side_px: int, opaque: bool = True) -> Picture:
+    """Measures an RGB image. Only pictures with equal `side_px` have comparable values.
+
+    Sharpness, noise and texture depend on scale: the image is first made smaller until its shorter side has
+    `side_px` pixels; a smaller one is taken as it is. `opaque`: whether the file had no transparency.
+    """
+    from skimage.color import rgb2lab
+
+    grey_whole = np.asarray(image.convert("L"), dtype=np.float32)  # ITU-R 601 luma
+    scaled = _shrunk(image, side_px)
+    grey = np.asarray(scaled.convert("L"), dtype=np.float32)
+    small = _shrunk(image, min(side_px, _OUTLINE_SIDE_PX))
+    lab: Lab = rgb2lab(np.asarray(small)).astype(np.float32)
+    outline = find_outline(lab) if min(lab.shape[:2]) >= 8 else None
+    values = {
+        "luminance_sd": float(grey_whole.std(dtype=np.float64)),
+        "entropy_bits": entropy_bits(grey_whole),
+        "sharpness": artefacts.sharpness(grey),
+        "noise": artefacts.noise(grey),
+        "blocks": artefacts.blocks(grey_whole),
+        "flat_share": artefacts.flat_share(grey_whole),
+        "seam": artefacts.seam(grey),
+        "frame": artefacts.frame(lab),
+        "overlay": artefacts.overlay(np.asarray(image)),
+        **_light_and_colour(np.asarray(scaled), lab),
+        **(_arrangement(outline, lab, grey) if outline is not None else {}),
+    }
+    whole = outline is not None and outline.share > 0
     return Picture(
         width_px=image.width,
         height_px=image.height,
-        luminance_sd=float(np.asarray(grey, dtype=np.float64).std()),
-        entropy_bits=entropy_bits(grey),
-        sharpness=sharpness(grey, sharpness_side_px),
+        opaque=opaque,
+        values=values,
+        colour=_colour(lab, outline) if outline is not None and whole else None,
+        form=_form(outline) if outline is not None and whole else None,
+        texture=spectrum(grey, outline.mask) if outline is not None and whole else None,
         pixels_sha256=pixels_sha256(image),
-        perceptual_hash=perceptual_hash(image),
+        phash=perceptual_hash(image),
+        mirrored_phash=perceptual_hash(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+        thumbnail=thumbnail(image).astype(np.uint8),
     )
 
 
-def entropy_bits(grey: Image.Image) -> float:
-    """Shannon entropy of an 8-bit image's histogram, 0 (one value) to 8 (all values alike)."""
-    counts = np.bincount(np.asarray(grey).ravel(), minlength=256)
+def entropy_bits(grey: npt.NDArray[np.float32]) -> float:
+    """Shannon entropy of the 256-bin histogram of 0 to 255: 0 (one value) to 8 bits (all values alike)."""
+    counts = np.bincount(grey.astype(np.uint8).ravel(), minlength=256)
     shares = counts[counts > 0] / counts.sum()
     return max(0.0, float(-(shares * np.log2(shares)).sum()))
-
-
-def sharpness(grey: Image.Image, side_px: int) -> float:
-    """Variance of the Laplacian (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548).
-
-    It depends on scale, so the image is first made smaller until its shorter side has `side_px` pixels; a
-    smaller image is taken as it is. 0 for images under 3 pixels.
-    """
-    shorter = min(grey.size)
-    if shorter > side_px:
-        width, height = (max(1, round(side * side_px / shorter)) for side in grey.size)
-        grey = grey.resize((width, height), Image.Resampling.BILINEAR)
-    y: Luminance = np.asarray(grey, dtype=np.float32)
-    if min(y.shape) < 3:
-        return 0.0
-    laplacian = y[:-2, 1:-1] + y[2:, 1:-1] + y[1:-1, :-2] + y[1:-1, 2:] - 4 * y[1:-1, 1:-1]
-    return float(laplacian.var(dtype=np.float64))
 
 
 def pixels_sha256(image: Image.Image) -> str:
@@ -69,9 +94,68 @@ def pixels_sha256(image: Image.Image) -> str:
     return hashlib.sha256(size + image.tobytes()).hexdigest()
 
 
-def perceptual_hash(image: Image.Image) -> int:
-    """64-bit pHash: signs of the low frequencies of a 32 x 32 cosine transform, against their median."""
-    import imagehash  # scipy comes with it
+def _shrunk(image: Image.Image, side_px: int) -> Image.Image:
+    shorter = min(image.size)
+    if shorter <= side_px:
+        return image
+    width, height = (max(1, round(side * side_px / shorter)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR)
 
-    bits = imagehash.phash(image).hash  # [8, 8] bool
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+def _light_and_colour(rgb: npt.NDArray[np.uint8], lab: Lab) -> dict[str, float]:
+    light = lab[..., 0]
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    return {
+        "light": float(light.mean()),
+        "bright_end": float(np.percentile(light, 98)),
+        "clipped_bright": float((rgb.min(axis=-1) >= _BRIGHT).mean()),
+        "chroma": float(np.percentile(chroma, 95)),
+    }
+
+
+def _arrangement(outline: Outline, lab: Lab, grey: artefacts.Grey) -> dict[str, float]:
+    ground = lab[outline.ground] if outline.ground.any() else lab.reshape(-1, 3)
+    cast = np.median(ground[:, 1:], axis=0)
+    whole = _enlarged(outline.mask, grey.shape)
+    return {
+        "object_share": outline.share,
+        "off_centre_x": abs(outline.centre_x - 0.5),
+        "centre_y": outline.centre_y,
+        "edge_contact": outline.edge_contact,
+        "second_share": outline.second_share,
+        "waist": outline.waist,
+        "contrast": outline.contrast,
+        "ground_red": float(cast[0]),
+        "ground_yellow": float(cast[1]),
+        "rim_sharpness": artefacts.rim_sharpness(grey, whole),
+        "stray_detail": artefacts.stray_detail(grey, whole),
+    }
+
+
+def _enlarged(mask: artefacts.Mask, shape: tuple[int, ...]) -> artefacts.Mask:
+    grown = Image.fromarray(mask).resize((shape[1], shape[0]), Image.Resampling.NEAREST)
+    return np.asarray(grown, dtype=np.bool_)
+
+
+def _colour(lab: Lab, outline: Outline) -> Float32:
+    """[9] mean, spread and ends of the object's Lab; what is told of a glaze."""
+    inside = lab[outline.mask]
+    light = inside[:, 0]
+    chroma = np.hypot(inside[:, 1], inside[:, 2])
+    return np.array(
+        [
+            *np.median(inside, axis=0),
+            *inside.std(axis=0),
+            np.percentile(light, 90) - np.percentile(light, 10),
+            np.percentile(chroma, 90),
+            np.percentile(inside[:, 2], 10),
+        ],
+        dtype=np.float32,
+    )
+
+
+def _form(outline: Outline) -> Float32:
+    """[PROFILE + 3] the outline, whatever its size and place."""
+    return np.array(
+        [*outline.profile, np.log(outline.aspect), outline.fill, np.sqrt(outline.share)], dtype=np.float32
+    )

@@ -3,31 +3,122 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from saggar.dataset.manifest import Manifest
+from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
+from saggar.images import decode
 from saggar.store import ObjectStore
+from saggar.taxonomy import Labels, Taxonomy
 
+from saggar_qc.alignment import detail_match
 from saggar_qc.copies import PictureIndex
-from saggar_qc.features import FeatureExtractor
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.reading import examine
+from saggar_qc.extraction import Extraction, Row, View
+from saggar_qc.featureset import FeatureSet, combination_tag
+from saggar_qc.limits import Limit, calibrate
+from saggar_qc.neighbours import Neighbours
+from saggar_qc.picture import Picture
+from saggar_qc.reading import Examined, examine
+from saggar_qc.texture import TextureTally
+from saggar_qc.verification import Verifier, glaze_of, learn
 
+Float64 = npt.NDArray[np.float64]
 Report = Callable[[str, int, int], None]  # stage, images done, images in all
 
-_LARGEST_SIDE_PX, _SMALLEST_SIDE_PX = 256, 32  # where sharpness is compared
+CALIBRATION_SIZE = 2_000  # photographs, drawn at random, whose extremes are the limits
+_LARGEST_SIDE_PX, _SMALLEST_SIDE_PX = 256, 32  # where pictures are measured
+_LEAST_TINT = 0.3  # of Lab
+_LEAST_COPY_DETAIL, _MOST_COPY_DETAIL = 0.86, 0.93  # docs/screening.md: crops reach 0.86 to 0.95
+_CLOSEST, _ALIKE = 24, 0.9  # the quantile leaves out photographs of one object that nobody grouped
+_CANDIDATES = 3  # nearest photographs that a picture is laid over
+_UNLIKELY_COPY = 1.5  # times the usual distance between photographs; no copy is as far away
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Real training photographs: hashes, median sharpness, and features."""
+    """Real training photographs: copies are found among them, limits and classes taken from them."""
 
+    side_px: int  # at which pictures were measured
     index: PictureIndex
     median_sharpness: float
     features: FeatureSet
+    neighbours: Neighbours
+    usual_distance: float  # median, of a photograph from the nearest of another object
+    copy_detail: float  # `detail_match` at which a picture is a copy
+    keys: tuple[str, ...]  # images in the store
+    names: tuple[str, ...]
+    tint: Float64  # [2] median a and b of the grounds
+    tint_precision: Float64
+    verifier: Verifier | None
+    textures: TextureTally
+    limits: tuple[Limit, ...]
+
+    def scores(
+        self, picture: Picture, labels: Labels, upright: Row, turned: Row, own: int | None = None
+    ) -> dict[str, float]:
+        """What can be said of a picture only beside the photographs, by the names of `limits.MEASURES`.
+
+        `upright` and `turned` are features [F]; `own` is its position where it is one of the photographs.
+        """
+        places = None if own is None else np.array([own, own])
+        near = self.neighbours.unfamiliarity(np.stack([upright, turned]), places)
+        return {
+            "unfamiliar": float(near[0]),
+            "upside_down": float(near[0] / max(near[1], 1e-6)),
+            "ground_cast": _tint_distance(picture, self.tint, self.tint_precision),
+            "glaze_distance": self._glaze_distance(labels, picture, among_them=own is not None),
+        }
+
+    def _glaze_distance(self, labels: Labels, picture: Picture, *, among_them: bool) -> float:
+        if self.verifier is None:
+            return float("nan")
+        return self.verifier.glaze_distance(labels, picture, among_them=among_them)
+
+    def may_hold(self, features: Row) -> bool:
+        """Whether some photograph is near enough for a picture with these features [F] to be part of it."""
+        return bool(self.neighbours.nearest(features, 1)[1] <= self._copies_within)
+
+    def best_detail_match(
+        self, store: ObjectStore, image: Image.Image, features: Row, own: int | None = None
+    ) -> tuple[str, float, bool]:
+        """The photograph of which the image could be a part: name, `detail_match`, and whether mirrored.
+
+        `own`: its position where it is one of the photographs; its own object does not count.
+        """
+        best = ("", 0.0, False)
+        for position, distance in zip(*self.neighbours.nearest(features, _CANDIDATES, own), strict=True):
+            if distance > self._copies_within:
+                break
+            photograph = decode(store.get(self.keys[position]), self.keys[position])
+            for mirrored in (False, True):
+                shown = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image
+                match = detail_match(shown, photograph)
+                if match > best[1]:
+                    best = (self.names[position], match, mirrored)
+        return best
+
+    def usual_detail_match(
+        self, store: ObjectStore, features: npt.NDArray[np.float16], positions: npt.NDArray[np.intp]
+    ) -> float:
+        """The match at which a picture is a copy: more than these photographs match those of other objects.
+
+        Plain pots of one shape are more alike than painted ones.
+        """
+        matches = []
+        for i in positions:
+            image = decode(store.get(self.keys[i]), self.keys[i])
+            matches.append(self.best_detail_match(store, image, features[i].astype(np.float32), int(i))[1])
+        usual = float(np.quantile(matches, _ALIKE)) if matches else 0.0
+        return min(max(usual, _LEAST_COPY_DETAIL), _MOST_COPY_DETAIL)
+
+    @property
+    def _copies_within(self) -> float:
+        return _UNLIKELY_COPY * self.usual_distance
 
 
 def training_photographs(manifest: Manifest) -> Manifest:
@@ -48,7 +139,7 @@ def training_photographs(manifest: Manifest) -> Manifest:
 
 
 def comparison_side_px(manifest: Manifest) -> int:
-    """Shorter side at which sharpness is compared: the generated images' own (median), within bounds.
+    """Shorter side at which pictures are measured: the generated images' own (median), within bounds.
 
     Photographs are usually larger than generated images, and sharpness depends on scale.
     """
@@ -62,23 +153,124 @@ def comparison_side_px(manifest: Manifest) -> int:
 def study(
     store: ObjectStore,
     photographs: Manifest,
-    extractor: FeatureExtractor,
-    sharpness_side_px: int,
+    extraction: Extraction,
+    side_px: int,
+    trimmed_share: float,
     batch_size: int,
     report: Report,
     cancelled: threading.Event,
 ) -> Reference:
     """Reads every photograph once. InvalidInputError for one that cannot be decoded, else as `examine`."""
-    index, features = PictureIndex(), FeatureSet()
-    sharpness: list[float] = []
-    for batch in examine(store, photographs, extractor, sharpness_side_px, batch_size, cancelled):
-        prepared = []
+    notes = _Notes()
+    views: tuple[View, ...] = ("upright", "turned")
+    for batch in examine(store, photographs, extraction, views, batch_size, cancelled, side_px):
+        if broken := next((item.problem for item in batch if item.problem is not None), None):
+            raise InvalidInputError(f"reference photograph {broken}")
+        upright, turned = (
+            extraction.unpack(rows).features for rows in zip(*(i.views for i in batch), strict=True)
+        )
+        notes.take(batch, upright, turned)
+        report("reading reference", notes.features.count, len(photographs))
+    return notes.conclude(store, extraction, side_px, trimmed_share)
+
+
+class _Notes:
+    """What is kept of each photograph: hashes, numbers, and features in half precision."""
+
+    def __init__(self) -> None:
+        self.index, self.features = PictureIndex(), FeatureSet()
+        self._records: list[Record] = []
+        self._pictures: list[Picture] = []
+        self._upright: list[npt.NDArray[np.float16]] = []
+        self._turned: list[npt.NDArray[np.float16]] = []
+
+    def take(self, batch: Sequence[Examined], upright: Row, turned: Row) -> None:
+        self.features.add(upright, [combination_tag(item.record.labels) for item in batch])
         for item in batch:
-            if item.picture is None or item.prepared is None:
-                raise InvalidInputError(f"reference photograph {item.problem}")
-            index.add(item.picture, item.record.source or item.record.image)
-            sharpness.append(item.picture.sharpness)
-            prepared.append(item.prepared)
-        features.add(extractor.analyse(prepared).features)
-        report("reading reference", features.count, len(photographs))
-    return Reference(index, float(np.median(sharpness)), features)
+            if item.picture is not None:
+                self.index.add(item.picture, f"training image {item.record.source or item.record.image}")
+                self._records.append(item.record)
+                self._pictures.append(item.picture)
+        self._upright.append(upright.astype(np.float16))
+        self._turned.append(turned.astype(np.float16))
+
+    def conclude(
+        self, store: ObjectStore, extraction: Extraction, side_px: int, trimmed_share: float
+    ) -> Reference:
+        objects = [record.object_id for record in self._records]
+        upright, turned = np.concatenate(self._upright), np.concatenate(self._turned)
+        neighbours = Neighbours(upright, objects)
+        taxonomy = extraction.extractor.taxonomy
+        random = np.random.default_rng(0)
+        drawn = random.permutation(len(objects))[:CALIBRATION_SIZE]
+        distances = neighbours.distance_to_others(drawn)
+        finite = distances[np.isfinite(distances)]
+        tint, tint_precision = _tints(self._pictures)
+        known = Reference(
+            side_px=side_px,
+            index=self.index,
+            median_sharpness=float(np.median([p.values["sharpness"] for p in self._pictures])),
+            features=self.features,
+            neighbours=neighbours,
+            usual_distance=float(np.median(finite)) if len(finite) else 0.0,
+            copy_detail=1.0,
+            keys=tuple(record.image for record in self._records),
+            names=tuple(record.source or record.image for record in self._records),
+            tint=tint,
+            tint_precision=tint_precision,
+            verifier=None if taxonomy is None else self._verifier(taxonomy),
+            textures=self._textures(taxonomy),
+            limits=(),
+        )
+        closest = drawn[np.argsort(distances)[:_CLOSEST]]
+        known = replace(known, copy_detail=known.usual_detail_match(store, upright, closest))
+        values = [
+            dict(self._pictures[i].values)
+            | known.scores(
+                self._pictures[i],
+                self._records[i].labels,
+                upright[i].astype(np.float32),
+                turned[i].astype(np.float32),
+                int(i),
+            )
+            for i in drawn
+        ]
+        names = {name for each in values for name in each}
+        columns = {name: np.array([each.get(name, np.nan) for each in values]) for name in names}
+        return replace(known, limits=calibrate(columns, trimmed_share))
+
+    def _verifier(self, taxonomy: Taxonomy) -> Verifier:
+        return learn(
+            taxonomy,
+            [record.labels for record in self._records],
+            [picture.colour for picture in self._pictures],
+            [picture.form for picture in self._pictures],
+        )
+
+    def _textures(self, taxonomy: Taxonomy | None) -> TextureTally:
+        tally = TextureTally()
+        for record, picture in zip(self._records, self._pictures, strict=True):
+            tally.take(picture.texture, glaze_of(record.labels, taxonomy))
+        return tally
+
+
+def _tints(pictures: Sequence[Picture]) -> tuple[Float64, Float64]:
+    """[2] median tint (a, b) of the grounds and [2, 2] inverse covariance, of those that are not far out."""
+    tints = np.array(
+        [(p.values["ground_red"], p.values["ground_yellow"]) for p in pictures if "ground_red" in p.values]
+    ).reshape(-1, 2)
+    if len(tints) < 2:
+        return np.zeros(2), np.eye(2)
+    middle = np.median(tints, axis=0)
+    spread = 1.4826 * np.median(np.abs(tints - middle), axis=0) + _LEAST_TINT
+    usual = tints[(np.abs(tints - middle) < 6 * spread).all(axis=1)]
+    covariance: Float64 = np.cov(usual.T).astype(np.float64) + _LEAST_TINT * np.eye(2)
+    precision: Float64 = np.linalg.inv(covariance).astype(np.float64)
+    return middle.astype(np.float64), precision
+
+
+def _tint_distance(picture: Picture, tint: Float64, precision: Float64) -> float:
+    if "ground_red" not in picture.values:
+        return float("nan")
+    offset = np.array([picture.values["ground_red"], picture.values["ground_yellow"]]) - tint
+    return float(np.sqrt(offset @ precision @ offset))

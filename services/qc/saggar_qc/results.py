@@ -11,9 +11,9 @@ from saggar.dataset.manifest import Manifest
 from saggar.errors import AlreadyExistsError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_qc.screening import Rejection
+from saggar_qc.reasons import Rejection
 
-RULES_VERSION = 1  # raise it whenever the same inputs would give another result
+RULES_VERSION = 2  # raise it whenever the same inputs would give another result
 _PARQUET = "application/vnd.apache.parquet"
 
 Result = dict[str, Any]  # JSON
@@ -55,4 +55,14 @@ def write_rejected(store: ObjectStore, rejected: Manifest, rejections: tuple[Rej
 
 def library_versions() -> dict[str, str]:
     """What the numbers were made with."""
-    return {name: version(name) for name in ("numpy", "onnxruntime", "torch", "torch-fidelity", "ImageHash")}
+    names = (
+        "numpy",
+        "scipy",
+        "scikit-image",
+        "scikit-learn",
+        "onnxruntime",
+        "torch",
+        "torch-fidelity",
+        "ImageHash",
+    )
+    return {name: version(name) for name in names}

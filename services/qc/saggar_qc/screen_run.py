@@ -10,30 +10,56 @@ from dataclasses import dataclass, field
 import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.images import decode
 from saggar.store import ObjectStore
+from saggar.taxonomy import Taxonomy
 
 from saggar_qc import screening
 from saggar_qc.copies import PictureIndex
+from saggar_qc.embedding import Embedding, embed
+from saggar_qc.extraction import Extraction, Row, View
 from saggar_qc.features import FeatureExtractor
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.measures import SetMeasures, compare
+from saggar_qc.featureset import FeatureSet, combination_tag
+from saggar_qc.limits import Limit
+from saggar_qc.measures import CombinationMeasures, SetMeasures, compare_combinations
+from saggar_qc.picture import Picture
 from saggar_qc.reading import Examined, examine
+from saggar_qc.reasons import Reason, Rejection
 from saggar_qc.reference import Reference, Report, comparison_side_px, study, training_photographs
-from saggar_qc.screening import Rejection, Thresholds
+from saggar_qc.screening import Thresholds
+from saggar_qc.texture import TextureRatio, TextureTally, ratios
+from saggar_qc.verification import glaze_of
+
+_VIEWS: tuple[View, ...] = ("upright", "turned")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How surely the intended classes of one task were found: [N] probabilities of the images, in order."""
+
+    probabilities: tuple[float, ...]
+    lowest: float  # accepted; below, an image is far too wrong
+    highest: float = screening.BAND_TOP  # above, far too easy: told, never rejected
 
 
 @dataclass(frozen=True)
 class Screened:
-    """What came of a set; `rejections` is by row of the manifest."""
+    """What came of a set; `rejections` is in the order of `rejected`."""
 
     accepted: Manifest
     rejected: Manifest
-    rejections: tuple[Rejection, ...]  # in the order of `rejected`
+    rejections: tuple[Rejection, ...]
+    found: dict[str, int]  # by reason: images that have it, whether or not it counts
+    limits: tuple[tuple[Limit, int], ...]  # with the images beyond each
+    verified: dict[str, Verified]  # by task
+    intended: dict[str, tuple[float, int]]  # by task: the classifier's mean probability, over n images
     measures: SetMeasures | None  # None when fewer than 2 images passed
-    intended: dict[str, tuple[float, int]]  # by task: mean probability of the intended class, over n images
+    combinations: tuple[CombinationMeasures, ...]
+    textures: dict[str, TextureRatio]  # by glaze
+    embedding: Embedding | None
     reference_count: int
     reference_sharpness: float
-    sharpness_side_px: int
+    side_px: int  # at which pictures were measured
 
     @property
     def by_reason(self) -> dict[str, int]:
@@ -45,120 +71,179 @@ def screen(
     store: ObjectStore,
     manifest: Manifest,
     reference: Manifest,
-    extractor: FeatureExtractor,
+    extraction: Extraction,
     thresholds: Thresholds,
     kid_resamples: int,
     batch_size: int,
     report: Report,
     cancelled: threading.Event,
 ) -> Screened:
-    """Screens all rows of `manifest`, in order.
+    """Screens all rows of `manifest`, in order, beside the training photographs of `reference`.
 
-    Raises InvalidInputError for an empty manifest, labels that the extractor's taxonomy lacks, a threshold
-    that the extractor cannot serve, or a reference without training photographs; NotFoundError for a missing
-    image; CancelledError once `cancelled` is set.
+    Raises InvalidInputError for an empty manifest, labels that the extractor's taxonomy lacks, or a reference
+    without training photographs; NotFoundError for a missing image; CancelledError once `cancelled` is set.
     """
-    _check(manifest, extractor, thresholds)
+    _check(manifest, extraction.extractor)
     photographs = training_photographs(reference)
     side = comparison_side_px(manifest)
-    known = study(store, photographs, extractor, side, batch_size, report, cancelled)
-    tally = _Tally(extractor, thresholds, known)
-    for batch in examine(store, manifest, extractor, side, batch_size, cancelled):
+    known = study(
+        store, photographs, extraction, side, thresholds.trimmed_share, batch_size, report, cancelled
+    )
+    return screen_beside(
+        known, store, manifest, extraction, thresholds, kid_resamples, batch_size, report, cancelled
+    )
+
+
+def screen_beside(
+    known: Reference,
+    store: ObjectStore,
+    manifest: Manifest,
+    extraction: Extraction,
+    thresholds: Thresholds,
+    kid_resamples: int,
+    batch_size: int,
+    report: Report,
+    cancelled: threading.Event,
+) -> Screened:
+    """As `screen`, beside photographs that have been studied at the set's scale."""
+    tally = _Tally(store, extraction, thresholds, known)
+    for batch in examine(store, manifest, extraction, _VIEWS, batch_size, cancelled, known.side_px):
         tally.take(batch)
         report("screening", batch[-1].row + 1, len(manifest))
-    measures = None
-    if min(tally.features.count, known.features.count) >= 2:
-        report("measuring", 0, 0)
-        measures = compare(tally.features, known.features, extractor.name, kid_resamples)
-    rows = sorted(tally.rejections)
+    report("measuring", 0, 0)
     rejected = np.zeros(len(manifest), dtype=np.bool_)
+    rows = sorted(tally.rejections)
     rejected[rows] = True
+    enough = min(tally.features.count, known.features.count) >= 2
     return Screened(
         accepted=manifest.take(~rejected),
         rejected=manifest.take(rejected),
         rejections=tuple(tally.rejections[row] for row in rows),
-        measures=measures,
+        found={str(reason): tally.found[reason] for reason in Reason if tally.found[reason]},
+        limits=tuple((limit, tally.beyond[limit]) for limit in known.limits),
+        verified={
+            task: Verified(tuple(values), thresholds.min_intended_probability)
+            for task, values in sorted(tally.verified.items())
+        },
         intended={
             task: (float(np.mean(values)), len(values)) for task, values in sorted(tally.intended.items())
         },
-        reference_count=len(photographs),
+        measures=extraction.compare(tally.features, known.features, kid_resamples) if enough else None,
+        combinations=compare_combinations(tally.features, known.features, kid_resamples),
+        textures=ratios(tally.textures, known.textures),
+        embedding=embed(tally.features, known.features),
+        reference_count=known.features.count,
         reference_sharpness=known.median_sharpness,
-        sharpness_side_px=side,
+        side_px=known.side_px,
     )
 
 
-def _check(manifest: Manifest, extractor: FeatureExtractor, thresholds: Thresholds) -> None:
+def _check(manifest: Manifest, extractor: FeatureExtractor) -> None:
     if not len(manifest):
         raise InvalidInputError(
             "the manifest has no rows; there is nothing to screen",
             (FieldViolation("manifest", "has no rows"),),
         )
     if extractor.taxonomy is None:
-        if thresholds.min_intended_probability > 0:
-            raise _bad_field(
-                "settings.min_intended_probability",
-                f"{extractor.name} is no classifier; name a bundle as extractor",
-            )
         return
     for task in set(manifest.tasks) & set(extractor.taxonomy.task_names):
         for code in manifest.counts(task):
             extractor.taxonomy.task(task).index(code)
 
 
-def _bad_field(name: str, description: str) -> InvalidInputError:
-    return InvalidInputError(f"{name}: {description}", (FieldViolation(name, description),))
-
-
 @dataclass
 class _Tally:
-    """Verdicts and features so far. Only images that pass the rules on pixels go through the network."""
+    """Verdicts and features so far."""
 
-    extractor: FeatureExtractor
+    store: ObjectStore
+    extraction: Extraction
     thresholds: Thresholds
     reference: Reference
     seen: PictureIndex = field(default_factory=PictureIndex)
     features: FeatureSet = field(default_factory=FeatureSet)
+    textures: TextureTally = field(default_factory=TextureTally)
     rejections: dict[int, Rejection] = field(default_factory=dict)
+    found: Counter[Reason] = field(default_factory=Counter)
+    beyond: Counter[Limit] = field(default_factory=Counter)
+    verified: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     intended: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, batch: Sequence[Examined]) -> None:
-        passed: list[Examined] = []
+        readable = [(item, item.picture) for item in batch if item.picture is not None]
         for item in batch:
-            if (rejection := self._judge_pixels(item)) is not None:
-                self.rejections[item.row] = rejection
-            else:
-                passed.append(item)
-        if not passed:
+            if (undecodable := screening.rejects_undecodable(item.problem)) is not None:
+                self.found[undecodable.reason] += 1
+                self.rejections[item.row] = undecodable
+        if not readable:
             return
-        analysis = self.extractor.analyse([item.prepared for item in passed if item.prepared is not None])
-        accepted = np.ones(len(passed), dtype=np.bool_)
-        taxonomy = self.extractor.taxonomy
-        if taxonomy is not None:
-            for i, item in enumerate(passed):
-                probabilities = {task: values[i] for task, values in analysis.probabilities.items()}
-                labels = item.record.labels
-                for task, value in screening.intended_probabilities(labels, probabilities, taxonomy).items():
-                    self.intended[task].append(value)
-                rejection = screening.rejects_improbable_class(
-                    labels, probabilities, taxonomy, self.thresholds
-                )
-                if rejection is not None:
-                    self.rejections[item.row] = rejection
-                    accepted[i] = False
-        self.features.add(analysis.features[accepted])
-
-    def _judge_pixels(self, item: Examined) -> Rejection | None:
-        picture, thresholds = item.picture, self.thresholds
-        if picture is None:
-            return screening.rejects_undecodable(item.problem)
-        rejection = (
-            screening.rejects_size(picture, thresholds)
-            or screening.rejects_flatness(picture, thresholds)
-            or screening.rejects_entropy(picture, thresholds)
-            or screening.rejects_blur(picture, thresholds, self.reference.median_sharpness)
-            or screening.rejects_duplicate(picture, thresholds, self.seen)
-            or screening.rejects_training_copy(picture, thresholds, self.reference.index)
-        )
-        if rejection is None:
+        views = zip(*(item.views for item, _ in readable), strict=True)
+        upright, turned = (self.extraction.unpack(rows) for rows in views)
+        accepted: list[int] = []
+        for i, (item, picture) in enumerate(readable):
+            classifier = {task: values[i] for task, values in upright.probabilities.items()}
+            found = self._of_file(item, picture)
+            found += self._beside_photographs(item, picture, upright.features[i], turned.features[i])
+            found += self._of_classes(item, picture, classifier)
+            self.found.update({each.reason for each in found})
+            verdict = screening.verdict(found, self.thresholds)
+            if verdict is not None:
+                self.rejections[item.row] = verdict
+                continue
+            accepted.append(i)
             self.seen.add(picture, item.record.source or item.record.image)
-        return rejection
+            self.textures.take(picture.texture, glaze_of(item.record.labels, self._taxonomy))
+        tags = [combination_tag(readable[i][0].record.labels) for i in accepted]
+        self.features.add(upright.features[accepted], tags)
+
+    def _of_file(self, item: Examined, picture: Picture) -> list[Rejection]:
+        record, thresholds = item.record, self.thresholds
+        asked = (
+            screening.rejects_size(picture, thresholds),
+            screening.rejects_other_size(picture, record.width_px, record.height_px),
+            screening.rejects_transparency(picture),
+            screening.rejects_flatness(picture, thresholds),
+            screening.rejects_entropy(picture, thresholds),
+            screening.rejects_blur(picture, thresholds, self.reference.median_sharpness),
+            screening.rejects_combination(record.labels, self._taxonomy),
+            screening.rejects_duplicate(picture, thresholds, self.seen),
+        )
+        return [each for each in asked if each is not None]
+
+    def _beside_photographs(
+        self, item: Examined, picture: Picture, upright: Row, turned: Row
+    ) -> list[Rejection]:
+        copied = screening.rejects_training_copy(picture, self.thresholds, self.reference.index)
+        if copied is None:
+            copied = self._copied_in_part(item, upright)
+        values = dict(picture.values) | self.reference.scores(picture, item.record.labels, upright, turned)
+        for limit in self.reference.limits:
+            self.beyond[limit] += limit.is_passed_by(values.get(limit.measure.name, float("nan")))
+        found = list(screening.beyond_limits(values, self.reference.limits))
+        return found if copied is None else [copied, *found]
+
+    def _copied_in_part(self, item: Examined, upright: Row) -> Rejection | None:
+        if not self.reference.may_hold(upright):
+            return None
+        image = decode(self.store.get(item.record.image), item.record.image)
+        match = self.reference.best_detail_match(self.store, image, upright)
+        return screening.rejects_detail_of_training(*match, self.reference.copy_detail)
+
+    def _of_classes(self, item: Examined, picture: Picture, classifier: dict[str, Row]) -> list[Rejection]:
+        verifier, labels, verified = self.reference.verifier, item.record.labels, {}
+        if verifier is None:
+            return []
+        for task, code in labels.items():
+            if code is None or task not in verifier.taxonomy.task_names:
+                continue
+            if task in classifier:
+                self.intended[task].append(float(classifier[task][verifier.taxonomy.task(task).index(code)]))
+            probability = verifier.probability(task, labels, picture, classifier)
+            if probability is not None:
+                verified[task] = probability
+                self.verified[task].append(probability)
+        improbable = screening.rejects_improbable_class(verified, labels, self.thresholds)
+        return [] if improbable is None else [improbable]
+
+    @property
+    def _taxonomy(self) -> Taxonomy | None:
+        return self.extraction.extractor.taxonomy

@@ -1,43 +1,23 @@
-"""The rules of screening: one small function each, which says why an image is rejected, or None.
+"""The rules of screening: small functions, each of which says why an image is rejected, or None.
 
-A rejection has a reason, for counting, and a detail, for people. The first rule that rejects an image wins,
-in the order of this file.
+All are asked. Of the reasons that are found, the first in the order of `Reason` is the image's reason; those
+that a set is only told of are left out of the verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
+from saggar.dataset.near_duplicates import SURE_BITS
 from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.copies import PictureIndex
+from saggar_qc.limits import Limit
 from saggar_qc.picture import Picture
+from saggar_qc.reasons import Reason, Rejection
 
-
-class Reason(StrEnum):
-    """Why an image was rejected."""
-
-    UNDECODABLE = "undecodable"
-    TOO_SMALL = "too_small"
-    FLAT = "flat"
-    LOW_ENTROPY = "low_entropy"
-    BLURRED = "blurred"
-    DUPLICATE = "duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-    TRAINING_COPY = "training_copy"
-    IMPROBABLE_CLASS = "improbable_class"
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """One image's reason, and what was found in words."""
-
-    reason: Reason
-    detail: str
+BAND_TOP = 0.999  # a class that is found as surely as this teaches little
 
 
 @dataclass(frozen=True)
@@ -48,8 +28,10 @@ class Thresholds:
     min_luminance_sd: float = 4.0  # of 0 to 255
     min_entropy_bits: float = 2.0
     min_relative_sharpness: float = 0.02  # of the reference set's median
-    duplicate_distance_bits: int = 0  # of 64
-    min_intended_probability: float = 0.0  # 0: report only
+    duplicate_distance_bits: int = SURE_BITS  # of 256
+    min_intended_probability: float = 0.05  # 0: report only
+    trimmed_share: float = 0.02  # of the reference photographs; see `saggar_qc.limits`
+    report_only: frozenset[Reason] = frozenset()
 
 
 def rejects_undecodable(problem: str | None) -> Rejection | None:
@@ -64,25 +46,41 @@ def rejects_size(picture: Picture, thresholds: Thresholds) -> Rejection | None:
     return Rejection(Reason.TOO_SMALL, f"{size}; the shorter side needs {thresholds.min_side_px}")
 
 
-def rejects_flatness(picture: Picture, thresholds: Thresholds) -> Rejection | None:
-    if picture.luminance_sd >= thresholds.min_luminance_sd:
+def rejects_other_size(picture: Picture, width_px: int, height_px: int) -> Rejection | None:
+    """Against the size that the manifest tells; 0 where it tells none."""
+    if not width_px or (picture.width_px, picture.height_px) == (width_px, height_px):
         return None
-    found = f"luminance has a standard deviation of {picture.luminance_sd:.2f}"
-    return Rejection(Reason.FLAT, f"{found}; at least {thresholds.min_luminance_sd:g} of 255 is needed")
+    size = f"{picture.width_px} x {picture.height_px} pixels"
+    return Rejection(Reason.WRONG_SIZE, f"{size}; the manifest says {width_px} x {height_px}")
+
+
+def rejects_transparency(picture: Picture) -> Rejection | None:
+    if picture.opaque:
+        return None
+    return Rejection(Reason.TRANSPARENT, "has transparent pixels; what lies behind them is not known")
+
+
+def rejects_flatness(picture: Picture, thresholds: Thresholds) -> Rejection | None:
+    found = picture.values["luminance_sd"]
+    if found >= thresholds.min_luminance_sd:
+        return None
+    words = f"luminance has a standard deviation of {found:.2f}"
+    return Rejection(Reason.FLAT, f"{words}; at least {thresholds.min_luminance_sd:g} of 255 is needed")
 
 
 def rejects_entropy(picture: Picture, thresholds: Thresholds) -> Rejection | None:
-    if picture.entropy_bits >= thresholds.min_entropy_bits:
+    found = picture.values["entropy_bits"]
+    if found >= thresholds.min_entropy_bits:
         return None
-    found = f"luminance has an entropy of {picture.entropy_bits:.2f} bits"
-    return Rejection(Reason.LOW_ENTROPY, f"{found}; at least {thresholds.min_entropy_bits:g} are needed")
+    words = f"luminance has an entropy of {found:.2f} bits"
+    return Rejection(Reason.LOW_ENTROPY, f"{words}; at least {thresholds.min_entropy_bits:g} are needed")
 
 
 def rejects_blur(picture: Picture, thresholds: Thresholds, reference_sharpness: float) -> Rejection | None:
     """`reference_sharpness` is the reference set's median; where it is 0 nothing can be said."""
     if reference_sharpness <= 0:
         return None
-    relative = picture.sharpness / reference_sharpness
+    relative = picture.values["sharpness"] / reference_sharpness
     if relative >= thresholds.min_relative_sharpness:
         return None
     return Rejection(
@@ -92,59 +90,69 @@ def rejects_blur(picture: Picture, thresholds: Thresholds, reference_sharpness: 
     )
 
 
+def rejects_combination(labels: Labels, taxonomy: Taxonomy | None) -> Rejection | None:
+    """By the taxonomy's list of what is known to go together; nothing without one."""
+    if taxonomy is None or taxonomy.plausible(labels):
+        return None
+    named = ", ".join(f"{task} {code}" for task, code in labels.items() if code is not None)
+    return Rejection(Reason.IMPLAUSIBLE, f"{named}: not among the known combinations of {taxonomy.id}")
+
+
 def rejects_duplicate(picture: Picture, thresholds: Thresholds, earlier: PictureIndex) -> Rejection | None:
-    """Against the pictures of the same set that came before."""
-    if (same := earlier.find_same(picture)) is not None:
-        return Rejection(Reason.DUPLICATE, f"same pixels as {same}")
-    if (near := earlier.find_near(picture, thresholds.duplicate_distance_bits)) is not None:
-        return Rejection(Reason.NEAR_DUPLICATE, f"perceptual hash is {_bits(near[1])} from that of {near[0]}")
-    return None
+    """Against the accepted pictures of the same set that came before."""
+    found = earlier.find(picture, thresholds.duplicate_distance_bits)
+    if found is None:
+        return None
+    return Rejection(Reason.DUPLICATE if found.same_pixels else Reason.NEAR_DUPLICATE, found.words)
 
 
 def rejects_training_copy(
     picture: Picture, thresholds: Thresholds, training: PictureIndex
 ) -> Rejection | None:
-    """Against the photographs that the generator learned from."""
-    if (same := training.find_same(picture)) is not None:
-        return Rejection(Reason.TRAINING_COPY, f"same pixels as training image {same}")
-    if (near := training.find_near(picture, thresholds.duplicate_distance_bits)) is not None:
-        return Rejection(
-            Reason.TRAINING_COPY, f"perceptual hash is {_bits(near[1])} from that of training image {near[0]}"
-        )
-    return None
+    """Against the photographs that the generator learned from, by hash."""
+    found = training.find(picture, thresholds.duplicate_distance_bits)
+    return None if found is None else Rejection(Reason.TRAINING_COPY, found.words)
+
+
+def rejects_detail_of_training(name: str, match: float, mirrored: bool, limit: float) -> Rejection | None:
+    """Against the nearest training photographs in feature space; `match` is `alignment.detail_match`."""
+    if match < limit:
+        return None
+    what = "mirrored, it matches" if mirrored else "matches"
+    detail = f"{what} a part of training image {name}: correlation of detail {match:.2f}, limit {limit:.2f}"
+    return Rejection(Reason.TRAINING_COPY, detail)
+
+
+def beyond_limits(values: Mapping[str, float], limits: Sequence[Limit]) -> Iterator[Rejection]:
+    """One rejection per limit that `values` pass; what was not measured passes none."""
+    for limit in limits:
+        value = values.get(limit.measure.name, float("nan"))
+        if limit.is_passed_by(value):
+            side = "above" if limit.measure.high else "below"
+            yield Rejection(
+                limit.measure.reason,
+                f"{limit.measure.words} is {value:.3g}, {side} {limit.value:.3g}; {limit.beyond} of "
+                f"{limit.count:,} reference photographs are",
+            )
 
 
 def rejects_improbable_class(
-    labels: Labels,
-    probabilities: Mapping[str, npt.NDArray[np.float32]],
-    taxonomy: Taxonomy,
-    thresholds: Thresholds,
+    verified: Mapping[str, float], labels: Labels, thresholds: Thresholds
 ) -> Rejection | None:
-    """By a classifier's probabilities [C] per task; unknown labels and tasks that it lacks are left out."""
-    for task, intended in intended_probabilities(labels, probabilities, taxonomy).items():
-        if intended >= thresholds.min_intended_probability:
-            continue
-        values = probabilities[task]
-        best = int(values.argmax())
-        likelier = taxonomy.task(task).codes[best]
-        return Rejection(
-            Reason.IMPROBABLE_CLASS,
-            f"{task}: intended {labels[task]} has a probability of {intended:.3f} ({likelier} has "
-            f"{values[best]:.3f}); at least {thresholds.min_intended_probability:g} is needed",
-        )
-    return None
+    """`verified`: probability of the intended class by task."""
+    wrong = {t: p for t, p in verified.items() if p < thresholds.min_intended_probability}
+    if not wrong:
+        return None
+    task = min(wrong, key=lambda name: wrong[name])
+    return Rejection(
+        Reason.IMPROBABLE_CLASS,
+        f"{task}: intended {labels[task]} has a probability of {wrong[task]:.3f}; at least "
+        f"{thresholds.min_intended_probability:g} is needed",
+    )
 
 
-def intended_probabilities(
-    labels: Labels, probabilities: Mapping[str, npt.NDArray[np.float32]], taxonomy: Taxonomy
-) -> dict[str, float]:
-    """Probability of the intended class by task, where known. InvalidInputError for an unknown class."""
-    return {
-        task: float(values[taxonomy.task(task).index(code)])
-        for task, values in probabilities.items()
-        if (code := labels.get(task)) is not None
-    }
-
-
-def _bits(count: int) -> str:
-    return "1 bit" if count == 1 else f"{count} bits"
+def verdict(found: Sequence[Rejection], thresholds: Thresholds) -> Rejection | None:
+    """The reason that counts, of those that may."""
+    order = list(Reason)
+    counting = [each for each in found if each.reason not in thresholds.report_only]
+    return min(counting, key=lambda each: order.index(each.reason), default=None)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterator
 
@@ -17,8 +16,9 @@ from saggar.v1 import qc_pb2, qc_pb2_grpc
 
 from saggar_qc import converters
 from saggar_qc.compare_run import compare_sets
-from saggar_qc.features import FeatureExtractor, identity, open_extractor
-from saggar_qc.reference import Report
+from saggar_qc.extraction import Extraction
+from saggar_qc.features import Choice, identity, open_extractor
+from saggar_qc.reference import Report, training_photographs
 from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
 from saggar_qc.review.journal import Desks
 from saggar_qc.review.requests import conclude_review, describe_review, open_review
@@ -63,7 +63,10 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         self, request: qc_pb2.OpenReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.OpenReviewResponse:
         """See qc.proto."""
-        return open_review(self._store, request)
+        extraction = None
+        if request.HasField("extractor"):
+            extraction = self._open(converters.choice_from(request.extractor), lambda *_: None)
+        return open_review(self._store, request, extraction)
 
     def DescribeReview(
         self, request: qc_pb2.DescribeReviewRequest, _context: grpc.ServicerContext
@@ -83,38 +86,49 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         manifest = ref_from_proto(request.manifest, "manifest")
         reference = ref_from_proto(request.reference, "reference")
         choice = converters.choice_from(request.extractor)
+        others = [
+            converters.choice_from(message, f"also_measured_by[{number}]")
+            for number, message in enumerate(request.also_measured_by)
+        ]
         thresholds = converters.thresholds_from(request.settings)
         resamples = converters.resamples_from(request.settings)
         inputs = {
             "manifest": manifest.sha256,
             "reference": reference.sha256,
             "extractor": identity(choice),
-            "settings": dataclasses.asdict(thresholds) | {"kid_resamples": resamples},
+            "also_measured_by": [identity(other) for other in others],
+            "settings": converters.thresholds_to_json(thresholds) | {"kid_resamples": resamples},
         }
         key = result_key("screen", inputs)
         if (finished := find_result(self._store, key)) is not None:
             return key, finished
         rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
         report = _reporter(emit)
-        report("loading extractor", 0, 0)
-        extractor = open_extractor(choice, self._store, self._threads)
+        extraction = self._open(choice, report)
         found = screen(
-            self._store, rows, real, extractor, thresholds, resamples, self._batch_size, report, cancelled
+            self._store, rows, real, extraction, thresholds, resamples, self._batch_size, report, cancelled
         )
+        photographs = training_photographs(real)
+        measured = [
+            compare_sets(
+                self._store,
+                found.accepted,
+                photographs,
+                self._open(other, report),
+                resamples,
+                self._batch_size,
+                report,
+                cancelled,
+            )
+            for other in others
+            if found.measures is not None
+        ]
         result = inputs | {
             "accepted": converters.ref_to_json(write_manifest(self._store, found.accepted)),
             "rejected": converters.ref_to_json(write_rejected(self._store, found.rejected, found.rejections)),
-            "accepted_count": len(found.accepted),
-            "rejected_count": len(found.rejected),
-            "rejected_by_reason": found.by_reason,
-            "measures": None if found.measures is None else converters.measures_to_json(found.measures),
-            "intended_probability": {
-                task: {"mean": mean, "images": count} for task, (mean, count) in found.intended.items()
-            },
-            "reference_images": found.reference_count,
-            "reference_median_sharpness": found.reference_sharpness,
-            "sharpness_side_px": found.sharpness_side_px,
-            **_about(extractor),
+            **converters.screened_to_json(found),
+            "other_measures": converters.to_json(measured),
+            **_about(extraction),
         }
         return key, keep_result(self._store, key, result)
 
@@ -134,13 +148,16 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             return finished
         one, two = read_manifest(self._store, first), read_manifest(self._store, second)
         report = _reporter(emit)
-        report("loading extractor", 0, 0)
-        extractor = open_extractor(choice, self._store, self._threads)
+        extraction = self._open(choice, report)
         measures = compare_sets(
-            self._store, one, two, extractor, resamples, self._batch_size, report, cancelled
+            self._store, one, two, extraction, resamples, self._batch_size, report, cancelled
         )
-        result = inputs | {"measures": converters.measures_to_json(measures), **_about(extractor)}
+        result = inputs | {"measures": converters.to_json(measures), **_about(extraction)}
         return keep_result(self._store, key, result)
+
+    def _open(self, choice: Choice, report: Report) -> Extraction:
+        report("loading extractor", 0, 0)
+        return Extraction(self._store, open_extractor(choice, self._store, self._threads), identity(choice))
 
 
 def _reporter(emit: Emit) -> Report:
@@ -150,9 +167,9 @@ def _reporter(emit: Emit) -> Report:
     return report
 
 
-def _about(extractor: FeatureExtractor) -> Result:
+def _about(extraction: Extraction) -> Result:
     return {
-        "extractor_name": extractor.name,
-        "preparation": extractor.preparation,
+        "extractor_name": extraction.extractor.name,
+        "preparation": extraction.extractor.preparation,
         "libraries": library_versions(),
     }

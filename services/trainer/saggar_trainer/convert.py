@@ -12,6 +12,7 @@ from saggar_trainer.evaluating import EvaluationJob, EvaluationOutcome
 from saggar_trainer.fitting import EpochScores
 from saggar_trainer.hyperparameters import Hyperparameters, InitialWeights
 from saggar_trainer.listening import Report
+from saggar_trainer.predicting import PredictionJob, PredictionOutcome
 from saggar_trainer.training import TrainingJob, TrainingOutcome
 
 _INITIAL_WEIGHTS: dict[int, InitialWeights] = {
@@ -79,6 +80,14 @@ def evaluation_job(request: trainer_pb2.EvaluateRequest) -> EvaluationJob:
     )
 
 
+def prediction_job(request: trainer_pb2.PredictRequest) -> PredictionJob:
+    """Raises InvalidInputError naming the bad fields."""
+    return PredictionJob(
+        bundle=ref_from_proto(request.bundle, "bundle"),
+        manifest=ref_from_proto(request.manifest, "manifest"),
+    )
+
+
 def progress_message(report: Report) -> common_pb2.Progress:
     return common_pb2.Progress(
         stage=report.stage, done=report.done, total=report.total, unit=report.unit, metrics=report.metrics
@@ -119,3 +128,7 @@ def evaluation_result(outcome: EvaluationOutcome) -> trainer_pb2.EvaluateResult:
         accuracy_by_task=outcome.accuracy_by_task,
         count=outcome.count,
     )
+
+
+def prediction_result(outcome: PredictionOutcome) -> trainer_pb2.PredictResult:
+    return trainer_pb2.PredictResult(predictions=ref_to_proto(outcome.predictions), count=outcome.count)

@@ -78,11 +78,11 @@ def evaluate(
     samples = samples_of(rows, taxonomy)
     _check_rows(samples, job)
 
-    probabilities = _predict(model, samples, store, listener, threads)
+    probabilities = answers(model, samples, store, listener, "evaluating", threads)
     by_task = {task: task_metrics(samples.labels[task], probabilities[task]) for task in taxonomy.task_names}
     mean = mean_macro_f1(by_task)
     metrics = _report(by_task, mean, taxonomy, job, len(samples)) | {"bundle_id": model.card.bundle_id}
-    predictions = _table(samples, probabilities, taxonomy)
+    predictions = table(samples, probabilities, taxonomy)
     known = {task: scores for task, scores in by_task.items() if scores is not None}
     outcome = EvaluationOutcome(
         metrics=results.put_json(store, FOLDER, metrics),
@@ -110,20 +110,20 @@ def _check_rows(samples: Samples, job: EvaluationJob) -> None:
         )
 
 
-def _predict(
-    model: BundleModel, samples: Samples, store: ObjectStore, listener: Listener, threads: int
+def answers(
+    model: BundleModel, samples: Samples, store: ObjectStore, listener: Listener, doing: str, threads: int
 ) -> Probabilities:
-    """Probabilities of all samples, batch by batch."""
+    """Probabilities of all samples, batch by batch. Raises CancelledError."""
     spec = model.card.input_spec
     parts: list[Probabilities] = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
         for start in range(0, len(samples), BATCH):
             if listener.cancelled():
-                raise CancelledError(f"evaluation was cancelled after {start} of {len(samples)} images")
+                raise CancelledError(f"{doing} was cancelled after {start} of {len(samples)} images")
             keys = samples.images[start : start + BATCH]
             images = list(pool.map(lambda key: preprocess(read_photograph(store, key), spec), keys))
             parts.append(model.predict(np.stack(images)))
-            listener.progress(Report("evaluating", min(start + BATCH, len(samples)), len(samples), "images"))
+            listener.progress(Report(doing, min(start + BATCH, len(samples)), len(samples), "images"))
     return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
 
@@ -145,7 +145,7 @@ def _report(
     }
 
 
-def _table(samples: Samples, probabilities: Probabilities, taxonomy: Taxonomy) -> bytes:
+def table(samples: Samples, probabilities: Probabilities, taxonomy: Taxonomy) -> bytes:
     """Parquet: image, object_id, and true_, predicted_ and probabilities_ (in class order) of every task."""
     columns: dict[str, Any] = {"image": samples.images, "object_id": samples.object_ids}
     for task in taxonomy.task_names:

@@ -18,6 +18,7 @@ from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 from saggar_trainer import convert
 from saggar_trainer.evaluating import evaluate
 from saggar_trainer.listening import Listener
+from saggar_trainer.predicting import predict
 from saggar_trainer.settings import TrainerSettings
 from saggar_trainer.training import Workplace, train
 
@@ -51,6 +52,17 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             return convert.evaluation_result(outcome)
 
         return stream_events(context, trainer_pb2.EvaluateResponse, work, self._jobs)
+
+    def Predict(
+        self, request: trainer_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> Iterator[trainer_pb2.PredictResponse]:
+        job = convert.prediction_job(request)
+
+        def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.PredictResult:
+            outcome = predict(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
+            return convert.prediction_result(outcome)
+
+        return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
 
 def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings) -> list[str]:

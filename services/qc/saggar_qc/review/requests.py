@@ -11,15 +11,20 @@ from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, qc_pb2
 from saggar.yamlfile import parse_yaml
 
+from saggar_qc.extraction import Extraction
 from saggar_qc.reference import training_photographs
 from saggar_qc.review.journal import Desks, keep_review
+from saggar_qc.review.nearest import nearest_photographs
 from saggar_qc.review.outcome import conclude
 from saggar_qc.review.plan import ReviewSettings, plan_review
 
 
-def open_review(store: ObjectStore, request: qc_pb2.OpenReviewRequest) -> qc_pb2.OpenReviewResponse:
-    """See qc.proto."""
+def open_review(
+    store: ObjectStore, request: qc_pb2.OpenReviewRequest, extraction: Extraction | None = None
+) -> qc_pb2.OpenReviewResponse:
+    """See qc.proto; `extraction` is by the request's extractor."""
     manifest_ref = ref_from_proto(request.manifest, "manifest")
+    manifest = read_manifest(store, manifest_ref)
     taxonomy_ref = ref_from_proto(request.taxonomy, "taxonomy")
     photographs = training_photographs(
         read_manifest(store, ref_from_proto(request.photographs, "photographs"))
@@ -27,11 +32,12 @@ def open_review(store: ObjectStore, request: qc_pb2.OpenReviewRequest) -> qc_pb2
     taxonomy = parse_yaml(store.read(taxonomy_ref).decode(), Taxonomy, taxonomy_ref.key)
     review = plan_review(
         request.title or "Review",
-        read_manifest(store, manifest_ref),
+        manifest,
         manifest_ref,
         photographs,
         taxonomy,
         review_settings(request.settings),
+        nearest_photographs(store, manifest, photographs, extraction) if extraction else None,
     )
     keep_review(store, review)
     return qc_pb2.OpenReviewResponse(review_id=review.review_id, items=len(review.items))

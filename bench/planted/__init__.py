@@ -1,0 +1,1 @@
+"""Images with planted defects, and what is needed to screen them."""

@@ -1,0 +1,129 @@
+"""How many planted defects screening finds, and how many sound photographs it rejects. Prints JSON lines.
+
+    python bench/planted_defects.py [LABELS.CSV] [--taxonomy palace-visual] [--part report]
+
+The photographs are cut in three by object: six tenths are the reference (limits, classes and the classifier
+come from them), two tenths are for development, two tenths for the report. Thirty kinds of defect, ten images
+of each, are made from the held-out part; its photographs themselves are the sound ones. Without a CSV: the
+photographs of the tests, or kilnsim where there are none.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from planted.sets import EACH, manifest_of, planted, probe, read_collection, with_combinations
+from saggar.dataset.manifest import Manifest
+from saggar.store import DirectoryStore
+from saggar.taxonomy import load_taxonomy
+from saggar_qc.extraction import Extraction
+from saggar_qc.features import BundleChoice, identity, open_extractor
+from saggar_qc.reference import comparison_side_px, study
+from saggar_qc.screen_run import Screened, screen_beside
+from saggar_qc.screening import Thresholds
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SAGGAR_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+WEIGHTS = DATA / "weights" / "mobilenet_v3_large_minimalistic_imagenet.safetensors"
+
+
+def collection(options: argparse.Namespace, scratch: Path) -> tuple[Path, str]:
+    if options.labels:
+        return options.labels, options.taxonomy
+    if (DATA / "real_porcelain").is_dir() and not options.drawn:
+        return DATA / "real_porcelain" / "labels.csv", "palace-visual"
+    from saggar.kilnsim import write_collection
+
+    count = options.drawn or 1200
+    return write_collection(
+        scratch / "drawn", count=count, seed=options.seed + 11, size=options.size
+    ), "kilnsim"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("labels", type=Path, nargs="?")
+    parser.add_argument("--taxonomy", default="palace-visual")
+    parser.add_argument("--part", choices=("development", "report"), default="report")
+    parser.add_argument("--drawn", type=int, default=0, help="kilnsim pieces in place of photographs")
+    parser.add_argument("--size", type=int, default=64, help="their side in pixels")
+    parser.add_argument("--reference", type=int, default=0, help="use only so many reference photographs")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trimmed-share", type=float, default=Thresholds().trimmed_share)
+    parser.add_argument("--details", action="store_true", help="also what was missed, and what was rejected")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        compare(options, Path(name))
+
+
+def compare(options: argparse.Namespace, scratch: Path) -> None:
+    labels, taxonomy_name = collection(options, scratch)
+    taxonomy = load_taxonomy(taxonomy_name)
+    photographs = read_collection(labels, taxonomy.task_names)
+    taxonomy = with_combinations(taxonomy, photographs)
+    reference = [p for p in photographs if p.part == "reference"][: options.reference or None]
+    held_out = [p for p in photographs if p.part == options.part]
+    store = DirectoryStore(scratch / "store")
+    choice = BundleChoice(
+        probe(
+            store, reference, taxonomy, WEIGHTS if WEIGHTS.is_file() else None, 128 if options.drawn else 224
+        )
+    )
+    extraction = Extraction(store, open_extractor(choice, store, 1), identity(choice))
+    known = manifest_of(store, reference, taxonomy.task_names)
+    sound = manifest_of(store, held_out, taxonomy.task_names)
+    sound = sound.with_columns(origin="synthetic", source="sound/" + sound.frame["source"])
+    bad = planted(store, held_out, reference, taxonomy, options.seed)
+    thresholds = Thresholds(trimmed_share=options.trimmed_share)
+
+    quiet, never = (lambda *_: None), threading.Event()
+    beside = study(
+        store, known, extraction, comparison_side_px(sound), thresholds.trimmed_share, 32, quiet, never
+    )
+
+    def screened(manifest: Manifest) -> Screened:
+        return screen_beside(beside, store, manifest, extraction, thresholds, 1, 32, quiet, never)
+
+    hits = 0
+    missed = []
+    for kind, manifest in bad.items():
+        found = screened(manifest)
+        reasons = Counter(str(each.reason) for each in found.rejections)
+        passed = set(found.accepted.frame["source"])
+        if kind == "duplicate in the set":  # original, copy, original, copy, ...
+            passed = {source for source in passed if int(source) % 2}
+        hits += EACH - len(passed)
+        missed += [f"{kind} {source}" for source in sorted(passed)]
+        print(json.dumps({
+            "bench": "planted defects", "kind": kind, "planted": EACH, "recall": 1 - len(passed) / EACH,
+            "reasons": dict(reasons.most_common()),
+        }), flush=True)  # fmt: skip
+    honest = screened(sound)
+    labelled = sound.frame[[f"label_{task}" for task in sound.tasks]].notna().all(axis=1).to_numpy()
+    wrong = sound.frame["source"].isin(set(honest.rejected.frame["source"])).to_numpy()
+    print(json.dumps({
+        "bench": "planted defects", "photographs": taxonomy_name, "part": options.part,
+        "reference": len(reference), "kinds": len(bad), "planted": len(bad) * EACH,
+        "recall": round(hits / (len(bad) * EACH), 4), "sound": len(sound),
+        "false_rejects": round(float(wrong.mean()), 4), "false_reject_reasons": honest.by_reason,
+        "sound_with_all_labels": int(labelled.sum()),
+        "false_rejects_with_all_labels": round(float(wrong[labelled].mean()), 4) if labelled.any() else None,
+        "trimmed_share": options.trimmed_share, "seed": options.seed,
+    }))  # fmt: skip
+    if options.details:
+        print(json.dumps({"missed": missed}))
+        for source, each in zip(honest.rejected.frame["source"], honest.rejections, strict=True):
+            print(json.dumps({"rejected": source, "reason": each.reason, "detail": each.detail}))
+
+
+if __name__ == "__main__":
+    main()

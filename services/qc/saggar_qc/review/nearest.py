@@ -1,0 +1,54 @@
+"""The photographs that are shown beside an image: the nearest in an extractor's features."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from saggar.dataset.manifest import Manifest
+from saggar.store import ObjectStore
+
+from saggar_qc.extraction import Extraction
+from saggar_qc.neighbours import Neighbours
+from saggar_qc.reading import examine
+from saggar_qc.review.plan import NEIGHBOURS
+
+_BATCH = 32
+
+
+def nearest_photographs(
+    store: ObjectStore, manifest: Manifest, photographs: Manifest, extraction: Extraction
+) -> dict[str, tuple[str, ...]]:
+    """Keys of the nearest photographs by the key of each image of `manifest`, and of each photograph.
+
+    A photograph of the same object is never beside one. Screening leaves its features in the store, so after
+    it hardly anything is computed. Raises as `saggar_qc.reading.examine`.
+    """
+    keys, objects, rows = _features(store, photographs, extraction)
+    if not keys:
+        return {}
+    reference = Neighbours(rows, objects)
+    found: dict[str, tuple[str, ...]] = {}
+    for own, (key, feature) in enumerate(zip(keys, rows, strict=True)):
+        found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS, own))
+    images, _, features = _features(store, manifest, extraction)
+    for key, feature in zip(images, features, strict=True):
+        found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS))
+    return found
+
+
+def _features(
+    store: ObjectStore, manifest: Manifest, extraction: Extraction
+) -> tuple[list[str], list[str], np.ndarray]:
+    """Keys, object ids and features [N, F] of the images that can be decoded."""
+    keys, objects, rows = [], [], []
+    for batch in examine(store, manifest, extraction, ("upright",), _BATCH, threading.Event()):
+        readable = [item for item in batch if item.problem is None]
+        keys += [item.record.image for item in readable]
+        objects += [item.record.object_id for item in readable]
+        rows += list(extraction.unpack([item.views[0] for item in readable]).features) if readable else []
+    return keys, objects, np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
+
+
+def _named(keys: list[str], positions: np.ndarray, distances: np.ndarray) -> tuple[str, ...]:
+    return tuple(keys[at] for at, far in zip(positions, distances, strict=True) if np.isfinite(far))

@@ -1,0 +1,67 @@
+"""What a bundle says of all images of a manifest: real or synthetic, of any split. No scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from saggar.bundle import BundleModel
+from saggar.dataset.manifest import read_manifest, validate
+from saggar.errors import InvalidInputError
+from saggar.store import ObjectRef, ObjectStore
+
+from saggar_trainer import results
+from saggar_trainer.evaluating import answers, table
+from saggar_trainer.listening import Listener, Report
+from saggar_trainer.samples import samples_of
+
+FOLDER = "predictions"
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    """Which bundle to ask about what."""
+
+    bundle: ObjectRef
+    manifest: ObjectRef
+
+
+@dataclass(frozen=True)
+class PredictionOutcome:
+    """The table that a finished job left in the store, and its number of rows."""
+
+    predictions: ObjectRef
+    count: int
+
+
+def predict(
+    job: PredictionJob, store: ObjectStore, listener: Listener | None = None, *, threads: int = 2
+) -> PredictionOutcome:
+    """Predict, or return what an equal job has left.
+
+    Raises InvalidInputError (no rows, labels that the bundle lacks), NotFoundError, CancelledError, and the
+    store's errors.
+    """
+    listener = listener or Listener()
+    inputs = {"bundle": job.bundle.sha256, "manifest": job.manifest.sha256}
+    name = results.request_hash("predict", inputs)
+    if found := results.find(store, name):
+        outcome = _outcome(found)
+        if store.exists(outcome.predictions.key):
+            return outcome
+    listener.progress(Report("loading the bundle"))
+    model = BundleModel.load(store, job.bundle, threads=threads)
+    taxonomy = model.card.taxonomy
+    manifest = read_manifest(store, job.manifest)
+    validate(manifest, taxonomy)
+    samples = samples_of(manifest, taxonomy)
+    if len(samples) == 0:
+        raise InvalidInputError(f"{job.manifest.key} has no rows; name a manifest with images")
+    said = table(samples, answers(model, samples, store, listener, "predicting", threads), taxonomy)
+    reference = results.put_by_content(store, FOLDER, said, ".parquet", "application/vnd.apache.parquet")
+    return _outcome(results.keep(store, name, asdict(PredictionOutcome(reference, len(samples)))))
+
+
+def _outcome(kept: Mapping[str, Any]) -> PredictionOutcome:
+    return PredictionOutcome(ObjectRef(**kept["predictions"]), int(kept["count"]))
