@@ -47,8 +47,10 @@ $(BUF):
 	@command -v npm >/dev/null || { echo "make lint and make proto need npm (for buf); install Node.js" >&2; exit 1; }
 	npm install --silent --no-save --no-audit --no-fund --prefix .cache/buf @bufbuild/buf@$(BUF_VERSION)
 
-bench: setup ## measured comparisons, as JSON lines
-	@for bench in bench/*.py; do $(BIN)/python $$bench || exit 1; done
+BENCHES := importing kilnsim near_duplicates review scale metrics extraction startup
+
+bench: setup ## measured comparisons, as JSON lines (the long ones: see docs/results)
+	@for bench in $(BENCHES); do $(BIN)/python bench/$$bench.py || exit 1; done
 
 clean: ## remove what make has made (not .saggar, where your results are)
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
