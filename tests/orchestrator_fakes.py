@@ -62,6 +62,7 @@ class Fakes(
         self.base_hash = "a" * 64
         self.people_done = threading.Event()
         self.rejects = 10  # one image in so many
+        self.uses = {}  # what the last request's adapters were, with their weights
         self.adapted = set()  # keys of images that adapters took part in
 
     def _begin(self, rpc):
@@ -176,6 +177,7 @@ class Fakes(
 
         def work(emit, cancelled):
             made = []
+            self.uses = {use.name: (use.adapter.uri, use.weight) for use in request.adapters}
             for prompt in request.prompts:
                 self._wait("Generate", emit, cancelled)
                 if cancelled.is_set():

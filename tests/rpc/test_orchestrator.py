@@ -383,3 +383,25 @@ def test_a_data_set_without_labels_of_a_task_says_what_to_write(bench, tmp_path)
         _, ended = run(stub, text)
     assert ended.state == pb.EXPERIMENT_STATE_FAILED
     assert "put `tasks: [glaze, type]` into the experiment" in ended.error
+
+
+def test_an_adapter_for_some_tasks_beside_another_of_the_store(bench):
+    card = b'{"adapter_id": "abcd1234", "base_model": "nano"}'
+    other = bench.store.put("adapters/abcd1234/adapter.json", card, "application/json")
+    text = SHORT.replace("adapter: {images: 20, steps: 5}", "adapter: {images: 20, steps: 5, tasks: [glaze]}")
+    text = text.replace(
+        "{shard_size: 8}", "{shard_size: 8, adapter_weight: 0.5, further_adapters: {abcd1234: 0.25}}"
+    )
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, text)
+        _, failed = run(stub, text.replace("abcd1234", "0000ffff"))
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert bench.fakes.uses["abcd1234"] == (f"store:{other.key}", 0.25)
+    assert bench.fakes.uses["adapter"][1] == 0.5
+    records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]
+    chosen = next(record["result"]["manifest"] for record in records if record["kind"] == "select")
+    captions = set(read_manifest(bench.store, ref_from_json(chosen)).frame["caption"])
+    assert any("glaze" in caption for caption in captions)
+    assert not any("dynasty" in caption or "kiln" in caption for caption in captions)
+    assert failed.state == pb.EXPERIMENT_STATE_FAILED
+    assert "no adapter '0000ffff'" in failed.error

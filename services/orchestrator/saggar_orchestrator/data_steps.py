@@ -23,6 +23,7 @@ from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError
+from saggar.prompts import caption
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
@@ -167,6 +168,9 @@ def select_photographs(run: Run, real: ObjectRef, confusion: ObjectRef) -> Resul
     chosen = select_for_adapter(
         manifest, run.taxonomy, adapter.images, adapter.selection_seed, pair_tasks, confusion_pairs=pairs
     )
+    if adapter.tasks:
+        told = run.taxonomy.narrowed(adapter.tasks)
+        chosen = chosen.with_columns(caption=[caption(told, record.labels) for record in chosen.records()])
     return {"manifest": _store(run, chosen), "count": len(chosen)}
 
 

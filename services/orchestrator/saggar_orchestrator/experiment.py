@@ -114,6 +114,7 @@ class Adapter(_Part):
 
     images: int = Field(1000, ge=1)
     selection_seed: int = Field(0, ge=0)
+    tasks: tuple[str, ...] = ()  # that captions speak of, [type] for an adapter of forms; empty: all
     rank: int | None = Field(None, ge=1)
     alpha: int | None = Field(None, ge=1)
     steps: int | None = Field(None, ge=1)
@@ -159,6 +160,7 @@ class Generation(_Part):
     width_px: int | None = Field(None, ge=16)
     height_px: int | None = Field(None, ge=16)
     adapter_weight: float | None = Field(None, ge=0, le=2)
+    further_adapters: dict[str, float] = Field(default_factory=dict)  # of the store: id -> weight
     batch_size: int | None = Field(None, ge=1)
     # Start from training photographs with the same label of photograph_task, of which this much gives way
     photograph_strength: float | None = Field(None, gt=0, le=1)  # left out: start from noise
@@ -384,6 +386,7 @@ def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[
     used += [(("plan", "pair_tasks"), task, ()) for task in plan.pair_tasks]
     used += [(("training", "sampler_task"), task, ()) for task in [training.sampler_task] if task]
     used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
+    used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
     used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
     used += [
         (("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights

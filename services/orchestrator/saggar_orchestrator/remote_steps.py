@@ -15,6 +15,7 @@ from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
 
 from saggar_orchestrator import requests
+from saggar_orchestrator.adapters import find_adapter
 from saggar_orchestrator.data_steps import generated_manifest
 from saggar_orchestrator.experiment import digest
 from saggar_orchestrator.requests import as_inputs, ref_to_json
@@ -140,6 +141,7 @@ def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
         "plan": plan.sha256,
         "adapter": adapter.sha256,
         "adapter_weight": generation.adapter_weight,
+        "further_adapters": [as_inputs(use) for use in _further_adapters(run)],
         "photograph_strength": generation.photograph_strength,
         "settings": as_inputs(requests.generation_settings(generation)),
     }
@@ -150,7 +152,7 @@ def generate_images(run: Run, tick: Ticker, planned: Sequence[PlannedImage], ada
     generation = run.experiment.generation
     order = Order(
         run.experiment.base_model,
-        (requests.adapter_use(adapter, generation.adapter_weight),),
+        (requests.adapter_use(adapter, generation.adapter_weight), *_further_adapters(run)),
         requests.generation_settings(generation),
     )
     tick("waiting for the generator", 0, len(planned), "images")
@@ -171,6 +173,15 @@ def generate_images(run: Run, tick: Ticker, planned: Sequence[PlannedImage], ada
         "truncated_prompts": sum(image.truncated_tokens > 0 for image in images.values()),
         "shards": -(-len(planned) // generation.shard_size),
     }
+
+
+def _further_adapters(run: Run) -> list[generator_pb2.AdapterUse]:
+    """Adapters of the store that the experiment adds to its own."""
+    named = run.experiment.generation.further_adapters
+    return [
+        requests.adapter_use(find_adapter(run.store, identity).reference, weight, identity)
+        for identity, weight in named.items()
+    ]
 
 
 def screen_inputs(run: Run, wanted: ObjectRef, reference: ObjectRef, baseline: ObjectRef) -> Result:

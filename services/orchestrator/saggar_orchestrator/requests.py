@@ -30,12 +30,15 @@ def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSett
 
 def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.AdapterSettings:
     """With the template that the taxonomy makes captions from."""
-    values = adapter.model_dump(exclude_none=True, exclude={"images", "selection_seed"})
-    return generator_pb2.AdapterSettings(**values, caption_template=", ".join(taxonomy.caption))
+    values = adapter.model_dump(exclude_none=True, exclude={"images", "selection_seed", "tasks"})
+    told = taxonomy.narrowed(adapter.tasks or taxonomy.task_names)
+    return generator_pb2.AdapterSettings(**values, caption_template=", ".join(told.caption))
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
-    own = {"seed", "shard_size", "adapter_weight", "photograph_strength", "photograph_task"}
+    own = {
+        "seed", "shard_size", "adapter_weight", "further_adapters", "photograph_strength", "photograph_task",
+    }  # fmt: skip
     values = generation.model_dump(exclude_none=True, exclude=own)
     return generator_pb2.GenerationSettings(**values)
 

@@ -244,6 +244,7 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "manifest": real["manifest"]["sha256"],
             "confusion": confusion["predictions"]["sha256"],
             "images": experiment.adapter.images,
+            "tasks": experiment.adapter.tasks,
             "seed": experiment.adapter.selection_seed,
             "plan": experiment.plan.model_dump(),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
