@@ -19,6 +19,8 @@ _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
 def render(results: Results, picture: Callable[[str], bytes]) -> str:
     """The page. `picture` gives the bytes of an image by its store key."""
+    names = _names_of(results)
+    results = results | {"arms": [_with_statistics(arm, names) for arm in results["arms"]]}
     filters: dict[str, Callable[..., str]] = {
         "score": _score,
         "dash": lambda value, form: "–" if value is None else format(value, form),
@@ -31,7 +33,7 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
     values = {
         "r": results,
         "arms": results["arms"],
-        "others": [_with_statistics(arm) for arm in results["arms"] if "differences" in arm],
+        "others": [arm for arm in results["arms"] if "differences" in arm],
         "tasks": results["taxonomy"]["tasks"],
         "summary": _summary(results),
         "plots": _plots(results),
@@ -45,10 +47,37 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
     return render_page("report.html", values, filters)
 
 
-def _with_statistics(arm: dict[str, Any]) -> dict[str, Any]:
-    """`arm` with an entry for every statistic of its screening, empty where it has none."""
+def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """`arm` with an entry for every statistic of its screening (empty: it has none), and classes by name."""
+    if arm["screening"] is None:
+        return arm
     screening = dict.fromkeys(("combinations", "texture", "embedding")) | arm["screening"]
-    return arm | {"screening": screening, "glazes": (screening["texture"] or {}).get("by_glaze", {})}
+    if screening["combinations"]:
+        screening["combinations"] = [_named(each, named) for each in screening["combinations"]]
+    if screening["embedding"]:
+        clusters = [_named(each, named) for each in screening["embedding"]["clusters"]]
+        screening["embedding"] = screening["embedding"] | {"clusters": clusters}
+    glazes = {
+        named.get(("glaze", code), code): found
+        for code, found in (screening["texture"] or {}).get("by_glaze", {}).items()
+    }
+    return arm | {"screening": screening, "glazes": glazes}
+
+
+def _names_of(results: Results) -> dict[tuple[str, str], str]:
+    """Names of classes by task and code."""
+    return {
+        (task["name"], code): name
+        for task in results["taxonomy"]["tasks"]
+        for code, name in zip(task["codes"], task["names"], strict=True)
+    }
+
+
+def _named(entry: dict[str, Any], names: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """`entry` with the names of its combination's classes, which the qc service gives as codes."""
+    by_code = {code: name for (_, code), name in names.items()}
+    words = [by_code.get(code, code) for code in entry["combination"].split(", ")]
+    return entry | {"combination": ", ".join(words)}
 
 
 def _plots(results: Results) -> dict[str, Any]:
