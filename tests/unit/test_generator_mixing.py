@@ -214,34 +214,33 @@ def test_photographs_that_cannot_be_used_are_named(store, models, folder, photog
     assert "less than one" in str(caught.value)
 
 
-class Cramped:
-    """A pipeline on a device that has memory for `most` images at once."""
+def cramp(monkeypatch, base, most):
+    """Gives the device of `base` memory for `most` images at once; the sizes of batches that it is asked for."""
+    asked, call = [], type(base.pipeline).__call__
 
-    def __init__(self, pipeline, most):
-        self._pipeline, self._most, self.asked = pipeline, most, []
-
-    def __getattr__(self, name):
-        return getattr(self._pipeline, name)
-
-    def __call__(self, **arguments):
-        self.asked.append(len(arguments["prompt_embeds"]))
-        if self.asked[-1] > self._most:
+    def limited(pipeline, **arguments):
+        asked.append(len(arguments["prompt_embeds"]))
+        if asked[-1] > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return self._pipeline(**arguments)
+        return call(pipeline, **arguments)
+
+    monkeypatch.setattr(type(base.pipeline), "__call__", limited)
+    return asked
 
 
-def test_a_batch_that_does_not_fit_is_halved(models, folder):
+def test_a_batch_that_does_not_fit_is_halved(models, folder, monkeypatch):
     base = models.get(str(folder))
     adapter.detach(base)
     settings = replace(SETTINGS, width_px=16, height_px=16)
     encoded = encode_prompts(base, PROMPTS, settings)
-    cramped = replace(base, pipeline=Cramped(base.pipeline, 2))
-    pictures = [p for batch in draw(cramped, PROMPTS, encoded, settings, 8) for p in batch]
-    assert cramped.pipeline.asked == [8, 4, 2, 2, 2]
     plain = [p for batch in draw(base, PROMPTS, encoded, settings, 2) for p in batch]
+    asked = cramp(monkeypatch, base, 2)
+    pictures = [p for batch in draw(base, PROMPTS, encoded, settings, 8) for p in batch]
+    assert asked == [8, 4, 2, 2, 2]
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(pictures, plain, strict=True))
+    cramp(monkeypatch, base, 0)
     with pytest.raises(WrongStateError, match="SAGGAR_MEMORY"):
-        list(draw(replace(base, pipeline=Cramped(base.pipeline, 0)), PROMPTS, encoded, settings, 2))
+        list(draw(base, PROMPTS, encoded, settings, 2))
 
 
 def test_a_use_defaults_to_the_papers_weight():
