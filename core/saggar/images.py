@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -63,6 +64,16 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
         square = image.resize((width, height), Image.Resampling.BILINEAR).crop(
             (left, top, left + size, top + size)
         )
-    pixels = np.asarray(square.convert("RGB"), dtype=np.float32) / np.float32(255)  # [S, S, 3]
-    normal = (pixels - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
-    return np.ascontiguousarray(normal.transpose(2, 0, 1))
+    pixels = np.asarray(square.convert("RGB"))  # [S, S, 3]
+    normal = np.empty((3, size, size), np.float32)
+    for channel, values in enumerate(_normal_values(spec.mean, spec.std)):
+        np.take(values, pixels[:, :, channel], out=normal[channel], mode="clip")  # clip: no copy of `out`
+    return normal
+
+
+@lru_cache
+def _normal_values(mean: tuple[float, ...], std: tuple[float, ...]) -> npt.NDArray[np.float32]:
+    """[3, 256]: what each value of each channel becomes; to look it up takes a fraction of computing it."""
+    scaled = np.arange(256, dtype=np.float32) / np.float32(255)
+    values = (scaled - np.asarray(mean, np.float32)[:, None]) / np.asarray(std, np.float32)[:, None]
+    return np.asarray(values, np.float32)

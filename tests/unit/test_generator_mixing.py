@@ -215,7 +215,7 @@ def test_photographs_that_cannot_be_used_are_named(store, models, folder, photog
 
 
 def cramp(monkeypatch, base, most):
-    """Gives the device of `base` memory for `most` images at once; the sizes of batches that it is asked for."""
+    """Gives the device memory for `most` images at once; the sizes of batches that it is asked for."""
     asked, call = [], type(base.pipeline).__call__
 
     def limited(pipeline, **arguments):

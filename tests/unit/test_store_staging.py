@@ -88,14 +88,14 @@ def test_an_object_of_another_writer_is_compared(tmp_path):
 
 
 def test_a_full_disk_is_told_with_what_to_do(tmp_path, monkeypatch):
-    def full(self, *_arguments, **_options):
+    def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
     store = DirectoryStore(tmp_path)
 
     def write() -> None:
         with staging(store) as staged:
-            monkeypatch.setattr(Path, "open", full)
+            monkeypatch.setattr("saggar.store.staging.open", full, raising=False)
             staged.put_image(b"1", "png")
 
     with pytest.raises(StorageFullError, match="free some space"):

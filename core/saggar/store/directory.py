@@ -223,9 +223,12 @@ class DirectoryStore:
 
     def _link(self, temporary: Path, path: Path) -> bool:
         """Gives a whole file its name; False where another writer was first."""
-        self._make_parents(path)
         try:
-            os.link(temporary, path)
+            try:
+                os.link(temporary, path)
+            except (FileNotFoundError, NotADirectoryError):
+                self._make_parents(path)
+                os.link(temporary, path)
         except FileExistsError:
             return False
         return True

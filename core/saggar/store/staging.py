@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import Collection, Iterator
@@ -34,7 +35,7 @@ class Staging:
         key = image_key(digest, extension)
         ref = ObjectRef(key, digest, len(data), media_type_of(key, OCTETS))
         if not (isinstance(self._store, DirectoryStore) and self._store.holds(ref)):
-            with self._writing, self._file(key).open("wb") as file:
+            with self._writing, open(self._file(key), "wb") as file:  # noqa: PTH123 a Path takes longer
                 file.write(data)
         return key
 
@@ -43,7 +44,8 @@ class Staging:
 
         Raises as `ObjectStore.put`.
         """
-        files = {key: file for key in keys if (file := self._file(key)).exists()}
+        staged = set(os.listdir(self._folder))  # noqa: PTH208 names only
+        files = {key: Path(self._file(key)) for key in keys if key.rpartition("/")[2] in staged}
         yield from (key for key in keys if key not in files)
         if isinstance(self._store, DirectoryStore):
             yield from self._store.adopt(files)
@@ -51,8 +53,8 @@ class Staging:
             with ThreadPoolExecutor(_UPLOADS) as pool:
                 yield from pool.map(self._upload, files.items())
 
-    def _file(self, key: str) -> Path:
-        return self._folder / key.rpartition("/")[2]
+    def _file(self, key: str) -> str:
+        return f"{self._folder}/{key.rpartition('/')[2]}"
 
     def _upload(self, item: tuple[str, Path]) -> str:
         key, file = item
