@@ -56,12 +56,12 @@ class Placement:
         """Images per forward pass, from the device's memory and the image's size; equal on equal devices.
 
         A 512 x 512 image takes about 1 GiB in half precision (most of it in the autoencoder); 2.5 GiB are
-        for the weights and the libraries. On a CPU, eight small images fill its vector units; a large one
-        does alone.
+        for the weights and the libraries. On a CPU, sixteen small images fill its vector units; a large
+        one does alone.
         """
         megapixels = width_px * height_px / 512**2
         if not self.on_gpu:
-            return 8 if megapixels <= 0.1 else 1
+            return 16 if megapixels <= 0.1 else 1
         memory = torch.cuda.get_device_properties(self.device).total_memory / _GIB
         per_image = max(megapixels, 1 / 64) * (2 if self.dtype == torch.float32 else 1)
         fitting = max(1, int((memory - 2.5) * 0.6 / per_image))
