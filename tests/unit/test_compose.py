@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("generator", "qc", "trainer", "classifier", "orchestrator")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+REVIEW: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.review.yml").read_text(encoding="utf-8"))
 
 
 def instructions(name: str) -> list[tuple[str, str]]:
@@ -46,9 +47,9 @@ def own_folders(name: str) -> set[str]:
 
 
 def variables() -> set[str]:
-    """Every ${NAME...} of the compose file."""
-    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    return set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    """Every ${NAME...} of the compose files."""
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob("docker-compose*.yml")]
+    return {name for text in texts for name in re.findall(r"\$\{([A-Z0-9_]+)", text)}
 
 
 def test_the_five_services_and_the_store_are_there():
@@ -154,6 +155,22 @@ def test_only_orchestrator_and_classifier_are_published_and_only_to_this_machine
     assert set(published) == {"orchestrator", "classifier"}
     for ports in published.values():
         assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_review_pages_get_their_secrets_from_a_file_and_are_published_only_to_this_machine():
+    from saggar_qc.settings import QcSettings
+
+    (qc,) = REVIEW["services"].values()
+    assert set(REVIEW["services"]) == {"qc"}
+    assert set(qc["environment"]) <= {f"SAGGAR_{name.upper()}" for name in QcSettings.model_fields}
+    assert [Path(qc["environment"]["SAGGAR_REVIEW_TOKENS"])] == [
+        Path("/run/secrets", name) for name in qc["secrets"]
+    ]
+    assert set(qc["secrets"]) == set(REVIEW["secrets"])
+    (port,) = qc["ports"]
+    listening = qc["environment"]["SAGGAR_REVIEW_LISTEN"].rpartition(":")[2]
+    assert port.startswith("127.0.0.1:")
+    assert port.endswith(f":{listening}")
 
 
 def test_the_drain_fits_into_the_grace_period():
