@@ -71,6 +71,11 @@ def test_the_papers_data_sets_add_up():
         ("training:", "training:\n  initial_weights: file", "initial_weights_path belong together"),
         (
             "training:",
+            "screening:\n  report_only: [blury]\ntraining:",
+            "file.yaml:6 screening.report_only: no reason 'blury'; known: calibrated, undecodable",
+        ),
+        (
+            "training:",
             "plan:\n  combinations:\n    - {glaze: Purple}\ntraining:",
             "file.yaml:7 plan.combinations.0.glaze: glaze has no class 'Purple'; known: Celadon",
         ),

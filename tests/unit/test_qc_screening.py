@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from saggar.errors import InvalidInputError
+from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 from saggar_qc import screening
@@ -12,7 +13,7 @@ from saggar_qc.converters import thresholds_from
 from saggar_qc.copies import PictureIndex
 from saggar_qc.limits import MEASURES, Limit
 from saggar_qc.picture import Picture
-from saggar_qc.reasons import Reason, Rejection
+from saggar_qc.rejection import Rejection
 from saggar_qc.screening import Thresholds
 
 RANDOM = np.random.default_rng(0)

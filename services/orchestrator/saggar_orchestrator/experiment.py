@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
+from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.yamlfile import parse_yaml
@@ -251,6 +252,14 @@ class Screening(_Part):
     trimmed_share: float | None = Field(None, ge=0, le=0.5)
     report_only: tuple[str, ...] = ()  # reasons that reject nothing; "calibrated": all that photographs set
     kid_resamples: int | None = Field(None, ge=1)
+
+    @field_validator("report_only")
+    @classmethod
+    def _known_reasons(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = [CALIBRATED_REASONS, *Reason]
+        if strange := [name for name in names if name not in known]:
+            raise ValueError(f"no reason '{strange[0]}'; known: {', '.join(known)}")
+        return names
 
 
 class Review(_Part):

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, qc_pb2
@@ -17,7 +18,6 @@ from saggar.v1 import common_pb2, qc_pb2
 from saggar_qc.features import BundleChoice, Choice, Dinov2Choice, Dinov2Model, InceptionChoice
 from saggar_qc.limits import CALIBRATED, Limit
 from saggar_qc.measures import MAX_RESAMPLES
-from saggar_qc.reasons import Reason
 from saggar_qc.screen_run import Screened, Verified
 from saggar_qc.screening import Thresholds
 from saggar_qc.texture import EDGES
@@ -178,7 +178,7 @@ def _verified_to_json(verified: Verified) -> dict[str, Any]:
 
 
 def _reasons(names: Iterable[str]) -> frozenset[Reason]:
-    known = {str(reason): frozenset({reason}) for reason in Reason} | {"calibrated": CALIBRATED}
+    known = {str(reason): frozenset({reason}) for reason in Reason} | {CALIBRATED_REASONS: CALIBRATED}
     if strange := [name for name in names if name not in known]:
         raise _bad_field(
             "settings.report_only", f"no reason '{strange[0]}'; known: {', '.join(sorted(known))}"

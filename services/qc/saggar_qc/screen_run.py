@@ -11,6 +11,7 @@ import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
+from saggar.reject_reasons import Reason
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
 
@@ -24,8 +25,8 @@ from saggar_qc.limits import Limit
 from saggar_qc.measures import CombinationMeasures, SetMeasures, compare_combinations
 from saggar_qc.picture import Picture
 from saggar_qc.reading import Examined, examine
-from saggar_qc.reasons import Reason, Rejection
 from saggar_qc.reference import Reference, Report, comparison_side_px, study, training_photographs
+from saggar_qc.rejection import Rejection
 from saggar_qc.screening import Thresholds
 from saggar_qc.texture import TextureRatio, TextureTally, ratios
 from saggar_qc.verification import glaze_of

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from saggar.dataset.near_duplicates import SURE_BITS
+from saggar.reject_reasons import Reason
 from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.copies import PictureIndex
 from saggar_qc.limits import Limit
 from saggar_qc.picture import Picture
-from saggar_qc.reasons import Reason, Rejection
+from saggar_qc.rejection import Rejection
 
 BAND_TOP = 0.999  # a class that is found as surely as this teaches little
 

@@ -1,9 +1,10 @@
-"""Why an image is rejected: a reason, for counting, and a detail, for people."""
+"""Why a generated image can be rejected by screening; what each rule looks at is in docs/screening.md."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+CALIBRATED_REASONS = "calibrated"  # stands for all whose limits the real photographs set
 
 
 class Reason(StrEnum):
@@ -34,11 +35,3 @@ class Reason(StrEnum):
     UPSIDE_DOWN = "upside_down"
     UNFAMILIAR = "unfamiliar"
     IMPROBABLE_CLASS = "improbable_class"
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """One image's reason, and what was found in words."""
-
-    reason: Reason
-    detail: str
