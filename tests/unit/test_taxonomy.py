@@ -39,7 +39,10 @@ def test_song_yuan_has_the_papers_class_counts() -> None:
 
 
 def test_song_yuan_codes_and_chinese_names_are_the_authors(project_data: Path) -> None:
-    published = json.loads((project_data.parent / "paper_label_codes.json").read_text(encoding="utf-8"))
+    codes = project_data.parent / "paper_label_codes.json"
+    if not codes.is_file():
+        pytest.skip(f"no {codes}, the authors' codes")
+    published = json.loads(codes.read_text(encoding="utf-8"))
     taxonomy = load_taxonomy("song-yuan-porcelain")
     for task in taxonomy.tasks:
         ours = {c.names.zh_hans: c.code for c in task.classes}

@@ -1,15 +1,13 @@
 // One key per verdict. Without this script the page still works: every button submits its form.
+// It runs before the page is there, so that no key is lost: elements are looked up when they are needed.
 "use strict";
-const stage = document.getElementById("stage");
-const message = document.getElementById("message");
-const help = document.getElementById("help");
-const zoom = document.getElementById("zoom");
+const element = (id) => document.getElementById(id);
 let shownAt = performance.now();
 let sending = false;
 
 function fresh() {
   shownAt = performance.now();
-  for (const link of stage.querySelectorAll("[data-ahead]")) new Image().src = link.dataset.ahead;
+  for (const link of element("stage").querySelectorAll("[data-ahead]")) new Image().src = link.dataset.ahead;
 }
 
 async function send(url, data) {
@@ -19,27 +17,27 @@ async function send(url, data) {
     const answer = await fetch(url, { method: "POST", body: data, headers: { "x-fragment": "1" } });
     if (answer.status === 401) return location.assign("/signin");
     if (!answer.ok) {
-      message.textContent = (await answer.json()).error;
+      element("message").textContent = (await answer.json()).error;
       if (answer.status === 409) await load();
       return;
     }
-    stage.innerHTML = await answer.text();
-    message.textContent = "";
+    element("stage").innerHTML = await answer.text();
+    element("message").textContent = "";
     fresh();
   } catch {
-    message.textContent = stage.dataset.failed;
+    element("message").textContent = element("stage").dataset.failed;
   } finally {
     sending = false;
   }
 }
 
 async function load() {
-  const answer = await fetch(`/reviews/${stage.dataset.review}`, { headers: { "x-fragment": "1" } });
-  if (answer.ok) { stage.innerHTML = await answer.text(); fresh(); }
+  const answer = await fetch(`/reviews/${element("stage").dataset.review}`, { headers: { "x-fragment": "1" } });
+  if (answer.ok) { element("stage").innerHTML = await answer.text(); fresh(); }
 }
 
 function judge(extra) {
-  const form = document.getElementById("judge");
+  const form = element("judge");
   if (!form) return;
   const data = new URLSearchParams(new FormData(form));
   data.set("seconds", ((performance.now() - shownAt) / 1000).toFixed(2));
@@ -48,12 +46,12 @@ function judge(extra) {
 }
 
 function accept() {
-  const form = document.getElementById("judge");
+  const form = element("judge");
   if (form) form.reset();
   judge({});
 }
 
-function undo() { send(`/reviews/${stage.dataset.review}/undo`, new URLSearchParams()); }
+function undo() { send(`/reviews/${element("stage").dataset.review}/undo`, new URLSearchParams()); }
 
 function toggle(fieldset) {
   const order = ["right", "wrong", "unsure"];
@@ -65,10 +63,10 @@ function toggle(fieldset) {
 }
 
 function magnify() {
-  const picture = document.getElementById("picture");
+  const picture = element("picture");
   if (!picture) return;
-  zoom.querySelector("img").src = picture.src;
-  zoom.showModal();
+  element("zoom").querySelector("img").src = picture.src;
+  element("zoom").showModal();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -77,16 +75,17 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Enter") { event.preventDefault(); judge({}); }
     return;
   }
-  if (help.open || zoom.open) { if (event.key === "z" || event.key === "?") { help.close(); zoom.close(); } return; }
+  const open = document.querySelector("dialog[open]");
+  if (open) { if (event.key === "z" || event.key === "?") open.close(); return; }
   const key = event.key.toLowerCase();
-  const marked = stage.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  const marked = element("stage").querySelector(`[data-key="${CSS.escape(key)}"]`);
   if (key === "a") accept();
   else if (key === "u") undo();
   else if (key === "s") judge({ action: "skip" });
   else if (key === "z") magnify();
-  else if (key === "?") help.showModal();
+  else if (key === "?") element("help").showModal();
   else if (/^[1-9]$/.test(key)) {
-    const button = stage.querySelectorAll(".reasons button")[Number(key) - 1];
+    const button = element("stage").querySelectorAll(".reasons button")[Number(key) - 1];
     if (button) judge({ reason: button.value });
   } else if (key === "enter" && !event.target.matches("button, a, summary")) judge({});
   else if (marked && marked.matches("fieldset")) toggle(marked);
@@ -112,7 +111,7 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("click", (event) => {
   if (event.target.id === "picture") magnify();
+  else if (event.target.id === "show-help") element("help").showModal();
   else if (event.target.closest("[data-do=accept]")) accept();
 });
-document.getElementById("show-help").addEventListener("click", () => help.showModal());
-fresh();
+document.addEventListener("DOMContentLoaded", fresh);
