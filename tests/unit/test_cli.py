@@ -55,6 +55,17 @@ def test_wrong_usage_is_2_and_goes_to_standard_error(saggar, arguments):
     assert "Error" in err
 
 
+def test_a_store_that_is_gone_is_not_made_anew(saggar, tmp_path):
+    home = Home(tmp_path / "home")
+    home.root.mkdir()
+    home.database.touch()
+    code, out, err = saggar("data", "describe", "0123456789abcdef")
+    assert (code != 0, out) == (True, "")
+    assert "is gone" in err
+    assert "mount or restore it" in err
+    assert not (home.root / "store").exists()
+
+
 def test_a_missing_file_is_named(saggar):
     code, out, err = saggar("experiment", "run", "nowhere.yaml")
     assert (code, out) == (2, "")

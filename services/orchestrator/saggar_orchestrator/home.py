@@ -34,7 +34,14 @@ class Home:
 
     @property
     def store(self) -> Path:
-        return self.root / "store"
+        """UnavailableError where it has been and is gone: made anew, it would look like an empty one."""
+        path = self.root / "store"
+        if self.database.exists() and not path.exists():
+            raise UnavailableError(
+                f"the store's folder {path} is gone, though experiments were run in this home; mount or "
+                "restore it, or choose another --home to begin anew"
+            )
+        return path
 
     @property
     def database(self) -> Path:
