@@ -21,7 +21,6 @@ import argparse
 import hashlib
 import io
 import json
-import math
 import platform
 import threading
 import time
@@ -68,6 +67,7 @@ from saggar_generator.requests import (
 )
 from saggar_generator.settings import ATTENTION
 from saggar_qc.measures import kernel_distance, kernel_interval
+from saggar_qc.review.outcome import wilson
 
 GRID_ROWS = 2  # of each kind
 # Beside the attention projections: feed-forward, entry and exit of each transformer, and convolutions.
@@ -252,6 +252,7 @@ def through_autoencoder(base: BaseModel, pictures: Pixels) -> Pixels:
 def judged(answers: Answers, wanted: Sequence[Labels], reference: np.ndarray) -> dict[str, Any]:
     """Accuracies with 95 % intervals, and the distance to as many renders."""
     pairs = answers.right_pairs(wanted)
+    share = wilson(int(pairs.sum()), len(pairs))
     codes = [f"{one['glaze']} {one['type']}" for one in wanted]
     shares = {
         task: round(float(answers.right(task, [one[task] for one in wanted]).mean()), 3) for task in wanted[0]
@@ -259,7 +260,7 @@ def judged(answers: Answers, wanted: Sequence[Labels], reference: np.ndarray) ->
     return {
         "n": len(wanted),
         "pair_accuracy": round(float(pairs.mean()), 3),
-        "pair_accuracy_95": [round(edge, 3) for edge in wilson(int(pairs.sum()), len(pairs))],
+        "pair_accuracy_95": [round(share.low, 3), round(share.high, 3)],
         "by_task": shares,
         "by_pair": {
             code: round(float(pairs[[one == code for one in codes]].mean()), 2)
@@ -268,14 +269,6 @@ def judged(answers: Answers, wanted: Sequence[Labels], reference: np.ndarray) ->
         "kid": round(kernel_distance(reference, answers.features), 5),
         "kid_95": [round(edge, 5) for edge in kernel_interval(reference, answers.features, 500)],
     }
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
 
 
 def fall(before: float, after: float) -> float | None:
