@@ -12,6 +12,7 @@ from saggar.prompts import NEGATIVE_PROMPT, caption, prompt
 from saggar.taxonomy import load_taxonomy
 from saggar_generator.nano import checkpoint, weights_path
 from saggar_generator.nano.captions import TAXONOMIES, build_tokenizer, draw_caption, taxonomy_text
+from saggar_generator.nano.denoiser import lots
 from saggar_generator.nano.sampling import draw, load
 from saggar_generator.nano.train import Settings, train
 
@@ -112,6 +113,13 @@ def test_prompt_decides_the_glaze(pipeline):
         for glaze in ("black", "white")
     )
     assert white > black + 30
+
+
+def test_types_named_twice_are_drawn_twice_as_often():
+    pieces = list(sample_world(200, 0))
+    counts = np.bincount(lots(pieces, ("Plate", "Dish")), minlength=len(pieces))
+    assert [piece.type in ("Plate", "Dish") for piece in pieces] == (counts == 2).tolist()
+    assert np.bincount(lots(pieces, ())).tolist() == [1] * len(pieces)
 
 
 @pytest.mark.slow

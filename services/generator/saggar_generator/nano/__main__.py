@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from saggar.kilnsim.pieces import TYPES
+
 
 def main() -> None:
     """Read the command line and do what it says."""
@@ -16,9 +18,13 @@ def main() -> None:
     train.add_argument("--cache", type=Path, default=Path("nano-cache"), help="rendered pictures")
     train.add_argument("--pictures", type=int, default=36_000)
     train.add_argument("--vae-steps", type=int, default=3_500)
-    train.add_argument("--unet-steps", type=int, default=3_600)
+    train.add_argument("--unet-steps", type=int, default=12_000)
     train.add_argument("--vae-batch", type=int, default=8)
     train.add_argument("--unet-batch", type=int, default=16)
+    train.add_argument(
+        "--twice", nargs="*", default=(), choices=TYPES, help="types the UNet sees twice as often"
+    )
+    train.add_argument("--compile", dest="compiled", action="store_true", help="faster; needs a C++ compiler")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--device", default="cpu")
     train.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
@@ -42,7 +48,7 @@ def main() -> None:
         from saggar_generator.nano.train import train as run
 
         folders = {name: arguments.pop(name) for name in ("work", "cache", "out")}
-        run(Settings(**arguments), **folders)
+        run(Settings(**arguments | {"twice": tuple(arguments["twice"])}), **folders)
     elif verb == "judge":
         from saggar_generator.nano.judge import judge as measure
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from saggar.kilnsim import Piece
 from saggar.taxonomy import load_taxonomy
 from torch import nn
 from transformers import PreTrainedTokenizerFast
@@ -47,19 +49,23 @@ def train_denoiser(
     device: torch.device,
     precision: torch.dtype,
     batch: int = 32,
+    twice: Sequence[str] = (),
+    compiled: bool = False,
     rate: float = 4e-4,
-    decay: float = 0.998,
+    decay: float = 0.999,
     every: int = 50,
     save_every: int = 250,
 ) -> tuple[Denoiser, list[tuple[int, float]]]:
     """Train to ``steps`` on scaled ``latents`` [n, 4, 16, 16], or go on from ``folder``'s checkpoint.
 
-    ``batch`` pictures are used a step, each with ``NOISES`` noise levels. Returns the networks and the loss
-    curve, (step, mean loss since the last entry).
+    ``batch`` pictures are used a step, each with ``NOISES`` noise levels; those of the types in ``twice`` are
+    drawn twice as often as others. Returns the networks and the loss curve, (step, mean loss since the last
+    entry).
     """
     torch.manual_seed(seed)
     trained = nn.ModuleDict({"unet": models.unet(), "text": models.text_encoder(tokenizer)}).to(device)
     mean = copy.deepcopy(trained).requires_grad_(False)
+    denoise = torch.compile(trained["unet"]) if compiled else trained["unet"]
     optimizer = torch.optim.AdamW(trained.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
     both = {"trained": trained, "mean": mean}
     generator = torch.Generator()
@@ -67,11 +73,12 @@ def train_denoiser(
     curve: list[tuple[int, float]] = [tuple(point) for point in state["curve"]]
     taxonomy = load_taxonomy("kilnsim")
     kept = models.scheduler().alphas_cumprod.to(device)  # [1000], signal's share of the variance
+    choice = lots(pool.pieces, twice)
     total, since, begun = 0.0, 0, time.monotonic()
     for step in range(state["step"] + 1, steps + 1):
         rng = np.random.default_rng([seed, step])
         generator.manual_seed(seed * 1_000_003 + step)
-        rows = rng.integers(len(latents), size=batch)
+        rows = choice[rng.integers(len(choice), size=batch)]
         texts = [draw_caption(pool.pieces[row], taxonomy, rng) for row in rows]
         tokens = tokenizer(
             texts, padding="max_length", truncation=True, max_length=models.TOKENS, return_tensors="pt"
@@ -87,7 +94,7 @@ def train_denoiser(
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
             text = embed(trained["text"], tokens, penultimate=bool(rng.random() < 0.5))
             text = text.repeat(NOISES, 1, 1)
-            guess = trained["unet"](signal * clean + sigma * noise, times, text).sample
+            guess = denoise(signal * clean + sigma * noise, times, text).sample
         velocity = signal * noise - sigma * clean
         snr = kept[times] / (1.0 - kept[times])
         weight = (SNR_CAP / (snr + 1.0)).clamp(0.25, 1.0)  # little noise left: little to learn
@@ -111,6 +118,12 @@ def train_denoiser(
             now = {"step": step, "curve": curve}
             checkpoint.save(folder, both, optimizer, generator, now)
     return Denoiser(trained, mean), curve
+
+
+def lots(pieces: Sequence[Piece], twice: Sequence[str]) -> np.ndarray:
+    """Rows of ``pieces`` to draw from evenly, int64 [n]: once each, those of the types in ``twice`` twice."""
+    rows = np.arange(len(pieces))
+    return np.concatenate([rows, rows[[piece.type in twice for piece in pieces]]])
 
 
 def embed(encoder: nn.Module, tokens: torch.Tensor, penultimate: bool) -> torch.Tensor:
