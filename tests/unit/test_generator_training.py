@@ -14,7 +14,7 @@ from saggar.dataset.manifest import Manifest, write_manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator import adapter
+from saggar_generator import adapter, lora
 from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.examples import EmbeddedText, Examples
@@ -110,6 +110,48 @@ def test_training_leaves_the_base_model_as_it_was(models, folder):
     after = base.pipeline.unet.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_adapters_of_earlier_work_do_not_reach_the_training(models, folder, tmp_path):
+    """As after images by an adapter with text encoder layers: captions are encoded by the bare one."""
+    expected = train(DirectoryStore(tmp_path / "before"), models, folder)
+    base = models.get(str(folder))
+    lora.add_fresh(base, "earlier", {"text_encoder": lora.TEXT_ENCODER_TARGETS}, SETTINGS)
+    for name, weight in base.pipeline.text_encoder.named_parameters():
+        if "lora" in name:
+            weight.data.fill_(1.0)
+    found = train(DirectoryStore(tmp_path / "after"), models, folder)
+    assert found.weights.sha256 == expected.weights.sha256
+
+
+def test_a_checkpoint_left_by_a_crash_goes_when_the_adapter_is_found(models, folder, store):
+    expected = train(store, models, folder)
+    key = f"checkpoints/generator/{expected.adapter.key.split('/')[-2]}/state.safetensors"
+    store.put(key, b"left", "application/octet-stream")
+    assert train(store, models, folder) == expected
+    assert not store.exists(key)
+
+
+def test_half_precision_gives_up_when_no_scale_helps(models, folder):
+    """A scaler leaves steps without a finite gradient out: for ever, if the model is to blame."""
+    base = models.get(str(folder))
+    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+        training._scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        before = weights_of(training)
+        for weight in training._weights.values():
+            weight.register_hook(lambda gradient: gradient * math.inf)
+        training.advance()
+        training.advance()
+        with pytest.raises(WrongStateError, match=r"gradient's norm is (nan|inf) at step 3"):
+            training.advance()
+        assert all(torch.equal(before[name], weight) for name, weight in training._weights.items())
+
+
+def test_offloaded_networks_are_not_trained_together(models, folder):
+    base = models.get(str(folder))
+    base = replace(base, placement=replace(base.placement, memory="offloaded"))
+    with pytest.raises(WrongStateError, match="train_text_encoder to false"):
+        AdapterTraining(base, examples_for(base), replace(SETTINGS, train_text_encoder=True), ATTENTION)
 
 
 def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path):

@@ -17,7 +17,7 @@ from saggar.dataset.record import Record
 from saggar.errors import NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import adapter, adapter_metadata, optimizing
+from saggar_generator import adapter, adapter_metadata, lora, optimizing
 from saggar_generator.basemodel import BaseModel, BaseModels
 from saggar_generator.examples import check_size, prepare, training_rows
 from saggar_generator.held_out import hold_out
@@ -58,6 +58,7 @@ def train_adapter(
     """
     report(Progress("loading base model", message=base_model))
     base = models.get(base_model)
+    lora.remove(base)  # an earlier job's adapters, before captions go through the text encoder
     settings = replace(
         settings,
         resolution_px=settings.resolution_px or base.size_px,
@@ -66,6 +67,7 @@ def train_adapter(
     check_size(base, settings.resolution_px, "settings.resolution_px")
     identity = adapter_id(base.content_hash, manifest.sha256, settings)
     if finished := _finished(store, identity):
+        store.delete(_checkpoint_key(identity))  # left where the process died between card and this
         return finished
     rows = training_rows(read_manifest(store, manifest))
     kept, measured = list(range(len(rows))), list[int]()

@@ -250,10 +250,16 @@ def _part_files(folder: Path, name: str, variant: str | None) -> list[Path]:
     )
 
 
+def _configuration_files(folder: Path) -> list[Path]:
+    parts = (folder, *(folder / part for part in ("scheduler", "tokenizer", *_WEIGHTS)))
+    return sorted(path for part in parts for path in part.glob("*.json"))
+
+
 def _signatures(place: Path) -> tuple[tuple[str, int, int], ...]:
-    """Path, size and time of change of every file of weights."""
+    """Path, size and time of change of every file of weights and configuration."""
     found = []
-    for path in weight_files(place):
+    folder = single_file.configuration_beside(place) if place.is_file() else place
+    for path in (*weight_files(place), *(_configuration_files(folder) if folder else ())):
         status = path.resolve().stat()
         found.append((str(path), status.st_size, status.st_mtime_ns))
     return tuple(found)

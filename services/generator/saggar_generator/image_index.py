@@ -22,7 +22,7 @@ from saggar_generator.synthesis import Picture
 log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
-_FORMAT = 2  # goes up when equal inputs would give another image
+_FORMAT = 3  # goes up when equal inputs would give another image
 
 
 class ImageIndex:

