@@ -24,6 +24,7 @@ from saggar_generator.held_out import hold_out
 from saggar_generator.previews import draw_previews, prompts_of
 from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
+from saggar_generator.team import Alone, Team
 from saggar_generator.training import AdapterTraining
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,12 @@ def train_adapter(
     report: Report,
     cancelled: threading.Event,
     on_preview: Callable[[AdapterPreview], None] = lambda _: None,
+    team: Team | None = None,
 ) -> TrainedAdapter:
     """Trains the adapter, goes on from its checkpoint, or returns it at once when it is in the store.
 
-    `targets` are the UNet's layers unless the settings name some. Raises what the contract lists for
+    `targets` are the UNet's layers unless the settings name some. Of a `team` the first process speaks
+    and writes for all. Raises what the contract lists for
     `TrainAdapter`, as domain errors.
     """
     report(Progress("loading base model", message=base_model))
@@ -81,13 +84,17 @@ def train_adapter(
             len(rows),
         )
     held_out = examples.take(measured) if measured else None
-    with AdapterTraining(base, examples.take(kept), settings, settings.unet_targets, held_out) as training:
-        job = _Job(store, base, training, settings, identity, report, on_preview, cancelled)
+    team = team or Alone()
+    with AdapterTraining(
+        base, examples.take(kept), settings, settings.unet_targets, held_out, team
+    ) as training:
+        job = _Job(store, base, training, settings, identity, report, on_preview, cancelled, team)
         job.run([rows[number].caption or "" for number in kept])
-        _write(
-            store, base, training, settings, identity, manifest, [rows[number] for number in kept], measured
-        )
-    store.delete(_checkpoint_key(identity))
+        if team.rank == 0:
+            kept_rows = [rows[number] for number in kept]
+            _write(store, base, training, settings, identity, manifest, kept_rows, measured)
+            store.delete(_checkpoint_key(identity))
+    team.agree(False)  # the first has written
     result = _finished(store, identity)
     if result is None:
         key = adapter.Keys(identity).card
@@ -114,7 +121,9 @@ class _Job:
         report: Report,
         on_preview: Callable[[AdapterPreview], None],
         cancelled: threading.Event,
+        team: Team,
     ) -> None:
+        self._team = team
         self._store, self._base, self._training = store, base, training
         self._settings, self._identity = settings, identity
         self._report, self._on_preview, self._cancelled = report, on_preview, cancelled
@@ -125,14 +134,18 @@ class _Job:
         if self._store.exists(checkpoint):
             training.restore(self._store.get(checkpoint))
             log.info("adapter training goes on from step %d of %d", training.step, settings.steps)
-        elif settings.steps:
+        elif settings.steps and self._is_first:
             training.measure()  # what the bare base model does
         first, begun, told = training.step, time.monotonic(), 0.0
         while training.step < settings.steps:
-            if self._cancelled.is_set() and training.step > first:
-                self._store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
+            if self._team.agree(self._cancelled.is_set()):
+                if self._is_first and training.step > first:
+                    self._store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
+                self._cancelled.set()
             stop_if(self._cancelled, "adapter training")
             loss = training.advance()
+            if not self._is_first:
+                continue
             now = time.monotonic()
             measured = self._is_due(settings.validation_every_steps) and training.measure() is not None
             if self._is_due(settings.preview_every_steps):
@@ -144,6 +157,10 @@ class _Job:
                 told = now
                 pace = (training.step - first) / max(now - begun, 1e-9)
                 self._tell({"loss": loss, "steps_per_second": pace})
+
+    @property
+    def _is_first(self) -> bool:
+        return self._team.rank == 0
 
     def _is_due(self, every: int) -> bool:
         step = self._training.step

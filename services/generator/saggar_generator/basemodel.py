@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from saggar.errors import (
@@ -90,6 +92,13 @@ class BaseModels:
             self._loaded = load(spec, place, self.placement)
             self._files = files
         return self._loaded
+
+    def release(self) -> None:
+        """Frees the memory of the loaded model."""
+        self._loaded = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def identify(self, spec: str) -> str:
         """The content hash of base model `spec`, without loading it. Raises as `get`."""

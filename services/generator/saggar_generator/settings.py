@@ -35,6 +35,12 @@ class GeneratorSettings(ServiceSettings):
     threads: int = Field(
         default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core"
     )
+    training_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that train an adapter together, each on a GPU of its own from cuda:0 on",
+    )
     queue_limit: int = Field(
         default=16, ge=0, le=10_000, description="jobs that may wait; one more is refused with a retry delay"
     )

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
-from saggar.errors import WrongStateError
+from saggar.errors import FieldViolation, InvalidInputError, WrongStateError
 from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint, held_out, lora, optimizing
@@ -21,6 +21,7 @@ from saggar_generator.examples import Examples
 from saggar_generator.noising import NoiseSchedule
 from saggar_generator.randomness import generator
 from saggar_generator.requests import AdapterPreview, AdapterSettings
+from saggar_generator.team import Alone, Team
 
 GRADIENT_NORM = 1.0  # at most
 _NAME = "in_training"  # peft makes it an attribute: no name of torch's own
@@ -36,17 +37,25 @@ class AdapterTraining:
         settings: AdapterSettings,
         targets: tuple[str, ...],
         measured_by: Examples | None = None,
+        team: Team | None = None,
     ) -> None:
         """Adds fresh LoRA layers to the UNet, and to the text encoder if it is to be trained.
 
-        `measured_by` are the held-out examples. Raises InvalidInputError when `targets` match none of the
-        UNet's layers, and WrongStateError for a base model that predicts something else than noise or
-        velocity.
+        `measured_by` are the held-out examples; each of `team` works on its share of every batch. Raises
+        InvalidInputError when `targets` match none of the UNet's layers or a batch is smaller than the team,
+        and WrongStateError for a base model that predicts something else than noise or velocity.
         """
         self.step = 0
         self.losses: list[float] = []
         self.validation: list[tuple[int, float]] = []
         self.previews: list[AdapterPreview] = []
+        self._team: Team = team or Alone()
+        if settings.batch_size < self._team.size:
+            text = (
+                f"settings.batch_size is {settings.batch_size}, fewer than the {self._team.size} processes "
+                "that train together (SAGGAR_TRAINING_PROCESSES); raise it"
+            )
+            raise InvalidInputError(text, (FieldViolation("settings.batch_size", text),))
         self._settings = settings
         self._examples = examples
         self._measured_by = measured_by
@@ -100,14 +109,17 @@ class AdapterTraining:
         """One optimiser step; its loss. Raises WrongStateError when loss or gradient is not finite."""
         optimizing.set_rate(self._optimizer, self.step, self._settings)
         self._optimizer.zero_grad(set_to_none=True)
-        value = 0.0
-        for batch in self._batches():
+        value = torch.zeros(())
+        for whole in self._batches():
+            batch = whole.share(self._team.rank, self._team.size)
             with self._placement.autocast():
                 errors = self._errors(self._examples, batch)
             loss = (errors * batch.weight.to(errors.device)).sum() / self._per_step
-            value += float(loss.item())
-            self._refuse_if_diverged("loss", value)
+            value = value.to(loss.device) + loss.detach()
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
+        self._team.add_up([value, *gradients])
+        self._refuse_if_diverged("loss", value.item())
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
         # A scaler leaves such a step out and goes on with half the scale, but not below 1: then it isn't the
@@ -117,8 +129,8 @@ class AdapterTraining:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self.step += 1
-        self.losses.append(value)
-        return value
+        self.losses.append(value.item())
+        return value.item()
 
     @torch.no_grad()
     def measure(self) -> float | None:
@@ -246,9 +258,16 @@ class _Batch:
     weight: torch.Tensor
 
     def split(self, size: int) -> Iterator[_Batch]:
-        fields = (self.noisy, self.target, self.times, self.captions, self.weight)
-        for parts in zip(*(torch.split(field, size) for field in fields), strict=True):
+        for parts in zip(*(torch.split(field, size) for field in self._fields), strict=True):
             yield _Batch(*parts)
+
+    def share(self, rank: int, size: int) -> _Batch:
+        """That of process `rank` of `size`."""
+        return _Batch(*(field[rank::size] for field in self._fields))
+
+    @property
+    def _fields(self) -> tuple[torch.Tensor, ...]:
+        return self.noisy, self.target, self.times, self.captions, self.weight
 
 
 def _preview(values: dict[str, Any]) -> AdapterPreview:

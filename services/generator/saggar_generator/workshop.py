@@ -26,6 +26,7 @@ from saggar_generator.requests import (
     TrainedAdapter,
 )
 from saggar_generator.settings import GeneratorSettings
+from saggar_generator.training_team import check_team, train_together
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Workshop:
             attention_slicing=settings.attention_slicing,
         )
         log.info("device %s, %s, memory %s", placement.name, placement.precision, placement.memory)
-        self._store = store
+        check_team(settings, placement)
+        self._store, self._settings = store, settings
         self._models = BaseModels(placement)
         self._targets = tuple(settings.lora_targets)
         self._signer = (
@@ -77,6 +79,18 @@ class Workshop:
         on_preview: Callable[[AdapterPreview], None],
         cancelled: threading.Event,
     ) -> TrainedAdapter:
+        if self._settings.training_processes > 1:
+            self._models.release()  # the processes load their own
+            return train_together(
+                self._settings,
+                self.placement.on_gpu,
+                base_model,
+                manifest,
+                settings,
+                report,
+                on_preview,
+                cancelled,
+            )
         return adapter_job.train_adapter(
             self._store,
             self._models,

@@ -1,0 +1,157 @@
+"""Adapter training by several processes, one a GPU, seen from the service: start, listen, stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from pydantic import SecretStr
+from saggar import errors
+from saggar.errors import FieldViolation, SaggarError, UnavailableError, WrongStateError
+from saggar.settings import PREFIX
+from saggar.store import ObjectRef
+
+from saggar_generator.placement import Placement
+from saggar_generator.progress import Progress, Report, stop_if
+from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
+from saggar_generator.settings import GeneratorSettings
+
+log = logging.getLogger(__name__)
+
+JOB = f"{PREFIX}TRAINING_JOB"
+_PATIENCE_S = 60.0  # for the step at hand, and its checkpoint
+
+
+def check_team(settings: GeneratorSettings, placement: Placement) -> None:
+    """Raises WrongStateError where `settings.training_processes` have not a GPU each."""
+    count = settings.training_processes
+    if count > 1 and placement.on_gpu and count > torch.cuda.device_count():
+        raise WrongStateError(
+            f"SAGGAR_TRAINING_PROCESSES is {count}, but {torch.cuda.device_count()} GPU(s) are here; lower it"
+        )
+
+
+def train_together(
+    settings: GeneratorSettings,
+    on_gpu: bool,
+    base_model: str,
+    manifest: ObjectRef,
+    wanted: AdapterSettings,
+    report: Report,
+    on_preview: Callable[[AdapterPreview], None],
+    cancelled: threading.Event,
+) -> TrainedAdapter:
+    """What `train_adapter` does, by `settings.training_processes` processes.
+
+    Raises as it does, and UnavailableError when one of them dies: the same call goes on from the checkpoint.
+    """
+    job = {
+        "on_gpu": on_gpu,
+        "base_model": base_model,
+        "manifest": asdict(manifest),
+        "settings": asdict(wanted),
+    }
+    threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
+    process = subprocess.Popen(  # noqa: S603 our own modules
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            f"--nproc-per-node={settings.training_processes}",
+            *("-m", "saggar_generator.training_process"),
+        ],
+        env={"OMP_NUM_THREADS": threads} | os.environ | _environment(settings) | {JOB: json.dumps(job)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    ended = threading.Event()
+    stopper = threading.Thread(target=_stop_when, args=(cancelled, ended, process), daemon=True)
+    stopper.start()
+    try:
+        told = _listen(process, report, on_preview)
+        code = process.wait()
+    finally:
+        ended.set()
+        stopper.join()
+        _end(process)
+    if "result" in told:
+        return _trained(told["result"])
+    stop_if(cancelled, "adapter training")
+    if "error" in told:
+        raise _error(told["error"])
+    raise UnavailableError(
+        f"a process that trained the adapter died (code {code}; the generator's log says more); the same "
+        "request goes on from the last checkpoint"
+    )
+
+
+def _listen(
+    process: subprocess.Popen[str], report: Report, on_preview: Callable[[AdapterPreview], None]
+) -> dict[str, Any]:
+    """Passes on what the processes say; returns the result, or the first error."""
+    told: dict[str, Any] = {}
+    for line in process.stdout or ():
+        try:
+            ((what, value),) = json.loads(line).items()
+        except (ValueError, AttributeError):
+            log.info("training process: %s", line.rstrip())
+            continue
+        if what == "progress":
+            report(Progress(**value))
+        elif what == "preview":
+            on_preview(AdapterPreview(**{**value, "image": ObjectRef(**value["image"])}))
+        else:
+            told.setdefault(what, value)
+    return told
+
+
+def _stop_when(cancelled: threading.Event, ended: threading.Event, process: subprocess.Popen[str]) -> None:
+    while not ended.wait(0.2):
+        if cancelled.is_set():
+            _end(process)
+            return
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Closes its input, at which it stops after the step at hand; kills it when it doesn't."""
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # torch's launcher ends its workers
+        process.wait()
+
+
+def _environment(settings: GeneratorSettings) -> dict[str, str]:
+    """Variables that make equal settings."""
+    found = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        found[PREFIX + name.upper()] = json.dumps(value) if isinstance(value, tuple | bool) else str(value)
+    return found
+
+
+def _trained(value: dict[str, Any]) -> TrainedAdapter:
+    refs = {key: ObjectRef(**one) for key, one in value.items() if isinstance(one, dict)}
+    return TrainedAdapter(**{**value, **refs})
+
+
+def _error(value: dict[str, Any]) -> SaggarError:
+    kind: type[SaggarError] = getattr(errors, value["kind"])
+    if kind is errors.InvalidInputError:
+        return kind(value["text"], tuple(FieldViolation(**one) for one in value["violations"]))
+    if kind is errors.NotFoundError:
+        return kind(value["text"], value["name"])
+    return kind(value["text"])

@@ -1,0 +1,144 @@
+"""An adapter trained by two processes is the one that a single process trains, but for rounding."""
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import safetensors.numpy
+from saggar.errors import CancelledError, InvalidInputError, UnavailableError, WrongStateError
+from saggar.store import DirectoryStore
+from saggar_generator.adapter_job import train_adapter
+from saggar_generator.basemodel import BaseModels
+from saggar_generator.placement import Placement
+from saggar_generator.requests import AdapterSettings
+from saggar_generator.settings import ATTENTION, GeneratorSettings
+from saggar_generator.training_team import check_team
+from saggar_generator.workshop import Workshop
+from tiny_pipeline import save_tiny_pipeline, training_manifest
+
+# diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SETTINGS = AdapterSettings(
+    rank=2,
+    alpha=4,
+    steps=6,
+    batch_size=4,
+    learning_rate=1e-2,
+    seed=3,
+    checkpoint_every_steps=2,
+    train_text_encoder=True,
+    validation_share=0.3,
+    validation_every_steps=3,
+    preview_every_steps=6,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_tiny_pipeline(tmp_path / "tiny")
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    """Two processes train; its store is the folder `team`."""
+    root = tmp_path / "team"
+    settings = GeneratorSettings(store=str(root), device="cpu", training_processes=2, log_level="warning")
+    return Workshop(DirectoryStore(root), settings)
+
+
+def train(workshop, folder, root, settings=SETTINGS, *, report=lambda _: None, cancelled=None):
+    manifest = training_manifest(DirectoryStore(root))
+    previews = []
+    cancelled = cancelled or threading.Event()
+    adapter = workshop.train_adapter(str(folder), manifest, settings, report, previews.append, cancelled)
+    return adapter, previews
+
+
+def weights(root: Path, adapter) -> dict[str, np.ndarray]:
+    return safetensors.numpy.load(DirectoryStore(root).read(adapter.weights))
+
+
+def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_path):
+    single = tmp_path / "single"
+    store = DirectoryStore(single)
+    models = BaseModels(Placement("cpu", "float32"))
+    manifest = training_manifest(store)
+    expected = train_adapter(
+        store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
+    )
+    reports = []
+    found, previews = train(workshop, folder, tmp_path / "team", report=reports.append)
+    ours, theirs = weights(tmp_path / "team", found), weights(single, expected)
+    assert ours.keys() == theirs.keys()
+    for name, one in ours.items():
+        np.testing.assert_allclose(one, theirs[name], atol=2e-3, err_msg=name)
+    assert max(abs(one).max() for name, one in ours.items() if "lora_B" in name) > 1e-2
+    assert found.final_loss == pytest.approx(expected.final_loss, rel=1e-4)
+    assert found.validation_loss == pytest.approx(expected.validation_loss, rel=1e-3)
+    assert {one.stage for one in reports} == {"loading base model", "preparing images", "training"}
+    assert [one.step for one in previews] == [6] * len(previews) != []
+    again, _ = train(workshop, folder, tmp_path / "team")
+    assert again == found
+
+    with pytest.raises(InvalidInputError, match="fewer than the 2 processes") as raised:
+        train(workshop, folder, tmp_path / "team", replace(SETTINGS, batch_size=1))
+    assert raised.value.violations[0].field == "settings.batch_size"
+
+
+def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, folder, tmp_path):
+    """As if they had not been: the same bytes as of a team that nobody disturbed."""
+    settings = replace(SETTINGS, steps=60, preview_every_steps=0)
+    cancelled = threading.Event()
+
+    def cancel(progress):
+        if progress.stage == "training" and progress.done >= 1:
+            cancelled.set()
+
+    with pytest.raises(CancelledError):
+        train(workshop, folder, tmp_path / "team", settings, report=cancel, cancelled=cancelled)
+    assert any(DirectoryStore(tmp_path / "team").list("checkpoints/generator/"))
+    assert _workers() == []
+
+    begun_at = []
+
+    def kill(progress):
+        if progress.stage == "training" and not begun_at:
+            begun_at.append(progress.done)
+            os.kill(_workers()[-1].pid, signal.SIGKILL)
+
+    with pytest.raises(UnavailableError, match="died"):
+        train(workshop, folder, tmp_path / "team", settings, report=kill)
+    assert begun_at[0] > 1  # went on
+    found, _ = train(workshop, folder, tmp_path / "team", settings)
+
+    other = tmp_path / "undisturbed"
+    undisturbed = Workshop(
+        DirectoryStore(other), GeneratorSettings(store=str(other), device="cpu", training_processes=2)
+    )
+    expected, _ = train(undisturbed, folder, other, settings)
+    assert found.weights.sha256 == expected.weights.sha256
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    settings = GeneratorSettings(training_processes=2)
+    with pytest.raises(WrongStateError, match=r"SAGGAR_TRAINING_PROCESSES is 2, but 1 GPU"):
+        check_team(settings, Placement("cuda:0", "float16"))
+    check_team(settings, Placement("cpu", "float32"))
+
+
+def _workers() -> list[psutil.Process]:
+    time.sleep(0.1)
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "saggar_generator.training_process" in (line := child.cmdline())
+        and "torch.distributed.run" not in line
+    ]
