@@ -64,6 +64,7 @@ class Fakes(
         self.rejects = 10  # one image in so many
         self.uses = {}  # what the last request's adapters were, with their weights
         self.adapted = set()  # keys of images that adapters took part in
+        self.avoided = {}  # prompt -> negative prompt, as they were asked for
 
     def _begin(self, rpc):
         self.calls[rpc] += 1
@@ -178,6 +179,7 @@ class Fakes(
         def work(emit, cancelled):
             made = []
             self.uses = {use.name: (use.adapter.uri, use.weight) for use in request.adapters}
+            self.avoided |= {prompt.prompt: prompt.negative_prompt for prompt in request.prompts}
             for prompt in request.prompts:
                 self._wait("Generate", emit, cancelled)
                 if cancelled.is_set():

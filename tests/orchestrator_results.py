@@ -185,6 +185,7 @@ def results(seeds=(0, 1, 2), n=240):
             "pairs": [[labels, other]],
             "example_prompt": "Yuan dynasty, Jun kiln produced",
             "example_negative_prompt": "low quality",
+            "cracked": {"images": 12, "of": 96, "wares": ["Ge", "Guan"], "left_out": True},
         },
         "winner": {
             "arm": "90:10",

@@ -1,9 +1,9 @@
 """What web UIs write into prompts beside words: `<lora:NAME:WEIGHT>`, and what has no meaning here.
 
-Adapters named in a prompt are taken out of its text. Weights of words, `(word:1.2)`, `((word))` and
-`[[word]]`, and changes in mid-course, `[from:to:when]`, are refused: the text encoder would read them as
-letters and digits, and the image would not be the one that was asked for. Brackets around words, `(word)`,
-are plain text.
+Adapters named in a prompt are taken out of its text. Weights of words, `(word:1.2)`, `(word)` and `[word]`,
+changes in mid-course, `[from:to:when]` and `[one|other]`, and prompts in parts, `BREAK` and `AND`, are
+refused: the text encoder would read them as letters and signs, and the image would not be the one that was
+asked for. A bracket after a backslash is plain text.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from saggar.errors import InvalidInputError
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 _TAG = re.compile(r"<\s*([A-Za-z]+)\s*:([^<>]*)>")
-_ATTENTION = re.compile(
-    r"(?<!\\)\([^()\[\]]*:\s*[-+]?\d*\.?\d+\s*(?<!\\)\)"  # (word:1.2)
-    r"|(?<!\\)\(\s*\([^()]*\)\s*\)"  # ((word))
-    r"|(?<!\\)\[[^\[\]]*:\s*\d*\.?\d+\s*\]"  # [from:to:when]
-    r"|(?<!\\)\[\s*\[[^\[\]]*\]\s*\]"  # [[word]]
-)
+# To web UIs a bracket that stays open reaches to the end
+_BRACKETS = re.compile(r"(?<!\\)(\(+[^()]{0,40}\)*|\[+[^\[\]]{0,40}\]*)")
+_PARTS = re.compile(r"\b(BREAK|AND)\b")
 _ESCAPED = re.compile(r"\\([()\[\]])")
 
 
@@ -60,6 +57,11 @@ def parse_negative_prompt(prompt: str) -> str:
     return parsed.text
 
 
+def escaped(text: str) -> str:
+    """`text`, which is plain, so that `parse_prompt` takes its brackets for words."""
+    return re.sub(r"([()\[\]])", r"\\\1", text)
+
+
 def _adapter(tag: re.Match[str]) -> tuple[str, float | None]:
     if tag[1].lower() != "lora":
         raise InvalidInputError(f"has '{tag[0]}'; of the web UIs' tags only <lora:NAME:WEIGHT> is known here")
@@ -78,10 +80,15 @@ def _adapter(tag: re.Match[str]) -> tuple[str, float | None]:
 
 
 def _check_words(text: str) -> None:
-    if found := _ATTENTION.search(text):
+    if found := _BRACKETS.search(text):
         raise InvalidInputError(
             f"has '{found[0]}': weights of words and changes in mid-course have no meaning here; leave them "
             "out (a backslash before a bracket makes it plain text)"
+        )
+    if found := _PARTS.search(text):
+        raise InvalidInputError(
+            f"has '{found[0]}': prompts in parts have no meaning here; leave it out, or write it in "
+            "small letters"
         )
     if found := re.search(r"<\s*lora\b", text, re.IGNORECASE):
         raise InvalidInputError(

@@ -405,3 +405,23 @@ def test_an_adapter_for_some_tasks_beside_another_of_the_store(bench):
     assert not any("dynasty" in caption or "kiln" in caption for caption in captions)
     assert failed.state == pb.EXPERIMENT_STATE_FAILED
     assert "no adapter '0000ffff'" in failed.error
+
+
+def test_cracked_is_left_out_for_crackled_wares_unless_told_otherwise(bench):
+    text = SHORT.replace("{shard_size: 8}", '{shard_size: 8, negative_prompt: "dim, cracked"}')
+    text += "plan: {combinations: [{kiln: Guan}, {kiln: Ding}], most_confused: 0}\n"
+    found = []
+    for wanted in (text, text.replace("{shard_size", "{keep_cracked: true, shard_size")):
+        bench.fakes.avoided.clear()
+        with bench.orchestrator() as stub:
+            _, ended = run(stub, wanted)
+        assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+        by_kiln = {prompt.split()[0]: negative for prompt, negative in bench.fakes.avoided.items()}
+        told = json.loads(bench.store.read(ref_from_proto(ended.results)))["synthesis"]["cracked"]
+        made = Counter(prompt_id.split(".")[1] for prompt_id in bench.fakes.generated)
+        found.append((by_kiln, told))
+        assert (told["images"], told["of"]) == (made["Guan"], made.total())
+    (dropped, first), (kept, second) = found
+    assert dropped == {"Guan": "dim", "Ding": "dim, cracked"}
+    assert kept == dict.fromkeys(("Guan", "Ding"), "dim, cracked")
+    assert (first["wares"], first["left_out"], second["left_out"]) == (["Guan"], True, False)

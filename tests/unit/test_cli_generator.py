@@ -134,6 +134,21 @@ def test_images_from_prompts(home):
     assert "side by side" in err
 
 
+def test_crackled_wares_do_without_cracked(home):
+    ge, ding = "a Ge kiln bowl", "a Ding kiln bowl"
+
+    def avoided(*options):
+        home.fakes.avoided.clear()
+        code, _, err = home("generator", "generate", ge, ding, "--out", home.folder / "o", *options)
+        assert code == 0, err
+        return home.fakes.avoided, "cracked" in err
+
+    usual = "low quality, blurry, modern, damaged"
+    assert avoided() == ({ge: usual, ding: f"{usual}, cracked"}, True)
+    assert avoided("--keep-cracked") == (dict.fromkeys((ge, ding), f"{usual}, cracked"), False)
+    assert avoided("--negative", "cracked") == (dict.fromkeys((ge, ding), "cracked"), False)
+
+
 def test_images_from_a_photograph(home):
     photograph = home.folder / "a.jpg"
     buffer = io.BytesIO()
@@ -162,6 +177,7 @@ def test_images_from_a_photograph(home):
     [
         (["generate", "--out", "o"], "give a prompt"),
         (["generate", "x", "--out", "o", "--strength", "0.5"], "--strength goes with --from"),
+        (["generate", "x", "--out", "o", "--from", "a.jpg", "--strength", "0"], "more than 0, at most 1"),
         (["generate", "x", "--out", "o", "--size", "64"], "write width and height"),
         (["generate", "x", "--out", "o", "--scheduler", "magic"], "magic"),
         (["generate", "x", "--out", "/proc/nothing/o"], "cannot make the folder"),

@@ -4,7 +4,7 @@ import pytest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
 from saggar_orchestrator.engine import experiment_id
-from saggar_orchestrator.experiment import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment import Experiment, parse_experiment, resolve_paths
 from saggar_orchestrator.source import fingerprint
 from saggar_orchestrator.workflow import step_titles
 
@@ -121,6 +121,22 @@ def test_the_id_depends_on_content_and_not_on_place(tmp_path):
     (folder / "labels.csv").write_text("image,glaze\na.png,White\n")
     source = fingerprint(resolve_paths(experiment, tmp_path / "there"), store) | {"files_digest": ""}
     assert experiment_id(experiment, taxonomy, source) != ids[0]
+
+
+def test_what_to_avoid_can_be_told_and_changes_the_id_only_then(tmp_path):
+    experiment, taxonomy = parse(GOOD)
+    source = fingerprint(experiment, DirectoryStore(tmp_path))
+    settings = experiment.model_dump(mode="json")
+    assert not {"negative_prompt", "keep_cracked"} & set(settings["generation"])
+    assert Experiment.model_validate(settings) == experiment
+    ids = {experiment_id(experiment, taxonomy, source)}
+    for section in ("{negative_prompt: dim}", '{negative_prompt: ""}', "{keep_cracked: true}"):
+        told = parse(GOOD.replace("training:", f"generation: {section}\ntraining:"))[0]
+        assert Experiment.model_validate(told.model_dump(mode="json")) == told
+        ids.add(experiment_id(told, taxonomy, source))
+    assert len(ids) == 4
+    with pytest.raises(InvalidInputError, match=r"file.yaml:5 generation.negative_prompt: .*has '\(dim\)'"):
+        parse(GOOD.replace("training:", "generation: {negative_prompt: (dim)}\ntraining:"))
 
 
 def test_the_plan_names_every_step():

@@ -98,6 +98,8 @@ def test_an_image_has_its_prompts():
     assert image.prompt == prompt(TAXONOMY, BOWL)
     assert "cracked" not in image.negative_prompt  # Ge ware is crackled
     assert "cracked" in plan(TAXONOMY, [VASE], settings=PlanSettings(1, 0))[0].negative_prompt
+    kept = plan(TAXONOMY, [BOWL], settings=PlanSettings(1, 0, negative_prompt="cracked", keep_cracked=True))
+    assert kept == (replace(image, negative_prompt="cracked"),)
     assert image.labels == BOWL
     assert 0 <= image.seed < 2**53
 

@@ -1,10 +1,12 @@
 """Prompts and scheduler names as web UIs write them: what is understood, and what is refused in words."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
-from saggar.prompt_syntax import ParsedPrompt, parse_negative_prompt, parse_prompt
+from saggar.prompt_syntax import ParsedPrompt, escaped, parse_negative_prompt, parse_prompt
 from saggar.prompts import prompt
 from saggar.scheduler_names import SCHEDULERS, canonical
 from saggar.taxonomy import load_taxonomy
@@ -18,7 +20,8 @@ from saggar.taxonomy import load_taxonomy
         ("<lora:form:.5>, vase, <lora:glaze:-1.25>,", ", vase", {"form": 0.5, "glaze": -1.25}),
         ("vase <lora:form> on a table", "vase on a table", {"form": None}),
         ("vase < LORA : my-form_2.1 : 1 >", "vase", {"my-form_2.1": 1.0}),
-        ("bowl (qinghua) [a mark]", "bowl (qinghua) [a mark]", {}),
+        (r"bowl \(qinghua\) \[a mark\]", "bowl (qinghua) [a mark]", {}),
+        ("sand and breaks, an ANDESITE jar :)", "sand and breaks, an ANDESITE jar :)", {}),
         (r"bowl \(word:1.2\)", "bowl (word:1.2)", {}),
         ("10:30, 4 < 5 > 3", "10:30, 4 < 5 > 3", {}),
     ],
@@ -35,6 +38,13 @@ def test_adapters_leave_the_text(written, text, weights):
         "a [[white]] bowl",
         "a [white:celadon:0.5] bowl",
         "( white , thick : 0.7 )",
+        "a (white) bowl",
+        "a [white] bowl",
+        "a (white bowl",
+        "a [celadon|white] bowl",
+        "a [celadon:white:5] bowl",
+        "a white bowl BREAK thick glaze",
+        "a bowl AND a vase",
         "a <hypernet:x:1> bowl",
         "a <lora:x:one> bowl",
         "a <lora:x:1:0.5> bowl",
@@ -46,12 +56,12 @@ def test_adapters_leave_the_text(written, text, weights):
     ],
 )
 def test_what_would_be_read_as_letters_is_refused(written):
-    with pytest.raises(InvalidInputError, match=r"leave them|wanted|known here|no number|between|twice"):
+    with pytest.raises(InvalidInputError, match=r"leave (them|it)|wanted|known here|no number|between|twice"):
         parse_prompt(written)
 
 
 def test_adapters_have_no_place_in_negative_prompts():
-    assert parse_negative_prompt("low quality, (blurry)") == "low quality, (blurry)"
+    assert parse_negative_prompt(r"low quality, \(blurry\)") == "low quality, (blurry)"
     with pytest.raises(InvalidInputError, match="in the prompt only"):
         parse_negative_prompt("blurry <lora:x:1>")
 
@@ -65,6 +75,17 @@ def test_any_text_is_either_understood_or_refused(written):
     assert "<lora:" not in parsed.text
     if not any(sign in written for sign in "<\\"):
         assert parsed.text == written
+
+
+def test_what_is_refused_is_quoted():
+    for written, quoted in (("a ((white)) bowl", "((white))"), ("[a|b] jar", "[a|b]"), ("x AND y", "AND")):
+        with pytest.raises(InvalidInputError, match=f"^has '{re.escape(quoted)}':"):
+            parse_prompt(written)
+
+
+@given(st.text(alphabet="abc ,.:|()[]\\0123456789月白", max_size=60))
+def test_escaped_text_is_plain(text):
+    assert parse_prompt(escaped(text)) == ParsedPrompt(text, {})
 
 
 @pytest.mark.parametrize("name", ["kilnsim", "song-yuan-porcelain", "palace-visual"])

@@ -1,7 +1,7 @@
 import pytest
 from saggar import prompts
 from saggar.errors import InvalidInputError
-from saggar.taxonomy import load_taxonomy
+from saggar.taxonomy import load_taxonomy, shipped_taxonomies
 
 LABELS = {"dynasty": "Yuan", "kiln": "Jun", "glaze": "MoonW", "type": "Vase"}
 
@@ -39,6 +39,28 @@ def test_cracked_leaves_the_negative_prompt_of_crackled_wares(kiln: str, dropped
     assert told is dropped
     assert ("cracked" in text) is not dropped
     assert "damaged" in text
+
+
+def test_cracked_stays_where_it_is_told_to() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    kept = prompts.negative_prompt(taxonomy, {"kiln": "Ge"}, keep_cracked=True)
+    assert kept == (prompts.NEGATIVE_PROMPT, False)
+    assert prompts.negative_prompt(taxonomy, {"kiln": "Ge"}, "Cracked,  blurry,dim") == ("blurry, dim", True)
+    assert prompts.negative_prompt(taxonomy, {"kiln": "Ge"}, "blurry,dim") == ("blurry,dim", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Song dynasty, Guan kiln produced, bowl", ("Guan",)),
+        ("a Ge-type vase with Sky Green glaze", ("Ge", "sky green")),
+        ("crackled celadon washer", ("crackled celadon",)),
+        ("a guan jar from Guangdong, large, blue sky greenish", ()),
+        ("white bowl <lora:Ge:0.4>", ()),
+    ],
+)
+def test_crackled_classes_are_found_in_free_words(text: str, found: tuple[str, ...]) -> None:
+    assert prompts.crackled_phrases(text, [load_taxonomy(name) for name in shipped_taxonomies()]) == found
 
 
 def test_code_that_the_taxonomy_lacks_is_an_error() -> None:

@@ -1,6 +1,7 @@
 """What an experiment file asks to have generated, on a collection like the paper's."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import count_for_share
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
+from saggar.prompt_syntax import parse_prompt
+from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.experiment import Plan, Synthetic, parse_experiment
 from saggar_orchestrator.predictions import Predictions
+from saggar_orchestrator.requests import prompt_items
 from saggar_orchestrator.targets import confused_pairs, images_each, planned_images, rare_combinations
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")
@@ -91,6 +95,12 @@ def paper():
     combinations = rare_combinations(experiment.plan, manifest)
     pairs = confused_pairs(experiment.plan, taxonomy, manifest, _predictions())
     return planned_images(experiment, taxonomy, combinations, pairs, 25_877), combinations, pairs
+
+
+def test_brackets_of_a_taxonomy_reach_the_generator_as_words(paper, tmp_path):
+    image = replace(paper[0]["95:5"][0], prompt="plate, sauce (brown) glaze")
+    (item,) = prompt_items([image], DirectoryStore(tmp_path))
+    assert parse_prompt(item.prompt).text == image.prompt
 
 
 def test_data_sets_a_and_b_are_570_and_2500_images(paper):

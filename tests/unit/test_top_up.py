@@ -32,6 +32,16 @@ def test_further_images_are_those_of_a_larger_plan():
     assert {image.prompt_id: image for image in images + further} == {i.prompt_id: i for i in planned(6)}
 
 
+def test_further_images_avoid_what_the_plan_avoids():
+    ge = [{"kiln": "Ge", "type": "Bowl"}]
+    settings = PlanSettings(2, 0, 5, "dim, cracked", keep_cracked=True)
+    images = plan(TAXONOMY, ge, settings=settings)
+    further = top_up(TAXONOMY, images, images, (), 2, 5, "dim, cracked", keep_cracked=True)
+    assert {image.negative_prompt for image in further} == {"dim, cracked"}
+    further = top_up(TAXONOMY, images, images, (), 2, 5, "dim, cracked")
+    assert {image.negative_prompt for image in further} == {"dim"}
+
+
 def test_what_is_rejected_often_is_asked_for_more_often_but_not_without_end():
     images = planned(8)
     first = COMBINATIONS[0]["type"]

@@ -27,15 +27,16 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class PlanSettings:
-    """How many images per combination and per pair (half for each side), and from which seed.
+    """How many images per combination and per pair (half for each side), from which seed, and what to avoid.
 
-    Defaults are the paper's data set A: 9 x 50 + 4 x 30 = 570 images.
+    Defaults are the paper's data set A: 9 x 50 + 4 x 30 = 570 images. `keep_cracked`: see `saggar.prompts`.
     """
 
     per_combination: int = 50
     per_pair: int = 30
     seed: int = 0
     negative_prompt: str = NEGATIVE_PROMPT
+    keep_cracked: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,22 @@ def plan(
         add(first, (chosen.per_pair + 1) // 2)
         add(second, chosen.per_pair // 2)
     return tuple(
-        planned_image(taxonomy, labels, index, chosen.seed, chosen.negative_prompt)
+        planned_image(
+            taxonomy, labels, index, chosen.seed, chosen.negative_prompt, keep_cracked=chosen.keep_cracked
+        )
         for labels, count in wanted.values()
         for index in range(count)
     )
 
 
 def planned_image(
-    taxonomy: Taxonomy, labels: Labels, index: int, seed: int, negative: str = NEGATIVE_PROMPT
+    taxonomy: Taxonomy,
+    labels: Labels,
+    index: int,
+    seed: int,
+    negative: str = NEGATIVE_PROMPT,
+    *,
+    keep_cracked: bool = False,
 ) -> PlannedImage:
     """Image number `index` (from 0) of the combination `labels`."""
     full = _checked(taxonomy, labels)
@@ -99,7 +108,7 @@ def planned_image(
         prompt_id=prompt_id,
         labels=full,
         prompt=prompt(taxonomy, full),
-        negative_prompt=negative_prompt(taxonomy, full, negative)[0],
+        negative_prompt=negative_prompt(taxonomy, full, negative, keep_cracked=keep_cracked)[0],
         seed=derived_seed("plan", seed, prompt_id),
     )
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.prompts import NEGATIVE_PROMPT
 from saggar.taxonomy import Taxonomy
 
 _LEAST_RATE = (
@@ -21,13 +22,16 @@ def top_up(
     accepted: Collection[str],
     wanted: int,
     seed: int,
+    negative: str = NEGATIVE_PROMPT,
+    *,
+    keep_cracked: bool = False,
 ) -> tuple[PlannedImage, ...]:
     """Further images, so that about `wanted` are accepted in all; none when they are.
 
     planned: what was planned at first; a combination's part of it is its part of `wanted`
     asked: what was asked for so far, `planned` and earlier top-ups
     accepted: prompt ids of `asked` that quality control accepted
-    seed: as of the plan
+    seed, negative, keep_cracked: as of the plan
 
     The numbers of a combination go on where they ended, so the images are those of a larger plan. As many are
     asked for as it takes at the rate at which the combination's images were accepted, but at most four for
@@ -47,7 +51,7 @@ def top_up(
         rate = max(_LEAST_RATE, passed[code] / asked_for[code])
         start = asked_for[code]
         further += [
-            planned_image(taxonomy, labels[code], number, seed)
+            planned_image(taxonomy, labels[code], number, seed, negative, keep_cracked=keep_cracked)
             for number in range(start, start + math.ceil(count / rate))
         ]
     return tuple(further)

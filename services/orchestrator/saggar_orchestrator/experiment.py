@@ -11,12 +11,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
+from saggar.prompt_syntax import parse_negative_prompt
+from saggar.prompts import NEGATIVE_PROMPT
 from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.yamlfile import parse_yaml
+
+NEGATIVE_SETTINGS = frozenset({"negative_prompt", "keep_cracked"})  # of Generation; they decide the plan
 
 
 class _Part(BaseModel):
@@ -166,6 +178,8 @@ class Generation(_Part):
     # Start from training photographs with the same label of photograph_task, of which this much gives way
     photograph_strength: float | None = Field(None, gt=0, le=1)  # left out: start from noise
     photograph_task: str = ""  # left out: the glaze
+    negative_prompt: str | None = None  # left out: the paper's words
+    keep_cracked: bool = False  # in the negative prompt of crackled wares too
 
     @field_validator("scheduler")
     @classmethod
@@ -174,6 +188,29 @@ class Generation(_Part):
             return None if name is None else canonical(name)
         except InvalidInputError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("negative_prompt")
+    @classmethod
+    def _plain(cls, text: str | None) -> str | None:
+        try:
+            parse_negative_prompt(text or "")
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the negative prompt's settings where they are left out: ids of experiments and steps from
+        before there were any stay as they are.
+        """
+        values: dict[str, Any] = dump(self)
+        left_out = {name for name in NEGATIVE_SETTINGS if values.get(name) in (None, False)}
+        return {name: value for name, value in values.items() if name not in left_out}
+
+    @property
+    def avoided(self) -> str:
+        """The negative prompt, before "cracked" is left out for crackled wares."""
+        return NEGATIVE_PROMPT if self.negative_prompt is None else self.negative_prompt
 
 
 class Pair(_Part):

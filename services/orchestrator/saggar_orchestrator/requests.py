@@ -8,12 +8,20 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
+from saggar.prompt_syntax import escaped
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 
-from saggar_orchestrator.experiment import Adapter, Generation, Review, Screening, Training
+from saggar_orchestrator.experiment import (
+    NEGATIVE_SETTINGS,
+    Adapter,
+    Generation,
+    Review,
+    Screening,
+    Training,
+)
 
 _INITIAL_WEIGHTS = {
     "imagenet": trainer_pb2.INITIAL_WEIGHTS_IMAGENET,
@@ -38,6 +46,7 @@ def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.Adap
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
     own = {
         "seed", "shard_size", "adapter_weight", "further_adapters", "photograph_strength", "photograph_task",
+        *NEGATIVE_SETTINGS,
     }  # fmt: skip
     values = generation.model_dump(exclude_none=True, exclude=own)
     return generator_pb2.GenerationSettings(**values)
@@ -76,7 +85,7 @@ def prompt_items(
     return [
         generator_pb2.PromptItem(
             prompt_id=image.prompt_id,
-            prompt=image.prompt,
+            prompt=escaped(image.prompt),  # a taxonomy's brackets are words
             negative_prompt=image.negative_prompt,
             seed=image.seed,
             start=None if image.photograph is None else starts[image.photograph],

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.dataset.manifest import Manifest, read_manifest
+from saggar.prompts import crackled_classes, negative_prompt
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.data_steps import read_plan
+from saggar_orchestrator.data_steps import StoredPlan, read_plan
 from saggar_orchestrator.predictions import Predictions, read_predictions
 from saggar_orchestrator.requests import ref_from_json
 from saggar_orchestrator.scores import differences, spread, task_scores
@@ -177,6 +178,27 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
         "pairs": [[dict(first), dict(second)] for first, second in plan.pairs],
         "example_prompt": plan.images[0].prompt,
         "example_negative_prompt": plan.images[0].negative_prompt,
+        "cracked": _cracked(run, outcomes, plan),
+    }
+
+
+def _cracked(run: Run, outcomes: Result, plan: StoredPlan) -> dict[str, Any]:
+    """How many of the images that were made, for the plan and to top up, are of crackled wares, so that
+    "cracked" leaves their negative prompt, unless the experiment keeps it there.
+    """
+    generation = run.experiment.generation
+    made = {image.prompt_id: image.labels for image in plan.images}
+    for arm in outcomes["arms"].values():
+        made |= {image["prompt_id"]: image["labels"] for image in arm.get("screen", {}).get("further", ())}
+    crackled = [
+        labels for labels in made.values() if negative_prompt(run.taxonomy, labels, generation.avoided)[1]
+    ]
+    wares = {entry.names.en for labels in crackled for entry in crackled_classes(run.taxonomy, labels)}
+    return {
+        "images": len(crackled),
+        "of": len(made),
+        "wares": sorted(wares),
+        "left_out": not generation.keep_cracked,
     }
 
 

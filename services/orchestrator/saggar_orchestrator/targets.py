@@ -75,6 +75,7 @@ def planned_images(
 
     Raises InvalidInputError when there is nothing to make images of.
     """
+    generation = experiment.generation
     arms: dict[str, tuple[PlannedImage, ...]] = {}
     for arm in experiment.synthetic_arms:
         assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
@@ -82,7 +83,9 @@ def planned_images(
         each, per_pair = images_each(
             arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
         )
-        settings = PlanSettings(per_combination=each, per_pair=per_pair, seed=experiment.generation.seed)
+        settings = PlanSettings(
+            each, per_pair, generation.seed, generation.avoided, keep_cracked=generation.keep_cracked
+        )
         arms[arm.name] = plan(taxonomy, combinations, taken, settings)
     return arms
 

@@ -113,13 +113,16 @@ def _begin(stored: data_steps.StoredPlan, arm: Arm, images: ObjectRef, screened:
 def _missing(
     run: Run, stored: data_steps.StoredPlan, standing: _Standing, accepted: frozenset[str], sources: Sources
 ) -> tuple[PlannedImage, ...]:
+    generation = run.experiment.generation
     further = top_up(
         run.taxonomy,
         standing.planned,
         standing.asked,
         accepted,
         stored.wanted[standing.arm.name],
-        run.experiment.generation.seed,
+        generation.seed,
+        generation.avoided,
+        keep_cracked=generation.keep_cracked,
     )
     return data_steps.started(run, further, sources.photographs)
 

@@ -20,7 +20,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator import data_steps, remote_steps, topping_up
-from saggar_orchestrator.experiment import Arm, Experiment, digest
+from saggar_orchestrator.experiment import NEGATIVE_SETTINGS, Arm, Experiment, digest
 from saggar_orchestrator.peers import Peers
 from saggar_orchestrator.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.steps import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
@@ -274,7 +274,8 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "arms": [arm.model_dump() for arm in experiment.synthetic_arms],
             "seed": experiment.generation.seed,
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
-        },
+        }
+        | experiment.generation.model_dump(include=set(NEGATIVE_SETTINGS)),
         lambda _: data_steps.plan_images(
             run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
         ),

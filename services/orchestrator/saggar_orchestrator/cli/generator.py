@@ -153,11 +153,15 @@ def generate(
         int, typer.Option(help="Of the first image of a prompt; the next takes the next.", min=0)
     ] = 0,
     negative: Annotated[str | None, typer.Option(help="What to avoid; default: the paper's words.")] = None,
+    keep_cracked: Annotated[
+        bool, typer.Option("--keep-cracked", help='Avoid "cracked" for Ge, Guan and Ru wares too.')
+    ] = False,
     photograph: Annotated[
         Path | None, typer.Option("--from", help="Start from this photograph instead of noise.")
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="How much of the photograph gives way; default 0.6.", min=0, max=1)
+        float | None,
+        typer.Option(help="How much of the photograph gives way, above 0; default 0.6.", min=0, max=1),
     ] = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -172,7 +176,6 @@ def generate(
 
     A prompt may give an adapter another weight: `white bowl <lora:ID:0.8>`.
     """
-    from saggar.prompts import NEGATIVE_PROMPT
     from saggar.rpc.refs import ref_from_proto, ref_to_proto
     from saggar.store import put_image
     from saggar.v1 import generator_pb2
@@ -183,6 +186,10 @@ def generate(
 
     if strength is not None and photograph is None:
         raise typer.BadParameter("--strength goes with --from")
+    if strength == 0:
+        raise typer.BadParameter(
+            "--strength 0 would leave the photograph as it is; give more than 0, at most 1"
+        )
     texts = [*(prompts or []), *(read_prompts(file) if file else [])]
     if not texts:
         raise typer.BadParameter("give a prompt, or --prompts FILE")
@@ -198,11 +205,13 @@ def generate(
         generator_pb2.PromptItem(
             prompt_id=f"{number + 1:03d}-{seed + k}",
             prompt=text,
-            negative_prompt=NEGATIVE_PROMPT if negative is None else negative,
+            negative_prompt=avoided,
             seed=seed + k,
             start=start,
         )
-        for number, text in enumerate(texts)
+        for number, (text, avoided) in enumerate(
+            zip(texts, _negative_prompts(texts, negative, keep_cracked=keep_cracked), strict=True)
+        )
         for k in range(count)
     ]
     folder = folder_for(out)
@@ -265,6 +274,7 @@ def compare(
     The paper's Table 6 on your own photographs: FID and KID, with n, interval and extractor.
     """
     from saggar.errors import InvalidInputError
+    from saggar.prompts import NEGATIVE_PROMPT
     from saggar.rpc.refs import ref_to_proto
     from saggar.v1 import qc_pb2
 
@@ -300,17 +310,38 @@ def compare(
     found = adapter_comparison.compare(
         store, _peers(context), order, extractor, planned, photographs, _Line().show
     )
+    crackled = sum(image.negative_prompt != NEGATIVE_PROMPT for image in planned)
     facts = {
         "base model": entries[0].base_model,
         "adapter": ", ".join(adapter),
         "data set": f"{dataset}, {len(photographs)} of {len(unseen)} photographs that are new to the adapter",
         "extractor": found.adapter.measures.get("extractor", ""),
         "seed": str(seed),
+        "negative prompt": f'"{NEGATIVE_PROMPT}", without "cracked" for the {crackled} of {len(planned)} '
+        "images whose crackle is a trait",
     }
     if html is not None:
         title = f"With and without adapter {', '.join(adapter)}"
         write_page(html, adapter_comparison.page(found, title, facts, fitting, store.get))
     _tell(found, facts, html, as_json=as_json)
+
+
+def _negative_prompts(texts: list[str], own: str | None, *, keep_cracked: bool) -> list[str]:
+    """One for each of `texts`; tells where "cracked" is left out."""
+    from saggar.prompts import NEGATIVE_PROMPT, crackled_phrases, without_cracked
+    from saggar.taxonomy import load_taxonomy, shipped_taxonomies
+
+    if own is not None or keep_cracked:
+        return [NEGATIVE_PROMPT if own is None else own for _ in texts]
+    taxonomies = [load_taxonomy(name) for name in shipped_taxonomies()]
+    wares = [crackled_phrases(text, taxonomies) for text in texts]
+    if crackled := sum(map(bool, wares)):
+        named = ", ".join(sorted({phrase for phrases in wares for phrase in phrases}))
+        say(
+            f'"cracked" is left out of the negative prompt for {crackled} of {len(texts)} prompts: crackle '
+            f"is a trait of {named}; --keep-cracked keeps the word"
+        )
+    return [without_cracked(NEGATIVE_PROMPT) if phrases else NEGATIVE_PROMPT for phrases in wares]
 
 
 def _tell(found: Comparison, facts: dict[str, str], html: Path | None, *, as_json: bool) -> None:
