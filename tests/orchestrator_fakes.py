@@ -64,6 +64,7 @@ class Fakes(
         self.rejects = 10  # one image in so many
         self.uses = {}  # what the last request's adapters were, with their weights
         self.adapted = set()  # keys of images that adapters took part in
+        self.strengths = {}  # prompt id -> of the photograph that it starts from; 0: of none
         self.avoided = {}  # prompt -> negative prompt, as they were asked for
 
     def _begin(self, rpc):
@@ -179,6 +180,7 @@ class Fakes(
         def work(emit, cancelled):
             made = []
             self.uses = {use.name: (use.adapter.uri, use.weight) for use in request.adapters}
+            self.strengths |= {prompt.prompt_id: prompt.start.strength for prompt in request.prompts}
             self.avoided |= {prompt.prompt: prompt.negative_prompt for prompt in request.prompts}
             for prompt in request.prompts:
                 self._wait("Generate", emit, cancelled)

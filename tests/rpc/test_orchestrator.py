@@ -425,3 +425,13 @@ def test_cracked_is_left_out_for_crackled_wares_unless_told_otherwise(bench):
     assert dropped == {"Guan": "dim", "Ding": "dim, cracked"}
     assert kept == dict.fromkeys(("Guan", "Ding"), "dim, cracked")
     assert (first["wares"], first["left_out"], second["left_out"]) == (["Guan"], True, False)
+
+
+def test_images_start_from_photographs_though_the_same_were_made_from_noise(bench):
+    with bench.orchestrator() as stub:
+        run(stub, SHORT)
+        assert set(bench.fakes.strengths.values()) == {0.0}
+        bench.fakes.strengths.clear()
+        _, ended = run(stub, SHORT.replace("{shard_size: 8}", "{shard_size: 8, photograph_strength: 0.6}"))
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert {round(value, 6) for value in bench.fakes.strengths.values()} == {0.6}

@@ -15,9 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
@@ -28,7 +26,8 @@ from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.yamlfile import parse_yaml
 
-NEGATIVE_SETTINGS = frozenset({"negative_prompt", "keep_cracked"})  # of Generation; they decide the plan
+# Settings of `Generation` that decide the plan; the generator is not told of them.
+PLANNING = frozenset({"seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_task"})
 
 
 class _Part(BaseModel):
@@ -197,15 +196,6 @@ class Generation(_Part):
         except InvalidInputError as error:
             raise ValueError(str(error)) from None
         return text
-
-    @model_serializer(mode="wrap")
-    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the negative prompt's settings where they are left out: ids of experiments and steps from
-        before there were any stay as they are.
-        """
-        values: dict[str, Any] = dump(self)
-        left_out = {name for name in NEGATIVE_SETTINGS if values.get(name) in (None, False)}
-        return {name: value for name, value in values.items() if name not in left_out}
 
     @property
     def avoided(self) -> str:

@@ -15,7 +15,7 @@ from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 
 from saggar_orchestrator.experiment import (
-    NEGATIVE_SETTINGS,
+    PLANNING,
     Adapter,
     Generation,
     Review,
@@ -44,10 +44,7 @@ def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.Adap
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
-    own = {
-        "seed", "shard_size", "adapter_weight", "further_adapters", "photograph_strength", "photograph_task",
-        *NEGATIVE_SETTINGS,
-    }  # fmt: skip
+    own = {"shard_size", "adapter_weight", "further_adapters", *PLANNING}
     values = generation.model_dump(exclude_none=True, exclude=own)
     return generator_pb2.GenerationSettings(**values)
 

@@ -20,7 +20,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator import data_steps, remote_steps, topping_up
-from saggar_orchestrator.experiment import NEGATIVE_SETTINGS, Arm, Experiment, digest
+from saggar_orchestrator.experiment import PLANNING, Arm, Experiment, digest
 from saggar_orchestrator.peers import Peers
 from saggar_orchestrator.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.steps import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
@@ -272,10 +272,9 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "confusion": confusion["predictions"]["sha256"],
             "plan": experiment.plan.model_dump(),
             "arms": [arm.model_dump() for arm in experiment.synthetic_arms],
-            "seed": experiment.generation.seed,
+            "generation": experiment.generation.model_dump(include=set(PLANNING)),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
-        }
-        | experiment.generation.model_dump(include=set(NEGATIVE_SETTINGS)),
+        },
         lambda _: data_steps.plan_images(
             run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
         ),
@@ -357,7 +356,7 @@ def _top_up_inputs(run: Run, made: Result, sources: Sources) -> Result:
     return {
         "generation": remote_steps.generation_inputs(run, plan, sources.adapter),
         "photographs": sources.photographs.sha256,
-        "seed": run.experiment.generation.seed,
+        "planning": run.experiment.generation.model_dump(include=set(PLANNING)),
         "rounds": run.experiment.plan.top_up_rounds,
     }
 
