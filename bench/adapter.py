@@ -50,6 +50,7 @@ from oracle import (
 from PIL import Image
 from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.kilnsim import RARE_COMBINATIONS
+from saggar.shares import wilson
 from saggar.store import DirectoryStore
 from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModel, BaseModels
@@ -67,7 +68,6 @@ from saggar_generator.requests import (
 )
 from saggar_generator.settings import ATTENTION
 from saggar_qc.measures import kernel_distance, kernel_interval
-from saggar_qc.review.outcome import wilson
 
 GRID_ROWS = 2  # of each kind
 # Beside the attention projections: feed-forward, entry and exit of each transformer, and convolutions.

@@ -3,12 +3,15 @@
 import io
 import json
 
+import numpy as np
 import pytest
 from orchestrator_fakes import SERVICES, serve_fakes
 from PIL import Image
+from saggar.bundle import write_bundle
 from saggar.dataset.importing import import_csv
-from saggar.dataset.manifest import write_manifest
+from saggar.dataset.manifest import Manifest, write_manifest
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.images import InputSpec
 from saggar.kilnsim import write_collection
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
@@ -16,6 +19,8 @@ from saggar_orchestrator.adapter_comparison import plan_comparison, unseen_photo
 from saggar_orchestrator.adapters import adapter_uses, find_adapter, known_adapters
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.home import Home
+from saggar_orchestrator.predictions import Predictions
+from saggar_orchestrator.recognition import ASKED, shares
 from saggar_orchestrator.requests import ref_to_json
 
 TAXONOMY = load_taxonomy("kilnsim")
@@ -210,27 +215,146 @@ def test_adapters_status_and_import(home):
     assert "0 of at most 16" in told
 
 
-def test_with_and_without_an_adapter(home, photographs):
-    _, identity, manifest = photographs
+@pytest.fixture
+def compared(home, photographs):
+    """Calls of `saggar generator compare` with an adapter whose training photographs are not known."""
+    store, identity, manifest = photographs
     for key in {*manifest.frame["image"]}:
-        home.store.put(key, photographs[0].get(key), "image/png")
+        home.store.put(key, store.get(key), "image/png")
     assert write_manifest(home.store, manifest).key.split("/")[1] == identity
     put_adapter(home.store, "aaaa1111")
+    return lambda *more: home("generator", "compare", identity, "--adapter", "aaaa", "--most", 20, *more)
+
+
+def put_classifier(store, taxonomy=TAXONOMY, learnt_from=None, seed=0):
+    """A bundle that an experiment has made; its id."""
+    training = {"seed": seed}
+    if learnt_from is not None:
+        training["manifest"] = write_manifest(store, learnt_from).sha256
+    identity, bundle = write_bundle(
+        store,
+        b"onnx",
+        b"weights",
+        taxonomy=taxonomy,
+        input_spec=InputSpec(32),
+        architecture="none",
+        initial_weights="random",
+        training=training,
+    )
+    run = {
+        "model_id": identity, "bundle": ref_to_json(bundle), "seed": seed, "test_mean_macro_f1": 1 + seed,
+    }  # fmt: skip
+    results = {"experiment": {"id": "e"}, "arms": [{"name": "baseline", "runs": [run]}]}
+    store.put(f"experiments/e{seed}/results.json", json.dumps(results).encode(), "application/json")
+    return identity
+
+
+def test_with_and_without_an_adapter(home, compared):
     page = home.folder / "page.html"
-    weights = home.folder / "inception.pth"
-    common = ["generator", "compare", identity, "--adapter", "aaaa", "--most", 20]
-    code, _, err = home(*common)
+    code, _, err = compared()
     assert code == 2
     assert "run an experiment, or name a file with --inception" in err
-    code, told, err = home(*common, "--inception", weights, "--html", page)
+    code, told, err = compared("--inception", home.folder / "inception.pth", "--html", page)
     assert code == 0, err
-    assert told.splitlines()[1:] == [
-        "without adapter\t40.0\t0.0200 (0.0000 to 0.0000)\t20 / 20",
-        "with adapter\t20.0\t0.0100 (0.0000 to 0.0000)\t20 / 20",
-        "change\t-50%\t-50%\t",
+    why = "not known: Inception-v3 knows no such classes; name a classifier with --model"
+    assert told.splitlines() == [
+        "\twithout adapter\twith adapter\tchange\tphotographs",
+        "FID\t40.0\t20.0\t-50%\t",
+        "KID (95 % interval)\t0.0200 (0.0000 to 0.0000)\t0.0100 (0.0000 to 0.0000)\t-50%\t",
+        "n images / photographs\t20 / 20\t20 / 20\t\t",
+        f"glaze as asked\t{why}\t\t\t",
+        f"type as asked\t{why}\t\t\t",
+        f"glaze and type as asked\t{why}\t\t\t",
     ]
     assert "warning: few images" in err
+    assert "new to the adapter: unknown: aaaa1111 does not say what it was trained on" in err
+    assert home.fakes.calls["Predict"] == 0
     text = page.read_text(encoding="utf-8")
     assert "−50%" in text
+    assert why in text
+    assert "not known whether the adapter was trained on them" in text
     assert 1 <= text.count("<figure>") <= 12
     assert text.count("<img") % 3 == 0  # as many of each kind
+
+
+def test_how_often_the_classifier_finds_what_was_asked_for(home, compared, photographs):
+    _, _, manifest = photographs
+    seen = manifest.take(manifest.frame.index.to_numpy() < 5)
+    identity = put_classifier(home.store, learnt_from=seen.with_columns(split="train"))
+    page = home.folder / "page.html"
+    code, told, err = compared("--html", page)
+    assert code == 0, err
+    all_of, none_of = "20/20 = 100 % (84 to 100 %)", "0/20 = 0 % (0 to 16 %)"
+    rows = [line.split("\t") for line in told.splitlines()[4:]]
+    fresh = rows[0][-1].split(" ")[0]
+    assert 15 <= int(fresh.split("/")[1]) <= 20  # not those that the classifier was trained on
+    assert [row[:-1] for row in rows] == [
+        ["glaze as asked", all_of, all_of, "+0 points"],
+        ["type as asked", none_of, all_of, "+100 points"],
+        ["glaze and type as asked", none_of, all_of, "+100 points"],
+    ]
+    assert {row[-1].split(" ")[0] for row in rows} == {fresh}
+    text = page.read_text(encoding="utf-8")
+    assert all(words in text for words in (none_of, "+100 points", f"classifier {identity}"))
+
+    code, told, err = compared("--json", "--inception", home.folder / "inception.pth", "--model", identity)
+    assert code == 0, err
+    recognised = json.loads(told)["recognised"]
+    assert (recognised["classifier"], recognised["missing"]) == (identity, None)
+    pair = recognised["without_adapter"]["glaze_and_type"]
+    assert pair == {"right": 0, "n": 20, "share": 0.0, "low": 0.0, "high": pytest.approx(0.1611, abs=1e-4)}
+    assert recognised["photographs"]["type"]["share"] == 1
+
+
+def test_what_a_classifier_has_learnt_from_is_told(home, compared, photographs):
+    _, _, manifest = photographs
+    put_classifier(home.store)
+    _, told, err = compared()
+    assert told.splitlines()[-1].endswith("20/20 = 100 % (84 to 100 %)")
+    assert "may have been trained on some of the photographs" in err
+    frame = manifest.frame.assign(split="train", origin="synthetic")
+    put_classifier(home.store, learnt_from=Manifest(frame, manifest.tasks), seed=1)
+    _, told, err = compared("--json")
+    assert json.loads(told)["recognised"]["photographs"]["type"] == {
+        "right": 0, "n": 0, "share": None, "low": 0.0, "high": 1.0,
+    }  # fmt: skip
+    _, told, err = compared()
+    assert told.splitlines()[-1].endswith("\tnone")
+    assert "was trained on all these photographs" in err
+    assert f"was trained on {len(manifest)} generated images too" in err
+
+
+def test_a_classifier_of_other_classes_cannot_say(home, compared):
+    identity = put_classifier(home.store, load_taxonomy("palace-visual"))
+    code, told, err = compared()
+    assert code == 0, err
+    why = f"classifier {identity} was trained on other classes (taxonomy palace-visual)"
+    assert told.splitlines()[-1].split("\t")[1] == f"not known: {why}"
+    _, told, _ = compared("--json")
+    assert json.loads(told)["recognised"] == {"classifier": None, "missing": why}
+
+
+def test_unknown_labels_are_not_counted():
+    glaze, form = np.array([0, 1, -1, 2, 2]), np.array([0, -1, 1, 1, 0])
+    said = Predictions(
+        images=("a", "b", "c", "d", "e"),
+        true={"glaze": glaze, "type": form},
+        predicted={"glaze": np.array([0, 1, 2, 2, 1]), "type": np.array([0, 0, 1, 0, 0])},
+        probabilities={},
+    )
+    found = shares(said, "glaze", "type")
+    assert [(found[name].hits, found[name].n) for name in ASKED] == [(3, 4), (3, 4), (1, 3)]
+
+
+def test_of_all_photographs_new_to_the_adapter_the_page_says_so(home, compared, photographs):
+    _, identity, manifest = photographs
+    taken = manifest.take(manifest.frame.index.to_numpy() < 5)
+    put_adapter(home.store, "cccc1111", manifest=ref_to_json(write_manifest(home.store, taken)))
+    page = home.folder / "page.html"
+    code, _, err = home(
+        "generator", "compare", identity, "--adapter", "cccc", "--most", 20,
+        "--inception", home.folder / "inception.pth", "--html", page,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "new to the adapter: all of them" in err
+    assert "that the adapter was not trained on;" in " ".join(page.read_text(encoding="utf-8").split())

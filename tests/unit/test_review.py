@@ -11,7 +11,7 @@ from saggar.taxonomy import Taxonomy
 from saggar.yamlfile import parse_yaml
 from saggar_qc.review.journal import Desk, keep_review, list_reviews, read_review
 from saggar_qc.review.ledger import Event, Ledger
-from saggar_qc.review.outcome import agreement, conclude, reviewer_scores, verdict_rows, wilson
+from saggar_qc.review.outcome import agreement, conclude, reviewer_scores, verdict_rows
 from saggar_qc.review.plan import ReviewSettings, plan_review
 from saggar_qc.review.verdicts import Verdict, decide
 
@@ -270,16 +270,6 @@ def test_kappa_is_cohen_s(store, clock):
     assert by_subject["decision"].kappa == pytest.approx((0.8 - 0.56) / (1 - 0.56))
     assert (by_subject["decision"].agreed, by_subject["decision"].pairs) == (16, 20)
     assert by_subject["glaze"].kappa is None  # everybody said "right"
-
-
-def test_wilson_has_its_closed_form():
-    share = wilson(45, 50)
-    z, p, n = 1.959964, 0.9, 50
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
-    assert share.low == pytest.approx(middle - half, abs=1e-6)
-    assert share.high == pytest.approx(middle + half, abs=1e-6)
-    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
 
 
 def test_the_table_has_a_row_per_verdict(store, clock):

@@ -6,7 +6,7 @@ import gc
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,17 @@ class BaseModel:
 
 
 class BaseModels:
-    """Keeps the base model that was used last, so that shard after shard finds it loaded."""
+    """Keeps the base model that was used last, so that shard after shard finds it loaded.
+
+    The hub is asked about an id once: its branches may move between the shards of one run.
+    """
 
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self._loaded: BaseModel | None = None
         self._files: tuple[tuple[str, int, int], ...] = ()
         self._hashes: dict[tuple[tuple[str, int, int], ...], str] = {}
+        self._from_hub: dict[str, Path] = {}
 
     @property
     def loaded_spec(self) -> str:
@@ -85,12 +89,17 @@ class BaseModels:
         Raises InvalidInputError when `spec` cannot be a base model, NotFoundError when there is none such,
         UnavailableError when the hub cannot be reached, WrongStateError when its files cannot be used.
         """
-        place = find(spec)
-        files = _signatures(place)
+        place, files = self._find(spec)
         if self._loaded is None or files != self._files:
             self._loaded = None  # before loading, or two would be in memory
-            self._loaded = load(spec, place, self.placement)
+            try:
+                self._loaded = load(spec, place, self.placement)
+            except SaggarError:
+                self._from_hub.pop(spec, None)  # the hub may have what the cache lacks
+                raise
             self._files = files
+        elif self._loaded.spec != spec:  # the same files under another name, which cards are to give
+            self._loaded = replace(self._loaded, spec=spec)
         return self._loaded
 
     def release(self) -> None:
@@ -102,11 +111,20 @@ class BaseModels:
 
     def identify(self, spec: str) -> str:
         """The content hash of base model `spec`, without loading it. Raises as `get`."""
-        place = find(spec)
-        files = _signatures(place)
+        place, files = self._find(spec)
         if files not in self._hashes:
             self._hashes[files] = content_hash(place)
         return self._hashes[files]
+
+    def _find(self, spec: str) -> tuple[Path, tuple[tuple[str, int, int], ...]]:
+        """Where base model `spec` lies, and its files of weights."""
+        place = self._from_hub.pop(spec, None)
+        if place is None or not place.is_dir():
+            place = find(spec)
+        files = _signatures(place)
+        if spec != NANO and place != Path(spec):
+            self._from_hub[spec] = place
+        return place, files
 
 
 def find(spec: str) -> Path:

@@ -1,4 +1,6 @@
-"""Vanilla against adapter (the paper's Table 6): how far images with and without it are from photographs."""
+"""Vanilla against adapter (the paper's Table 6): how far images with and without it are from photographs, and
+how often a classifier finds in them what was asked for.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
 from saggar.errors import InvalidInputError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.store import ObjectStore
+from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 
@@ -20,6 +22,7 @@ from saggar_orchestrator.experiment import digest
 from saggar_orchestrator.names import Names
 from saggar_orchestrator.page import render_page, thumbnail
 from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.recognition import ASKED, PHOTOGRAPHS, Recognised, find_judge, recognise, told
 from saggar_orchestrator.requests import prompt_items, ref_from_json
 from saggar_orchestrator.shards import Order, generate_in_shards
 from saggar_orchestrator.steps import Cancellation
@@ -48,6 +51,13 @@ class Comparison:
     adapter: Side
     planned: tuple[PlannedImage, ...]
     photographs: Manifest
+    recognised: Recognised
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the measures and of the classifier, each once."""
+        measures = [line for side in (self.vanilla, self.adapter) for line in side.measures["warnings"]]
+        return list(dict.fromkeys([*measures, *self.recognised.warnings]))
 
     def change(self, name: str) -> float | None:
         """(with - without) / without; None where the measure is not above zero without."""
@@ -55,8 +65,13 @@ class Comparison:
         return (after - before) / before if before > 0 else None
 
 
+def of_unknown_training(cards: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The adapters whose cards do not say what they were trained on: imported ones."""
+    return tuple(str(card["adapter_id"]) for card in cards if not card.get("manifest"))
+
+
 def unseen_photographs(store: ObjectStore, dataset: Manifest, cards: Sequence[Mapping[str, Any]]) -> Manifest:
-    """The real photographs of `dataset` of objects that no adapter with one of `cards` was trained on.
+    """The real photographs of `dataset` of objects that no adapter says, in `cards`, it was trained on.
 
     Raises InvalidInputError when there are none.
     """
@@ -99,18 +114,25 @@ def compare(
     peers: Peers,
     order: Order,
     extractor: qc_pb2.FeatureExtractor,
+    classifier: ObjectRef | None,
     planned: Sequence[PlannedImage],
     photographs: Manifest,
     say: Say,
 ) -> Comparison:
     """Generates every planned image with the adapters of `order` and without any, and measures both.
 
-    Raises the services' domain errors.
+    The bundle `classifier` says what it sees in them, where it knows the photographs' classes. Raises the
+    services' domain errors.
     """
+    judge, missing = find_judge(store, classifier, photographs)
     bare = Order(order.base_model, (), order.settings)
     vanilla = _side(store, peers, "without adapter", bare, extractor, planned, photographs, say)
     adapter = _side(store, peers, "with adapter", order, extractor, planned, photographs, say)
-    return Comparison(vanilla, adapter, tuple(planned), photographs)
+    recognised = Recognised(missing=missing)
+    if judge is not None:
+        sets = {side.name: _as_manifest(planned, side.images, photographs) for side in (vanilla, adapter)}
+        recognised = recognise(store, peers, judge, sets, photographs, say)
+    return Comparison(vanilla, adapter, tuple(planned), photographs, recognised)
 
 
 def _side(
@@ -174,14 +196,49 @@ def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
     )
 
 
+def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """A row per measure, as in the paper: without the adapter, with it, the change, and the photographs."""
+    sides = (comparison.vanilla, comparison.adapter)
+    measures = [side.measures for side in sides]
+    kid = [f"{m['kid']:.4f} ({m['kid_low']:.4f} to {m['kid_high']:.4f})" for m in measures]
+    counts = [f"{m['first_count']} / {m['second_count']}" for m in measures]
+    rows = [
+        ["FID", *(f"{m['fid']:.1f}" for m in measures), _percent(comparison.change("fid")), ""],
+        ["KID (95 % interval)", *kid, _percent(comparison.change("kid")), ""],
+        ["n images / photographs", *counts, "", ""],
+        *(_recognised_row(comparison, asked) for asked in ASKED),
+    ]
+    return ["", *(side.name for side in sides), "change", PHOTOGRAPHS], rows
+
+
+def _percent(change: float | None) -> str:
+    return "–" if change is None else f"{change:+.0%}"
+
+
+def _recognised_row(comparison: Comparison, asked: str) -> list[str]:
+    found, name = comparison.recognised, f"{asked} as asked"
+    if found.sets is None:
+        return [name, f"not known: {found.missing}", "", "", ""]
+    before, after, known = (
+        found.sets[of][asked] for of in (comparison.vanilla.name, comparison.adapter.name, PHOTOGRAPHS)
+    )
+    points = f"{100 * (after.value - before.value):+.0f} points" if before.n and after.n else "–"
+    return [name, told(before), told(after), points, told(known)]
+
+
 def page(
     comparison: Comparison,
     title: str,
     facts: Mapping[str, str],
     taxonomy: Taxonomy,
     picture: Callable[[str], bytes],
+    *,
+    all_new: bool,
 ) -> str:
-    """One HTML file: the measures, and photographs beside images of the same combinations."""
+    """One HTML file: the measures, and photographs beside images of the same combinations.
+
+    `all_new`: no photograph is one that an adapter was trained on.
+    """
     by_labels: dict[str, tuple[list[str], list[PlannedImage]]] = {}
     names = Names(taxonomy)
     pairs = zip(comparison.photographs.records(), comparison.planned, strict=True)
@@ -206,17 +263,16 @@ def page(
         }
         for words, (photographs, images) in ordered[:_PICTURED]
     ]
+    columns, rows = table(comparison)
     values = {
         "title": title,
         "facts": facts,
-        "sides": (comparison.vanilla, comparison.adapter),
-        "changes": {name: comparison.change(name) for name in ("fid", "kid")},
+        "all_new": all_new,
+        "columns": columns,
+        "rows": rows,
+        "classifier": comparison.recognised.classifier,
         "grid": grid,
         "combinations": len(by_labels),
-        "warnings": list(
-            dict.fromkeys(
-                [*comparison.vanilla.measures["warnings"], *comparison.adapter.measures["warnings"]]
-            )
-        ),
+        "warnings": comparison.warnings,
     }
-    return render_page("compare.html", values, {"percent": lambda value: f"{value:+.0%}".replace("-", "−")})
+    return render_page("compare.html", values, {"minus": lambda text: text.replace("-", "−")})

@@ -11,25 +11,11 @@ from typing import Any
 import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import WrongStateError
-from scipy.stats import binomtest  # type: ignore[import-untyped]
+from saggar.shares import Share, wilson
 from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from saggar_qc.review.ledger import Ledger, Standing
 from saggar_qc.review.verdicts import decide
-
-
-@dataclass(frozen=True)
-class Share:
-    """`hits` of `n`, with the 95 % Wilson interval; all zero to one when nothing was counted."""
-
-    hits: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        return self.hits / self.n if self.n else float("nan")
 
 
 @dataclass(frozen=True)
@@ -61,14 +47,6 @@ class Outcome:
     masked: dict[str, int]  # task -> labels made unknown
     passed: Share  # of the images reviewed
     whole_set_rejected: bool  # policy "sample": the pass rate was too low
-
-
-def wilson(hits: int, n: int) -> Share:
-    """Share with Wilson's 95 % interval (scipy)."""
-    if n == 0:
-        return Share(0, 0, 0.0, 1.0)
-    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return Share(hits, n, float(interval.low), float(interval.high))
 
 
 def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:

@@ -14,11 +14,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Red
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
+from saggar.shares import wilson
 from saggar.store import media_type_of
 
 from saggar_qc.review import pages
 from saggar_qc.review.journal import Desk, Desks, list_reviews
-from saggar_qc.review.outcome import agreement, reviewer_scores, wilson
+from saggar_qc.review.outcome import agreement, reviewer_scores
 from saggar_qc.review.verdicts import REASONS, Verdict
 from saggar_qc.review.words import LANGUAGES, WORDS, preferred_language, task_name
 
