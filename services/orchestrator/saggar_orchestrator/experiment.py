@@ -11,13 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
 from saggar.prompt_syntax import parse_negative_prompt
 from saggar.prompts import NEGATIVE_PROMPT
