@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,12 +56,12 @@ def train_denoiser(
     decay: float = 0.999,
     every: int = 50,
     save_every: int = 250,
-) -> tuple[Denoiser, list[tuple[int, float]]]:
+) -> tuple[Denoiser, list[tuple[int, float]], list[dict[str, Any]]]:
     """Train to ``steps`` on scaled ``latents`` [n, 4, 16, 16], or go on from ``folder``'s checkpoint.
 
     ``batch`` pictures are used a step, each with ``NOISES`` noise levels; those of the types in ``twice`` are
-    drawn twice as often as others. Returns the networks and the loss curve, (step, mean loss since the last
-    entry).
+    drawn twice as often as others. Returns the networks, the loss curve, (step, mean loss since the last
+    entry), and the settings that held from which step on.
     """
     torch.manual_seed(seed)
     trained = nn.ModuleDict({"unet": models.unet(), "text": models.text_encoder(tokenizer)}).to(device)
@@ -71,11 +72,13 @@ def train_denoiser(
     generator = torch.Generator()
     state = checkpoint.load(folder, both, optimizer, generator) or {"step": 0, "curve": []}
     curve: list[tuple[int, float]] = [tuple(point) for point in state["curve"]]
+    told = {"steps": steps, "twice": list(twice), "decay": decay, "rate": rate}
+    runs = _runs(state.get("runs", []), first := int(state["step"]), told)
     taxonomy = load_taxonomy("kilnsim")
     kept = models.scheduler().alphas_cumprod.to(device)  # [1000], signal's share of the variance
     choice = lots(pool.pieces, twice)
     total, since, begun = 0.0, 0, time.monotonic()
-    for step in range(state["step"] + 1, steps + 1):
+    for step in range(first + 1, steps + 1):
         rng = np.random.default_rng([seed, step])
         generator.manual_seed(seed * 1_000_003 + step)
         rows = choice[rng.integers(len(choice), size=batch)]
@@ -87,8 +90,7 @@ def train_denoiser(
         times = torch.from_numpy(rng.permutation(len(clean)) + rng.random(len(clean)))
         times = (times * (len(kept) / len(clean))).long().to(device)  # evenly over all noise levels
         noise = torch.randn(clean.shape, generator=generator).to(device)
-        signal, sigma = kept[times].sqrt(), (1.0 - kept[times]).sqrt()
-        signal, sigma = signal.view(-1, 1, 1, 1), sigma.view(-1, 1, 1, 1)
+        signal, sigma = (part.sqrt().view(-1, 1, 1, 1) for part in (kept[times], 1.0 - kept[times]))
         for group in optimizer.param_groups:
             group["lr"] = rate * min(step / WARM_UP, 1.0) * _cooling(step, steps)
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
@@ -107,7 +109,7 @@ def train_denoiser(
         total, since = total + loss.item(), since + 1
         if step % every == 0 or step == steps:
             curve.append((step, total / since))
-            pace = (time.monotonic() - begun) / (step - state["step"])
+            pace = (time.monotonic() - begun) / (step - first)
             print(
                 f"unet {step}/{steps}  loss {total / since:.4f}  {pace:.2f} s/step",
                 file=sys.stderr,
@@ -115,9 +117,9 @@ def train_denoiser(
             )
             total, since = 0.0, 0
         if step % save_every == 0 or step == steps:
-            now = {"step": step, "curve": curve}
-            checkpoint.save(folder, both, optimizer, generator, now)
-    return Denoiser(trained, mean), curve
+            state = {"step": step, "curve": curve, "runs": runs}
+            checkpoint.save(folder, both, optimizer, generator, state)
+    return Denoiser(trained, mean), curve, runs
 
 
 def lots(pieces: Sequence[Piece], twice: Sequence[str]) -> np.ndarray:
@@ -132,6 +134,13 @@ def embed(encoder: nn.Module, tokens: torch.Tensor, penultimate: bool) -> torch.
     normalise: nn.Module = encoder.get_submodule("final_layer_norm")
     result: torch.Tensor = normalise(hidden[-2 if penultimate else -1])
     return result
+
+
+def _runs(runs: list[dict[str, Any]], first: int, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """``runs`` and, where other settings hold after step ``first``, a further one."""
+    if first < told["steps"] and (not runs or runs[-1] != runs[-1] | told):
+        return [*runs, {"from_step": first + 1, **told}]
+    return runs
 
 
 @torch.no_grad()

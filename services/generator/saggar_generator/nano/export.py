@@ -31,6 +31,8 @@ def export(
     """Write the pipeline and ``training.json`` to ``out``, whole or not at all, replacing what is there."""
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
+    tokenizer.backend_tokenizer.no_padding()  # how it was last called is no part of it
+    tokenizer.backend_tokenizer.no_truncation()
     pipeline = StableDiffusionPipeline(
         vae=vae,
         text_encoder=denoiser["text"],

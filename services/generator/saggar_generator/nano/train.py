@@ -58,7 +58,7 @@ def train(settings: Settings, work: Path, cache: Path, out: Path) -> None:
         save_file({"latents": encode(vae, pool.images, device)}, path)
     latents = load_file(path)["latents"] * vae.config.scaling_factor
     tokenizer = build_tokenizer()
-    denoiser, unet_curve = train_denoiser(
+    denoiser, unet_curve, runs = train_denoiser(
         pool, latents, tokenizer, work / "denoiser", settings.unet_steps, seed=settings.seed,
         device=device, precision=precision, batch=settings.unet_batch, twice=settings.twice,
         compiled=settings.compiled, save_every=settings.save_every,
@@ -67,6 +67,7 @@ def train(settings: Settings, work: Path, cache: Path, out: Path) -> None:
         pool,
         settings.seed,
         {"autoencoder": vae_curve, "unet": unet_curve},
+        unet_runs=runs,
         settings=asdict(settings) | {"precision": str(precision).removeprefix("torch.")},
     )
     export(out, vae.cpu(), denoiser.mean.cpu(), tokenizer, manifest)
