@@ -195,7 +195,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--text-encoder", action=either, default=True, help="adapt the text encoder too")
     parser.add_argument("--adapter-seed", type=int, default=0)
     parser.add_argument("--weight", type=float, default=1.0, help="of the adapter")
-    parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--guidance", type=float, default=7.0)
     parser.add_argument("--sampler-steps", type=int, default=20)
     parser.add_argument("--scheduler", default="dpmpp_2m_karras")
     parser.add_argument("--clip-skip", type=int, default=1)
