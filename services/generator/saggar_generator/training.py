@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
-from saggar.errors import FieldViolation, InvalidInputError, WrongStateError
+from saggar.errors import WrongStateError
 from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint, held_out, lora, optimizing
@@ -42,20 +42,14 @@ class AdapterTraining:
         """Adds fresh LoRA layers to the UNet, and to the text encoder if it is to be trained.
 
         `measured_by` are the held-out examples; each of `team` works on its share of every batch. Raises
-        InvalidInputError when `targets` match none of the UNet's layers or a batch is smaller than the team,
-        and WrongStateError for a base model that predicts something else than noise or velocity.
+        InvalidInputError when `targets` match none of the UNet's layers, and WrongStateError for a base model
+        that predicts something else than noise or velocity.
         """
         self.step = 0
         self.losses: list[float] = []
         self.validation: list[tuple[int, float]] = []
         self.previews: list[AdapterPreview] = []
         self._team: Team = team or Alone()
-        if settings.batch_size < self._team.size:
-            text = (
-                f"settings.batch_size is {settings.batch_size}, fewer than the {self._team.size} processes "
-                "that train together (SAGGAR_TRAINING_PROCESSES); raise it"
-            )
-            raise InvalidInputError(text, (FieldViolation("settings.batch_size", text),))
         self._settings = settings
         self._examples = examples
         self._measured_by = measured_by

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from pydantic import SecretStr
 from saggar import errors
-from saggar.errors import FieldViolation, SaggarError, UnavailableError, WrongStateError
+from saggar.errors import FieldViolation, InvalidInputError, SaggarError, UnavailableError, WrongStateError
 from saggar.settings import PREFIX
 from saggar.store import ObjectRef
 
@@ -51,8 +51,15 @@ def train_together(
 ) -> TrainedAdapter:
     """What `train_adapter` does, by `settings.training_processes` processes.
 
-    Raises as it does, and UnavailableError when one of them dies: the same call goes on from the checkpoint.
+    Raises as it does, InvalidInputError when a batch has not an image for each process, and UnavailableError
+    when one of them dies: the same call goes on from the checkpoint.
     """
+    if wanted.batch_size < settings.training_processes:
+        text = (
+            f"settings.batch_size is {wanted.batch_size}, fewer than the {settings.training_processes} "
+            "processes that train together (SAGGAR_TRAINING_PROCESSES); raise it"
+        )
+        raise InvalidInputError(text, (FieldViolation("settings.batch_size", text),))
     job = {
         "on_gpu": on_gpu,
         "base_model": base_model,
@@ -60,27 +67,25 @@ def train_together(
         "settings": asdict(wanted),
     }
     threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
-    process = subprocess.Popen(  # noqa: S603 our own modules
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            f"--nproc-per-node={settings.training_processes}",
-            *("-m", "saggar_generator.training_process"),
-        ],
-        env={"OMP_NUM_THREADS": threads} | os.environ | _environment(settings) | {JOB: json.dumps(job)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        f"--nproc-per-node={settings.training_processes}",
+        *("-m", "saggar_generator.training_process"),
+    ]
+    env = {"OMP_NUM_THREADS": threads} | os.environ | _environment(settings) | {JOB: json.dumps(job)}
     ended = threading.Event()
-    stopper = threading.Thread(target=_stop_when, args=(cancelled, ended, process), daemon=True)
-    stopper.start()
-    try:
-        told = _listen(process, report, on_preview)
-        code = process.wait()
-    finally:
-        ended.set()
-        stopper.join()
-        _end(process)
+    with subprocess.Popen(  # noqa: S603 our own modules
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        stopper = threading.Thread(target=_stop_when, args=(cancelled, ended, process), daemon=True)
+        stopper.start()
+        try:
+            told = _listen(process, report, on_preview)
+            code = process.wait()
+        finally:
+            ended.set()
+            stopper.join()
+            _end(process)
     if "result" in told:
         return _trained(told["result"])
     stop_if(cancelled, "adapter training")
