@@ -295,7 +295,8 @@ def test_how_often_the_classifier_finds_what_was_asked_for(home, compared, photo
     ]
     assert {row[-1].split(" ")[0] for row in rows} == {fresh}
     text = page.read_text(encoding="utf-8")
-    assert all(words in text for words in (none_of, "+100 points", f"classifier {identity}"))
+    on_page = none_of.replace(" (", "<small>(") + "</small>"
+    assert all(words in text for words in (on_page, "+100 points", f"classifier {identity}"))
 
     code, told, err = compared("--json", "--inception", home.folder / "inception.pth", "--model", identity)
     assert code == 0, err
