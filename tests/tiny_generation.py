@@ -10,6 +10,15 @@ from saggar_generator.settings import ATTENTION
 from tiny_pipeline import training_manifest
 
 SETTINGS = GenerationSettings(steps=3)
+TRAINING = AdapterSettings(
+    rank=2,
+    alpha=4,
+    steps=6,
+    batch_size=4,
+    learning_rate=1e-2,
+    seed=3,
+    checkpoint_every_steps=2,
+)
 PROMPTS = [
     Wanted("song dynasty , ding kiln produced , white bowl", "low quality , cracked", 11),
     Wanted("yuan dynasty , celadon vase", "low quality", 12),

@@ -16,27 +16,17 @@ from saggar.store import DirectoryStore
 from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.placement import Placement
-from saggar_generator.requests import AdapterSettings
 from saggar_generator.settings import ATTENTION, GeneratorSettings
 from saggar_generator.training_team import check_team
 from saggar_generator.workshop import Workshop
+from tiny_generation import TRAINING
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SETTINGS = AdapterSettings(
-    rank=2,
-    alpha=4,
-    steps=6,
-    batch_size=4,
-    learning_rate=1e-2,
-    seed=3,
-    checkpoint_every_steps=2,
-    train_text_encoder=True,
-    validation_share=0.3,
-    validation_every_steps=3,
-    preview_every_steps=6,
+SETTINGS = replace(
+    TRAINING, train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6
 )
 
 

@@ -21,20 +21,10 @@ from saggar_generator.examples import EmbeddedText, Examples
 from saggar_generator.lora_formats import write_diffusers
 from saggar_generator.noising import NoiseSchedule
 from saggar_generator.placement import Placement
-from saggar_generator.requests import AdapterSettings
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training import AdapterTraining
+from tiny_generation import TRAINING as SETTINGS
 from tiny_pipeline import save_tiny_pipeline, training_manifest
-
-SETTINGS = AdapterSettings(
-    rank=2,
-    alpha=4,
-    steps=6,
-    batch_size=4,
-    learning_rate=1e-2,
-    seed=3,
-    checkpoint_every_steps=2,
-)
 
 
 @pytest.fixture(scope="module")
