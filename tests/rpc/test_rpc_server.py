@@ -299,6 +299,34 @@ def test_a_signal_interrupts_the_warm_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert "stopped while starting" in log
 
 
+def test_a_signal_interrupts_the_warm_up_while_work_hangs(
+    tmp_path: Path, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARM_UP_S", "600")
+    with Process(tmp_path) as process:
+        next(rig.stub(process.address()).WatchExperiment(WatchExperimentRequest(experiment_id="stuck")))
+        process.process.send_signal(signal.SIGTERM)
+        code, log = process.ended()
+    assert code == 0
+    assert "ending with work still running" in log
+
+
+def test_a_signal_at_any_moment_of_waiting_is_noticed() -> None:
+    """In particular while the waiting thread holds the lock of what it waits for."""
+    waiting = """
+import signal, random
+from saggar.rpc.server import _Signals
+
+signals = _Signals()
+signals.interrupt = False
+signal.signal(signal.SIGALRM, signals._note)
+for _ in range(20_000):
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 6e-5))
+    assert signals.wait()
+"""
+    subprocess.run([sys.executable, "-c", waiting], check=True, timeout=120)
+
+
 def test_a_process_with_bad_settings_says_which(tmp_path: Path) -> None:
     with Process(tmp_path, listen="nowhere") as process:
         code, log = process.ended()

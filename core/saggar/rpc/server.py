@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ Register = Callable[[grpc.Server], Sequence[str]]  # adds servicers; returns the
 MIB = 1 << 20
 _THREADS = 64  # open streams and running calls; more wait
 _AFTERMATH_S = 10.0  # how long cancelled work may take to put its things down
+_DRAINED = b"\0"  # no signal's number
 
 
 @dataclass(frozen=True)
@@ -125,49 +127,68 @@ def serve(
     """
     configure_logs(settings.log_level, settings.log_json)
     signals = _Signals()
+
+    def start_up() -> None:
+        if warm_up is not None:
+            warm_up()
+        signals.interrupt = False
+
     try:
-        running = start_server(register, settings, warm_up)
+        running = start_server(register, settings, start_up)
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
         return 2 if isinstance(error, InvalidInputError) else 1
     except KeyboardInterrupt:
         log.info("stopped while starting")
+        _leave_nothing_behind(0)
         return 0
-    signals.started = True
     log.info("serving at %s", running.address)
-    signals.first.wait()
+    signals.wait()
     if on_stop is not None:
         on_stop()
     log.info("draining for at most %g s", settings.drain_seconds)
-    stopping = threading.Thread(target=running.stop, args=(settings.drain_seconds,), name="saggar-drain")
-    stopping.start()
-    while stopping.is_alive() and not signals.second.is_set():
-        stopping.join(0.05)
-    if signals.second.is_set():
+
+    def drain() -> None:
+        running.stop(settings.drain_seconds)
+        signals.drained()
+
+    threading.Thread(target=drain, name="saggar-drain").start()
+    impatient = signals.wait()
+    if impatient:
         log.warning("stopping at once")
         running.stop()
     if settings.address_file is not None:
         settings.address_file.unlink(missing_ok=True)
-    _leave_nothing_behind(0 if signals.second.is_set() else _AFTERMATH_S)
+    _leave_nothing_behind(0 if impatient else _AFTERMATH_S)
     log.info("stopped")
     return 0
 
 
 class _Signals:
-    """`first` and `second` are set by the first and the second SIGTERM or SIGINT; one before `started`
-    interrupts.
+    """SIGTERM and SIGINT: KeyboardInterrupt while `interrupt` is set, afterwards something to wait for.
+
+    The interpreter writes a signal's number to the socket at once; a handler in Python runs only between
+    two steps of the main thread, and so perhaps never once that thread waits for a lock.
     """
 
     def __init__(self) -> None:
-        self.started = False
-        self.first, self.second = threading.Event(), threading.Event()
+        self.interrupt = True
+        self._received, self._sent = socket.socketpair()
+        self._sent.setblocking(False)
+        signal.set_wakeup_fd(self._sent.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
 
+    def wait(self) -> bool:
+        """True at the next signal, False when `drained` is called first."""
+        return self._received.recv(1) != _DRAINED
+
+    def drained(self) -> None:
+        self._sent.send(_DRAINED)
+
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if not self.started:
+        if self.interrupt:
             raise KeyboardInterrupt
-        (self.second if self.first.is_set() else self.first).set()
 
 
 def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
