@@ -178,6 +178,15 @@ def results(seeds=(0, 1, 2), n=240):
             "adapter_images": 120,
             "adapter_steps": 200,
             "adapter_final_loss": 0.123,
+            "adapter_course": {
+                "training": [[step, 0.2 - step / 2000] for step in (50, 100, 150, 200)],
+                "validation": [[0, 0.21], [100, 0.16], [200, 0.15]],
+                "previews": [
+                    {"step": step, "prompt": prompt, "image": "images/aa/g1.png"}
+                    for step in range(10, 201, 10)
+                    for prompt in ("a moon white vase", "a celadon <cup>")
+                ],
+            },
             "generated": 92,
             "distinct": 92,
             "truncated_prompts": 0,

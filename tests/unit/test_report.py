@@ -54,6 +54,19 @@ def test_cracked_may_be_kept_or_unknown(values):
     assert "cracked" not in words(report.render(values | {"synthesis": told}, picture))
 
 
+def test_the_adapters_training_is_shown(values, page):
+    text = words(page)
+    assert "Training loss of the adapter: 0.175 at step 50, 0.100 at step 200. Held-out loss of" in page
+    assert "a celadon <cup>" in text
+    # eight steps of twenty, the first and the last among them, for two prompts
+    found = re.findall(r'alt="after (\d+) steps: a moon white vase"', page)
+    assert found == ["10", "40", "60", "90", "120", "150", "170", "200"]
+    course = values["synthesis"]["adapter_course"] | {"previews": [], "validation": []}
+    bare = report.render(values | {"synthesis": values["synthesis"] | {"adapter_course": course}}, picture)
+    assert "The adapter's training" in words(bare)
+    assert "Images of the same prompt and noise" not in words(bare)
+
+
 def test_distances_stand_with_what_they_were_made_with_and_their_warnings(page):
     table = page[page.index("Distances to real photographs") :]
     table = words(table[: table.index("</table>")] + "</table>")

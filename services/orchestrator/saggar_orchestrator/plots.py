@@ -197,6 +197,23 @@ def learning_curves(
         return as_svg(figure, "learning")
 
 
+def adapter_losses(training: Sequence[Sequence[float]], validation: Sequence[Sequence[float]]) -> str:
+    """An adapter's losses by step, (step, loss) each: means of stretches of the training, and what was
+    measured on photographs held out of it. Empty without any.
+    """
+    if not training:
+        return ""
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(6.8, 2.3), layout="constrained")
+        axes.plot(*zip(*training, strict=True), color=COLOURS[0], lw=1.1, label="training")
+        if validation:
+            axes.plot(*zip(*validation, strict=True), "o-", color=COLOURS[1], ms=3, lw=1.1, label="held out")
+            axes.legend(loc="upper right")
+        axes.set_xlabel("step")
+        axes.set_ylabel("adapter's loss")
+        return as_svg(figure, "adapter")
+
+
 def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> str:
     """Validation macro-F1 by epoch, a panel per task (paper, figure 16)."""
     columns = min(4, len(tasks))

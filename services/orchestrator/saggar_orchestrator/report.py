@@ -14,6 +14,7 @@ _LATER_MEASURES = dict.fromkeys(("fid_infinity", "precision", "recall", "density
     "preparation": "",
     "libraries": "",
 }
+_PREVIEWS = 8  # steps of the adapter's training that are shown, the first and the last among them
 _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
 
@@ -37,6 +38,7 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
         "tasks": results["taxonomy"]["tasks"],
         "summary": _summary(results),
         "plots": _plots(results),
+        "previews": _previews(results, picture),
         "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
         "combination_words": lambda labels: _words(results, labels),
         "best": _best_other(results),
@@ -104,6 +106,8 @@ def _plots(results: Results) -> dict[str, Any]:
         if "differences" in arm
         for name, d in arm["differences"]["macro_f1"].items()
     ]
+    course = _course(results)
+    drawn["adapter"] = plots.adapter_losses(course["training"], course["validation"])
     drawn["differences"] = plots.differences(rows) if rows else ""
     drawn["embedding"] = {
         arm["name"]: embedding_plot.embedding_map(arm["screening"]["embedding"], f"embedding-{number}")
@@ -154,6 +158,7 @@ def _said(results: Results) -> dict[str, Any]:
             for arm in arms
             if (arm["screening"] or {}).get("embedding")
         },
+        "adapter": _losses_in_words(_course(results)),
         "classes": {},
         "confusion": {},
     }
@@ -166,6 +171,15 @@ def _said(results: Results) -> dict[str, Any]:
                 + "."
             )
     return said
+
+
+def _losses_in_words(course: dict[str, Any]) -> str:
+    return ". ".join(
+        f"{name} loss of the adapter: {points[0][1]:.3f} at step {points[0][0]:,}, "
+        f"{points[-1][1]:.3f} at step {points[-1][0]:,}"
+        for name, points in (("Training", course["training"]), ("Held-out", course["validation"]))
+        if points
+    )
 
 
 def _classes_in_words(arms: list[dict[str, Any]], index: int, task: dict[str, Any]) -> str:
@@ -233,6 +247,26 @@ def _pictured(results: Results, entry: dict[str, Any], picture: Callable[[str], 
         "real": [thumbnail(picture(key), key) for key in entry["real"]],
         "generated": [thumbnail(picture(key), key) for key in entry["generated"]],
     }
+
+
+def _previews(results: Results, picture: Callable[[str], bytes]) -> list[dict[str, Any]]:
+    """A row per prompt: some of the images made from it in the course of the adapter's training."""
+    found = _course(results)["previews"]
+    steps = sorted({one["step"] for one in found})
+    last = len(steps) - 1
+    shown = {steps[round(place * last / (_PREVIEWS - 1))] for place in range(_PREVIEWS)} if steps else set()
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        if one["step"] in shown:
+            image = thumbnail(picture(one["image"]), one["image"])
+            rows.setdefault(one["prompt"], []).append({"step": one["step"], "image": image})
+    return [{"prompt": prompt, "images": images} for prompt, images in rows.items()]
+
+
+def _course(results: Results) -> dict[str, Any]:
+    """How the adapter's training went; empty where no adapter was trained."""
+    made = results["synthesis"]
+    return made["adapter_course"] if made else {"training": [], "validation": [], "previews": []}
 
 
 def _words(results: Results, labels: dict[str, str | None]) -> str:

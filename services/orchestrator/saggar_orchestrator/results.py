@@ -18,6 +18,7 @@ from saggar.prompts import crackled_classes, negative_prompt
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
+from saggar_orchestrator.adapter_course import adapter_course
 from saggar_orchestrator.data_steps import StoredPlan, read_plan
 from saggar_orchestrator.predictions import Predictions, read_predictions
 from saggar_orchestrator.requests import ref_from_json
@@ -171,6 +172,7 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
         "adapter_images": made["select"]["count"],
         "adapter_steps": made["adapter"]["steps"],
         "adapter_final_loss": made["adapter"]["final_loss"],
+        "adapter_course": adapter_course(run.store, ref_from_json(made["adapter"]["adapter"])),
         "generated": made["generate"]["count"],
         "distinct": made["generate"]["distinct"],
         "truncated_prompts": made["generate"]["truncated_prompts"],
