@@ -54,7 +54,7 @@ class AdapterPreview:
 @dataclass(frozen=True)
 class TrainedAdapter:
     """References of the adapter's card, weights (diffusers' and kohya's keys) and curve, and how training
-    ended. Adapters of earlier versions lack what is None.
+    ended. `validation_loss` is None without photographs held out.
     """
 
     adapter: ObjectRef

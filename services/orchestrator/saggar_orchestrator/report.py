@@ -9,11 +9,6 @@ from saggar_orchestrator import comparison, embedding_plot, plots
 from saggar_orchestrator.page import render_page, thumbnail
 
 Results = dict[str, Any]
-# Of results written before these were measured.
-_LATER_MEASURES = dict.fromkeys(("fid_infinity", "precision", "recall", "density", "coverage")) | {
-    "preparation": "",
-    "libraries": "",
-}
 _PREVIEWS = 8  # steps of the adapter's training that are shown, the first and the last among them
 _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
@@ -50,10 +45,10 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
 
 
 def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """`arm` with an entry for every statistic of its screening (empty: it has none), and classes by name."""
+    """`arm` with classes by name in the statistics of its screening."""
     if arm["screening"] is None:
         return arm
-    screening = dict.fromkeys(("combinations", "texture", "embedding")) | arm["screening"]
+    screening = dict(arm["screening"])
     if screening["combinations"]:
         screening["combinations"] = [_named(each, named) for each in screening["combinations"]]
     if screening["embedding"]:
@@ -215,7 +210,7 @@ def _distances(results: Results) -> list[dict[str, Any]]:
     for arm in results["arms"]:
         screening = arm["screening"] or {}
         every = (screening.get("measures"), *screening.get("other_measures", ()))
-        rows += [{"arm": arm["name"], **_LATER_MEASURES, **measures} for measures in every if measures]
+        rows += [{"arm": arm["name"], **measures} for measures in every if measures]
     return rows
 
 

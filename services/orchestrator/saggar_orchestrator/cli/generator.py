@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from saggar_orchestrator.cli.generator_compare import compare
+from saggar_orchestrator.cli.generator_options import (
+    Adapters,
+    BaseModel,
+    ClipSkip,
+    Guidance,
+    Line,
+    Scheduler,
+    Steps,
+    open_peers,
+    sampling_settings,
+)
 from saggar_orchestrator.cli.output import (
     AsJson,
     open_home_store,
@@ -15,37 +26,13 @@ from saggar_orchestrator.cli.output import (
     print_table,
     say,
     settings,
-    write_page,
 )
-
-if TYPE_CHECKING:
-    from saggar.store import ObjectRef, ObjectStore
-    from saggar.v1 import generator_pb2
-
-    from saggar_orchestrator.adapter_comparison import Comparison
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Adapters, images from prompts, and what adapters change.",
 )
-
-BaseModel = Annotated[
-    str | None,
-    typer.Option(
-        help="`nano`, a hub id, a folder or a .safetensors file; default: the adapter's, else nano."
-    ),
-]
-Adapters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--adapter", metavar="ID[=WEIGHT]", help="As `saggar generator adapters` lists it; may be repeated."
-    ),
-]
-Steps = Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1)]
-Guidance = Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0)]
-Scheduler = Annotated[str | None, typer.Option(help="E.g. `DPM++ 2M Karras` (default), `Euler a`, `ddim`.")]
-ClipSkip = Annotated[int | None, typer.Option(help="As in web UIs minus one; default 1.", min=0)]
 _DEADLINE_S = 30.0
 
 
@@ -121,7 +108,7 @@ def import_adapter(
     request = generator_pb2.ImportAdapterRequest(
         base_model=_base_model(base_model), path=str(file.resolve()), licence=licence
     )
-    result = _peers(context).stream(
+    result = open_peers(context).stream(
         "generator", "ImportAdapter", request, lambda event: _stage(event.progress), _cancellation()
     )
     identity = result.adapter.uri.split("/")[1]
@@ -216,10 +203,10 @@ def generate(
         for k in range(count)
     ]
     folder = folder_for(out)
-    chosen = _settings(steps, guidance, scheduler, clip_skip, size)
+    chosen = sampling_settings(steps, guidance, scheduler, clip_skip, size)
     base = _base_model(base_model or (entries[0].base_model if entries else "nano"))
     made = generate_in_shards(
-        _peers(context),
+        open_peers(context),
         Order(base, tuple(uses), chosen),
         items,
         32,
@@ -245,90 +232,7 @@ def generate(
     say(f"side by side: {sheet}")
 
 
-@app.command()
-def compare(
-    context: typer.Context,
-    dataset: Annotated[
-        str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")
-    ],
-    adapter: Adapters = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
-    most: Annotated[int, typer.Option(help="Photographs, and images of each kind, at most.", min=10)] = 200,
-    seed: Annotated[int, typer.Option(help="Of the choice of photographs, and of the images.", min=0)] = 0,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Classifier that compares, or beside --inception names classes; default: the best."
-        ),
-    ] = None,
-    inception: Annotated[
-        Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")
-    ] = None,
-    taxonomy: Annotated[
-        str | None, typer.Option(help="Shipped taxonomy or path; default: the smallest that fits.")
-    ] = None,
-    steps: Steps = None,
-    guidance: Guidance = None,
-    scheduler: Scheduler = None,
-    clip_skip: ClipSkip = None,
-    as_json: AsJson = False,
-) -> None:
-    """Images with the adapter and without, measured against photographs that it was not trained on.
-
-    The paper's Table 6 on your own photographs: FID and KID, with n, interval and extractor, and how often
-    the classifier names the glaze and the type that were asked for.
-    """
-    from saggar.errors import InvalidInputError
-    from saggar.prompts import NEGATIVE_PROMPT
-    from saggar.rpc.refs import ref_to_proto
-    from saggar.v1 import qc_pb2
-
-    from saggar_orchestrator import adapter_comparison
-    from saggar_orchestrator.adapters import adapter_uses
-    from saggar_orchestrator.cli.datasets import read_dataset, taxonomy_of
-    from saggar_orchestrator.shards import Order
-
-    if not adapter:
-        raise typer.BadParameter("name an --adapter; `saggar generator adapters` lists them")
-    store = open_home_store(settings(context).home)
-    entries, uses = adapter_uses(store, adapter)
-    manifest = read_dataset(store, dataset)
-    fitting = taxonomy_of(manifest, taxonomy)
-    if fitting is None:
-        raise InvalidInputError(f"no shipped taxonomy fits data set {dataset}; name one with --taxonomy")
-    classifier = _classifier(store, model) if inception is None or model is not None else None
-    extractor = qc_pb2.FeatureExtractor()
-    if inception is not None:
-        extractor.inception_weights_path = str(inception.resolve())
-    elif classifier is not None:
-        extractor.bundle.CopyFrom(ref_to_proto(classifier))
-    cards = [entry.card for entry in entries]
-    unseen = adapter_comparison.unseen_photographs(store, manifest, cards)
-    untold = adapter_comparison.of_unknown_training(cards)
-    planned, photographs = adapter_comparison.plan_comparison(fitting, unseen, most, seed)
-    chosen = _settings(steps, guidance, scheduler, clip_skip, None)
-    order = Order(entries[0].base_model, tuple(uses), chosen)
-    found = adapter_comparison.compare(
-        store, _peers(context), order, extractor, classifier, planned, photographs, _Line().show
-    )
-    crackled = sum(image.negative_prompt != NEGATIVE_PROMPT for image in planned)
-    facts = {
-        "base model": entries[0].base_model,
-        "adapter": ", ".join(adapter),
-        "data set": f"{dataset}, {len(photographs)} of {len(unseen)} photographs",
-        "new to the adapter": (
-            f"unknown: {', '.join(untold)} does not say what it was trained on" if untold else "all of them"
-        ),
-        "extractor": found.adapter.measures.get("extractor", ""),
-        "classifier": found.recognised.classifier or "none",
-        "seed": str(seed),
-        "negative prompt": f'"{NEGATIVE_PROMPT}", without "cracked" for the {crackled} of {len(planned)} '
-        "images whose crackle is a trait",
-    }
-    if html is not None:
-        title = f"With and without adapter {', '.join(adapter)}"
-        write_page(html, adapter_comparison.page(found, title, facts, fitting, store.get, all_new=not untold))
-    _tell(found, facts, html, as_json=as_json)
+app.command()(compare)
 
 
 def _negative_prompts(texts: list[str], own: str | None, *, keep_cracked: bool) -> list[str]:
@@ -349,78 +253,9 @@ def _negative_prompts(texts: list[str], own: str | None, *, keep_cracked: bool) 
     return [without_cracked(NEGATIVE_PROMPT) if phrases else NEGATIVE_PROMPT for phrases in wares]
 
 
-def _classifier(store: ObjectStore, model: str | None) -> ObjectRef:
-    """The bundle of the model whose id begins so; without one, of the best."""
-    from saggar.errors import InvalidInputError
-
-    from saggar_orchestrator.models import known_models
-
-    models = [entry for entry in known_models(store) if model is None or entry.model_id.startswith(model)]
-    if not models:
-        raise InvalidInputError(
-            "no classifier to take features from: run an experiment, or name a file with --inception"
-            if model is None
-            else f"no model '{model}'; `saggar models list` lists them"
-        )
-    return models[0].bundle
-
-
-def _tell(found: Comparison, facts: dict[str, str], html: Path | None, *, as_json: bool) -> None:
-    from saggar_orchestrator.adapter_comparison import table
-
-    if as_json:
-        print_json({
-            **facts,
-            **{side.name.replace(" ", "_"): side.measures for side in (found.vanilla, found.adapter)},
-            "change": {name: found.change(name) for name in ("fid", "kid")},
-            "recognised": found.recognised.to_json(),
-            "page": str(html) if html else None,
-        })  # fmt: skip
-        return
-    print_table(*table(found))
-    for name, value in facts.items():
-        say(f"{name}: {value}")
-    for warning in found.warnings:
-        say(f"warning: {warning}")
-    say(f"page: {html}" if html else "pictures: add --html FILE")
-
-
-def _settings(
-    steps: int | None, guidance: float | None, scheduler: str | None, clip_skip: int | None, size: str | None
-) -> generator_pb2.GenerationSettings:
-    from saggar.scheduler_names import canonical
-    from saggar.v1 import generator_pb2
-
-    width = height = None
-    if size is not None:
-        width, height = _pixels(size)
-    return generator_pb2.GenerationSettings(
-        steps=steps,
-        guidance_scale=guidance,
-        scheduler=canonical(scheduler) if scheduler else None,
-        clip_skip=clip_skip,
-        width_px=width,
-        height_px=height,
-    )
-
-
-def _pixels(size: str) -> tuple[int, int]:
-    width, _, height = size.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise typer.BadParameter(f"--size {size}: write width and height in pixels, e.g. 512x512")
-    return int(width), int(height)
-
-
 def _base_model(name: str) -> str:
     """Paths made absolute: the service has another working folder."""
     return str(Path(name).expanduser().resolve()) if name.startswith((".", "~", "/")) else name
-
-
-def _peers(context: typer.Context) -> Any:
-    from saggar_orchestrator.peers import Peers
-
-    home = settings(context).home
-    return Peers({name: home.address(name) for name in ("generator", "qc", "trainer")})
 
 
 def _cancellation() -> Any:
@@ -429,26 +264,8 @@ def _cancellation() -> Any:
     return Cancellation()
 
 
-class _Line:
-    """One line of progress, rewritten in place on a terminal."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def show(self, stage: str, done: int, total: int) -> None:
-        text = f"{stage}: {done} of {total}" if total else stage
-        if text == self._last:
-            return
-        if sys.stderr.isatty():
-            end = "\n" if done == total else ""
-            print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
-        elif done in {0, total}:
-            say(text)
-        self._last = text
-
-
 def _progress(total: int) -> Any:
-    line = _Line()
+    line = Line()
     return lambda done, stage, _: line.show(stage or "generating", done, total)
 
 
