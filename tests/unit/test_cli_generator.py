@@ -150,6 +150,7 @@ def test_crackled_wares_do_without_cracked(home):
 
     usual = "low quality, blurry, modern, damaged"
     assert avoided() == ({ge: usual, ding: f"{usual}, cracked"}, True)
+    assert avoided("--taxonomy", "palace-visual") == (dict.fromkeys((ge, ding), f"{usual}, cracked"), False)
     assert avoided("--keep-cracked") == (dict.fromkeys((ge, ding), f"{usual}, cracked"), False)
     assert avoided("--negative", "cracked") == (dict.fromkeys((ge, ding), "cracked"), False)
 

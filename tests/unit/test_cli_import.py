@@ -46,6 +46,22 @@ def test_bad_files_stop_it_and_the_way_on_is_told(saggar, photos, tmp_path):
     assert not list((tmp_path / "home").rglob("*.jpg"))
 
 
+def test_a_wrong_folder_and_a_catalogue_are_told_apart_from_bad_rows(saggar, photos, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("image,dynasty,glaze,type\nx/a.jpg,Song,,\nx/b.jpg,Song,,\n")
+    code, _, err = import_with(saggar, photos, "--labels", table)
+    assert code == 2
+    assert f"none of the files is in {photos}; name the folder that the paths start from" in err
+    table.write_text("image,dynasty,glaze,type\nx/a.jpg,Song,,\nwhite/b.jpg,Song,,\n")
+    assert "none of the files" not in import_with(saggar, photos, "--labels", table)[2]
+    table.write_text("Inventory,Title,Date\n1,A bowl,Song\n")
+    code, _, err = import_with(saggar, photos, "--labels", table)
+    assert code == 2
+    assert f"goes in with --catalogue {table} --image-column COLUMN" in err
+    table.write_text("image,dynasty,type\nwhite/a.jpg,Song,\n")
+    assert "--catalogue" not in import_with(saggar, photos, "--labels", table)[2]
+
+
 def test_keep_going_imports_the_others_and_keeps_a_report(saggar, photos, tmp_path):
     (photos / "white" / "cut.jpg").write_bytes((photos / "white" / "a.jpg").read_bytes()[:400])
     code, out, err = import_with(saggar, photos, "--layout", "glaze", "--keep-going", "--json")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 LARGEST_MIB = 256
+NO_SUCH_FILE = "no such file in the folder of images"
 EXTENSIONS = {
     "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "mpo": "JPEG", "png": "PNG", "apng": "PNG",
     "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "gif": "GIF", "bmp": "BMP", "avif": "AVIF", "heic": "HEIF",
@@ -140,7 +141,7 @@ def locate(root: Path, name: str) -> Path:
         except (OSError, RuntimeError) as error:  # a name too long, a link to itself, no permission
             raise InvalidInputError(f"{name}: cannot be read ({error}); check name and permissions") from None
         return _regular(Path(path), status.st_mode, status.st_size, name)
-    raise InvalidInputError(f"{name}: no such file in the folder of images{_hint(root, name)}")
+    raise InvalidInputError(f"{name}: {NO_SUCH_FILE}{_hint(root, name)}")
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -11,8 +11,11 @@ import typer
 from saggar_orchestrator.cli.output import AsJson, open_home_store, plural, print_json, say, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from saggar.dataset.import_report import ImportReport, RowsRefusedError
     from saggar.dataset.importing import Progress
+    from saggar.errors import InvalidInputError
 
 _SHOWN = 20  # refusals on the terminal; the report has all
 
@@ -61,6 +64,7 @@ def import_collection(
     from saggar.dataset import importing
     from saggar.dataset.import_report import RowsRefusedError, report_csv, write_report
     from saggar.dataset.manifest import write_manifest
+    from saggar.errors import InvalidInputError
     from saggar.taxonomy import load_taxonomy
 
     given = {"--labels": labels, "--catalogue": catalogue, "--layout": layout, "--labelbee": labelbee}
@@ -85,7 +89,9 @@ def import_collection(
     except RowsRefusedError as error:
         if report:
             report.write_bytes(report_csv(error.refused))
-        raise _with_remedy(error, report) from None
+        raise _with_remedy(error, images, report) from None
+    except InvalidInputError as error:
+        raise _with_catalogue(error, labels, chosen.task_names) from None
     reference = write_manifest(store, found.manifest)
     kept = write_report(store, reference, found)
     if report:
@@ -119,15 +125,28 @@ def _check_usage(sources: list[str], image_column: str | None, encoding: str | N
         raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
 
 
-def _with_remedy(error: RowsRefusedError, report: Path | None) -> Exception:
+def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> Exception:
+    from saggar.dataset.photographs import NO_SUCH_FILE
     from saggar.errors import InvalidInputError
 
     lines = [str(error)]
+    if not error.importable and all(NO_SUCH_FILE in refusal.reason for refusal in error.refused):
+        lines.append(f"none of the files is in {images}; name the folder that the paths start from")
     if report:
         lines.append(f"all of them are in {report}")
     if error.importable:
         lines.append(f"mend these, or add --keep-going to import the other {error.importable:,}")
     return InvalidInputError("\n".join(lines), error.violations)
+
+
+def _with_catalogue(error: InvalidInputError, labels: Path | None, tasks: Sequence[str]) -> Exception:
+    """Tells of --catalogue where a table has none of the tasks' columns."""
+    from saggar.errors import InvalidInputError
+
+    if labels is None or not set(tasks) <= {violation.field for violation in error.violations}:
+        return error
+    text = "a catalogue in columns of its own goes in with"
+    return InvalidInputError(f"{error}\n{text} --catalogue {labels} --image-column COLUMN", error.violations)
 
 
 def _tell(found: ImportReport) -> None:

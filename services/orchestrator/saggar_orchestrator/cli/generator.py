@@ -144,6 +144,10 @@ def generate(
     keep_cracked: Annotated[
         bool, typer.Option("--keep-cracked", help='Avoid "cracked" for Ge, Guan and Ru wares too.')
     ] = False,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(help="Taxonomy (shipped or path) that tells crackled wares; default: all shipped ones."),
+    ] = None,
     photograph: Annotated[
         Path | None, typer.Option("--from", help="Start from this photograph instead of noise.")
     ] = None,
@@ -198,7 +202,7 @@ def generate(
             start=start,
         )
         for number, (text, avoided) in enumerate(
-            zip(texts, _negative_prompts(texts, negative, keep_cracked=keep_cracked), strict=True)
+            zip(texts, _negative_prompts(texts, negative, taxonomy, keep_cracked=keep_cracked), strict=True)
         )
         for k in range(count)
     ]
@@ -235,14 +239,16 @@ def generate(
 app.command()(compare)
 
 
-def _negative_prompts(texts: list[str], own: str | None, *, keep_cracked: bool) -> list[str]:
+def _negative_prompts(
+    texts: list[str], own: str | None, taxonomy: str | None, *, keep_cracked: bool
+) -> list[str]:
     """One for each of `texts`; tells where "cracked" is left out."""
     from saggar.prompts import NEGATIVE_PROMPT, crackled_phrases, without_cracked
     from saggar.taxonomy import load_taxonomy, shipped_taxonomies
 
     if own is not None or keep_cracked:
         return [NEGATIVE_PROMPT if own is None else own for _ in texts]
-    taxonomies = [load_taxonomy(name) for name in shipped_taxonomies()]
+    taxonomies = [load_taxonomy(name) for name in ([taxonomy] if taxonomy else shipped_taxonomies())]
     wares = [crackled_phrases(text, taxonomies) for text in texts]
     if crackled := sum(map(bool, wares)):
         named = ", ".join(sorted({phrase for phrases in wares for phrase in phrases}))
