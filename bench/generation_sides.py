@@ -167,6 +167,7 @@ def _plain_training(setting: Setting) -> Work:
     from peft import LoraConfig
     from saggar.dataset.manifest import read_manifest
     from saggar_generator.examples import photograph
+    from saggar_generator.requests import AdapterSettings
 
     options, pipeline = setting.options, _pipeline(setting)
     store, manifest = _photographs(setting)
@@ -191,7 +192,7 @@ def _plain_training(setting: Setting) -> Work:
 
     def picture(row: Any) -> torch.Tensor:
         """The same picture that our caches hold the latents of, read anew."""
-        image = photograph(store, row, setting.size).convert("RGB")
+        image = photograph(store, row, AdapterSettings(resolution_px=setting.size)).convert("RGB")
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
 
     def step(chosen: list[int]) -> None:

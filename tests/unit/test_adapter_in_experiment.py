@@ -25,6 +25,7 @@ EVERY = """
   batch_size: 2
   learning_rate: 2.0e-4
   resolution_px: 64
+  framing: pad
   seed: 5
   checkpoint_every_steps: 10
   clip_skip: 0

@@ -28,7 +28,7 @@ class ResolveBaseModelResult(_message.Message):
     def __init__(self, content_hash: _Optional[str] = ...) -> None: ...
 
 class AdapterSettings(_message.Message):
-    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence")
+    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing")
     RANK_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class AdapterSettings(_message.Message):
     PREVIEW_PROMPTS_FIELD_NUMBER: _ClassVar[int]
     CAPTION_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_FIELD_NUMBER: _ClassVar[int]
     rank: int
     alpha: int
     steps: int
@@ -81,7 +82,8 @@ class AdapterSettings(_message.Message):
     preview_prompts: _containers.RepeatedScalarFieldContainer[str]
     caption_template: str
     licence: str
-    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
+    framing: str
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ..., framing: _Optional[str] = ...) -> None: ...
 
 class TrainAdapterRequest(_message.Message):
     __slots__ = ("request_id", "base_model", "manifest", "settings")

@@ -16,6 +16,7 @@ from saggar.v1 import common_pb2, generator_pb2
 
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
+    FRAMINGS,
     OPTIMIZERS,
     SCHEDULES,
     AdapterPreview,
@@ -50,7 +51,7 @@ _ADAPTER_RANGES = {
     "validation_every_steps": (1, 1_000_000),
     "preview_every_steps": (0, 1_000_000),
 }
-_ADAPTER_CHOICES = {"optimizer": OPTIMIZERS, "learning_rate_schedule": SCHEDULES}
+_ADAPTER_CHOICES = {"optimizer": OPTIMIZERS, "learning_rate_schedule": SCHEDULES, "framing": FRAMINGS}
 _MOST_PREVIEWS = 8
 _GENERATION_RANGES = {
     "steps": (1, 1000),

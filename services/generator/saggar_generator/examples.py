@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from saggar.dataset.augment import apply_augmentation
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
@@ -17,6 +17,7 @@ from saggar.images import decode
 from saggar.store import ObjectStore
 
 from saggar_generator.basemodel import BaseModel
+from saggar_generator.framing import square
 from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.prompt_encoding import check_clip_skip, embed, encode_all, tokenize, truncated_tokens
 from saggar_generator.requests import AdapterSettings
@@ -144,7 +145,7 @@ def prepare(
         stop_if(cancelled, "adapter training")
         report(Progress("preparing images", start, len(rows), "images"))
         some = rows[start : start + _BATCH]
-        parts.append(latents_of(base, [photograph(store, row, settings.resolution_px) for row in some]))
+        parts.append(latents_of(base, [photograph(store, row, settings) for row in some]))
     return Examples(
         latents=torch.cat(parts),
         caption_of=torch.tensor([number_of[caption] for caption in captions]),
@@ -161,12 +162,12 @@ def check_size(base: BaseModel, size_px: int, field: str) -> None:
         raise InvalidInputError(text, (FieldViolation(field, text),))
 
 
-def photograph(store: ObjectStore, row: Record, size_px: int) -> Image.Image:
-    """The photograph of `row`, varied if it is an augmented one, cut to a square from the centre."""
+def photograph(store: ObjectStore, row: Record, settings: AdapterSettings) -> Image.Image:
+    """The photograph of `row`, varied if it is an augmented one, as a square."""
     image = decode(store.get(row.image), row.image)
     if row.augmentation_seed is not None:
         image = apply_augmentation(image, row.augmentation_seed)
-    return ImageOps.fit(image, (size_px, size_px), Image.Resampling.LANCZOS)  # shorter side, centre
+    return square(image, settings.resolution_px, settings.framing)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -94,7 +95,7 @@ def restore(
 
 def _kind(name: str) -> Any:
     if name == "adamw":
-        return torch.optim.AdamW
+        return partial(torch.optim.AdamW, fused=True)  # an adapter has many small tensors
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:

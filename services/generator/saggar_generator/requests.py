@@ -8,6 +8,7 @@ from saggar.store import ObjectRef
 
 OPTIMIZERS = ("adamw", "adamw8bit")
 SCHEDULES = ("constant", "linear", "cosine")  # of the learning rate
+FRAMINGS = ("crop", "pad")
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class AdapterSettings:
     batch_size: int = 4
     learning_rate: float = 1e-4
     resolution_px: int = 0  # 0: the base model's own
+    framing: str = "crop"
     seed: int = 0
     checkpoint_every_steps: int = 100
     clip_skip: int = 1

@@ -127,6 +127,7 @@ class Adapter(_Part):
     batch_size: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, gt=0)
     resolution_px: int | None = Field(None, ge=16)
+    framing: Literal["crop", "pad"] | None = None  # pad: photographs that are not square stay whole
     seed: int | None = None
     checkpoint_every_steps: int | None = Field(None, ge=1)
     clip_skip: int | None = Field(None, ge=0)

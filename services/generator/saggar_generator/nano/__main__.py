@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from saggar.kilnsim.pieces import TYPES
+from saggar.kilnsim.pieces import GLAZES, TYPES
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     train.add_argument("--vae-batch", type=int, default=8)
     train.add_argument("--unet-batch", type=int, default=16)
     train.add_argument(
-        "--twice", nargs="*", default=(), choices=TYPES, help="types the UNet sees twice as often"
+        "--twice", nargs="*", default=(), choices=(*TYPES, *GLAZES), help="what the UNet sees twice as often"
     )
     train.add_argument("--compile", dest="compiled", action="store_true", help="faster; needs a C++ compiler")
     train.add_argument("--seed", type=int, default=1)

@@ -59,9 +59,9 @@ def train_denoiser(
 ) -> tuple[Denoiser, list[tuple[int, float]], list[dict[str, Any]]]:
     """Train to ``steps`` on scaled ``latents`` [n, 4, 16, 16], or go on from ``folder``'s checkpoint.
 
-    ``batch`` pictures are used a step, each with ``NOISES`` noise levels; those of the types in ``twice`` are
-    drawn twice as often as others. Returns the networks, the loss curve, (step, mean loss since the last
-    entry), and the settings that held from which step on.
+    ``batch`` pictures are used a step, each with ``NOISES`` noise levels; those of the types and glazes
+    in ``twice`` are drawn twice as often as others. Returns the networks, the loss curve, (step, mean loss
+    since the last entry), and the settings that held from which step on.
     """
     torch.manual_seed(seed)
     trained = nn.ModuleDict({"unet": models.unet(), "text": models.text_encoder(tokenizer)}).to(device)
@@ -123,9 +123,9 @@ def train_denoiser(
 
 
 def lots(pieces: Sequence[Piece], twice: Sequence[str]) -> np.ndarray:
-    """Rows of ``pieces`` to draw from evenly, int64 [n]: once each, those of the types in ``twice`` twice."""
+    """Rows of ``pieces`` to draw from evenly, int64 [n]; twice where type or glaze is in ``twice``."""
     rows = np.arange(len(pieces))
-    return np.concatenate([rows, rows[[piece.type in twice for piece in pieces]]])
+    return np.concatenate([rows, rows[[piece.type in twice or piece.glaze in twice for piece in pieces]]])
 
 
 def embed(encoder: nn.Module, tokens: torch.Tensor, penultimate: bool) -> torch.Tensor:

@@ -32,7 +32,7 @@ class Settings:
     unet_steps: int = 11_000
     unet_batch: int = 16
     twice: tuple[str, ...] = ()
-    """Types that the UNet sees twice as often as others."""
+    """Types and glazes that the UNet sees twice as often as others."""
     compiled: bool = False
     """Compile the UNet first: minutes and a C++ compiler, for a fifth less time a step on a processor."""
     save_every: int = 500
