@@ -185,7 +185,8 @@ class Fakes(
             splits = set(read_manifest(self.store, ref_from_proto(request.manifest)).frame["split"])
             assert splits == {"train"}, splits
             made_from = {"manifest": request.manifest.sha256, "base": self.base_hash}
-            adapter = self._put("adapters", "adapter.json", made_from)
+            card = made_from | {"curve": None, "previews": []}
+            adapter = self._put("adapters", "adapter.json", card)
             return generator_pb2.TrainAdapterResult(
                 adapter=ref_to_proto(adapter), weights=ref_to_proto(adapter), final_loss=0.1, steps=10
             )

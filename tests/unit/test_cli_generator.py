@@ -17,6 +17,7 @@ from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.adapter_comparison import plan_comparison, unseen_photographs
 from saggar_orchestrator.adapters import adapter_uses, find_adapter, known_adapters
+from saggar_orchestrator.cli.generator_options import base_model_of
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.home import Home
 from saggar_orchestrator.predictions import Predictions
@@ -30,6 +31,7 @@ def card(identity, **changes):
     values = {
         "adapter_id": identity,
         "base_model": "nano",
+        "base_hash": "a" * 64,
         "origin": "trained",
         "manifest": None,
         "images": 5,
@@ -86,7 +88,9 @@ def test_adapters_with_weights(tmp_path):
     store = DirectoryStore(tmp_path)
     for identity in ("aaaa1111", "bbbb1111"):
         put_adapter(store, identity)
-    put_adapter(store, "cccc1111", base_model="other")
+    put_adapter(store, "cccc1111", base_model="other", base_hash="b" * 64)
+    put_adapter(store, "dddd1111", base_model="nano's copy")
+    assert len(adapter_uses(store, ["aaaa", "dddd"])[1]) == 2  # the same weights under two names
     _, uses = adapter_uses(store, ["aaaa=0.5", "bbbb1111"])
     assert [(use.name, use.weight, use.HasField("weight")) for use in uses] == [
         ("aaaa", 0.5, True),
@@ -137,6 +141,16 @@ def test_images_from_prompts(home):
     with Image.open(out / "grid.png") as grid:
         assert grid.size == (2 * 20 - 4, 3 * 20 - 4)
     assert "side by side" in err
+
+
+def test_a_base_model_is_a_path_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert base_model_of("models/sd15") == "models/sd15"  # of the hub
+    (tmp_path / "models" / "sd15").mkdir(parents=True)
+    assert base_model_of("models/sd15") == str(tmp_path / "models" / "sd15")
+    assert base_model_of("./sd.safetensors") == str(tmp_path / "sd.safetensors")
+    (tmp_path / "nano").mkdir()
+    assert base_model_of("nano") == "nano"
 
 
 def test_crackled_wares_do_without_cracked(home):

@@ -25,7 +25,7 @@ def test_unset_settings_take_the_contracts_defaults():
         rank=8, alpha=8, steps=1000, batch_size=4, learning_rate=1e-4, seed=0, checkpoint_every_steps=100
     )
     assert conversion.generation_settings(generator_pb2.GenerationSettings()) == GenerationSettings(
-        steps=20, guidance_scale=7.0, clip_skip=1, scheduler="dpmpp_2m_karras"
+        steps=20, guidance_scale=7.0, clip_skip=None, scheduler="dpmpp_2m_karras"
     )
 
 
@@ -43,12 +43,24 @@ def test_alpha_follows_rank_unless_it_is_set():
     assert conversion.adapter_settings(generator_pb2.AdapterSettings(rank=16, alpha=4)).alpha == 4
 
 
+def test_previews_are_prompts_like_others():
+    def given(*prompts):
+        return conversion.adapter_settings(generator_pb2.AdapterSettings(preview_prompts=prompts))
+
+    assert given("white bowl", r"vase \(tall\)").preview_prompts == ("white bowl", "vase (tall)")
+    with pytest.raises(InvalidInputError) as caught:
+        given("white bowl", "(white:1.3) bowl", "bowl <lora:x:1>")
+    fields = [violation.field for violation in caught.value.violations]
+    assert fields == ["settings.preview_prompts[1]", "settings.preview_prompts[2]"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         *(("rank", 0), ("steps", 0), ("learning_rate", float("nan")), ("batch_size", -1)),
         *(("min_snr_gamma", -0.1), ("optimizer", "lion"), ("learning_rate_schedule", "step")),
         *(("validation_share", 0.6), ("unet_targets", [""]), ("preview_prompts", ["bowl"] * 9)),
+        ("framing", "stretch"),
         *(("noise_offset", float("nan")), ("gradient_accumulation_steps", 0)),
         ("text_encoder_learning_rate", 1e-4),  # without train_text_encoder
     ],

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from diffusers import UNet2DConditionModel
+from peft import LoraConfig, get_peft_model
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.store import DirectoryStore
 from saggar_generator import adapter, lora, lora_formats
@@ -89,6 +91,25 @@ def test_the_same_file_is_the_same_adapter(store, models, folder, tmp_path):
     kept = store.put("uploads/a.safetensors", renamed.read_bytes(), adapter.WEIGHTS_TYPE)
     assert take_in(store, models, folder, kept) == first
     assert take_in(store, models, folder, renamed, "CC0-1.0").adapter != first.adapter
+
+
+@pytest.mark.parametrize("stabilised", [False, True])
+def test_a_file_of_peft_has_its_alpha_beside_it(store, models, folder, tmp_path, stabilised):
+    """As peft itself writes it."""
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    config = LoraConfig(
+        r=4, lora_alpha=32, target_modules=["to_q", "to_v"], use_rslora=stabilised, init_lora_weights=False
+    )
+    get_peft_model(unet, config).save_pretrained(tmp_path)
+    path = tmp_path / "adapter_model.safetensors"
+    done = take_in(store, models, folder, path)
+    assert not any("alpha" in warning for warning in done.warnings)
+    layers = adapter.read_layers(models.get(str(folder)), store.read(done.weights)).lora["unet"]
+    assert {layer.alpha for layer in layers.values()} == {32 * 2 if stabilised else 32}  # 2: root of the rank
+    (tmp_path / "adapter_config.json").unlink()
+    alone = take_in(store, models, folder, path)
+    assert any("adapter_config.json, which is not beside the file" in warning for warning in alone.warnings)
+    assert alone.adapter.key != done.adapter.key
 
 
 def test_what_we_wrote_comes_back_without_a_warning(store, models, folder, tmp_path):

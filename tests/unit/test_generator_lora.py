@@ -1,6 +1,5 @@
 """LoRA layers: onto a pipeline and off it, in diffusers' and kohya's keys, checked against diffusers."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -208,7 +207,7 @@ def test_rank_stabilised_adapters_keep_their_strength(base):
     one = every_kind(base)["unet"][UNET_PATH]
     settings = {"unet.r": 2, "unet.lora_alpha": 3, "unet.use_rslora": True}
     tensors = lora_formats.to_diffusers({"unet": {UNET_PATH: one}})
-    found, _ = lora_formats.from_diffusers(tensors, {"lora_adapter_metadata": json.dumps(settings)})
+    found, _ = lora_formats.from_diffusers(tensors, settings)
     assert found["unet"][UNET_PATH].alpha == pytest.approx(3 * 2**0.5)
 
 

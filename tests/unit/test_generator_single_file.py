@@ -52,7 +52,7 @@ def test_it_is_the_pipeline_it_was_made_from(file, pipeline):
 def test_its_hash_is_the_files_own(file):
     expected = hashlib.sha256(file.read_bytes()).hexdigest()
     models = BaseModels(Placement("cpu", "float32"))
-    assert models.identify(str(file)) == content_hash(file) == expected
+    assert models.identify(str(file)).content_hash == content_hash(file) == expected
     base = models.get(str(file))
     assert base.content_hash == expected
     assert base.is_single_file

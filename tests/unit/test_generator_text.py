@@ -1,5 +1,7 @@
 """Prompts to embeddings, and names of schedulers and base models."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
@@ -7,7 +9,7 @@ from saggar.scheduler_names import SCHEDULERS
 from saggar_generator import schedulers
 from saggar_generator.basemodel import BaseModels, content_hash, find, weight_files
 from saggar_generator.placement import Placement
-from saggar_generator.prompt_encoding import encode, encode_all
+from saggar_generator.prompt_encoding import encode, encode_all, layers_to_skip
 from tiny_pipeline import save_tiny_pipeline
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
@@ -60,6 +62,13 @@ def test_deeper_skips_differ_and_too_deep_ones_are_refused(base):
     assert not torch.allclose(encode(*parts, PROMPT, 0).embedding, encode(*parts, PROMPT, 1).embedding)
     with pytest.raises(InvalidInputError, match="3 layers: 0 to 2"):
         encode(*parts, PROMPT, 3)
+
+
+def test_without_a_wish_stable_diffusion_2_skips_no_layer(base):
+    assert layers_to_skip(base.pipeline.text_encoder, None) == 1
+    config = SimpleNamespace(hidden_size=1024, num_hidden_layers=23)
+    assert layers_to_skip(SimpleNamespace(config=config), None) == 0
+    assert layers_to_skip(SimpleNamespace(config=config), 2) == 2
 
 
 def test_tokens_beyond_the_window_are_counted(base):

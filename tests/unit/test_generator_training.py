@@ -14,13 +14,15 @@ from saggar.dataset.manifest import Manifest, write_manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator import adapter, lora
+from saggar_generator import adapter, adapter_job, lora
 from saggar_generator.adapter_job import train_adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.examples import EmbeddedText, Examples
+from saggar_generator.image_index import ImageIndex
 from saggar_generator.lora_formats import write_diffusers
 from saggar_generator.noising import NoiseSchedule
 from saggar_generator.placement import Placement
+from saggar_generator.requests import GenerationSettings, Wanted
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training import AdapterTraining
 from tiny_generation import TRAINING as SETTINGS
@@ -247,19 +249,80 @@ def test_a_loss_that_is_not_finite_stops_with_the_remedy(models, folder):
         training.advance()
 
 
-def test_an_unreadable_checkpoint_is_named(models, folder):
-    base = models.get(str(folder))
-    with (
-        AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training,
-        pytest.raises(DataCorruptionError, match="delete it"),
-    ):
-        training.restore(b"\x08\x00\x00\x00\x00\x00\x00\x00{}")
+def test_an_unreadable_checkpoint_is_named(models, folder, store):
+    identity = train(store, models, folder).adapter.key.split("/")[-2]
+    store.delete(f"adapters/{identity}/adapter.json")
+    key = f"checkpoints/generator/{identity}/state.safetensors"
+    store.put(key, b"\x08\x00\x00\x00\x00\x00\x00\x00{}", "application/octet-stream")
+    with pytest.raises(DataCorruptionError, match=f"^{key}: .* delete it from the store"):
+        train(store, models, folder)
+
+
+def test_too_little_memory_says_how_to_do_with_less(models, folder, store, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(AdapterTraining, "advance", full)
+    with pytest.raises(WrongStateError, match=r"not enough memory.* gradient_accumulation_steps"):
+        train(store, models, folder)
+    monkeypatch.setattr(AdapterTraining, "advance", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(store, models, folder)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers' schedulers
+def test_a_job_that_is_cancelled_while_it_draws_keeps_its_steps(models, folder, store, monkeypatch):
+    def draw_previews(*_):
+        raise CancelledError("adapter training was cancelled")
+
+    settings = replace(SETTINGS, preview_every_steps=3, checkpoint_every_steps=100)
+    expected = train(DirectoryStore(store.root / "other"), models, folder, settings).weights.sha256
+    cancelled = threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            adapter_job, "draw_previews", lambda *_: (cancelled.set(), draw_previews()), raising=True
+        )
+        with pytest.raises(CancelledError):
+            train_adapter(
+                store, models, str(folder), training_manifest(store), settings, ATTENTION,
+                lambda _: None, cancelled,
+            )  # fmt: skip
+    kept = list(store.list("checkpoints/generator/"))
+    assert len(kept) == 1
+    begun, restore = [], AdapterTraining.restore
+    monkeypatch.setattr(AdapterTraining, "restore", lambda *given: begun.append(restore(*given)))
+    assert train(store, models, folder, settings).weights.sha256 == expected
+    assert len(begun) == 1
 
 
 def test_targets_that_match_nothing_are_refused(models, folder):
     base = models.get(str(folder))
     with pytest.raises(InvalidInputError, match="SAGGAR_LORA_TARGETS"):
         AdapterTraining(base, examples_for(base), SETTINGS, ("to_nothing",))
+    with pytest.raises(InvalidInputError, match=r"no layer of the unet is called out_proj, _q; check"):
+        AdapterTraining(base, examples_for(base), SETTINGS, ("to_q", "out_proj", "_q"))
+    assert not any("lora" in name for name, _ in base.pipeline.unet.named_parameters())
+
+
+def test_a_corrected_configuration_is_another_base_model(tmp_path, store):
+    folder = save_tiny_pipeline(tmp_path / "base")
+    models = BaseModels(Placement("cpu", "float32"))
+    wrong = train(store, models, folder)
+    before = models.identify(str(folder))
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(path.read_text().replace('"epsilon"', '"v_prediction"'))
+    after = models.identify(str(folder))
+    assert after.content_hash == before.content_hash
+    assert after.configuration_hash != before.configuration_hash
+    base = models.get(str(folder))
+    with pytest.raises(WrongStateError, match=r"predicted epsilon; .* predicts v_prediction"):
+        adapter.check_base(adapter.read_card(store, wrong.adapter), base)
+    assert train(store, models, folder).adapter.key != wrong.adapter.key
+    image = ImageIndex(store).inputs(base, (), Wanted("bowl", "", 1), GenerationSettings())
+    path = folder / "vae" / "config.json"
+    path.write_text(path.read_text().replace("0.18215", "0.2"))
+    rescaled = models.get(str(folder))
+    assert ImageIndex(store).inputs(rescaled, (), Wanted("bowl", "", 1), GenerationSettings()) != image
 
 
 def test_a_base_that_predicts_something_else_is_refused(tmp_path):

@@ -341,17 +341,31 @@ def test_the_job_keeps_curve_validation_and_previews(models, folder, store):
     data = store.read(previews[0].image)
     assert data.startswith(b"\x89PNG")
     assert b"trainedAlgorithmicMedia" in data
-    assert previews[0].image.key == f"adapters/{card.adapter_id}/previews/0000003-0.png"
+    assert previews[0].image.key.startswith(f"adapters/{card.adapter_id}/previews/0000003-0-")
     assert len({one.image.sha256 for one in previews}) == 2
+
+
+def test_other_previews_after_a_crash_are_drawn_anew(models, folder, tmp_path):
+    """Killed before the first checkpoint, and asked for something else."""
+    store, settings = DirectoryStore(tmp_path / "store"), replace(SETTINGS, preview_every_steps=2)
+    for prompt in ("white bowl", "yuan dynasty , celadon vase"):
+        found = []
+        settings = replace(settings, preview_prompts=(prompt,))
+        done = train(store, models, folder, settings, previews=found)
+        fresh = []
+        train(DirectoryStore(tmp_path / prompt[:3]), models, folder, settings, previews=fresh)
+        assert [one.image.sha256 for one in found] == [one.image.sha256 for one in fresh]
+        store.delete(done.adapter.key)
 
 
 def test_looking_on_decides_nothing(models, folder, tmp_path):
     quiet = train(DirectoryStore(tmp_path / "a"), models, folder, SETTINGS)
     watched = replace(SETTINGS, preview_every_steps=1, checkpoint_every_steps=3, gradient_checkpointing=True)
     assert train(DirectoryStore(tmp_path / "b"), models, folder, watched).weights == quiet.weights
-    assert adapter_id("h", "m", watched) == adapter_id("h", "m", SETTINGS)
+    base = models.identify(str(folder))
+    assert adapter_id(base, "m", watched) == adapter_id(base, "m", SETTINGS)
     for change in ({"noise_offset": 0.1}, {"validation_share": 0.1}, {"licence": "CC0-1.0"}, {"seed": 4}):
-        assert adapter_id("h", "m", replace(SETTINGS, **change)) != adapter_id("h", "m", SETTINGS)
+        assert adapter_id(base, "m", replace(SETTINGS, **change)) != adapter_id(base, "m", SETTINGS)
 
 
 def test_files_say_what_they_are(models, folder, store):

@@ -122,12 +122,20 @@ def read_card(store: ObjectStore, ref: ObjectRef) -> AdapterCard:
 
 
 def check_base(card: AdapterCard, base: BaseModel) -> None:
-    """Raises WrongStateError, naming both, when the adapter was trained on another base model."""
+    """Raises WrongStateError, naming both, when the adapter was trained on another base model, or on the
+    same one with another target.
+    """
     if card.base_hash != base.content_hash:
         raise WrongStateError(
             f"adapter {card.adapter_id} was trained on {card.base_model} ({card.base_hash[:12]}) and does "
             f"not fit {base.spec} ({base.content_hash[:12]}); generate with {card.base_model}, or train an "
             f"adapter on {base.spec}"
+        )
+    if card.prediction_type != base.prediction_type:
+        raise WrongStateError(
+            f"adapter {card.adapter_id} was trained when {card.base_model} predicted {card.prediction_type}; "
+            f"{base.spec} predicts {base.prediction_type} by its scheduler's configuration: correct that, or "
+            "train the adapter again"
         )
 
 
@@ -150,13 +158,15 @@ def put_once(store: ObjectStore, key: str, data: bytes, media_type: str) -> Obje
         return store.stat(key)
 
 
-def read_layers(base: BaseModel, data: bytes) -> lora_formats.LoraFile:
-    """The adapter in a file, in diffusers' or kohya's format.
+def read_layers(
+    base: BaseModel, data: bytes, peft_configuration: bytes | None = None
+) -> lora_formats.LoraFile:
+    """The adapter in a file, in diffusers', peft's or kohya's format.
 
     Raises InvalidInputError when it is not safetensors, and WrongStateError, naming the keys, when one makes
     no layer of `base`, when it has none at all, or when it would be without effect.
     """
-    found = lora_formats.read(data, lora.modules(base))
+    found = lora_formats.read(data, lora.modules(base), peft_configuration)
     count = sum(len(layers) for layers in found.lora.values())
     if found.unmatched or not count:
         more = len(found.unmatched) - _SHOWN

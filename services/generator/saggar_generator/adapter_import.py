@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
@@ -15,6 +17,7 @@ from saggar_generator.basemodel import BaseModel, BaseModels
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import ImportedAdapter
 
+_PEFT_CONFIGURATION = "adapter_config.json"
 _LARGEST_BYTES = 2 << 30  # an adapter of rank 128 for every layer of SD 2.1 takes less than half of it
 
 
@@ -33,20 +36,26 @@ def import_adapter(
     """
     report(Progress("reading adapter", message=str(source) if isinstance(source, Path) else source.key))
     data = _read_file(source) if isinstance(source, Path) else store.read(source)
+    beside = source.with_name(_PEFT_CONFIGURATION) if isinstance(source, Path) else None
+    configuration = _read_file(beside) if beside and beside.is_file() else None
     report(Progress("loading base model", message=base_model))
     base = models.get(base_model)
-    found = adapter.read_layers(base, data)
+    found = adapter.read_layers(base, data, configuration)
     if problems := lora.mismatches(base, found.lora):
         raise WrongStateError(
             f"{len(problems)} layers of the adapter do not fit {base.spec}: {'; '.join(problems[:5])}; "
             "import it for the base model that it was trained on"
         )
     warnings = _check_base(base, found.metadata)
+    if found.lacks_alpha:
+        warnings.append(
+            f"peft keeps the adapter's alpha in {_PEFT_CONFIGURATION}, which is not beside the file; it is "
+            "taken to equal the rank, so that the adapter may act too weakly or too strongly"
+        )
     licence = licence or _licence_in(found.metadata)
-    file_sha256 = hashlib.sha256(data).hexdigest()
-    identity = hashlib.sha256(f"import 1 {base.content_hash} {file_sha256} {licence}".encode()).hexdigest()[
-        :16
-    ]
+    files = [hashlib.sha256(content).hexdigest() for content in (data, configuration or b"")]
+    inputs = ["import", 2, asdict(base.identity), files, licence]
+    identity = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     keys = adapter.Keys(identity)
     kept = adapter.put_once(store, f"adapters/{identity}/imported.safetensors", data, adapter.WEIGHTS_TYPE)
     metadata = {
@@ -61,7 +70,7 @@ def import_adapter(
         origin="imported",
         base_model=base.spec,
         base_hash=base.content_hash,
-        prediction_type=str(base.scheduler_config.get("prediction_type", "epsilon")),
+        prediction_type=base.prediction_type,
         licence=licence,
         weights=adapter.StoredObject.of(weights),
         kohya_weights=adapter.StoredObject.of(kohya),

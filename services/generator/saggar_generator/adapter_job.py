@@ -14,15 +14,18 @@ from typing import Any
 
 from saggar.dataset.manifest import read_manifest
 from saggar.dataset.record import Record
-from saggar.errors import NotFoundError
+from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator import adapter, adapter_metadata, lora, optimizing
 from saggar_generator.basemodel import BaseModel, BaseModels
 from saggar_generator.examples import check_size, prepare, training_rows
 from saggar_generator.held_out import hold_out
+from saggar_generator.identity import Identity
+from saggar_generator.placement import memory_for
 from saggar_generator.previews import draw_previews, prompts_of
 from saggar_generator.progress import Progress, Report, stop_if
+from saggar_generator.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
 from saggar_generator.team import Alone, Team
 from saggar_generator.training import AdapterTraining
@@ -30,6 +33,10 @@ from saggar_generator.training import AdapterTraining
 log = logging.getLogger(__name__)
 
 LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
+_LESS_MEMORY = (
+    "lower batch_size and raise gradient_accumulation_steps as much, set gradient_checkpointing, lower "
+    "resolution_px, or set SAGGAR_MEMORY to sliced or offloaded for the generator"
+)
 _REPORT_EVERY_S = 1.0
 # They say when something is written or looked at, and decide neither the weights nor what is said of them.
 _NOT_DECIDING = {
@@ -65,10 +72,11 @@ def train_adapter(
     settings = replace(
         settings,
         resolution_px=settings.resolution_px or base.size_px,
+        clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
         unet_targets=settings.unet_targets or targets,
     )
     check_size(base, settings.resolution_px, "settings.resolution_px")
-    identity = adapter_id(base.content_hash, manifest.sha256, settings)
+    identity = adapter_id(base.identity, manifest.sha256, settings)
     if finished := _finished(store, identity):
         store.delete(_checkpoint_key(identity))  # left where the process died between card and this
         return finished
@@ -76,24 +84,25 @@ def train_adapter(
     kept, measured = list(range(len(rows))), list[int]()
     if settings.validation_share:
         kept, measured = hold_out(rows, settings.validation_share, settings.seed)
-    examples = prepare(store, base, rows, settings, report, cancelled)
-    if examples.truncated_captions:
-        log.warning(
-            "%d of %d captions are longer than the text encoder's window; their ends have no effect",
-            examples.truncated_captions,
-            len(rows),
-        )
-    held_out = examples.take(measured) if measured else None
     team = team or Alone()
-    with AdapterTraining(
-        base, examples.take(kept), settings, settings.unet_targets, held_out, team
-    ) as training:
-        job = _Job(store, base, training, settings, identity, report, on_preview, cancelled, team)
-        job.run([rows[number].caption or "" for number in kept])
-        if team.rank == 0:
-            kept_rows = [rows[number] for number in kept]
-            _write(store, base, training, settings, identity, manifest, kept_rows, measured)
-            store.delete(_checkpoint_key(identity))
+    with memory_for("this training", base.placement, _LESS_MEMORY):
+        examples = prepare(store, base, rows, settings, report, cancelled)
+        if examples.truncated_captions:
+            log.warning(
+                "%d of %d captions are longer than the text encoder's window; their ends have no effect",
+                examples.truncated_captions,
+                len(rows),
+            )
+        held_out = examples.take(measured) if measured else None
+        with AdapterTraining(
+            base, examples.take(kept), settings, settings.unet_targets, held_out, team
+        ) as training:
+            job = _Job(store, base, training, settings, identity, report, on_preview, cancelled, team)
+            job.run([rows[number].caption or "" for number in kept])
+            if team.rank == 0:
+                kept_rows = [rows[number] for number in kept]
+                _write(store, base, training, settings, identity, manifest, kept_rows, measured)
+                store.delete(_checkpoint_key(identity))
     team.agree(False)  # the first has written
     result = _finished(store, identity)
     if result is None:
@@ -102,9 +111,9 @@ def train_adapter(
     return result
 
 
-def adapter_id(base_hash: str, manifest_sha256: str, settings: AdapterSettings) -> str:
+def adapter_id(base: Identity, manifest_sha256: str, settings: AdapterSettings) -> str:
     """16 hexadecimal digits that depend on all that decides the adapter, and on nothing else."""
-    inputs = [2, base_hash, manifest_sha256, _deciding(settings)]
+    inputs = [3, asdict(base), manifest_sha256, _deciding(settings)]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -132,7 +141,7 @@ class _Job:
         training, settings, checkpoint = self._training, self._settings, _checkpoint_key(self._identity)
         prompts = prompts_of(settings, captions)
         if self._store.exists(checkpoint):
-            training.restore(self._store.get(checkpoint))
+            self._restore(checkpoint)
             log.info("adapter training goes on from step %d of %d", training.step, settings.steps)
         elif settings.steps and self._is_first:
             training.measure()  # what the bare base model does
@@ -158,6 +167,14 @@ class _Job:
                 pace = (training.step - first) / max(now - begun, 1e-9)
                 self._tell({"loss": loss, "steps_per_second": pace})
 
+    def _restore(self, checkpoint: str) -> None:
+        try:
+            self._training.restore(self._store.get(checkpoint))
+        except DataCorruptionError as error:
+            raise DataCorruptionError(
+                f"{checkpoint}: {error}; delete it from the store to train from the beginning"
+            ) from error
+
     @property
     def _is_first(self) -> bool:
         return self._team.rank == 0
@@ -167,15 +184,18 @@ class _Job:
         return bool(every) and (step % every == 0 or step == self._settings.steps)
 
     def _draw(self, prompts: Sequence[str]) -> None:
-        made = draw_previews(
-            self._store,
-            self._base,
-            self._identity,
-            self._settings,
-            prompts,
-            self._training.step,
-            self._cancelled,
-        )
+        try:
+            made = draw_previews(
+                self._store,
+                self._base,
+                self._identity,
+                self._settings,
+                prompts,
+                self._training.step,
+                self._cancelled,
+            )
+        except CancelledError:  # the step that they show is kept before the job ends
+            return
         self._training.previews += made
         for preview in made:
             self._on_preview(preview)
@@ -209,7 +229,7 @@ def _write(
         adapter_id=identity,
         base_model=base.spec,
         base_hash=base.content_hash,
-        prediction_type=str(base.scheduler_config.get("prediction_type", "epsilon")),
+        prediction_type=base.prediction_type,
         settings=deciding,
         target_modules=settings.unet_targets,
         manifest=adapter.StoredObject.of(manifest),

@@ -12,6 +12,7 @@ from typing import Any
 
 from saggar_generator import optimizing
 from saggar_generator.basemodel import BaseModel
+from saggar_generator.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterSettings
 
 BASE_HASH = "saggar.base_hash"
@@ -30,8 +31,9 @@ def of_training(
 ) -> dict[str, str]:
     """Of an adapter trained here; `deciding` are the settings that decide its weights."""
     cross_attention = int(base.pipeline.unet.config.cross_attention_dim)
+    skipped = layers_to_skip(base.pipeline.text_encoder, settings.clip_skip)
     version_2 = cross_attention == 1024  # SD 2.x's text encoder; SD 1.x's is 768 wide
-    velocity = base.scheduler_config.get("prediction_type") == "v_prediction"
+    velocity = base.prediction_type == "v_prediction"
     return {
         "saggar.adapter_id": adapter_id,
         BASE_HASH: base.content_hash,
@@ -55,7 +57,7 @@ def of_training(
         **({KOHYA_BASE_HASH: base.content_hash} if base.is_single_file else {}),
         "ss_num_train_images": str(images),
         "ss_resolution": f"({settings.resolution_px}, {settings.resolution_px})",
-        "ss_clip_skip": str(settings.clip_skip + 1),  # the web UIs' count
+        "ss_clip_skip": str(skipped + 1),  # the web UIs' count
         "ss_max_train_steps": str(settings.steps),
         "ss_steps": str(settings.steps),
         "ss_batch_size_per_device": str(settings.batch_size),

@@ -23,7 +23,8 @@ from saggar.errors import (
 from transformers.utils import logging as transformers_logging
 
 from saggar_generator import hub, nano, single_file
-from saggar_generator.placement import Placement, settle
+from saggar_generator.identity import Identity, configuration_hash
+from saggar_generator.placement import Placement, memory_for, settle
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +43,23 @@ _LEFT_OUT: dict[str, Any] = {  # museum objects need no filter for nudity, which
 
 @dataclass(frozen=True, eq=False)
 class BaseModel:
-    """A loaded pipeline. `spec` is what was asked for; `content_hash` is the same wherever the weights
-    lie.
-    """
+    """A loaded pipeline. `spec` is what was asked for; `identity` is the same wherever the weights lie."""
 
     spec: str
-    content_hash: str
+    identity: Identity
     pipeline: Any
     scheduler_config: dict[str, Any]
     placement: Placement
+
+    @property
+    def content_hash(self) -> str:
+        """Of the weights."""
+        return self.identity.content_hash
+
+    @property
+    def prediction_type(self) -> str:
+        """What the UNet says of noisy latents: `epsilon`, `v_prediction` or `sample`."""
+        return str(self.scheduler_config.get("prediction_type", "epsilon"))
 
     @property
     def is_single_file(self) -> bool:
@@ -75,7 +84,7 @@ class BaseModels:
         self.placement = placement
         self._loaded: BaseModel | None = None
         self._files: tuple[tuple[str, int, int], ...] = ()
-        self._hashes: dict[tuple[tuple[str, int, int], ...], str] = {}
+        self._identities: dict[tuple[tuple[str, int, int], ...], Identity] = {}
         self._from_hub: dict[str, Path] = {}
 
     @property
@@ -109,12 +118,12 @@ class BaseModels:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def identify(self, spec: str) -> str:
-        """The content hash of base model `spec`, without loading it. Raises as `get`."""
+    def identify(self, spec: str) -> Identity:
+        """What base model `spec` is, without loading it. Raises as `get`."""
         place, files = self._find(spec)
-        if files not in self._hashes:
-            self._hashes[files] = content_hash(place)
-        return self._hashes[files]
+        if files not in self._identities:
+            self._identities[files] = identity_of(place)
+        return self._identities[files]
 
     def _find(self, spec: str) -> tuple[Path, tuple[tuple[str, int, int], ...]]:
         """Where base model `spec` lies, and its files of weights."""
@@ -192,12 +201,20 @@ def content_hash(place: Path) -> str:
     return digest.hexdigest()
 
 
+def identity_of(place: Path) -> Identity:
+    """What the model in `place` is. Raises UnavailableError when a single file's configuration is the hub's,
+    and that cannot be reached.
+    """
+    folder = single_file.configuration(place) if place.is_file() else place
+    return Identity(content_hash(place), configuration_hash(folder))
+
+
 def load(spec: str, place: Path, placement: Placement) -> BaseModel:
     """The pipeline in `place`, ready to run. Raises WrongStateError when its files cannot be read as one."""
     # Both libraries draw progress bars on standard error, which belongs to the log.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    identity = content_hash(place)
+    identity = identity_of(place)
     try:
         pipeline = _read(place, placement)
     except SaggarError:
@@ -207,11 +224,20 @@ def load(spec: str, place: Path, placement: Placement) -> BaseModel:
             f"base model {spec}: its files cannot be loaded ({error}); download or export it again"
         ) from error
     pipeline.set_progress_bar_config(disable=True)
-    settle(pipeline, placement)
+    with memory_for(
+        f"base model {spec}",
+        placement,
+        "set SAGGAR_MEMORY to sliced or offloaded for the generator, or end what else uses it",
+    ):
+        settle(pipeline, placement)
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         part.requires_grad_(requires_grad=False).eval()
     log.info(
-        "base model %s (%s) loaded on %s in %s", spec, identity[:12], placement.name, placement.precision
+        "base model %s (%s) loaded on %s in %s",
+        spec,
+        identity.content_hash[:12],
+        placement.name,
+        placement.precision,
     )
     return BaseModel(spec, identity, pipeline, dict(pipeline.scheduler.config), placement)
 

@@ -27,9 +27,7 @@ def unpack(data: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def unreadable(error: Exception) -> DataCorruptionError:
-    return DataCorruptionError(
-        f"the checkpoint cannot be read ({error}); delete it to train from the beginning"
-    )
+    return DataCorruptionError(f"the checkpoint cannot be read ({error})")
 
 
 def metadata_of(data: bytes) -> dict[str, str]:

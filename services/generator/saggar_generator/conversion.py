@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.prompt_syntax import ADAPTER_NAME
+from saggar.prompt_syntax import ADAPTER_NAME, parse_prompt
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2
@@ -75,6 +75,12 @@ def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
     if len(message.preview_prompts) > _MOST_PREVIEWS:
         count = f"{len(message.preview_prompts)} prompts; wanted: at most {_MOST_PREVIEWS}"
         violations.append(FieldViolation("settings.preview_prompts", count))
+    previews = []
+    for number, prompt in enumerate(message.preview_prompts):
+        try:
+            previews.append(_preview_text(prompt))
+        except InvalidInputError as error:
+            violations.append(FieldViolation(f"settings.preview_prompts[{number}]", str(error)))
     if "" in message.unet_targets:
         violations.append(FieldViolation("settings.unet_targets", "a name is empty, which fits no layer"))
     if message.HasField("text_encoder_learning_rate") and not message.train_text_encoder:
@@ -86,7 +92,14 @@ def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
         field.name: tuple(value) if field.is_repeated else value for field, value in message.ListFields()
     }
     rank = given.get("rank", AdapterSettings.rank)
-    return AdapterSettings(**{"alpha": rank, **given})
+    return AdapterSettings(**{"alpha": rank, **given, "preview_prompts": tuple(previews)})
+
+
+def _preview_text(prompt: str) -> str:
+    parsed = parse_prompt(prompt)
+    if parsed.weights:
+        raise InvalidInputError("names an adapter; a preview shows the one in training, and no other")
+    return parsed.text
 
 
 def generation_settings(message: generator_pb2.GenerationSettings) -> GenerationSettings:

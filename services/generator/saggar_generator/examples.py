@@ -19,7 +19,7 @@ from saggar.store import ObjectStore
 from saggar_generator.basemodel import BaseModel
 from saggar_generator.framing import square
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.prompt_encoding import check_clip_skip, embed, encode_all, tokenize, truncated_tokens
+from saggar_generator.prompt_encoding import embed, encode_all, layers_to_skip, tokenize, truncated_tokens
 from saggar_generator.requests import AdapterSettings
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ class TokenisedText:
     clip_skip: int
 
     @staticmethod
-    def of(pipeline: Any, captions: Sequence[str], clip_skip: int) -> TokenisedText:
+    def of(pipeline: Any, captions: Sequence[str], clip_skip: int | None) -> TokenisedText:
         """Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for."""
-        check_clip_skip(pipeline.text_encoder, clip_skip)
+        skipped = layers_to_skip(pipeline.text_encoder, clip_skip)
         tokens = [tokenize(pipeline.tokenizer, pipeline.text_encoder, text) for text in captions]
         ids, masks = (torch.cat([one[key] for one in tokens]) for key in ("input_ids", "attention_mask"))
-        return TokenisedText(pipeline.text_encoder, ids, masks, clip_skip)
+        return TokenisedText(pipeline.text_encoder, ids, masks, skipped)
 
     def embeddings(self, numbers: torch.Tensor) -> torch.Tensor:
         return embed(self.text_encoder, self.ids[numbers], self.masks[numbers], self.clip_skip)

@@ -19,6 +19,7 @@ from saggar_generator.basemodel import BaseModel, BaseModels
 from saggar_generator.content_credentials import Signer
 from saggar_generator.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.progress import Progress, Report, stop_if
+from saggar_generator.prompt_encoding import layers_to_skip
 from saggar_generator.request_prompts import Mix, by_weights, compose
 from saggar_generator.requests import (
     AdapterUse,
@@ -74,7 +75,10 @@ def generate(
     report(Progress("loading base model", message=base_model))
     base = models.get(base_model)
     settings = replace(
-        settings, width_px=settings.width_px or base.size_px, height_px=settings.height_px or base.size_px
+        settings,
+        clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
+        width_px=settings.width_px or base.size_px,
+        height_px=settings.height_px or base.size_px,
     )
     check_settings(base, settings)
     for number, item in enumerate(items):

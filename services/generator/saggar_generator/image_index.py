@@ -22,7 +22,7 @@ from saggar_generator.synthesis import Picture
 log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
-_FORMAT = 3  # goes up when equal inputs would give another image
+_FORMAT = 4  # goes up when equal inputs would give another image
 
 
 class ImageIndex:
@@ -37,7 +37,8 @@ class ImageIndex:
         inputs: dict[str, Any] = {
             "format": _FORMAT,
             "base_model": base.content_hash,
-            "prediction_type": base.scheduler_config.get("prediction_type", "epsilon"),
+            "prediction_type": base.prediction_type,
+            "base_configuration": base.identity.configuration_hash,
             "adapters": [{"sha256": sha256, "weight": weight} for sha256, weight in mix],
             "prompt": wanted.prompt,
             "negative_prompt": wanted.negative_prompt,

@@ -46,8 +46,15 @@ Lora = Mapping[str, Mapping[str, LoraLayer]]
 def add_fresh(base: BaseModel, name: str, targets: Mapping[str, Sequence[str]], settings: Any) -> None:
     """Adds new layers of `settings.rank` to those layers of each part whose names end in one of its targets.
 
-    They change nothing at first. Raises InvalidInputError when a part has no such layer.
+    They change nothing at first. Raises InvalidInputError when a target matches no layer of its part.
     """
+    places = modules(base)
+    for part, endings in targets.items():
+        if unmatched := [end for end in endings if not any(_ends(path, end) for path in places[part])]:
+            raise InvalidInputError(
+                f"{base.spec}: no layer of the {part} is called {', '.join(unmatched)}; check unet_targets, "
+                "or SAGGAR_LORA_TARGETS"
+            )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         for part, endings in targets.items():
@@ -57,14 +64,7 @@ def add_fresh(base: BaseModel, name: str, targets: Mapping[str, Sequence[str]], 
                 init_lora_weights="gaussian",
                 target_modules=list(endings),
             )
-            try:
-                getattr(base.pipeline, part).add_adapter(config, adapter_name=name)
-            except ValueError as error:  # peft: no layer matches
-                remove(base)
-                raise InvalidInputError(
-                    f"an adapter cannot be put into {base.spec}: {error}; check unet_targets, or "
-                    "SAGGAR_LORA_TARGETS"
-                ) from None
+            getattr(base.pipeline, part).add_adapter(config, adapter_name=name)
 
 
 def put(base: BaseModel, lora: Lora, name: str) -> None:
@@ -142,6 +142,11 @@ def peft_settings(layers: Mapping[str, LoraLayer]) -> dict[str, Any]:
             path: _whole(layer.alpha) for path, layer in layers.items() if layer.alpha != alpha
         },
     }
+
+
+def _ends(path: str, ending: str) -> bool:
+    """As peft matches names."""
+    return path == ending or path.endswith(f".{ending}")
 
 
 def _whole(number: float) -> float:

@@ -26,6 +26,7 @@ from saggar_generator.checkpoint import metadata_of
 from saggar_generator.lora import PARTS, Lora, LoraLayer, peft_settings
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
+_PEFT_ROOT = "base_model.model."  # of the keys of a file that peft itself has written
 _PEFT_METADATA = "lora_adapter_metadata"  # where diffusers keeps peft's settings, as JSON
 # How the text encoder's layers were called before transformers 5, and are in files.
 _TEXT_ROOT = "text_model."
@@ -54,12 +55,16 @@ class LoraFile:
     lora: Lora
     metadata: Mapping[str, str]
     unmatched: tuple[str, ...]
+    lacks_alpha: bool = False  # of peft's own file without its configuration: taken to equal the rank
 
 
-def read(data: bytes, modules: Mapping[str, Iterable[str]]) -> LoraFile:
-    """The adapter in a safetensors file. `modules` are the base model's layers, by part.
+def read(
+    data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: bytes | None = None
+) -> LoraFile:
+    """The adapter in a safetensors file. `modules` are the base model's layers, by part;
+    `peft_configuration` is the adapter_config.json that stands beside a file of peft's own.
 
-    Raises InvalidInputError when `data` is no safetensors file.
+    Raises InvalidInputError when `data` is no safetensors file, or the configuration no JSON.
     """
     try:
         tensors, metadata = load(data), metadata_of(data)
@@ -68,12 +73,17 @@ def read(data: bytes, modules: Mapping[str, Iterable[str]]) -> LoraFile:
             f"not a safetensors file ({error}); weights in other formats are not read: save the adapter as "
             "safetensors"
         ) from None
+    settings = _settings_in(metadata.get(_PEFT_METADATA, "{}"), f"metadata {_PEFT_METADATA}")
+    is_pefts = any(key.startswith(_PEFT_ROOT) for key in tensors) and not settings
+    if is_pefts and peft_configuration is not None:
+        own = _settings_in(peft_configuration, "adapter_config.json")
+        settings = {f"unet.{key}": value for key, value in own.items()}
     is_kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in tensors)
     if is_kohya:
         lora, unmatched = from_kohya(tensors, modules)
     else:
-        lora, unmatched = from_diffusers(tensors, metadata)
-    return LoraFile(lora, metadata, tuple(unmatched))
+        lora, unmatched = from_diffusers(tensors, settings)
+    return LoraFile(lora, metadata, tuple(unmatched), lacks_alpha=is_pefts and not settings)
 
 
 def write_diffusers(lora: Lora, metadata: Mapping[str, str]) -> bytes:
@@ -135,9 +145,9 @@ def from_kohya(
 
 
 def from_diffusers(
-    tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+    tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]
 ) -> tuple[Lora, list[str]]:
-    """Layers, and the keys that make none."""
+    """Layers, and the keys that make none; `settings` are peft's, each behind its part's name."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     unmatched = []
     for key in tensors:
@@ -147,14 +157,14 @@ def from_diffusers(
         else:
             part, path, role = place
             found.setdefault((part, path), {})[role] = key
-    return _assemble(tensors, found, _settings_in(metadata), unmatched)
+    return _assemble(tensors, found, settings, unmatched)
 
 
 def _diffusers_place(key: str) -> tuple[str, str, str] | None:
     """Part, path and role of a key."""
-    part, _, rest = key.removeprefix("base_model.model.").partition(".")
+    part, _, rest = key.removeprefix(_PEFT_ROOT).partition(".")
     if part not in PARTS:  # peft's own files name no part
-        part, rest = "unet", key.removeprefix("base_model.model.")
+        part, rest = "unet", key.removeprefix(_PEFT_ROOT)
     if part == "text_encoder":
         rest = rest.removeprefix(_TEXT_ROOT)
     if old := _PROCESSOR.search(rest):
@@ -183,17 +193,20 @@ def _assemble(
     return lora, sorted(unmatched)
 
 
-def _settings_in(metadata: Mapping[str, str]) -> dict[str, Any]:
+def _settings_in(text: str | bytes, where: str) -> dict[str, Any]:
     try:
-        settings = json.loads(metadata.get(_PEFT_METADATA, "{}"))
+        settings = json.loads(text)
     except ValueError as error:
-        raise InvalidInputError(f"the adapter's metadata {_PEFT_METADATA} is not JSON: {error}") from None
+        raise InvalidInputError(f"the adapter's {where} is not JSON: {error}") from None
     return settings if isinstance(settings, dict) else {}
 
 
 def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float:
     """What peft's settings say; equal to the rank where there are none."""
-    patterns = settings.get(f"{part}.alpha_pattern") or {}
+    patterns = {
+        name.removeprefix(_TEXT_ROOT): value
+        for name, value in (settings.get(f"{part}.alpha_pattern") or {}).items()
+    }
     key = get_pattern_key(patterns.keys(), path)
     alpha = float(patterns.get(key, settings.get(f"{part}.lora_alpha", rank)))
     # "Rank-stabilised": the update is divided by the rank's root.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 # the GPU only while it runs.
 MEMORY = ("full", "sliced", "offloaded")
 _GIB = 1 << 30
+_NO_MEMORY = "DefaultCPUAllocator"  # in PyTorch's message where a processor's memory is too small
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,17 @@ def settle(pipeline: Any, placement: Placement) -> None:
         pipeline.enable_model_cpu_offload(device=placement.device)
     else:
         pipeline.to(placement.device)
+
+
+@contextmanager
+def memory_for(what: str, placement: Placement, remedy: str) -> Iterator[None]:
+    """Raises WrongStateError, with `remedy`, when the device has not enough memory for what is done in it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and _NO_MEMORY not in str(error):
+            raise
+        raise WrongStateError(f"{placement.name} has not enough memory for {what}; {remedy}") from error
 
 
 def _natural_precision(device: str) -> str:

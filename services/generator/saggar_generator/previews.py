@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 
@@ -57,7 +58,8 @@ def draw_previews(
             "base_model": base.content_hash,
             "adapter": f"{adapter_id} after {step} steps",
         }
-        key = f"adapters/{adapter_id}/previews/{step:07d}-{number}.png"
+        digest = hashlib.sha256(one.prompt.encode()).hexdigest()[:8]
+        key = f"adapters/{adapter_id}/previews/{step:07d}-{number}-{digest}.png"
         image = _keep(store, key, encode_png(picture.pixels, facts))
         found.append(AdapterPreview(step, one.prompt, image))
     return found
@@ -66,5 +68,5 @@ def draw_previews(
 def _keep(store: ObjectStore, key: str, data: bytes) -> ObjectRef:
     try:
         return store.put(key, data, "image/png")
-    except AlreadyExistsError:  # drawn before a crash, on other hardware or with other prompts
+    except AlreadyExistsError:  # drawn before a crash, perhaps on other hardware
         return store.stat(key)

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from saggar.errors import FieldViolation, InvalidInputError
 
+_SD2_WIDTH = 1024  # of OpenCLIP's text encoder
+
 
 @dataclass(frozen=True)
 class EncodedPrompt:
@@ -22,26 +24,33 @@ class EncodedPrompt:
     truncated_tokens: int
 
 
-def check_clip_skip(text_encoder: Any, clip_skip: int) -> None:
-    """Raises InvalidInputError unless the text encoder has that many layers to skip."""
+def layers_to_skip(text_encoder: Any, clip_skip: int | None) -> int:
+    """`clip_skip`, or without one the base model's own: 1, as the paper has it, but 0 for Stable Diffusion
+    2.x, whose text encoder comes without the last layer.
+
+    Raises InvalidInputError unless the text encoder has that many layers to skip.
+    """
+    if clip_skip is None:
+        return 0 if int(text_encoder.config.hidden_size) == _SD2_WIDTH else 1
     layers = int(text_encoder.config.num_hidden_layers)
     if not 0 <= clip_skip < layers:
         text = (
             f"clip_skip is {clip_skip}; this base model's text encoder has {layers} layers: 0 to {layers - 1}"
         )
         raise InvalidInputError(text, (FieldViolation("settings.clip_skip", text),))
+    return clip_skip
 
 
 @torch.no_grad()
-def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int) -> EncodedPrompt:
+def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int | None) -> EncodedPrompt:
     """The final layer norm of `hidden_states[-(clip_skip + 1)]`: 0 takes the last layer, 1 the one before it.
 
     One prompt at a time, so that its embedding does not depend, even in rounding, on those it is used with.
     Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for.
     """
-    check_clip_skip(text_encoder, clip_skip)
+    skipped = layers_to_skip(text_encoder, clip_skip)
     tokens = tokenize(tokenizer, text_encoder, text)
-    embedding = embed(text_encoder, tokens.input_ids, tokens.attention_mask, clip_skip)
+    embedding = embed(text_encoder, tokens.input_ids, tokens.attention_mask, skipped)
     return EncodedPrompt(embedding, truncated_tokens(tokenizer, text_encoder, text))
 
 
@@ -69,7 +78,7 @@ def embed(
 
 
 def encode_all(
-    tokenizer: Any, text_encoder: Any, texts: Sequence[str], clip_skip: int
+    tokenizer: Any, text_encoder: Any, texts: Sequence[str], clip_skip: int | None
 ) -> dict[str, EncodedPrompt]:
     """Each different text once."""
     return {text: encode(tokenizer, text_encoder, text, clip_skip) for text in dict.fromkeys(texts)}

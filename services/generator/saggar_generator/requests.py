@@ -24,7 +24,7 @@ class AdapterSettings:
     framing: str = "crop"
     seed: int = 0
     checkpoint_every_steps: int = 100
-    clip_skip: int = 1
+    clip_skip: int | None = None  # None: the base model's own
     min_snr_gamma: float = 5.0
     unet_targets: tuple[str, ...] = ()  # empty: the service's
     train_text_encoder: bool = False
@@ -89,7 +89,7 @@ class GenerationSettings:
 
     steps: int = 20
     guidance_scale: float = 7.0
-    clip_skip: int = 1
+    clip_skip: int | None = None  # None: the base model's own
     scheduler: str = "dpmpp_2m_karras"
     width_px: int = 0  # 0: the base model's own
     height_px: int = 0

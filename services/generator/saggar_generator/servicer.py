@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -55,7 +56,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
             identity = workshop.identify(base_model, conversion.reporting(emit))
-            return generator_pb2.ResolveBaseModelResult(content_hash=identity)
+            return generator_pb2.ResolveBaseModelResult(**asdict(identity))
 
         return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
 

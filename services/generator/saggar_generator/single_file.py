@@ -82,9 +82,13 @@ def configuration(path: Path) -> Path:
     width = _shapes(path).get(_TEXT, (0, 0))[-1]
     if width not in {_SD1_WIDTH, _SD2_WIDTH}:
         raise InvalidInputError(f"{path} is neither Stable Diffusion 1.x nor 2.x; {remedy}")
-    repository = _SD1
+    repository, prediction = _SD1, _metadata(path).get(_PREDICTION, "")
+    if width == _SD1_WIDTH and prediction not in {"", "epsilon"}:
+        raise InvalidInputError(
+            f"{path} is a Stable Diffusion 1.x that predicts {prediction}, not noise, by its metadata; "
+            f"{remedy}"
+        )
     if width == _SD2_WIDTH:
-        prediction = _metadata(path).get(_PREDICTION, "")
         if prediction not in _SD2:
             raise InvalidInputError(
                 f"{path} is a Stable Diffusion 2.x that does not say whether it predicts velocity (as "

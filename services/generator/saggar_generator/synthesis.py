@@ -22,7 +22,7 @@ from saggar.errors import WrongStateError
 from saggar_generator import schedulers
 from saggar_generator.basemodel import BaseModel
 from saggar_generator.examples import check_size
-from saggar_generator.prompt_encoding import EncodedPrompt, check_clip_skip, encode_all
+from saggar_generator.prompt_encoding import EncodedPrompt, encode_all
 from saggar_generator.requests import GenerationSettings, StartImage, Wanted
 from saggar_generator.starting import draw_noise, from_photographs
 
@@ -41,7 +41,6 @@ def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
     """Raises InvalidInputError for settings that `base` cannot follow."""
     check_size(base, settings.width_px, "settings.width_px")
     check_size(base, settings.height_px, "settings.height_px")
-    check_clip_skip(base.pipeline.text_encoder, settings.clip_skip)
 
 
 def encode_prompts(

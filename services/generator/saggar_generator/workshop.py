@@ -13,6 +13,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar_generator import adapter_import, adapter_job, generation_job
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.content_credentials import Signer
+from saggar_generator.identity import Identity
 from saggar_generator.placement import Placement, choose
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
@@ -65,8 +66,8 @@ class Workshop:
     def loaded_base_model(self) -> str:
         return self._models.loaded_spec
 
-    def identify(self, base_model: str, report: Report) -> str:
-        """The content hash of a base model, downloaded first when need be."""
+    def identify(self, base_model: str, report: Report) -> Identity:
+        """What a base model is, downloaded first when need be."""
         report(Progress("finding base model", message=base_model))
         return self._models.identify(base_model)
 

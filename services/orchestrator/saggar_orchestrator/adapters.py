@@ -69,10 +69,11 @@ def adapter_uses(
                     f"--adapter {text}: '{weight}' is no number; write e.g. {name}=0.6"
                 ) from None
         uses.append(use)
-    bases = {entry.base_model for entry in entries}
+    bases = {entry.card["base_hash"]: entry.base_model for entry in entries}
     if len(bases) > 1:
         raise InvalidInputError(
-            f"these adapters are for different base models ({', '.join(sorted(bases))}) and cannot be mixed"
+            f"these adapters are for different base models ({', '.join(sorted(bases.values()))}) and cannot "
+            "be mixed"
         )
     if len({entry.adapter_id for entry in entries}) < len(entries):
         raise InvalidInputError("an adapter is named twice; add up its weights instead")

@@ -397,7 +397,9 @@ def _taxonomy_name(name: str, base: Path) -> str:
 
 
 def _base_model(name: str, base: Path) -> str:
-    return str((base / name).resolve()) if name.startswith(("./", "../", "~", "/")) else name
+    path = base / Path(name).expanduser()
+    is_path = name.startswith(("./", "../", "~", "/")) or (name != "nano" and path.exists())
+    return str(path.resolve()) if is_path else name
 
 
 def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:

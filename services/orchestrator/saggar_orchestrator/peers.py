@@ -4,10 +4,11 @@ experiment.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
 }
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LONGEST_BUSY_WAIT_S = 0.5, 10.0, 30.0
 _CALL_S = 60.0
+_FRUITLESS = 3  # attempts that a peer may fail in without getting further, whatever time they take
 _IDLE_S = 180.0  # peers send a heartbeat every 10 seconds; a machine that swaps may be late
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ log = logging.getLogger(__name__)
 class Peers:
     """The four worker services by name. Channels are opened at first use and kept.
 
-    `patience_s` is how long one call may go without a sign of life from its peer before the step fails.
+    `patience_s` is how long one call may go without a sign of life from its peer before the step fails, or,
+    when the peer fails at the same place again and again, without getting further.
     """
 
     def __init__(self, targets: Mapping[str, str], patience_s: float = 300.0) -> None:
@@ -62,7 +65,7 @@ class Peers:
                 for event in call_stream(
                     self._cancellable(service, rpc, cancellation), request, idle_timeout_s=_IDLE_S, attempts=1
                 ):
-                    patience.alive()
+                    patience.alive(event)
                     if event.HasField("result"):
                         return event.result
                     on_event(event)
@@ -107,6 +110,10 @@ class Peers:
         self, service: str, rpc: str, problem: SaggarError, patience: _Patience, cancellation: Cancellation
     ) -> None:
         wait = patience.next_wait(problem)
+        if wait is None and patience.is_answered:
+            raise UnavailableError(
+                f"{service} gave up {patience.attempts} times at the same place: {problem}"
+            ) from problem
         if wait is None:
             raise UnavailableError(
                 f"{service} at {self._targets[service]} could not be reached for {self._patience_s:g} s "
@@ -133,19 +140,42 @@ class Peers:
 
 
 class _Patience:
-    """How long to wait before the next attempt; None once there was no sign of life for too long."""
+    """How long to wait before the next attempt; None once there was no sign of life for too long, or no new
+    one in several attempts.
+    """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
-        self._since, self._failures = time.monotonic(), 0
+        self._heard_at = self._further_at = time.monotonic()
+        self._heard: set[Hashable] = set()
+        self.attempts = 0
+        """Since the call got further."""
+        self.is_answered = False
+        """Whether the peer was heard of in the last attempt."""
 
-    def alive(self) -> None:
-        self._since, self._failures = time.monotonic(), 0
+    def alive(self, event: Any) -> None:
+        """Takes note of an event. Progress is what tells how far the peer is; all else is told once."""
+        self._heard_at, self.is_answered = time.monotonic(), True
+        if event.HasField("progress"):
+            sign: Hashable = (event.progress.stage, event.progress.done)
+        else:
+            sign = hashlib.sha256(event.SerializeToString(deterministic=True)).digest()
+        if sign not in self._heard:
+            self._heard.add(sign)
+            self._further_at, self.attempts = self._heard_at, 0
 
     def next_wait(self, problem: SaggarError) -> float | None:
-        self._failures += 1
-        wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 6))
+        self.attempts += 1
+        now = time.monotonic()
+        wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(self.attempts - 1, 6))
         if isinstance(problem, BusyError):  # it lives
-            self._since = time.monotonic()
+            self._heard_at = self._further_at = now
             return max(wait, min(problem.retry_after_s, _LONGEST_BUSY_WAIT_S))
-        return None if time.monotonic() - self._since > self._limit_s else wait
+        if self.is_answered:
+            given_up = self.attempts >= _FRUITLESS and now - self._further_at > self._limit_s
+        else:
+            given_up = now - self._heard_at > self._limit_s
+        if given_up:
+            return None
+        self.is_answered = False
+        return wait

@@ -101,20 +101,25 @@ def resolve_base_model(run: Run, tick: Ticker) -> Result:
     result: generator_pb2.ResolveBaseModelResult = run.resources.peers.stream(
         "generator", "ResolveBaseModel", request, on_event, run.cancellation
     )
-    return {"base_model": run.experiment.base_model, "content_hash": result.content_hash}
-
-
-def adapter_inputs(run: Run, base_hash: str, manifest: ObjectRef) -> Result:
     return {
-        "base_hash": base_hash,
+        "base_model": run.experiment.base_model,
+        "content_hash": result.content_hash,
+        "configuration_hash": result.configuration_hash,
+    }
+
+
+def adapter_inputs(run: Run, base: Result, manifest: ObjectRef) -> Result:
+    return {
+        "base_hash": base["content_hash"],
+        "base_configuration": base["configuration_hash"],
         "manifest": manifest.sha256,
         "settings": as_inputs(requests.adapter_settings(run.experiment.adapter, run.taxonomy)),
     }
 
 
-def train_adapter(run: Run, tick: Ticker, base_hash: str, manifest: ObjectRef) -> Result:
+def train_adapter(run: Run, tick: Ticker, base: Result, manifest: ObjectRef) -> Result:
     request = generator_pb2.TrainAdapterRequest(
-        request_id=digest(adapter_inputs(run, base_hash, manifest))[:32],
+        request_id=digest(adapter_inputs(run, base, manifest))[:32],
         base_model=run.experiment.base_model,
         manifest=ref_to_proto(manifest),
         settings=requests.adapter_settings(run.experiment.adapter, run.taxonomy),

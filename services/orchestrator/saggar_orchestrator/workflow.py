@@ -262,8 +262,8 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
     photographs = ref_from_json(selected["manifest"])
     adapter = run.step(
         "adapter",
-        remote_steps.adapter_inputs(run, base["content_hash"], photographs),
-        lambda tick: remote_steps.train_adapter(run, tick, base["content_hash"], photographs),
+        remote_steps.adapter_inputs(run, base, photographs),
+        lambda tick: remote_steps.train_adapter(run, tick, base, photographs),
     )
     planned = run.step(
         "plan",

@@ -16,6 +16,7 @@ from saggar_orchestrator.cli.generator_options import (
     Line,
     Scheduler,
     Steps,
+    base_model_of,
     open_peers,
     sampling_settings,
 )
@@ -106,7 +107,7 @@ def import_adapter(
     if not file.is_file():
         raise NotFoundError(f"{file}: no such file; check the path", str(file))
     request = generator_pb2.ImportAdapterRequest(
-        base_model=_base_model(base_model), path=str(file.resolve()), licence=licence
+        base_model=base_model_of(base_model), path=str(file.resolve()), licence=licence
     )
     result = open_peers(context).stream(
         "generator", "ImportAdapter", request, lambda event: _stage(event.progress), _cancellation()
@@ -208,7 +209,7 @@ def generate(
     ]
     folder = folder_for(out)
     chosen = sampling_settings(steps, guidance, scheduler, clip_skip, size)
-    base = _base_model(base_model or (entries[0].base_model if entries else "nano"))
+    base = base_model_of(base_model or (entries[0].base_model if entries else "nano"))
     made = generate_in_shards(
         open_peers(context),
         Order(base, tuple(uses), chosen),
@@ -257,11 +258,6 @@ def _negative_prompts(
             f"is a trait of {named}; --keep-cracked keeps the word"
         )
     return [without_cracked(NEGATIVE_PROMPT) if phrases else NEGATIVE_PROMPT for phrases in wares]
-
-
-def _base_model(name: str) -> str:
-    """Paths made absolute: the service has another working folder."""
-    return str(Path(name).expanduser().resolve()) if name.startswith((".", "~", "/")) else name
 
 
 def _cancellation() -> Any:

@@ -9,11 +9,13 @@ import typer
 
 from saggar_orchestrator.cli.generator_options import (
     Adapters,
+    BaseModel,
     ClipSkip,
     Guidance,
     Line,
     Scheduler,
     Steps,
+    base_model_of,
     open_peers,
     sampling_settings,
 )
@@ -39,6 +41,7 @@ def compare(
         str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")
     ],
     adapter: Adapters = None,
+    base_model: BaseModel = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
     most: Annotated[int, typer.Option(help="Photographs, and images of each kind, at most.", min=10)] = 200,
     seed: Annotated[int, typer.Option(help="Of the choice of photographs, and of the images.", min=0)] = 0,
@@ -94,13 +97,14 @@ def compare(
     untold = adapter_comparison.of_unknown_training(cards)
     planned, photographs = adapter_comparison.plan_comparison(fitting, unseen, most, seed)
     chosen = sampling_settings(steps, guidance, scheduler, clip_skip, None)
-    order = Order(entries[0].base_model, tuple(uses), chosen)
+    base = base_model_of(base_model or entries[0].base_model)
+    order = Order(base, tuple(uses), chosen)
     found = adapter_comparison.compare(
         store, open_peers(context), order, extractor, classifier, planned, photographs, Line().show
     )
     crackled = sum(image.negative_prompt != NEGATIVE_PROMPT for image in planned)
     facts = {
-        "base model": entries[0].base_model,
+        "base model": base,
         "adapter": ", ".join(adapter),
         "data set": f"{dataset}, {len(photographs)} of {len(unseen)} photographs",
         "new to the adapter": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +28,8 @@ Adapters = Annotated[
 Steps = Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1)]
 Guidance = Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0)]
 Scheduler = Annotated[str | None, typer.Option(help="E.g. `DPM++ 2M Karras` (default), `Euler a`, `ddim`.")]
-ClipSkip = Annotated[int | None, typer.Option(help="As in web UIs minus one; default 1.", min=0)]
+ClipSkip = Annotated[int | None, typer.Option(help="As in web UIs minus one; default 1, SD 2.x: 0.", min=0)]
+_PATIENCE_S = 30.0  # somebody waits
 
 
 def sampling_settings(
@@ -57,12 +59,19 @@ def _pixels(size: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def base_model_of(name: str) -> str:
+    """Paths made absolute: the service has another working folder. A folder or file that is here is one."""
+    path = Path(name).expanduser()
+    is_path = name.startswith((".", "~", "/")) or (name != "nano" and path.exists())
+    return str(path.resolve()) if is_path else name
+
+
 def open_peers(context: typer.Context) -> Any:
     """The services of this home that images need."""
     from saggar_orchestrator.peers import Peers
 
     home = settings(context).home
-    return Peers({name: home.address(name) for name in ("generator", "qc", "trainer")})
+    return Peers({name: home.address(name) for name in ("generator", "qc", "trainer")}, _PATIENCE_S)
 
 
 class Line:
