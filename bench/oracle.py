@@ -2,7 +2,8 @@
 
 It is trained on renders of both domains, every glaze-type pair alike, rare ones included, so that it has no
 opinion of its own about which pairs are likely. `python bench/oracle.py` trains it, keeps it in --work, and
-prints as JSON how often it is right on fresh renders. bench/adapter.py asks it what pictures show.
+prints as JSON how often it is right on fresh renders; with --base it looks at a base model's pictures
+instead. bench/adapter.py asks it what pictures show.
 """
 
 import argparse
@@ -23,6 +24,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from saggar.kilnsim import KILNSIM, RARE_COMBINATIONS, RENDERER, Piece, render
 from saggar.kilnsim.pieces import COLLECTION, WORLD
+from saggar.prompts import prompt
+from saggar.shares import wilson
+from saggar.taxonomy import load_taxonomy
 from torch import Tensor, nn
 
 SIZE = 64
@@ -101,9 +105,49 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK, help="folder that keeps renders and weights")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="renders to learn from, both domains")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--base", type=Path, help="judge this pipeline's pictures instead; nano: the shipped")
+    parser.add_argument("--each", type=int, default=6, help="pictures of every glaze-type pair, with --base")
     options = parser.parse_args()
     oracle = open_oracle(options.work, options.pictures, options.epochs)
-    print(json.dumps({"bench": "oracle", "pictures": options.pictures} | trust(oracle, options.work)))
+    if options.base is None:
+        print(json.dumps({"bench": "oracle", "pictures": options.pictures} | trust(oracle, options.work)))
+    else:
+        print(json.dumps({"bench": "oracle", "base": options.base.name} | judge(oracle, options)))
+
+
+def judge(oracle: Oracle, options: argparse.Namespace) -> dict[str, Any]:
+    """How often a base model's pictures of every glaze-type pair, rare ones apart, are taken for what was
+    asked for: product defaults, kilns and dynasties in turn, no adapter.
+    """
+    from saggar_generator.nano.sampling import draw, load
+
+    pipeline = load(None if str(options.base) == "nano" else options.base)
+    rare = {(glaze, kind) for _, _, glaze, kind in RARE_COMBINATIONS}
+    pairs = [(g, t) for g in KILNSIM["glaze"] for t in KILNSIM["type"] if (g, t) not in rare] * options.each
+    wanted = [
+        {
+            "dynasty": KILNSIM["dynasty"][number % 2],
+            "kiln": KILNSIM["kiln"][number * 3 % len(KILNSIM["kiln"])],
+            "glaze": glaze,
+            "type": kind,
+        }
+        for number, (glaze, kind) in enumerate(pairs)
+    ]
+    taxonomy = load_taxonomy("kilnsim")
+    answers = oracle.answer(draw(pipeline, [prompt(taxonomy, one) for one in wanted]))
+    both = answers.right_pairs(wanted)
+    share = wilson(int(both.sum()), len(both))
+    told: dict[str, Any] = {"n": len(wanted), "pairs": round(float(both.mean()), 3)}
+    told["pairs_95"] = [round(share.low, 3), round(share.high, 3)]
+    for task in TASKS:
+        right = answers.right(task, [one[task] for one in wanted])
+        told[task] = round(float(right.mean()), 3)
+        if task in {"glaze", "type"}:
+            told[f"by_{task}"] = {
+                code: round(float(right[[one[task] == code for one in wanted]].mean()), 2)
+                for code in KILNSIM[task]
+            }
+    return told
 
 
 def open_oracle(work: Path, pictures: int = PICTURES, epochs: int = EPOCHS) -> Oracle:

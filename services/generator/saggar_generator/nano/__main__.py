@@ -18,7 +18,7 @@ def main() -> None:
     train.add_argument("--cache", type=Path, default=Path("nano-cache"), help="rendered pictures")
     train.add_argument("--pictures", type=int, default=36_000)
     train.add_argument("--vae-steps", type=int, default=3_500)
-    train.add_argument("--unet-steps", type=int, default=11_000)
+    train.add_argument("--unet-steps", type=int, default=17_500)
     train.add_argument("--vae-batch", type=int, default=8)
     train.add_argument("--unet-batch", type=int, default=16)
     train.add_argument(

@@ -29,7 +29,7 @@ class Settings:
     seed: int = 1
     vae_steps: int = 3_500
     vae_batch: int = 8
-    unet_steps: int = 11_000
+    unet_steps: int = 17_500
     unet_batch: int = 16
     twice: tuple[str, ...] = ()
     """Types and glazes that the UNet sees twice as often as others."""
