@@ -7,7 +7,6 @@ input ends, because the parent wants an end or is gone itself, the training stop
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import threading
@@ -27,8 +26,6 @@ from saggar_generator.requests import AdapterPreview, AdapterSettings
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.team import Accelerated
 from saggar_generator.training_team import JOB
-
-log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -63,10 +60,6 @@ def main() -> int:
         kept = {key: value for key, value in vars(error).items() if key != "violations"}
         violations = [asdict(one) for one in getattr(error, "violations", ())]
         _tell("error", {"kind": type(error).__name__, "text": str(error), **kept, "violations": violations})
-        return 1
-    except Exception as error:
-        log.exception("training failed")
-        _tell("failure", {"text": f"{type(error).__name__}: {error}"})
         return 1
     if first:
         _tell("result", asdict(result))

@@ -91,8 +91,6 @@ def train_together(
     stop_if(cancelled, "adapter training")
     if "error" in told:
         raise _error(told["error"])
-    if "failure" in told:
-        raise RuntimeError(told["failure"]["text"])  # an error of this program; the log has its trace
     raise UnavailableError(
         f"a process that trained the adapter died (code {code}; the generator's log says more); the same "
         "request goes on from the last checkpoint"
