@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.adapter_comparison import plan_comparison, unseen_photographs
 from saggar_orchestrator.adapters import adapter_uses, find_adapter, known_adapters
-from saggar_orchestrator.cli.generator_options import base_model_of
+from saggar_orchestrator.base_model_name import with_absolute_path
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.home import Home
 from saggar_orchestrator.predictions import Predictions
@@ -145,12 +146,12 @@ def test_images_from_prompts(home):
 
 def test_a_base_model_is_a_path_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert base_model_of("models/sd15") == "models/sd15"  # of the hub
+    assert with_absolute_path("models/sd15", Path()) == "models/sd15"  # of the hub
     (tmp_path / "models" / "sd15").mkdir(parents=True)
-    assert base_model_of("models/sd15") == str(tmp_path / "models" / "sd15")
-    assert base_model_of("./sd.safetensors") == str(tmp_path / "sd.safetensors")
+    assert with_absolute_path("models/sd15", Path()) == str(tmp_path / "models" / "sd15")
+    assert with_absolute_path("./sd.safetensors", Path()) == str(tmp_path / "sd.safetensors")
     (tmp_path / "nano").mkdir()
-    assert base_model_of("nano") == "nano"
+    assert with_absolute_path("nano", Path()) == "nano"
 
 
 def test_crackled_wares_do_without_cracked(home):

@@ -12,6 +12,7 @@ from typing import Any
 
 from saggar_generator import optimizing
 from saggar_generator.basemodel import BaseModel
+from saggar_generator.identity import SD2_WIDTH
 from saggar_generator.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterSettings
 
@@ -32,7 +33,7 @@ def of_training(
     """Of an adapter trained here; `deciding` are the settings that decide its weights."""
     cross_attention = int(base.pipeline.unet.config.cross_attention_dim)
     skipped = layers_to_skip(base.pipeline.text_encoder, settings.clip_skip)
-    version_2 = cross_attention == 1024  # SD 2.x's text encoder; SD 1.x's is 768 wide
+    version_2 = cross_attention == SD2_WIDTH
     velocity = base.prediction_type == "v_prediction"
     return {
         "saggar.adapter_id": adapter_id,

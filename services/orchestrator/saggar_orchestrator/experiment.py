@@ -20,6 +20,8 @@ from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.yamlfile import parse_yaml
 
+from saggar_orchestrator.base_model_name import with_absolute_path
+
 # Settings of `Generation` that decide the plan; the generator is not told of them.
 PLANNING = frozenset({"seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_task"})
 
@@ -380,7 +382,7 @@ def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
             "training": copy(experiment.training, "initial_weights_path"),
             "screening": copy(experiment.screening, "inception_weights_path"),
             "taxonomy": _taxonomy_name(experiment.taxonomy, base),
-            "base_model": _base_model(experiment.base_model, base),
+            "base_model": with_absolute_path(experiment.base_model, base),
         }
     )
 
@@ -394,12 +396,6 @@ def digest(value: Any) -> str:
 def _taxonomy_name(name: str, base: Path) -> str:
     is_path = name.endswith((".yaml", ".yml")) or "/" in name
     return str((base / name).resolve()) if is_path else name
-
-
-def _base_model(name: str, base: Path) -> str:
-    path = base / Path(name).expanduser()
-    is_path = name.startswith(("./", "../", "~", "/")) or (name != "nano" and path.exists())
-    return str(path.resolve()) if is_path else name
 
 
 def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[tuple[Any, ...], str]]:

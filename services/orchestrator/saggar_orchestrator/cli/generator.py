@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from saggar_orchestrator.base_model_name import with_absolute_path
 from saggar_orchestrator.cli.generator_compare import compare
 from saggar_orchestrator.cli.generator_options import (
     Adapters,
@@ -16,7 +17,6 @@ from saggar_orchestrator.cli.generator_options import (
     Line,
     Scheduler,
     Steps,
-    base_model_of,
     open_peers,
     sampling_settings,
 )
@@ -107,7 +107,7 @@ def import_adapter(
     if not file.is_file():
         raise NotFoundError(f"{file}: no such file; check the path", str(file))
     request = generator_pb2.ImportAdapterRequest(
-        base_model=base_model_of(base_model), path=str(file.resolve()), licence=licence
+        base_model=with_absolute_path(base_model, Path()), path=str(file.resolve()), licence=licence
     )
     result = open_peers(context).stream(
         "generator", "ImportAdapter", request, lambda event: _stage(event.progress), _cancellation()
@@ -209,7 +209,7 @@ def generate(
     ]
     folder = folder_for(out)
     chosen = sampling_settings(steps, guidance, scheduler, clip_skip, size)
-    base = base_model_of(base_model or (entries[0].base_model if entries else "nano"))
+    base = with_absolute_path(base_model or (entries[0].base_model if entries else "nano"), Path())
     made = generate_in_shards(
         open_peers(context),
         Order(base, tuple(uses), chosen),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saggar_orchestrator.base_model_name import with_absolute_path
 from saggar_orchestrator.cli.generator_options import (
     Adapters,
     BaseModel,
@@ -15,7 +16,6 @@ from saggar_orchestrator.cli.generator_options import (
     Line,
     Scheduler,
     Steps,
-    base_model_of,
     open_peers,
     sampling_settings,
 )
@@ -97,7 +97,7 @@ def compare(
     untold = adapter_comparison.of_unknown_training(cards)
     planned, photographs = adapter_comparison.plan_comparison(fitting, unseen, most, seed)
     chosen = sampling_settings(steps, guidance, scheduler, clip_skip, None)
-    base = base_model_of(base_model or entries[0].base_model)
+    base = with_absolute_path(base_model or entries[0].base_model, Path())
     order = Order(base, tuple(uses), chosen)
     found = adapter_comparison.compare(
         store, open_peers(context), order, extractor, classifier, planned, photographs, Line().show

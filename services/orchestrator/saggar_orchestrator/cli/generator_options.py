@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,13 +56,6 @@ def _pixels(size: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit()):
         raise typer.BadParameter(f"--size {size}: write width and height in pixels, e.g. 512x512")
     return int(width), int(height)
-
-
-def base_model_of(name: str) -> str:
-    """Paths made absolute: the service has another working folder. A folder or file that is here is one."""
-    path = Path(name).expanduser()
-    is_path = name.startswith((".", "~", "/")) or (name != "nano" and path.exists())
-    return str(path.resolve()) if is_path else name
 
 
 def open_peers(context: typer.Context) -> Any:
