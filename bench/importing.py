@@ -33,7 +33,7 @@ print(time.perf_counter() - begun, time.process_time() - cpu)
 IMPORT = """
 import resource, sys, time
 from pathlib import Path
-from saggar.dataset.importing import import_csv
+from saggar.importing.intake import import_csv
 from saggar.dataset.manifest import write_manifest
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy

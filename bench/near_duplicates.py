@@ -1,5 +1,5 @@
 """How far perceptual hashes of one photograph move when it is saved anew, and how close those of different
-ones come. Prints JSON lines; the limits in `saggar.dataset.near_duplicates` rest on them.
+ones come. Prints JSON lines; the limits in `saggar.duplicates.search` rest on them.
 
     python bench/near_duplicates.py --drawn 1200 --size 64 --photographs DIR
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
-from saggar.dataset.near_duplicates import POSSIBLE_BITS, SURE_BITS, close_pairs, pack
-from saggar.dataset.perceptual import look_alike, perceptual_hash, thumbnail
 from saggar.decoding import decode
+from saggar.duplicates.perceptual import look_alike, perceptual_hash, thumbnail
+from saggar.duplicates.search import POSSIBLE_BITS, SURE_BITS, close_pairs, pack
 
 SHOWN_BITS = (8, SURE_BITS, 16, 20, POSSIBLE_BITS, 28, 32)
 

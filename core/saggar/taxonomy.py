@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.yamlfile import ProblemAt, parse_yaml, read_yaml
+from saggar.files.yamlfile import ProblemAt, parse_yaml, read_yaml
 
 Labels = Mapping[str, str | None]  # task name -> class code, None for unknown
 

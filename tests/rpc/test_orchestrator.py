@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 from orchestrator_fakes import EXPERIMENT, SERVICES, serve_fakes
-from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import read_manifest, write_manifest
 from saggar.errors import BusyError, InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto

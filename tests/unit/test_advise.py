@@ -7,14 +7,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from saggar.dataset.advise import FEW, PAPER, advise, experiment_file
 from saggar.dataset.augment import expand_rare
-from saggar.dataset.fitting import fitting_taxonomy
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import mix
-from saggar.dataset.power import smallest_difference
 from saggar.dataset.record import Record
 from saggar.dataset.split import split
+from saggar.describing.advise import FEW, PAPER, advise, experiment_file
+from saggar.describing.fitting import fitting_taxonomy
+from saggar.describing.power import smallest_difference
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_orchestrator.advice import caveats, render, suggested_yaml

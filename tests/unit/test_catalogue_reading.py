@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.catalogue.readers import build_readers
-from saggar.catalogue.text import fold
-from saggar.catalogue.years import find_years
+from saggar.catalogue.words.text import fold
+from saggar.catalogue.words.years import find_years
 from saggar.taxonomy import load_taxonomy
 
 READERS = build_readers(load_taxonomy("song-yuan-porcelain"))

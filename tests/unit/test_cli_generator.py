@@ -9,10 +9,10 @@ import pytest
 from orchestrator_fakes import SERVICES, serve_fakes
 from PIL import Image
 from saggar.bundle import write_bundle
-from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import Manifest, write_manifest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.images import InputSpec
+from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFont, features
-from saggar.dataset.image_end import image_end
-from saggar.dataset.photographs import inspect
 from saggar.decoding import IMPORTED, decode, read_image
+from saggar.importing.photographs.files import inspect
+from saggar.importing.photographs.image_end import image_end
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 from saggar.dataset.balance import imbalance
-from saggar.dataset.describe import describe, rarest_combinations
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
-from saggar.dataset.remarks import remarks
 from saggar.dataset.split import split
+from saggar.describing.describe import describe, rarest_combinations
+from saggar.describing.remarks import remarks
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.cli.data_describe import show
 from saggar_orchestrator.description import render

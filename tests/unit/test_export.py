@@ -9,13 +9,13 @@ from datetime import date
 
 import pytest
 from hostile_files import encoded, picture
-from saggar.dataset.export.about import About
-from saggar.dataset.export.datasheet import BLANK, datasheet
-from saggar.dataset.export.exporting import export
-from saggar.dataset.export.rows import exported, label_columns, rows
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, StorageFullError
+from saggar.export.about import About
+from saggar.export.datasheet import BLANK, datasheet
+from saggar.export.exporting import export
+from saggar.export.rows import exported, label_columns, rows
 from saggar.store import DirectoryStore, put_image
 
 CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
@@ -232,7 +232,7 @@ def test_equal_data_sets_give_equal_archives(manifest, store, tmp_path):
 def test_tables_are_written_in_batches(manifest, store, tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("saggar.dataset.export.croissant._BATCH", 3)
+    monkeypatch.setattr("saggar.export.croissant._BATCH", 3)
     export(manifest, store, ABOUT, "croissant", tmp_path / "out")
     table = pq.ParquetFile(tmp_path / "out" / "records.parquet")
     assert (table.num_row_groups, table.metadata.num_rows) == (2, 4)
@@ -317,7 +317,7 @@ def test_a_full_disk_is_said(manifest, store, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("saggar.wholefile.os.fsync", full)
+    monkeypatch.setattr("saggar.files.wholefile.os.fsync", full)
     with pytest.raises(StorageFullError, match="no room left"):
         export(manifest, store, ABOUT, "imagefolder", tmp_path / "out")
     assert not (tmp_path / "out").exists()

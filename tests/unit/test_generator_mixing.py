@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
-from saggar.scheduler_names import SCHEDULERS
 from saggar.store import DirectoryStore, ObjectRef, put_image
+from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator import adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.placement import Placement

@@ -10,8 +10,8 @@ import torch
 from diffusers import PNDMScheduler
 from PIL import Image
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
-from saggar.scheduler_names import SCHEDULERS
 from saggar.store import DirectoryStore
+from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator import adapter
 from saggar_generator.basemodel import BaseModels
 from saggar_generator.placement import Placement

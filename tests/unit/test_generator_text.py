@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
-from saggar.scheduler_names import SCHEDULERS
+from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator import schedulers
 from saggar_generator.basemodel import BaseModels, content_hash, find, weight_files
 from saggar_generator.placement import Placement

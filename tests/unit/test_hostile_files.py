@@ -7,9 +7,9 @@ import time
 
 import pytest
 from hostile_files import NOTED, REFUSED, content_files, encoded, make_odd_files, picture
-from saggar.dataset.importing import import_csv, import_folders
 from saggar.decoding import decode
 from saggar.errors import InvalidInputError
+from saggar.importing.intake import import_csv, import_folders
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 

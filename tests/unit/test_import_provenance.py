@@ -4,7 +4,7 @@ import csv
 
 import pytest
 from hostile_files import encoded, picture
-from saggar.dataset.importing import import_catalogue, import_csv
+from saggar.importing.intake import import_catalogue, import_csv
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 

@@ -8,12 +8,12 @@ import pytest
 from hostile_files import encoded, picture
 from PIL import Image
 from saggar.dataset import leakage
-from saggar.dataset.import_report import Note, RowsRefusedError, summed_up, write_report
-from saggar.dataset.importing import import_csv, import_folders, import_labelbee
-from saggar.dataset.label_rows import spellings
 from saggar.dataset.manifest import validate, write_manifest
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.importing.intake import import_csv, import_folders, import_labelbee
+from saggar.importing.report import Note, RowsRefusedError, summed_up, write_report
+from saggar.importing.tables.label_rows import spellings
 from saggar.store import DirectoryStore
 from saggar.taxonomy import Task, load_taxonomy
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from saggar.dataset.importing import ImportReport, import_csv
 from saggar.dataset.manifest import read_manifest, validate, write_manifest
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.importing.intake import ImportReport, import_csv
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 

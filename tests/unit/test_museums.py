@@ -315,7 +315,7 @@ def test_a_full_disk_is_said(server, get, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("saggar.wholefile.os.fsync", full)
+        patch.setattr("saggar.files.wholefile.os.fsync", full)
         with pytest.raises(StorageFullError, match="no room left on the disk"):
             get("met")
     assert not list((tmp_path / "out" / "images").iterdir())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saggar.dataset.power import photographs_needed, smallest_difference
+from saggar.describing.power import photographs_needed, smallest_difference
 from saggar.errors import InvalidInputError
 from scipy.stats import norm
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
-from saggar.prompt_syntax import ParsedPrompt, escaped, parse_negative_prompt, parse_prompt
 from saggar.prompts import prompt
-from saggar.scheduler_names import SCHEDULERS, canonical
 from saggar.taxonomy import load_taxonomy
+from saggar.webui.prompt_syntax import ParsedPrompt, escaped, parse_negative_prompt, parse_prompt
+from saggar.webui.scheduler_names import SCHEDULERS, canonical
 
 
 @pytest.mark.parametrize(

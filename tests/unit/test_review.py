@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, WrongStateError
+from saggar.files.yamlfile import parse_yaml
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.taxonomy import Taxonomy
-from saggar.yamlfile import parse_yaml
 from saggar_qc.review.journal import Desk, keep_review, list_reviews, read_review
 from saggar_qc.review.ledger import Event, Ledger
 from saggar_qc.review.outcome import agreement, conclude, reviewer_scores, verdict_rows

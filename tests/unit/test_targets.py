@@ -12,9 +12,9 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import count_for_share
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
-from saggar.prompt_syntax import parse_prompt
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
+from saggar.webui.prompt_syntax import parse_prompt
 from saggar_orchestrator.experiment import Plan, Synthetic, parse_experiment
 from saggar_orchestrator.predictions import Predictions
 from saggar_orchestrator.requests import prompt_items

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-from saggar import taxonomy_schema
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.yamlfile import parse_yaml
+from saggar.taxonomies import schema
 from saggar.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies
-from saggar.yamlfile import parse_yaml
 
 SMALL = """\
 id: tiny
@@ -179,8 +179,8 @@ def test_a_taxonomy_without_combinations_allows_all() -> None:
 
 
 def test_checked_in_json_schema_is_current() -> None:
-    text = taxonomy_schema.PATH.read_text(encoding="utf-8")
-    assert text == taxonomy_schema.schema_text(), "run: python -m saggar.taxonomy_schema"
+    text = schema.PATH.read_text(encoding="utf-8")
+    assert text == schema.schema_text(), "run: python -m saggar.taxonomies.schema"
 
 
 def test_unknown_code_names_the_known_ones() -> None:

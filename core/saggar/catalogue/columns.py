@@ -9,15 +9,15 @@ from functools import partial
 from statistics import median
 from typing import Literal
 
-from saggar.catalogue.forms import FormReader
-from saggar.catalogue.glazes import GlazeReader
-from saggar.catalogue.kilns import KilnReader
-from saggar.catalogue.marks import any_of
-from saggar.catalogue.periods import PeriodReader
+from saggar.catalogue.attributes.forms import FormReader
+from saggar.catalogue.attributes.glazes import GlazeReader
+from saggar.catalogue.attributes.kilns import KilnReader
+from saggar.catalogue.attributes.periods import PeriodReader
 from saggar.catalogue.readers import Reader
-from saggar.catalogue.rules import load_rules
-from saggar.catalogue.text import Text, fold, is_han
-from saggar.catalogue.years import find_years
+from saggar.catalogue.words.marks import any_of
+from saggar.catalogue.words.rules import load_rules
+from saggar.catalogue.words.text import Text, fold, is_han
+from saggar.catalogue.words.years import find_years
 
 Role = Literal["name", "period", "kiln", "glaze", "form", "description", "other", "noise"]
 

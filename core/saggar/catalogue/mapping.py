@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from saggar.catalogue.attributes.evidence import Finding
+from saggar.catalogue.attributes.forms import FormReader
+from saggar.catalogue.attributes.glazes import GlazeReader
+from saggar.catalogue.attributes.kilns import KilnReader
+from saggar.catalogue.attributes.periods import PeriodReader
 from saggar.catalogue.columns import Column, Role, find_columns, is_blank, is_credit
-from saggar.catalogue.evidence import Finding
-from saggar.catalogue.forms import FormReader
-from saggar.catalogue.glazes import GlazeReader
-from saggar.catalogue.kilns import KilnReader
-from saggar.catalogue.periods import PeriodReader
 from saggar.catalogue.readers import Reader, build_readers
-from saggar.catalogue.rules import load_rules
-from saggar.catalogue.text import Text, fold, is_han
 from saggar.catalogue.weighing import Decision, Evidence, decide, reliability
+from saggar.catalogue.words.rules import load_rules
+from saggar.catalogue.words.text import Text, fold, is_han
 from saggar.taxonomy import Taxonomy
 
 _IMPLAUSIBLE = 0.8

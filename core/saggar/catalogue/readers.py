@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saggar.catalogue.evidence import Finding, finding
-from saggar.catalogue.forms import FormReader, form_reader, vessel_words
-from saggar.catalogue.glazes import GlazeReader, glaze_reader
-from saggar.catalogue.kilns import KilnReader, kiln_reader
-from saggar.catalogue.lexicon import Lexicon, build_lexicon, class_words
-from saggar.catalogue.marks import imitation, negation
-from saggar.catalogue.periods import PeriodReader, period_reader
-from saggar.catalogue.text import Text
+from saggar.catalogue.attributes.evidence import Finding, finding
+from saggar.catalogue.attributes.forms import FormReader, form_reader, vessel_words
+from saggar.catalogue.attributes.glazes import GlazeReader, glaze_reader
+from saggar.catalogue.attributes.kilns import KilnReader, kiln_reader
+from saggar.catalogue.attributes.periods import PeriodReader, period_reader
+from saggar.catalogue.words.lexicon import Lexicon, build_lexicon, class_words
+from saggar.catalogue.words.marks import imitation, negation
+from saggar.catalogue.words.text import Text
 from saggar.taxonomy import Task, Taxonomy
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from saggar.catalogue.columns import Column, Role
 from saggar.catalogue.mapping import MappedRow
-from saggar.dataset.csv_text import DELIMITERS, csv_rows, read_csv_text
 from saggar.errors import AlreadyExistsError, InvalidInputError
+from saggar.files.csv_text import DELIMITERS, csv_rows, read_csv_text
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from saggar.catalogue.attributes.evidence import Finding
 from saggar.catalogue.columns import Role
-from saggar.catalogue.evidence import Finding
 
 _RELIABILITY: dict[str, dict[Role, float]] = {  # of a column for a task's kind; 0 where it is not read
     "period": {

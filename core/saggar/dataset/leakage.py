@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.near_duplicates import SURE_BITS, close_pairs_between, pack
+from saggar.duplicates.search import SURE_BITS, close_pairs_between, pack
 from saggar.errors import FieldViolation, InvalidInputError
 
 _EXAMPLES = 3

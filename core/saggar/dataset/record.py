@@ -32,7 +32,7 @@ class Record:
     source: str = ""
     caption: str | None = None
     augmentation_seed: int | None = None
-    phash: str | None = None  # of the pixels, see saggar.dataset.perceptual
+    phash: str | None = None  # of the pixels, see saggar.duplicates.perceptual
     made_from: str | None = (
         None  # of a synthetic image: JSON of all that decided it, as its own metadata has it
     )

@@ -172,9 +172,9 @@ def classes_of(taxonomy: Taxonomy) -> Classes:
 
 def all_classes() -> Classes:
     """Every class that the collection's renderer draws, in the order of song-yuan-porcelain."""
-    from saggar.kilnsim.museum.glazes import GLAZES
-    from saggar.kilnsim.museum.kilns import KILNS
-    from saggar.kilnsim.museum.vessel import FORMS
+    from saggar.kilnsim.museum.shape.vessel import FORMS
+    from saggar.kilnsim.museum.surface.glazes import GLAZES
+    from saggar.kilnsim.museum.surface.kilns import KILNS
 
     return {"dynasty": ("Song", "Yuan"), "kiln": tuple(KILNS), "glaze": tuple(GLAZES), "type": tuple(FORMS)}
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from saggar.decoding import FORMATS, read_image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.files.wholefile import write_whole
 from saggar.museums.objects import Found, LeftOut, MuseumObject
 from saggar.museums.registry import Museum
 from saggar.museums.web import UnusableAnswerError, Web
-from saggar.wholefile import write_whole
 
 _EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
 _LONGEST_RUN_OF_FAILURES = 5

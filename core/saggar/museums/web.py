@@ -22,8 +22,8 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
 from saggar.errors import BusyError, NotFoundError, UnavailableError, WrongStateError
+from saggar.files.wholefile import write_whole
 from saggar.museums.objects import MuseumAnswerError
-from saggar.wholefile import write_whole
 
 _LATER = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)

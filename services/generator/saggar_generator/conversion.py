@@ -9,10 +9,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.prompt_syntax import ADAPTER_NAME, parse_prompt
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2
+from saggar.webui.prompt_syntax import ADAPTER_NAME, parse_prompt
 
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (

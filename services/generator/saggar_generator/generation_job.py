@@ -11,8 +11,8 @@ from functools import partial
 
 from PIL import Image
 from saggar.errors import DataCorruptionError
-from saggar.scheduler_names import canonical
 from saggar.store import ObjectRef, ObjectStore
+from saggar.webui.scheduler_names import canonical
 
 from saggar_generator import adapter
 from saggar_generator.basemodel import BaseModel, BaseModels

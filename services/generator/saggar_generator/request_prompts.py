@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.prompt_syntax import parse_negative_prompt, parse_prompt
+from saggar.webui.prompt_syntax import parse_negative_prompt, parse_prompt
 
 from saggar_generator.requests import AdapterUse, PromptItem, Wanted
 

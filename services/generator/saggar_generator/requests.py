@@ -125,7 +125,7 @@ class Wanted:
 @dataclass(frozen=True)
 class PromptItem:
     """One image asked for. `prompt_id` names it for the caller and decides nothing; prompts may still have
-    the syntax of `saggar.prompt_syntax`.
+    the syntax of `saggar.webui.prompt_syntax`.
     """
 
     prompt_id: str

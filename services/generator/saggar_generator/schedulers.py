@@ -1,4 +1,4 @@
-"""The schedulers that `saggar.scheduler_names` names, by diffusers."""
+"""The schedulers that `saggar.webui.scheduler_names` names, by diffusers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import diffusers
-from saggar.scheduler_names import canonical
+from saggar.webui.scheduler_names import canonical
 
 _DPMPP_2M = {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_exponential_sigmas": False}
 _DPMPP_2M_SDE = _DPMPP_2M | {"algorithm_type": "sde-dpmsolver++"}

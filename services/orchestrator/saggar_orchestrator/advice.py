@@ -1,13 +1,13 @@
-"""Advice on a data set (`saggar.dataset.advise`) in words that terminal and page share, and as a page."""
+"""Advice on a data set (`saggar.describing.advise`) in words that terminal and page share, and as a page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
-from saggar.dataset.advise import FEW, PAPER, Advice, TaskAdvice, experiment_file
-from saggar.dataset.describe import BELOW, TO
-from saggar.dataset.power import smallest_difference
+from saggar.describing.advise import FEW, PAPER, Advice, TaskAdvice, experiment_file
+from saggar.describing.describe import BELOW, TO
+from saggar.describing.power import smallest_difference
 
 from saggar_orchestrator import plots
 from saggar_orchestrator.names import Names

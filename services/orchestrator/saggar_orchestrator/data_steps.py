@@ -14,15 +14,15 @@ import numpy as np
 from PIL import Image
 from saggar.dataset import leakage
 from saggar.dataset.augment import expand_rare
-from saggar.dataset.importing import import_csv
 from saggar.dataset.manifest import Manifest, manifest_key, read_manifest, validate, write_manifest
 from saggar.dataset.mix import mix
-from saggar.dataset.perceptual import with_hashes
 from saggar.dataset.plan import PlannedImage, start_from_photographs
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
+from saggar.duplicates.perceptual import with_hashes
 from saggar.errors import InvalidInputError
+from saggar.importing.intake import import_csv
 from saggar.prompts import caption
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectRef

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from saggar.dataset.describe import rarest_combinations
 from saggar.dataset.manifest import Manifest
+from saggar.describing.describe import rarest_combinations
 
 from saggar_orchestrator import plots
 from saggar_orchestrator.names import Names
@@ -19,8 +19,8 @@ _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 def render(
     dataset: str, summary: dict[str, Any], names: Names, manifest: Manifest, picture: Callable[[str], bytes]
 ) -> str:
-    """The page. `summary` is of `saggar.dataset.describe`, with its `remarks`; `picture` gives the bytes of
-    an image by its store key, one at a time.
+    """The page. `summary` is of `saggar.describing.describe`, with its `remarks`; `picture` gives the bytes
+    of an image by its store key, one at a time.
     """
     values = {
         "dataset": dataset,

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
-from saggar.prompt_syntax import parse_negative_prompt
+from saggar.files.yamlfile import parse_yaml
 from saggar.prompts import NEGATIVE_PROMPT
 from saggar.reject_reasons import CALIBRATED_REASONS, Reason
-from saggar.scheduler_names import canonical
 from saggar.taxonomy import Taxonomy, load_taxonomy
-from saggar.yamlfile import parse_yaml
+from saggar.webui.prompt_syntax import parse_negative_prompt
+from saggar.webui.scheduler_names import canonical
 
 from saggar_orchestrator.base_model_name import with_absolute_path
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from saggar.bundle import BundleCard, read_card
-from saggar.dataset.fitting import fits
 from saggar.dataset.manifest import Manifest, manifest_key, read_manifest, write_manifest
+from saggar.describing.fitting import fits
 from saggar.errors import NotFoundError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.shares import Share, wilson

@@ -8,11 +8,11 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
-from saggar.prompt_syntax import escaped
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
+from saggar.webui.prompt_syntax import escaped
 
 from saggar_orchestrator.experiment import (
     PLANNING,

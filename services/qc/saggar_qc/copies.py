@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from saggar.dataset.near_duplicates import POSSIBLE_BITS, pack
-from saggar.dataset.perceptual import look_alike
+from saggar.duplicates.perceptual import look_alike
+from saggar.duplicates.search import POSSIBLE_BITS, pack
 
 from saggar_qc.picture import Picture
 

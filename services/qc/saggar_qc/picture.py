@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from saggar.dataset.perceptual import perceptual_hash, thumbnail
+from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 
 from saggar_qc import artefacts
 from saggar_qc.outline import Lab, Outline, find_outline
@@ -33,7 +33,7 @@ class Picture:
     form: Float32 | None  # [PROFILE + 3] of the outline
     texture: Spectrum | None  # of the object's inside
     pixels_sha256: str
-    phash: str | None  # 256 bits as in saggar.dataset.perceptual; None for a flat picture
+    phash: str | None  # 256 bits as in saggar.duplicates.perceptual; None for a flat picture
     mirrored_phash: str | None
     thumbnail: npt.NDArray[np.uint8]  # [32, 32, 3] Y, Cb, Cr
 

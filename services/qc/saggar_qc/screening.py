@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from saggar.dataset.near_duplicates import SURE_BITS
+from saggar.duplicates.search import SURE_BITS
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Labels, Taxonomy
 

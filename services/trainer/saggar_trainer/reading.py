@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image
 from saggar.errors import InvalidInputError
+from saggar.files.yamlfile import parse_yaml
 from saggar.images import decode
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
-from saggar.yamlfile import parse_yaml
 
 
 def read_taxonomy(store: ObjectStore, ref: ObjectRef) -> Taxonomy:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from saggar.kilnsim.museum import camera, dynasty, glazes, grounds, kilns
 from saggar.kilnsim.museum.exact import Array, Draws, wave1
-from saggar.kilnsim.museum.form import Handle, Legs, Spout, Upright
-from saggar.kilnsim.museum.light import light, lit
-from saggar.kilnsim.museum.limbs import with_limbs
-from saggar.kilnsim.museum.sight import Index, View, see
-from saggar.kilnsim.museum.skin import Skin
-from saggar.kilnsim.museum.vessel import Vessel, make_vessel
+from saggar.kilnsim.museum.scene import camera, grounds
+from saggar.kilnsim.museum.scene.light import light, lit
+from saggar.kilnsim.museum.shape.form import Handle, Legs, Spout, Upright
+from saggar.kilnsim.museum.shape.limbs import with_limbs
+from saggar.kilnsim.museum.shape.sight import Index, View, see
+from saggar.kilnsim.museum.shape.vessel import Vessel, make_vessel
+from saggar.kilnsim.museum.surface import dynasty, glazes, kilns
+from saggar.kilnsim.museum.surface.skin import Skin
 
 if TYPE_CHECKING:
     from saggar.kilnsim.pieces import Piece

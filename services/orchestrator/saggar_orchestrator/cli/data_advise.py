@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
-    from saggar.dataset.advise import Advice, Condition, TaskAdvice
+    from saggar.describing.advise import Advice, Condition, TaskAdvice
 
     from saggar_orchestrator.names import Names
 
@@ -50,7 +50,7 @@ def advise_collection(
     """
     from dataclasses import asdict
 
-    from saggar.dataset.advise import advise, experiment_file
+    from saggar.describing.advise import advise, experiment_file
     from saggar.errors import InvalidInputError
 
     from saggar_orchestrator.advice import caveats, render

@@ -65,8 +65,8 @@ def describe_collection(
 
     Nothing is changed or kept.
     """
-    from saggar.dataset.describe import describe
-    from saggar.dataset.remarks import remarks
+    from saggar.describing.describe import describe
+    from saggar.describing.remarks import remarks
 
     from saggar_orchestrator.names import Names
 

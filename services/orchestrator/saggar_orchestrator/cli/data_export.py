@@ -14,7 +14,7 @@ from saggar_orchestrator.cli.datasets import Dataset, read_dataset
 from saggar_orchestrator.cli.output import AsJson, open_home_store, plural, print_json, say, settings
 
 if TYPE_CHECKING:
-    from saggar.dataset.export.exporting import Progress
+    from saggar.export.exporting import Progress
 
 
 class Format(StrEnum):
@@ -45,8 +45,8 @@ def export_collection(
     Synthetic images are marked as such in each. Augmented records have no files of their own, and are left
     out.
     """
-    from saggar.dataset.export.about import About
-    from saggar.dataset.export.exporting import export
+    from saggar.export.about import About
+    from saggar.export.exporting import export
 
     store = open_home_store(settings(context).home)
     manifest = read_dataset(store, dataset)

@@ -13,9 +13,9 @@ from saggar_orchestrator.cli.output import AsJson, open_home_store, plural, prin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from saggar.dataset.import_report import ImportReport, RowsRefusedError
-    from saggar.dataset.importing import Progress
     from saggar.errors import InvalidInputError
+    from saggar.importing.intake import Progress
+    from saggar.importing.report import ImportReport, RowsRefusedError
 
 _SHOWN = 20  # refusals on the terminal; the report has all
 
@@ -61,10 +61,10 @@ def import_collection(
     A bad row stops it before anything is written, unless told to keep going. Give one of --labels,
     --catalogue, --layout and --labelbee.
     """
-    from saggar.dataset import importing
-    from saggar.dataset.import_report import RowsRefusedError, report_csv, write_report
     from saggar.dataset.manifest import write_manifest
     from saggar.errors import InvalidInputError
+    from saggar.importing import intake
+    from saggar.importing.report import RowsRefusedError, report_csv, write_report
     from saggar.taxonomy import load_taxonomy
 
     given = {"--labels": labels, "--catalogue": catalogue, "--layout": layout, "--labelbee": labelbee}
@@ -74,18 +74,18 @@ def import_collection(
     shared: dict[str, Any] = {"strict": not keep_going, "progress": _progress_line()}
     try:
         if labels:
-            found = importing.import_csv(
+            found = intake.import_csv(
                 images, labels, chosen, store, image_column=image_column, encoding=encoding, **shared
             )
         elif catalogue:
-            found = importing.import_catalogue(
+            found = intake.import_catalogue(
                 images, catalogue, image_column or "", chosen, store, encoding=encoding, **shared
             )
         elif layout:
             tasks = [name.strip() for name in layout.strip("/").split("/")]
-            found = importing.import_folders(images, tasks, chosen, store, **shared)
+            found = intake.import_folders(images, tasks, chosen, store, **shared)
         else:
-            found = importing.import_labelbee(images, labelbee or Path(), chosen, store, **shared)
+            found = intake.import_labelbee(images, labelbee or Path(), chosen, store, **shared)
     except RowsRefusedError as error:
         if report:
             report.write_bytes(report_csv(error.refused))
@@ -126,8 +126,8 @@ def _check_usage(sources: list[str], image_column: str | None, encoding: str | N
 
 
 def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> Exception:
-    from saggar.dataset.photographs import NO_SUCH_FILE
     from saggar.errors import InvalidInputError
+    from saggar.importing.photographs.files import NO_SUCH_FILE
 
     lines = [str(error)]
     if not error.importable and all(NO_SUCH_FILE in refusal.reason for refusal in error.refused):

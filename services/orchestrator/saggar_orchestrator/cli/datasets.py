@@ -44,8 +44,8 @@ def taxonomy_of(manifest: Manifest, chosen: str | None) -> Taxonomy | None:
 
     Raises InvalidInputError when the chosen one does not fit.
     """
-    from saggar.dataset.fitting import fitting_taxonomy
     from saggar.dataset.manifest import validate
+    from saggar.describing.fitting import fitting_taxonomy
     from saggar.taxonomy import load_taxonomy
 
     if chosen is None:

@@ -35,8 +35,8 @@ def sampling_settings(
     steps: int | None, guidance: float | None, scheduler: str | None, clip_skip: int | None, size: str | None
 ) -> generator_pb2.GenerationSettings:
     """The request's; raises InvalidInputError for an unknown scheduler, BadParameter for a size."""
-    from saggar.scheduler_names import canonical
     from saggar.v1 import generator_pb2
+    from saggar.webui.scheduler_names import canonical
 
     width = height = None
     if size is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import ValidationError
 from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.files.yamlfile import parse_yaml
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, qc_pb2
-from saggar.yamlfile import parse_yaml
 
 from saggar_qc.extraction import Extraction
 from saggar_qc.reference import training_photographs

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from pydantic import RootModel, field_validator
 from saggar.errors import InvalidInputError, UnavailableError
-from saggar.yamlfile import read_yaml
+from saggar.files.yamlfile import read_yaml
 
 from saggar_qc.review.journal import Desks
 from saggar_qc.review.web import create_app

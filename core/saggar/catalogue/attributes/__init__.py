@@ -1,0 +1,1 @@
+"""What catalogue text says about one attribute: form, glaze, kiln or period."""

@@ -1,0 +1,1 @@
+"""Nearly equal pictures: perceptual hashes, and the search for close ones among many."""

@@ -1,0 +1,352 @@
+"""Import photographs and their labels into the store: from a CSV, a catalogue, folders, LabelBee.
+
+Everything is checked before the store has any of it: the table first, then every photograph, each read and
+decoded once. Memory holds a line per photograph, never the photographs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saggar.dataset.manifest import Manifest
+from saggar.dataset.record import Record
+from saggar.duplicates.perceptual import look_alike
+from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.files.parallel import in_threads
+from saggar.importing.photographs import object_groups
+from saggar.importing.photographs.files import Photograph, inspect, locate, small_copy
+from saggar.importing.report import (
+    ImportReport,
+    Note,
+    Refusal,
+    RowsRefusedError,
+    some,
+    summed_up,
+)
+from saggar.importing.tables.catalogue_images import match_images, read_catalogue_table
+from saggar.importing.tables.folder_table import read_folder_table
+from saggar.importing.tables.label_rows import LabelledRow, checked_filter, checked_rows
+from saggar.importing.tables.label_table import LabelTable, read_label_table
+from saggar.importing.tables.labelbee import read_labelbee
+from saggar.store.staging import Staging, staging
+from saggar.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from saggar.store import ObjectStore
+
+Progress = Callable[[str, int, int], object]  # stage, done, total
+
+_THUMBNAILS = 1024  # kept while near-duplicates are compared; 12 KB each
+
+
+def import_csv(
+    images_root: Path,
+    csv_path: Path,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    image_column: str | None = None,
+    encoding: str | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Checks every row and photograph, copies the photographs into `store`, and returns their manifest.
+
+    The CSV has a column `image` (paths from `images_root`), one per task (blank: unknown), and perhaps
+    `object_id` or `group` (without one, every photograph is an object of its own) and `licence`,
+    `credit_line` and `object_url`. `where` keeps the rows whose label is among those given per task.
+    `image_column` names another column than `image`, and its values may be inventory numbers that files are
+    called by. See `match_images` and `import_table`.
+    """
+    root = _folder(images_root)
+    table = read_label_table(csv_path, taxonomy.task_names, image_column or "image", encoding)
+    notes: list[Note] = []
+    if image_column:
+        table, notes = match_images(table, root)
+    return import_table(
+        root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress
+    )
+
+
+def import_catalogue(
+    images_root: Path,
+    catalogue: Path,
+    image_column: str,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    encoding: str | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Photographs of a catalogue, with the labels that its text says.
+
+    `image_column` has paths, or inventory numbers that files are called by (see `match_images`). The manifest
+    has the tasks that the catalogue says something on. See `import_table`.
+    """
+    root = _folder(images_root)
+    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)
+    table, unmatched = match_images(table, root)
+    return import_table(
+        root,
+        table,
+        _labelled_tasks(taxonomy, table),
+        store,
+        notes=[*notes, *unmatched],
+        strict=strict,
+        progress=progress,
+    )
+
+
+def import_folders(
+    images_root: Path,
+    layout: Sequence[str],
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Photographs whose folders are their labels: `layout` names a task per level of folders.
+
+    Folders are called by code, name or variant of a class. The manifest has the tasks of the layout only.
+    See `import_table`.
+    """
+    root = _folder(images_root)
+    kept = taxonomy.narrowed(layout)
+    table, notes = read_folder_table(root, [kept.task(name) for name in layout])
+    return import_table(root, table, kept, store, notes=notes, strict=strict, progress=progress)
+
+
+def import_labelbee(
+    images_root: Path,
+    export: Path,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Photographs labelled with LabelBee's tag tool; `export` is its JSON, or a folder of one per image.
+
+    The manifest has the tasks that the export knows. See `import_table`.
+    """
+    root = _folder(images_root)
+    table, refused, notes = read_labelbee(export, root, taxonomy.tasks)
+    kept = _labelled_tasks(taxonomy, table)
+    return import_table(
+        root, table, kept, store, refused=refused, notes=notes, strict=strict, progress=progress
+    )
+
+
+def _labelled_tasks(taxonomy: Taxonomy, table: LabelTable) -> Taxonomy:
+    """`taxonomy` with the tasks that some row of `table` has a label of."""
+    said = {
+        name
+        for name, column in table.columns.items()
+        if any(column < len(row.cells) and row.cells[column] for row in table.rows)
+    }
+    return taxonomy.narrowed([name for name in taxonomy.task_names if name in said] or taxonomy.task_names)
+
+
+def import_table(
+    root: Path,
+    table: LabelTable,
+    taxonomy: Taxonomy,
+    store: ObjectStore,
+    *,
+    refused: Sequence[Refusal] = (),
+    notes: Sequence[Note] = (),
+    where: Mapping[str, Sequence[str]] | None = None,
+    strict: bool = True,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """The photographs that `table` names under `root` (resolved), with their labels.
+
+    `refused` and `notes` are what the reader of the table had to say already.
+    Files are stored as they are where every program shows them alike, else as upright sRGB. Calling again
+    with the same files changes nothing. Equal images are merged and near-duplicates become one object. With
+    `strict`, one bad row stops it before anything is written; otherwise bad rows are left out and reported.
+
+    Raises NotFoundError for a missing file or folder, and InvalidInputError with one violation per problem
+    (at most 50), each naming file, row, column and value; also when a task has fewer than two classes.
+    """
+    report = progress or (lambda stage, done, total: None)  # noqa: ARG005
+    kept_classes = checked_filter(where or {}, taxonomy)
+    rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    with staging(store) as staged:
+        photographs, unreadable = _photographs(root, rows, staged, report)
+        items, merges, conflicting = object_groups.merged(photographs)
+        problems = sorted(
+            [*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file)
+        )
+        if problems and (strict or not items):
+            raise RowsRefusedError(table.source, problems, len(items))
+        _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
+        object_ids, joins = _joined(items, report)
+        manifest = Manifest.from_records(_records(items, object_ids), taxonomy.task_names)
+        for done, _ in enumerate(staged.publish([photo.key for _, photo in items]), start=1):
+            report("storing photographs", done, len(items))
+    remarks = list(notes)
+    remarks += [Note(row.number, row.file, "noted", text) for row, photo in items for text in photo.notes]
+    warnings = [
+        *_table_warnings(table),
+        *_filter_warning(kept_classes, dropped),
+        *_duplicate_warnings(merges, joins, object_ids),
+        *summed_up(remarks),
+        *_position_warning(items),
+        *_class_warnings(manifest, taxonomy),
+        *_object_warnings(manifest),
+    ]
+    return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*merges, *joins, *remarks))
+
+
+def _folder(images_root: Path) -> Path:
+    if not images_root.exists():
+        raise NotFoundError(f"{images_root}: no such folder; check the path of the images", str(images_root))
+    if not images_root.is_dir():
+        raise InvalidInputError(f"{images_root}: is a file; name the folder that the images are in")
+    return images_root.resolve()
+
+
+def _photographs(
+    root: Path, rows: list[LabelledRow], staged: Staging, report: Progress
+) -> tuple[list[object_groups.Item], list[Refusal]]:
+    """Every row with its photograph; a file that several rows name is read once."""
+    files = list(dict.fromkeys(row.file for row in rows))
+
+    def examine(file: str) -> Photograph | str:
+        try:
+            return inspect(locate(root, file), file, staged.put_image)
+        except InvalidInputError as error:
+            return str(error)
+
+    examined: dict[str, Photograph | str] = {}
+    for file, result in zip(files, in_threads(examine, files), strict=True):
+        examined[file] = result
+        report("checking photographs", len(examined), len(files))
+    good: list[object_groups.Item] = []
+    refused: list[Refusal] = []
+    for row in rows:
+        result = examined[row.file]
+        if isinstance(result, Photograph):
+            good.append((row, result))
+        else:
+            refused.append(Refusal(row.number, row.file, result, "image" if row.number else ""))
+    return good, refused
+
+
+def _joined(items: list[object_groups.Item], report: Progress) -> tuple[list[str], list[Note]]:
+    """An object id per item, near-duplicates joined; doubtful pairs are read again and compared."""
+    report("looking for near-duplicates", 0, len(items))
+
+    @lru_cache(maxsize=_THUMBNAILS)
+    def small(position: int) -> npt.NDArray[np.float32]:
+        row, photograph = items[position]
+        return small_copy(photograph, row.file)
+
+    found = object_groups.joined(items, lambda a, b: look_alike(small(a), small(b)))
+    report("looking for near-duplicates", len(items), len(items))
+    return found
+
+
+def _refuse_empty(
+    table: LabelTable,
+    taxonomy: Taxonomy,
+    labels: list[dict[str, str | None]],
+    dropped: int,
+    refused: int,
+) -> None:
+    left_out = f"; the filter dropped {dropped:,} rows" if dropped else ""
+    left_out += f"; {refused:,} problems were found in others" if refused else ""
+    if not labels:
+        raise InvalidInputError(f"{table.source}: no row to import{left_out}; add a row per photograph")
+    problems = []
+    for task in taxonomy.tasks:
+        present = sorted({code for row in labels if (code := row[task.name]) is not None})
+        if len(present) < 2:
+            has = f"only '{present[0]}' occurs" if present else "no row has a label"
+            reason = f"column {task.name}: {has}{left_out}, and a task needs two classes"
+            problems.append(FieldViolation(task.name, reason))
+    if problems:
+        lines = "\n".join(f"  {problem.description}" for problem in problems)
+        raise InvalidInputError(
+            f"{table.source}: nothing was imported:\n{lines}\n"
+            "Label more photographs, or use a taxonomy without that task.",
+            tuple(problems),
+        )
+
+
+def _records(items: list[object_groups.Item], object_ids: list[str]) -> Iterator[Record]:
+    for (row, photograph), object_id in zip(items, object_ids, strict=True):
+        yield Record(
+            image=photograph.key,
+            object_id=object_id,
+            labels=row.labels,
+            width_px=photograph.width_px,
+            height_px=photograph.height_px,
+            source=row.file,
+            phash=photograph.phash,
+            licence=row.provenance.get("licence"),
+            credit_line=row.provenance.get("credit_line"),
+            object_url=row.provenance.get("object_url"),
+        )
+
+
+def _table_warnings(table: LabelTable) -> Iterator[str]:
+    if table.encoding == "gb18030":
+        yield f"{table.source}: not UTF-8; read as GB18030. If Chinese text looks wrong, save it as UTF-8"
+    if table.ignored:
+        yield f"{table.source}: columns or tags that are not used: {some(table.ignored, 20)}"
+
+
+def _filter_warning(where: dict[str, frozenset[str]], dropped: int) -> Iterator[str]:
+    if dropped:
+        rules = "; ".join(f"{name} in {', '.join(sorted(codes))}" for name, codes in where.items())
+        yield f"{dropped:,} rows left out by the filter ({rules})"
+
+
+def _duplicate_warnings(merges: list[Note], joins: list[Note], object_ids: list[str]) -> Iterator[str]:
+    if merges:
+        yield f"{len(merges):,} rows merged: {_told(merges)}"
+    if joins:
+        yield f"{len(joins):,} near-duplicates joined: {_told(joins)}"
+    if large := object_groups.large_objects(object_ids, joins):
+        yield f"objects of many photographs; were they joined by mistake? {some(large)}"
+
+
+def _told(notes: list[Note]) -> str:
+    return some(
+        f"{f'row {note.row} ({note.file})' if note.row else note.file}: {note.text}" for note in notes
+    )
+
+
+def _position_warning(items: list[object_groups.Item]) -> Iterator[str]:
+    if told := [row.file for row, photograph in items if photograph.has_position]:
+        yield (
+            f"{len(told):,} photographs say where they were taken (GPS in EXIF), and the store keeps them as "
+            f"they are: {some(told)}; remove it before you share the store or an export"
+        )
+
+
+def _class_warnings(manifest: Manifest, taxonomy: Taxonomy) -> Iterator[str]:
+    for task in taxonomy.tasks:
+        counts = manifest.counts(task.name)
+        if absent := [code for code in task.codes if code not in counts]:
+            yield f"{task.name}: classes without a photograph: {', '.join(absent)}; they cannot be learnt"
+
+
+def _object_warnings(manifest: Manifest) -> Iterator[str]:
+    by_object = manifest.frame.groupby("object_id", sort=True)
+    for task in manifest.tasks:
+        several = by_object[f"label_{task}"].nunique()
+        objects = [str(name) for name in several.index[several > 1]]
+        if objects:
+            yield f"{task}: objects whose photographs have different labels: {some(objects)}"

@@ -1,0 +1,1 @@
+"""Photographs in a folder: found by name, checked, and grouped into objects."""

@@ -1,0 +1,136 @@
+"""A catalogue and its photographs: labels from its text, files by inventory numbers in one of its columns."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from saggar.dataset.record import PROVENANCE
+from saggar.errors import InvalidInputError
+from saggar.importing.photographs.files import EXTENSIONS
+from saggar.importing.report import Note
+from saggar.importing.tables.folder_table import image_files
+from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row, plain_name
+from saggar.taxonomy import Taxonomy
+
+_DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
+_END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph
+
+
+def read_catalogue_table(
+    path: Path, image_column: str, taxonomy: Taxonomy, encoding: str | None = None
+) -> tuple[LabelTable, list[Note]]:
+    """The catalogue in `path` as a table of labels, proposed from its text by `saggar.catalogue`.
+
+    Its columns `licence`, `credit_line` and `object_url` are taken along. Rows are numbered as in a
+    spreadsheet without empty lines. The notes name rows whose columns disagree.
+    Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
+    """
+    from saggar.catalogue.mapping import map_rows
+    from saggar.catalogue.tables import read_catalogue
+
+    catalogue = read_catalogue(path, encoding)
+    names = [_plain(name) for name in catalogue.header]
+    if _plain(image_column) not in names:
+        known = ", ".join(name.strip() for name in catalogue.header if name.strip())
+        raise InvalidInputError(f"{path}: no column '{image_column}'; it has: {known}")
+    column = names.index(_plain(image_column))
+    places = {plain_name(name): i for i, name in enumerate(catalogue.header)}
+    owned = {name: places[name] for name in PROVENANCE if name in places}
+    tasks = taxonomy.task_names
+    rows: list[Row] = []
+    notes: list[Note] = []
+    for mapped in map_rows(taxonomy, catalogue.header, catalogue.rows)[1]:
+        cells = catalogue.rows[mapped.row]
+        file, *provenance = (cells[i].strip() if i < len(cells) else "" for i in (column, *owned.values()))
+        labels = (mapped.labels[task] or "" for task in tasks)
+        rows.append(Row(mapped.row + 2, (file, *labels, *provenance)))
+        if mapped.conflicts:
+            notes.append(Note(mapped.row + 2, file, "noted", _DISAGREE))
+    table = LabelTable(
+        source=str(path),
+        encoding=catalogue.encoding,
+        delimiter=",",
+        columns={name: i for i, name in enumerate(("image", *tasks, *owned))},
+        ignored=(),
+        width=len(tasks) + len(owned) + 1,
+        header=Row(1, (catalogue.header[column], *tasks, *owned)),
+        rows=tuple(rows),
+    )
+    return table, notes
+
+
+def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]:
+    """`table` with a row per photograph, and what was left out.
+
+    A cell that is a path stays as it is. Any other is an inventory number: its photographs are the files
+    below `root` that are called by it in upper or lower case, alone (`A12.jpg`) or with a space, `_`, `-` or
+    `(` and more behind (`A12-2.jpg`); a longer number that fits goes first. They belong to one object. Rows
+    without a photograph and files without a row are skipped. Raises InvalidInputError when nothing fits.
+    """
+    column = table.columns["image"]
+    numbers = {_plain(row.cells[column]): row for row in reversed(table.rows) if column < len(row.cells)}
+    by_number: dict[str, list[str]] = defaultdict(list)
+    notes: list[Note] = []
+    images, _ = image_files(root)
+    for path in images:
+        if (number := _number(path, numbers)) is not None:
+            by_number[number].append(str(path))
+    rows: list[Row] = []
+    named: set[str] = set()
+    own_ids = any(name in table.columns for name in OBJECT_COLUMNS)
+    for row in table.rows:
+        value = row.cells[column].strip() if column < len(row.cells) else ""
+        files = [value] if _is_path(value) else by_number.get(_plain(value), [])
+        named.update(files)
+        rows += [Row(row.number, _with(row.cells, column, file, own_ids, value)) for file in files]
+        if not files:
+            told = f"no photograph is called by '{value}'" if value else "names no photograph"
+            notes.append(Note(row.number, value, "skipped", told))
+    if not named:
+        first = next((row.cells[column] for row in table.rows if column < len(row.cells)), "")
+        file = images[0].name if images else "none"
+        raise InvalidInputError(
+            f"{table.source}: no photograph in {root} is called by a value of column "
+            f"'{table.header.cells[column].strip()}' (the first value: '{first}'; the first file: {file}); "
+            "name another column"
+        )
+    notes += [
+        Note(0, str(p), "skipped", "no row names this photograph") for p in images if str(p) not in named
+    ]
+    if own_ids:
+        return replace(table, rows=tuple(rows)), notes
+    return (
+        replace(
+            table,
+            rows=tuple(rows),
+            columns=table.columns | {OBJECT_COLUMNS[0]: table.width},
+            width=table.width + 1,
+            header=Row(table.header.number, (*table.header.cells, OBJECT_COLUMNS[0])),
+        ),
+        notes,
+    )
+
+
+def _with(cells: tuple[str, ...], column: int, file: str, own_ids: bool, value: str) -> tuple[str, ...]:
+    changed = (*cells[:column], file, *cells[column + 1 :])
+    return changed if own_ids else (*changed, "" if _is_path(value) else value)
+
+
+def _number(path: PurePosixPath, numbers: dict[str, Row]) -> str | None:
+    """The longest inventory number that the file is called by."""
+    stem = _plain(path.stem)
+    cuts = [found.start() for found in _END.finditer(stem)]
+    return next((stem[:end] for end in (len(stem), *reversed(cuts)) if stem[:end] in numbers), None)
+
+
+def _is_path(value: str) -> bool:
+    """Whether a cell names a file rather than an object."""
+    return "/" in value or "\\" in value or PurePosixPath(value).suffix.lower().lstrip(".") in EXTENSIONS
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().casefold()

@@ -1,0 +1,139 @@
+"""Read a CSV of labels as people save it: encoding, delimiter and header are recognised."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from saggar.dataset.record import PROVENANCE
+from saggar.errors import FieldViolation, InvalidInputError
+from saggar.files.csv_text import DELIMITERS, Row, csv_rows, read_csv_text
+
+__all__ = [
+    "DELIMITERS",
+    "OBJECT_COLUMNS",
+    "LabelTable",
+    "Row",
+    "column_letter",
+    "plain_name",
+    "read_label_table",
+]
+
+OBJECT_COLUMNS = ("object_id", "group")
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The rows below the header, blank ones left out; `columns` says where the known names stand."""
+
+    source: str
+    encoding: str
+    delimiter: str
+    columns: dict[str, int]  # image, task names, and where they are there: object_id or group, PROVENANCE
+    ignored: tuple[str, ...]
+    width: int
+    header: Row
+    rows: tuple[Row, ...]
+
+
+def read_label_table(
+    path: Path, tasks: Sequence[str], image_column: str = "image", encoding: str | None = None
+) -> LabelTable:
+    """The table in `path`: a column of images, one per task, and perhaps `object_id` or `group`, and
+    `licence`, `credit_line`, `object_url`.
+
+    Comma, semicolon or tab; UTF-8, UTF-16, GB18030 or Big5 unless `encoding` is given. Names in the header
+    may be in any case. Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
+    what to do.
+    """
+    source = str(path)
+    text, encoding = read_csv_text(path, encoding)
+    candidates = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
+    wanted = {plain_name(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
+    if not text.strip(" \t\r\n,;"):
+        names = ", ".join((image_column, *tasks))
+        raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
+
+    def known(delimiter: str) -> int:
+        header = candidates[delimiter]
+        return sum(plain_name(name) in wanted for name in header.cells) if header else 0
+
+    def width(delimiter: str) -> int:
+        header = candidates[delimiter]
+        return len(header.cells) if header else 0
+
+    best = max(DELIMITERS, key=known)
+    if not known(best):  # the header is wrong however it is read: show it as it falls into most columns
+        best = max(DELIMITERS, key=width)
+    rivals = [d for d in DELIMITERS if d != best and known(d) == known(best) > 1]
+    if rivals:
+        raise InvalidInputError(
+            f"{source}: the header can be read with {DELIMITERS[best]} and with {DELIMITERS[rivals[0]]} "
+            "between columns; use one of them only"
+        )
+    header = candidates[best]
+    assert header is not None  # noqa: S101 for the type checker
+    columns = _columns(header, tasks, source, image_column)
+    used = set(columns.values())
+    ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
+    rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
+    return LabelTable(source, encoding, best, columns, ignored, len(header.cells), header, rows)
+
+
+def _rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
+    """All rows that have a cell with something in it."""
+    return (row for row in csv_rows(text, delimiter, source) if any(cell.strip() for cell in row.cells))
+
+
+def _header(text: str, delimiter: str) -> Row | None:
+    try:
+        return next(_rows(text, delimiter, ""), None)
+    except InvalidInputError:
+        return None
+
+
+def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
+    """Where image, the tasks and the object column stand; every problem of the header in one error."""
+    plain = [plain_name(name) for name in header.cells]
+    shown = ", ".join(name.strip() or "(blank)" for name in header.cells[:30])
+    problems: list[FieldViolation] = []
+    columns: dict[str, int] = {}
+    for name in ("image", *tasks, *OBJECT_COLUMNS, *PROVENANCE):
+        called = image_column if name == "image" else name
+        places = [i for i, own in enumerate(plain) if own == plain_name(called)]
+        if len(places) > 1:
+            letters = " and ".join(column_letter(i) for i in places)
+            problems.append(FieldViolation(called, f"stands twice (columns {letters}); remove one"))
+        elif places:
+            columns[name] = places[0]
+        elif name not in (*OBJECT_COLUMNS, *PROVENANCE):
+            close = difflib.get_close_matches(plain_name(called), [p for p in plain if p], n=1, cutoff=0.7)
+            hint = f"; rename '{header.cells[plain.index(close[0])].strip()}'?" if close else "; add it"
+            blank = "" if name == "image" else " (cells may be blank for unknown)"
+            problems.append(FieldViolation(called, f"is missing{hint}{blank}"))
+    if problems:
+        lines = "\n".join(f"  column '{problem.field}' {problem.description}" for problem in problems)
+        raise InvalidInputError(
+            f"{source}: row {header.number} must name the columns; it has: {shown}\n{lines}", tuple(problems)
+        )
+    if all(name in columns for name in OBJECT_COLUMNS):
+        del columns["group"]  # it is named among the ignored
+    return columns
+
+
+def column_letter(index: int) -> str:
+    """0: A, 25: Z, 26: AA, as a spreadsheet names its columns."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def plain_name(name: str) -> str:
+    """A column's name without its case, its edges and its American spelling."""
+    plain = name.strip().strip("\ufeff").casefold()
+    return "licence" if plain == "license" else plain

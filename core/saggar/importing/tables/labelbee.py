@@ -1,0 +1,148 @@
+"""Labels from LabelBee's tag tool (图像分类, `tagTool`).
+
+Two forms are read, both of the LabelBee client (github.com/open-mmlab/labelbee-client, docs/annotation):
+its standard export, one JSON array of {"fileName", "url", "result"} where `result` is an annotation as
+text; and its result folder, one `<image>.json` per image, which is an annotation:
+
+    {"width": 1024, "height": 576, "valid": true, "rotate": 0,
+     "step_1": {"toolName": "tagTool", "result": [{"id": "...", "sourceID": "",
+                "result": {"dynasty": "song", "glaze": "celadon;white"}}]}}
+
+A later client writes "tagTool" in place of "step_1". Keys are names of tasks; values, several joined by a
+semicolon, are classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from saggar.errors import InvalidInputError, NotFoundError
+from saggar.importing.report import Note, Refusal
+from saggar.importing.tables.label_rows import spellings
+from saggar.importing.tables.label_table import LabelTable, Row
+from saggar.taxonomy import Task
+
+_LARGEST_MIB = 512
+
+
+def read_labelbee(
+    export: Path, root: Path, tasks: Sequence[Task]
+) -> tuple[LabelTable, list[Refusal], list[Note]]:
+    """The annotated images of `export`: a row each, numbered from 1 in the order of the file.
+
+    Tags are classes by code, name or variant; a tag of several values stays as it is, and is refused as an
+    unknown class. Also: entries that are no annotation, and images that LabelBee has marked invalid. Raises
+    NotFoundError, or InvalidInputError when nothing can be used.
+    """
+    names = {task.name.casefold(): task for task in tasks}
+    known = {task.name: spellings(task) for task in tasks}
+    found: list[tuple[int, str, dict[str, str]]] = []
+    refused: list[Refusal] = []
+    skipped: list[Note] = []
+    ignored: set[str] = set()
+    for number, file, read in _annotations(export, root):
+        try:
+            annotation = _object(read())
+            tags = list(_tags(annotation))
+        except InvalidInputError as error:
+            refused.append(Refusal(number, file, f"{file}: {error}"))
+            continue
+        if annotation.get("valid") is False:
+            skipped.append(Note(number, file, "skipped", "marked invalid in LabelBee"))
+            continue
+        labels: dict[str, str] = {}
+        for key, value in tags:
+            task = names.get(key.strip().casefold())
+            if task is None:
+                ignored.add(key)
+                continue
+            labels[task.name] = known[task.name].get(value.strip().casefold(), value.strip())
+        found.append((number, file, labels))
+    used = [task.name for task in tasks if any(task.name in labels for _, _, labels in found)]
+    if not used:
+        called = f"; its tags are called: {', '.join(sorted(ignored)[:10])}" if ignored else ""
+        called += f"; {refused[0]}" if refused else ""
+        raise InvalidInputError(
+            f"{export}: no image is tagged with one of {', '.join(t.name for t in tasks)}{called}; call the "
+            "tags in LabelBee's project by the names of the tasks"
+        )
+    header = ("image", *used)
+    table = LabelTable(
+        source=str(export),
+        encoding="utf-8",
+        delimiter=",",
+        columns={name: i for i, name in enumerate(header)},
+        ignored=tuple(sorted(ignored)),
+        width=len(header),
+        header=Row(0, header),
+        rows=tuple(Row(n, (file, *(labels.get(name, "") for name in used))) for n, file, labels in found),
+    )
+    return table, refused, skipped
+
+
+def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[[], Any]]]:
+    """(number, image, how to read its annotation) of every image."""
+    if export.is_dir():
+        for number, path in enumerate(sorted(export.rglob("*.json")), start=1):
+            yield number, path.relative_to(export).as_posix().removesuffix(".json"), partial(_json, path)
+        return
+    entries = _json(export)
+    if not isinstance(entries, list):
+        raise InvalidInputError(
+            f"{export}: must be an array with an entry per image (LabelBee: Export, Standard format)"
+        )
+    for number, entry in enumerate(entries, start=1):
+        values = entry if isinstance(entry, dict) else {}
+        result = values.get("result") or "{}"
+        read = partial(_parsed, result) if isinstance(result, str) else partial(_object, result)
+        yield number, _file(values, root), read
+
+
+def _file(entry: dict[str, Any], root: Path) -> str:
+    """The image's path below `root`: the end of its `url` that exists there, or its `fileName`."""
+    parts = PurePosixPath(str(entry.get("url") or "").replace("\\", "/")).parts
+    for start in range(len(parts) if ".." not in parts else 0):
+        candidate = "/".join(parts[start:])
+        if not candidate.startswith("/") and "\0" not in candidate and (root / candidate).is_file():
+            return candidate
+    return str(entry.get("fileName") or entry.get("url") or "")
+
+
+def _tags(annotation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(tag, value) of every tag tool's result."""
+    for name, step in annotation.items():
+        if not (name.startswith("step_") or name == "tagTool") or not isinstance(step, dict):
+            continue
+        if step.get("toolName", "tagTool") != "tagTool":
+            continue
+        for result in step.get("result") or []:
+            tags = _object(_object(result).get("result", {}))
+            yield from ((key, str(value)) for key, value in tags.items() if value not in {None, ""})
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInputError("is not an annotation of LabelBee (an object is missing); export it again")
+    return value
+
+
+def _json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST_MIB * 2**20:
+            raise InvalidInputError(f"{path}: is above {_LARGEST_MIB} MiB; export the project in parts")
+        return _parsed(path.read_text(encoding="utf-8-sig"), f"{path}: ")
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: no such file; check the path of LabelBee's export", str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path}: cannot be read ({error}); export it again") from None
+
+
+def _parsed(text: str, place: str = "") -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{place}its annotation is not JSON ({error}); export it again") from None

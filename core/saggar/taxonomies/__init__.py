@@ -1,0 +1,1 @@
+"""The taxonomies that are shipped, and the JSON Schema of their files."""

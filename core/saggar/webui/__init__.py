@@ -1,0 +1,1 @@
+"""What people write for web UIs of Stable Diffusion, read: prompt syntax and names of samplers."""
