@@ -52,11 +52,9 @@ from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.kilnsim import RARE_COMBINATIONS
 from saggar.shares import wilson
 from saggar.store import DirectoryStore
-from saggar_generator.adapter_job import train_adapter
-from saggar_generator.basemodel import BaseModel, BaseModels
-from saggar_generator.examples import latents_of
-from saggar_generator.generation_job import generate
-from saggar_generator.placement import choose as choose_placement
+from saggar_generator.base_models.base_model import BaseModel, BaseModels
+from saggar_generator.base_models.placement import choose as choose_placement
+from saggar_generator.images.generation_job import generate
 from saggar_generator.progress import Progress
 from saggar_generator.requests import (
     AdapterSettings,
@@ -67,6 +65,8 @@ from saggar_generator.requests import (
     Wanted,
 )
 from saggar_generator.settings import ATTENTION
+from saggar_generator.training.adapter_job import train_adapter
+from saggar_generator.training.examples import latents_of
 from saggar_qc.measures import kernel_distance, kernel_interval
 
 GRID_ROWS = 2  # of each kind

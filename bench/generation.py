@@ -149,7 +149,7 @@ def _serve(pipe: Any, kind: str, name: str, options: argparse.Namespace, folder:
 
 
 def _described(options: argparse.Namespace) -> dict[str, Any]:
-    from saggar_generator.placement import choose
+    from saggar_generator.base_models.placement import choose
 
     placement = choose(options.device, options.precision)
     return {
@@ -162,8 +162,8 @@ def _described(options: argparse.Namespace) -> dict[str, Any]:
 def _count(pipe: Any, options: argparse.Namespace) -> None:
     """The UNet's floating-point operations for one guided image, in 10^12."""
     import torch
-    from saggar_generator.basemodel import BaseModels
-    from saggar_generator.placement import choose
+    from saggar_generator.base_models.base_model import BaseModels
+    from saggar_generator.base_models.placement import choose
     from torch.utils.flop_counter import FlopCounterMode
 
     base = BaseModels(choose("cpu", "float32")).get(options.base_model)

@@ -47,8 +47,8 @@ class Setting:
 
     @staticmethod
     def of(options: argparse.Namespace, folder: Path, name: str) -> "Setting":
-        from saggar_generator.basemodel import find
-        from saggar_generator.placement import choose
+        from saggar_generator.base_models.base_model import find
+        from saggar_generator.base_models.placement import choose
 
         folder.mkdir(parents=True)
         place = find(options.base_model)
@@ -70,8 +70,8 @@ class Setting:
 
 def _our_images(setting: Setting) -> Work:
     from saggar.store import DirectoryStore
-    from saggar_generator.basemodel import BaseModels
-    from saggar_generator.generation_job import generate
+    from saggar_generator.base_models.base_model import BaseModels
+    from saggar_generator.images.generation_job import generate
     from saggar_generator.requests import GenerationSettings, PromptItem, Wanted
 
     options, store = setting.options, DirectoryStore(setting.folder)
@@ -125,11 +125,11 @@ def _plain_images(setting: Setting) -> Work:
 
 def _our_training(setting: Setting) -> Work:
     from saggar.dataset.manifest import read_manifest
-    from saggar_generator.basemodel import BaseModels
-    from saggar_generator.examples import prepare, training_rows
+    from saggar_generator.base_models.base_model import BaseModels
     from saggar_generator.requests import AdapterSettings
     from saggar_generator.settings import ATTENTION
-    from saggar_generator.training import AdapterTraining
+    from saggar_generator.training.examples import prepare, training_rows
+    from saggar_generator.training.loop import AdapterTraining
 
     options = setting.options
     store, manifest = _photographs(setting)
@@ -166,8 +166,8 @@ def _plain_training(setting: Setting) -> Work:
     from diffusers.training_utils import compute_snr
     from peft import LoraConfig
     from saggar.dataset.manifest import read_manifest
-    from saggar_generator.examples import photograph
     from saggar_generator.requests import AdapterSettings
+    from saggar_generator.training.examples import photograph
 
     options, pipeline = setting.options, _pipeline(setting)
     store, manifest = _photographs(setting)

@@ -3,10 +3,10 @@
 import threading
 
 from saggar.store import DirectoryStore
-from saggar_generator.adapter_job import train_adapter
-from saggar_generator.generation_job import generate
+from saggar_generator.images.generation_job import generate
 from saggar_generator.requests import AdapterSettings, AdapterUse, GenerationSettings, PromptItem, Wanted
 from saggar_generator.settings import ATTENTION
+from saggar_generator.training.adapter_job import train_adapter
 from tiny_pipeline import training_manifest
 
 SETTINGS = GenerationSettings(steps=3)

@@ -13,11 +13,11 @@ import pytest
 import safetensors.numpy
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator.adapter_job import train_adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.placement import Placement
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
 from saggar_generator.settings import ATTENTION, GeneratorSettings
-from saggar_generator.training_team import check_team
+from saggar_generator.training.adapter_job import train_adapter
+from saggar_generator.training.team.launch import check_team
 from saggar_generator.workshop import Workshop
 from tiny_generation import TRAINING
 from tiny_pipeline import save_tiny_pipeline, training_manifest
@@ -126,6 +126,6 @@ def _workers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children(recursive=True)
-        if "saggar_generator.training_process" in (line := child.cmdline())
+        if "saggar_generator.training.team.process" in (line := child.cmdline())
         and "torch.distributed.run" not in line
     ]

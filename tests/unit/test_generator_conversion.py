@@ -5,7 +5,7 @@ from saggar.errors import InvalidInputError
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
-from saggar_generator import conversion
+from saggar_generator import messages
 from saggar_generator.progress import Progress
 from saggar_generator.requests import (
     AdapterSettings,
@@ -21,31 +21,31 @@ REF = ObjectRef("adapters/a/adapter.json", "a" * 64, 7, "application/json")
 
 
 def test_unset_settings_take_the_contracts_defaults():
-    assert conversion.adapter_settings(generator_pb2.AdapterSettings()) == AdapterSettings(
+    assert messages.adapter_settings(generator_pb2.AdapterSettings()) == AdapterSettings(
         rank=8, alpha=8, steps=1000, batch_size=4, learning_rate=1e-4, seed=0, checkpoint_every_steps=100
     )
-    assert conversion.generation_settings(generator_pb2.GenerationSettings()) == GenerationSettings(
+    assert messages.generation_settings(generator_pb2.GenerationSettings()) == GenerationSettings(
         steps=20, guidance_scale=7.0, clip_skip=None, scheduler="dpmpp_2m_karras"
     )
 
 
 def test_zeros_that_are_set_are_not_defaults():
-    adapter = conversion.adapter_settings(generator_pb2.AdapterSettings(clip_skip=0, min_snr_gamma=0.0))
+    adapter = messages.adapter_settings(generator_pb2.AdapterSettings(clip_skip=0, min_snr_gamma=0.0))
     assert (adapter.clip_skip, adapter.min_snr_gamma) == (0, 0.0)
     settings = generator_pb2.GenerationSettings(clip_skip=0, batch_size=4)
-    assert conversion.generation_settings(settings).clip_skip == 0
+    assert messages.generation_settings(settings).clip_skip == 0
     use = generator_pb2.AdapterUse(name="a", adapter=ref_to_proto(REF), weight=0.0)
-    assert conversion.adapter_uses([use]) == [AdapterUse("a", REF, 0.0)]
+    assert messages.adapter_uses([use]) == [AdapterUse("a", REF, 0.0)]
 
 
 def test_alpha_follows_rank_unless_it_is_set():
-    assert conversion.adapter_settings(generator_pb2.AdapterSettings(rank=16)).alpha == 16
-    assert conversion.adapter_settings(generator_pb2.AdapterSettings(rank=16, alpha=4)).alpha == 4
+    assert messages.adapter_settings(generator_pb2.AdapterSettings(rank=16)).alpha == 16
+    assert messages.adapter_settings(generator_pb2.AdapterSettings(rank=16, alpha=4)).alpha == 4
 
 
 def test_previews_are_prompts_like_others():
     def given(*prompts):
-        return conversion.adapter_settings(generator_pb2.AdapterSettings(preview_prompts=prompts))
+        return messages.adapter_settings(generator_pb2.AdapterSettings(preview_prompts=prompts))
 
     assert given("white bowl", r"vase \(tall\)").preview_prompts == ("white bowl", "vase (tall)")
     with pytest.raises(InvalidInputError) as caught:
@@ -67,7 +67,7 @@ def test_previews_are_prompts_like_others():
 )
 def test_values_out_of_range_name_their_field(field, value):
     with pytest.raises(InvalidInputError) as caught:
-        conversion.adapter_settings(generator_pb2.AdapterSettings(**{field: value}))
+        messages.adapter_settings(generator_pb2.AdapterSettings(**{field: value}))
     assert [violation.field for violation in caught.value.violations] == [f"settings.{field}"]
 
 
@@ -76,7 +76,7 @@ def test_prompts_keep_their_order_and_seeds():
         generator_pb2.PromptItem(prompt_id="b", prompt="bowl", negative_prompt="blurry", seed=-5),
         generator_pb2.PromptItem(prompt_id="a", prompt="cup", seed=2**40),
     ]
-    assert conversion.prompt_items(messages) == [
+    assert messages.prompt_items(messages) == [
         PromptItem("b", Wanted("bowl", "blurry", -5)),
         PromptItem("a", Wanted("cup", "", 2**40)),
     ]
@@ -84,18 +84,18 @@ def test_prompts_keep_their_order_and_seeds():
 
 def test_adapters_are_named_and_weighted():
     plain = generator_pb2.AdapterUse(name="form_2.1-b", adapter=ref_to_proto(REF))
-    assert conversion.adapter_uses([plain]) == [AdapterUse("form_2.1-b", REF, 0.4)]
+    assert messages.adapter_uses([plain]) == [AdapterUse("form_2.1-b", REF, 0.4)]
     bad = [
         generator_pb2.AdapterUse(name="a b", adapter=ref_to_proto(REF)),
         generator_pb2.AdapterUse(name="c", adapter=ref_to_proto(REF), weight=float("nan")),
         generator_pb2.AdapterUse(name="c", adapter=ref_to_proto(REF)),
     ]
     with pytest.raises(InvalidInputError) as caught:
-        conversion.adapter_uses(bad)
+        messages.adapter_uses(bad)
     fields = ["adapters[0].name", "adapters[1].weight", "adapters[2].name"]
     assert [violation.field for violation in caught.value.violations] == fields
     with pytest.raises(InvalidInputError, match=r"adapters\[0\]\.adapter\.uri"):
-        conversion.adapter_uses([generator_pb2.AdapterUse(name="a")])
+        messages.adapter_uses([generator_pb2.AdapterUse(name="a")])
 
 
 def test_a_photograph_to_start_from_has_a_strength():
@@ -103,21 +103,21 @@ def test_a_photograph_to_start_from_has_a_strength():
         message = generator_pb2.StartImage(image=ref_to_proto(REF), **start)
         return generator_pb2.PromptItem(prompt_id="a", prompt="bowl", start=message)
 
-    assert conversion.prompt_items([item()])[0].wanted.start == StartImage(REF, 0.6)
-    assert conversion.prompt_items([item(strength=1.0)])[0].wanted.start == StartImage(REF, 1.0)
+    assert messages.prompt_items([item()])[0].wanted.start == StartImage(REF, 0.6)
+    assert messages.prompt_items([item(strength=1.0)])[0].wanted.start == StartImage(REF, 1.0)
     for strength in (0.0, 1.01, float("nan")):
         with pytest.raises(InvalidInputError, match=r"prompts\[0\]\.start\.strength"):
-            conversion.prompt_items([item(strength=strength)])
+            messages.prompt_items([item(strength=strength)])
 
 
 def test_an_image_keeps_its_reference():
     ref = ObjectRef("images/aa/aa.png", "a" * 64, 7, "image/png")
-    message = conversion.generated_image(GeneratedImage("p", ref, 3, True, 2, "{}"))
+    message = messages.generated_image(GeneratedImage("p", ref, 3, True, 2, "{}"))
     assert (message.image.uri, message.image.sha256) == ("store:images/aa/aa.png", "a" * 64)
     assert (message.prompt_id, message.seed, message.reused, message.truncated_tokens) == ("p", 3, True, 2)
 
 
 def test_progress_keeps_its_numbers():
-    message = conversion.progress(Progress("training", 3, 10, "steps", {"loss": 0.5}, "well"))
+    message = messages.progress(Progress("training", 3, 10, "steps", {"loss": 0.5}, "well"))
     assert (message.stage, message.done, message.total, message.unit) == ("training", 3, 10, "steps")
     assert dict(message.metrics) == {"loss": 0.5}

@@ -7,9 +7,9 @@ import pytest
 from huggingface_hub._tree_cache import TreeCacheEntry, write_tree_cache
 from huggingface_hub.utils import _http
 from saggar.errors import UnavailableError, WrongStateError
-from saggar_generator import hub
-from saggar_generator.basemodel import BaseModels, find
-from saggar_generator.placement import Placement
+from saggar_generator.base_models import hub
+from saggar_generator.base_models.base_model import BaseModels, find
+from saggar_generator.base_models.placement import Placement
 from tiny_pipeline import save_tiny_pipeline
 
 COMMIT, OTHER = "0" * 39 + "1", "0" * 39 + "2"

@@ -9,11 +9,11 @@ from diffusers import UNet2DConditionModel
 from peft import LoraConfig, get_peft_model
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator import adapter, lora, lora_formats
-from saggar_generator.adapter_import import import_adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.lora import LoraLayer
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter, lora, lora_formats
+from saggar_generator.adapters.adapter_import import import_adapter
+from saggar_generator.adapters.lora import LoraLayer
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
 from tiny_pipeline import save_tiny_pipeline
 
 ATTENTION = "down_blocks_0_attentions_0_transformer_blocks_0_attn1"

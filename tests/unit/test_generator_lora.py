@@ -8,10 +8,10 @@ import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.loaders.lora_conversion_utils import _convert_non_diffusers_lora_to_diffusers
 from saggar.errors import InvalidInputError, WrongStateError
-from saggar_generator import adapter, lora, lora_formats
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.lora import LoraLayer
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter, lora, lora_formats
+from saggar_generator.adapters.lora import LoraLayer
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
 from tiny_pipeline import save_tiny_pipeline
 
 UNET_PATH = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"

@@ -10,11 +10,11 @@ from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.webui.scheduler_names import SCHEDULERS
-from saggar_generator import adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
+from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import AdapterUse, PromptItem, StartImage, Wanted
-from saggar_generator.synthesis import draw, encode_prompts
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
 

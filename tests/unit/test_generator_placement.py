@@ -3,11 +3,11 @@
 import pytest
 import torch
 from saggar.errors import WrongStateError
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.examples import latents_of
-from saggar_generator.placement import Placement, choose, natural_memory
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement, choose, natural_memory
+from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import GenerationSettings, Wanted
-from saggar_generator.synthesis import draw, encode_prompts
+from saggar_generator.training.examples import latents_of
 from tiny_pipeline import SIZE_PX, save_tiny_pipeline
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from saggar.errors import NotFoundError, WrongStateError
 from saggar.store import DirectoryStore, put_image
-from saggar_generator import adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.content_credentials import Signer
-from saggar_generator.placement import Placement
-from saggar_generator.provenance import COMPOSITE, TRAINED_ALGORITHMIC_MEDIA, encode_png
+from saggar_generator.adapters import adapter
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
+from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.provenance import COMPOSITE, TRAINED_ALGORITHMIC_MEDIA, encode_png
 from saggar_generator.requests import PromptItem, StartImage, Wanted
 from saggar_generator.settings import GeneratorSettings
 from tiny_generation import ITEMS, PROMPTS, run, train, use

@@ -9,9 +9,9 @@ from diffusers import StableDiffusionPipeline
 from original_layout import save_single_file
 from safetensors.torch import load_file, save_file
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
-from saggar_generator import hub, single_file
-from saggar_generator.basemodel import BaseModels, content_hash
-from saggar_generator.placement import Placement
+from saggar_generator.base_models import hub, single_file
+from saggar_generator.base_models.base_model import BaseModels, content_hash
+from saggar_generator.base_models.placement import Placement
 from tiny_pipeline import save_tiny_pipeline
 
 PARTS = ("unet", "vae", "text_encoder")

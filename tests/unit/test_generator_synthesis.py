@@ -12,12 +12,12 @@ from PIL import Image
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
 from saggar.webui.scheduler_names import SCHEDULERS
-from saggar_generator import adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
+from saggar_generator.base_models.schedulers import build
+from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import PromptItem, Wanted
-from saggar_generator.schedulers import build
-from saggar_generator.synthesis import draw, encode_prompts
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
 from saggar.webui.scheduler_names import SCHEDULERS
-from saggar_generator import schedulers
-from saggar_generator.basemodel import BaseModels, content_hash, find, weight_files
-from saggar_generator.placement import Placement
-from saggar_generator.prompt_encoding import encode, encode_all, layers_to_skip
+from saggar_generator.base_models import schedulers
+from saggar_generator.base_models.base_model import BaseModels, content_hash, find, weight_files
+from saggar_generator.base_models.placement import Placement
+from saggar_generator.base_models.prompt_encoding import encode, encode_all, layers_to_skip
 from tiny_pipeline import save_tiny_pipeline
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.

@@ -14,17 +14,17 @@ from saggar.dataset.manifest import Manifest, write_manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator import adapter, adapter_job, lora
-from saggar_generator.adapter_job import train_adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.examples import EmbeddedText, Examples
-from saggar_generator.image_index import ImageIndex
-from saggar_generator.lora_formats import write_diffusers
-from saggar_generator.noising import NoiseSchedule
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter, lora
+from saggar_generator.adapters.lora_formats import write_diffusers
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
+from saggar_generator.images.image_index import ImageIndex
 from saggar_generator.requests import GenerationSettings, Wanted
 from saggar_generator.settings import ATTENTION
-from saggar_generator.training import AdapterTraining
+from saggar_generator.training.adapter_job import train_adapter
+from saggar_generator.training.examples import EmbeddedText, Examples
+from saggar_generator.training.loop import AdapterTraining, adapter_job
+from saggar_generator.training.noising import NoiseSchedule
 from tiny_generation import TRAINING as SETTINGS
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 

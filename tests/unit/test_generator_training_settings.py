@@ -11,16 +11,16 @@ from diffusers.optimization import get_cosine_schedule_with_warmup, get_linear_s
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
-from saggar_generator import adapter
-from saggar_generator.adapter_job import adapter_id, train_adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.examples import EmbeddedText, Examples
-from saggar_generator.held_out import LEVELS, hold_out
-from saggar_generator.optimizing import rate_factor, text_encoder_rate, warm_up
-from saggar_generator.placement import Placement
+from saggar_generator.adapters import adapter
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import Placement
 from saggar_generator.requests import AdapterSettings
 from saggar_generator.settings import ATTENTION
-from saggar_generator.training import AdapterTraining
+from saggar_generator.training.adapter_job import adapter_id, train_adapter
+from saggar_generator.training.examples import EmbeddedText, Examples
+from saggar_generator.training.held_out import LEVELS, hold_out
+from saggar_generator.training.loop import AdapterTraining
+from saggar_generator.training.optimizing import rate_factor, text_encoder_rate, warm_up
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.

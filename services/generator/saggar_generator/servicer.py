@@ -16,7 +16,7 @@ from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 
-from saggar_generator import conversion
+from saggar_generator import messages
 from saggar_generator.requests import AdapterPreview, GeneratedImage
 from saggar_generator.settings import GeneratorSettings
 
@@ -52,10 +52,10 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.ResolveBaseModelRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.ResolveBaseModelResponse]:
         workshop = self._workshop()
-        base_model = conversion.base_model(request.base_model)
+        base_model = messages.base_model(request.base_model)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
-            identity = workshop.identify(base_model, conversion.reporting(emit))
+            identity = workshop.identify(base_model, messages.reporting(emit))
             return generator_pb2.ResolveBaseModelResult(**asdict(identity))
 
         return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
@@ -64,16 +64,16 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.TrainAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.TrainAdapterResponse]:
         workshop = self._workshop()
-        base_model = conversion.base_model(request.base_model)
+        base_model = messages.base_model(request.base_model)
         manifest = ref_from_proto(request.manifest, "manifest")
-        settings = conversion.adapter_settings(request.settings)
+        settings = messages.adapter_settings(request.settings)
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.TrainAdapterResult:
             def on_preview(preview: AdapterPreview) -> None:
-                emit(generator_pb2.TrainAdapterResponse(preview=conversion.adapter_preview(preview)))
+                emit(generator_pb2.TrainAdapterResponse(preview=messages.adapter_preview(preview)))
 
-            report = conversion.reporting(emit)
-            return conversion.trained_adapter(
+            report = messages.reporting(emit)
+            return messages.trained_adapter(
                 workshop.train_adapter(base_model, manifest, settings, report, on_preview, cancelled)
             )
 
@@ -83,12 +83,12 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.ImportAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.ImportAdapterResponse]:
         workshop = self._workshop()
-        base_model = conversion.base_model(request.base_model)
-        source = conversion.adapter_source(request)
+        base_model = messages.base_model(request.base_model)
+        source = messages.adapter_source(request)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ImportAdapterResult:
-            report = conversion.reporting(emit)
-            return conversion.imported_adapter(
+            report = messages.reporting(emit)
+            return messages.imported_adapter(
                 workshop.import_adapter(base_model, source, request.licence, report)
             )
 
@@ -98,18 +98,18 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.GenerateResponse]:
         workshop = self._workshop()
-        base_model = conversion.base_model(request.base_model)
-        adapters = conversion.adapter_uses(request.adapters)
-        items = conversion.prompt_items(request.prompts)
-        settings = conversion.generation_settings(request.settings)
+        base_model = messages.base_model(request.base_model)
+        adapters = messages.adapter_uses(request.adapters)
+        items = messages.prompt_items(request.prompts)
+        settings = messages.generation_settings(request.settings)
         batch_size = request.settings.batch_size
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.GenerateResult:
             def on_image(image: GeneratedImage) -> None:
-                emit(generator_pb2.GenerateResponse(image=conversion.generated_image(image)))
+                emit(generator_pb2.GenerateResponse(image=messages.generated_image(image)))
 
-            report = conversion.reporting(emit)
-            return conversion.generate_result(
+            report = messages.reporting(emit)
+            return messages.generate_result(
                 workshop.generate(
                     base_model, adapters, items, settings, batch_size, report, on_image, cancelled
                 )

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import adapter_import, adapter_job, generation_job
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.content_credentials import Signer
-from saggar_generator.identity import Identity
-from saggar_generator.placement import Placement, choose
+from saggar_generator.adapters import adapter_import
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.identity import Identity
+from saggar_generator.base_models.placement import Placement, choose
+from saggar_generator.images import generation_job
+from saggar_generator.images.content_credentials import Signer
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterPreview,
@@ -27,7 +28,8 @@ from saggar_generator.requests import (
     TrainedAdapter,
 )
 from saggar_generator.settings import GeneratorSettings
-from saggar_generator.training_team import check_team, train_together
+from saggar_generator.training.loop import adapter_job
+from saggar_generator.training.team.launch import check_team, train_together
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from saggar.errors import InvalidInputError, WrongStateError
 
-from saggar_generator.basemodel import BaseModel
+from saggar_generator.base_models.base_model import BaseModel
 
 PARTS = ("unet", "text_encoder")
 # Of CLIP's text model; what kohya's and diffusers' trainers adapt too.

@@ -18,14 +18,14 @@ from saggar.logs import configure_logs
 from saggar.settings import read_settings
 from saggar.store import ObjectRef
 
-from saggar_generator.adapter_job import train_adapter
-from saggar_generator.basemodel import BaseModels
-from saggar_generator.placement import choose
+from saggar_generator.base_models.base_model import BaseModels
+from saggar_generator.base_models.placement import choose
 from saggar_generator.progress import Progress
 from saggar_generator.requests import AdapterPreview, AdapterSettings
 from saggar_generator.settings import GeneratorSettings
-from saggar_generator.team import Accelerated
-from saggar_generator.training_team import JOB
+from saggar_generator.training.adapter_job import train_adapter
+from saggar_generator.training.team.group import Accelerated
+from saggar_generator.training.team.launch import JOB
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.basemodel import BaseModel
+from saggar_generator.base_models.base_model import BaseModel
 
 
 class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]

@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from saggar.errors import InvalidInputError
 
+from saggar_generator.adapters.lora import PARTS, Lora, LoraLayer, peft_settings
 from saggar_generator.checkpoint import metadata_of
-from saggar_generator.lora import PARTS, Lora, LoraLayer, peft_settings
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
 _PEFT_ROOT = "base_model.model."  # of the keys of a file that peft itself has written

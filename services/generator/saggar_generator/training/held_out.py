@@ -14,7 +14,7 @@ import torch
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 
-from saggar_generator.randomness import generator
+from saggar_generator.training.randomness import generator
 
 LEVELS = 4  # noise levels that each photograph is judged at, spread evenly
 

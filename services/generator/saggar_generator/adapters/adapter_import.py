@@ -11,11 +11,11 @@ from pathlib import Path
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import adapter, adapter_metadata, lora
-from saggar_generator.adapter_job import library_versions
-from saggar_generator.basemodel import BaseModel, BaseModels
+from saggar_generator.adapters import adapter, adapter_metadata, lora
+from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import ImportedAdapter
+from saggar_generator.training.adapter_job import library_versions
 
 _PEFT_CONFIGURATION = "adapter_config.json"
 _LARGEST_BYTES = 2 << 30  # an adapter of rank 128 for every layer of SD 2.1 takes less than half of it

@@ -19,12 +19,12 @@ import torch
 from PIL import Image
 from saggar.errors import WrongStateError
 
-from saggar_generator import schedulers
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.examples import check_size
-from saggar_generator.prompt_encoding import EncodedPrompt, encode_all
+from saggar_generator.base_models import schedulers
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.prompt_encoding import EncodedPrompt, encode_all
+from saggar_generator.images.starting import draw_noise, from_photographs
 from saggar_generator.requests import GenerationSettings, StartImage, Wanted
-from saggar_generator.starting import draw_noise, from_photographs
+from saggar_generator.training.examples import check_size
 
 log = logging.getLogger(__name__)
 

@@ -15,13 +15,15 @@ import torch
 from saggar.errors import WrongStateError
 from saggar.store import ObjectRef
 
-from saggar_generator import checkpoint, held_out, lora, optimizing
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.examples import Examples
-from saggar_generator.noising import NoiseSchedule
-from saggar_generator.randomness import generator
+from saggar_generator import checkpoint
+from saggar_generator.adapters import lora
+from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import AdapterPreview, AdapterSettings
-from saggar_generator.team import Alone, Team
+from saggar_generator.training.examples import Examples
+from saggar_generator.training.loop import held_out, optimizing
+from saggar_generator.training.noising import NoiseSchedule
+from saggar_generator.training.randomness import generator
+from saggar_generator.training.team.group import Alone, Team
 
 GRADIENT_NORM = 1.0  # at most
 _NAME = "in_training"  # peft makes it an attribute: no name of torch's own

@@ -10,8 +10,8 @@ import torch
 from diffusers import DDPMScheduler
 from saggar.errors import WrongStateError
 
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.schedulers import config_for
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.schedulers import config_for
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from saggar.errors import FieldViolation, InvalidInputError, SaggarError, Unavai
 from saggar.settings import PREFIX
 from saggar.store import ObjectRef
 
-from saggar_generator.placement import Placement
+from saggar_generator.base_models.placement import Placement
 from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
 from saggar_generator.settings import GeneratorSettings
@@ -70,7 +70,7 @@ def train_together(
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
         f"--nproc-per-node={settings.training_processes}",
-        *("-m", "saggar_generator.training_process"),
+        *("-m", "saggar_generator.training.team.process"),
     ]
     env = {"OMP_NUM_THREADS": threads} | os.environ | _environment(settings) | {JOB: json.dumps(job)}
     ended = threading.Event()

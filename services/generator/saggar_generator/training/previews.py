@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from saggar.errors import AlreadyExistsError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.basemodel import BaseModel
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.images.provenance import encode_png
+from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.progress import stop_if
-from saggar_generator.provenance import encode_png
 from saggar_generator.requests import AdapterPreview, AdapterSettings, GenerationSettings, Wanted
-from saggar_generator.synthesis import draw, encode_prompts
 
 _CAPTIONS = 4  # shown unless prompts are given
 

@@ -17,18 +17,18 @@ from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import adapter, adapter_metadata, lora, optimizing
-from saggar_generator.basemodel import BaseModel, BaseModels
-from saggar_generator.examples import check_size, prepare, training_rows
-from saggar_generator.held_out import hold_out
-from saggar_generator.identity import Identity
-from saggar_generator.placement import memory_for
-from saggar_generator.previews import draw_previews, prompts_of
+from saggar_generator.adapters import adapter, adapter_metadata, lora
+from saggar_generator.base_models.base_model import BaseModel, BaseModels
+from saggar_generator.base_models.identity import Identity
+from saggar_generator.base_models.placement import memory_for
+from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
-from saggar_generator.team import Alone, Team
-from saggar_generator.training import AdapterTraining
+from saggar_generator.training.examples import check_size, prepare, training_rows
+from saggar_generator.training.held_out import hold_out
+from saggar_generator.training.loop import AdapterTraining, optimizing
+from saggar_generator.training.previews import draw_previews, prompts_of
+from saggar_generator.training.team.group import Alone, Team
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,17 @@ from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
 from saggar.store import ObjectStore
 
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.framing import square
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.prompt_encoding import (
+    embed,
+    encode_all,
+    layers_to_skip,
+    tokenize,
+    truncated_tokens,
+)
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.prompt_encoding import embed, encode_all, layers_to_skip, tokenize, truncated_tokens
 from saggar_generator.requests import AdapterSettings
+from saggar_generator.training.framing import square
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest

@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from saggar_generator import optimizing
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.identity import SD2_WIDTH
-from saggar_generator.prompt_encoding import layers_to_skip
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.identity import SD2_WIDTH
+from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterSettings
+from saggar_generator.training.loop import optimizing
 
 BASE_HASH = "saggar.base_hash"
 LICENCE = "saggar.licence"

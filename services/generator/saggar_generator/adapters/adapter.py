@@ -14,8 +14,8 @@ from pydantic import ConfigDict, ValidationError
 from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator import lora, lora_formats
-from saggar_generator.basemodel import BaseModel
+from saggar_generator.adapters import lora, lora_formats
+from saggar_generator.base_models.base_model import BaseModel
 
 WEIGHTS_TYPE = "application/octet-stream"
 _SHOWN = 10

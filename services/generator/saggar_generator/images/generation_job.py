@@ -14,13 +14,15 @@ from saggar.errors import DataCorruptionError
 from saggar.store import ObjectRef, ObjectStore
 from saggar.webui.scheduler_names import canonical
 
-from saggar_generator import adapter
-from saggar_generator.basemodel import BaseModel, BaseModels
-from saggar_generator.content_credentials import Signer
-from saggar_generator.image_index import ImageIndex, Inputs, index_key
+from saggar_generator.adapters import adapter
+from saggar_generator.base_models.base_model import BaseModel, BaseModels
+from saggar_generator.base_models.prompt_encoding import layers_to_skip
+from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
+from saggar_generator.images.request_prompts import Mix, by_weights, compose
+from saggar_generator.images.starting import check_strength, read_photograph
+from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.prompt_encoding import layers_to_skip
-from saggar_generator.request_prompts import Mix, by_weights, compose
 from saggar_generator.requests import (
     AdapterUse,
     GeneratedImage,
@@ -29,8 +31,6 @@ from saggar_generator.requests import (
     StartImage,
     Wanted,
 )
-from saggar_generator.starting import check_strength, read_photograph
-from saggar_generator.synthesis import Picture, check_settings, draw, encode_prompts
 
 log = logging.getLogger(__name__)
 

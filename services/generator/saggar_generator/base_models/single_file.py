@@ -15,8 +15,8 @@ from diffusers import StableDiffusionPipeline
 from safetensors import SafetensorError, safe_open
 from saggar.errors import InvalidInputError, UnavailableError, WrongStateError
 
-from saggar_generator import hub
-from saggar_generator.identity import SD1_WIDTH, SD2_WIDTH
+from saggar_generator.base_models import hub
+from saggar_generator.base_models.identity import SD1_WIDTH, SD2_WIDTH
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
 _SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -17,7 +17,7 @@ from typing import Any
 
 from saggar.errors import NotFoundError, WrongStateError
 
-from saggar_generator.provenance import SOFTWARE, digital_source_type
+from saggar_generator.images.provenance import SOFTWARE, digital_source_type
 
 _ASSERTION = "urn.saggar.generation"  # what the image was made from, as in its XMP
 _RSA_PSS = "ps256"

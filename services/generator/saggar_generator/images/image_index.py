@@ -12,12 +12,12 @@ from typing import Any
 from saggar.errors import AlreadyExistsError, DataCorruptionError
 from saggar.store import ObjectRef, ObjectStore, put_image
 
-from saggar_generator.basemodel import BaseModel
-from saggar_generator.content_credentials import Signer
-from saggar_generator.provenance import encode_png
-from saggar_generator.request_prompts import Mix
+from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.provenance import encode_png
+from saggar_generator.images.request_prompts import Mix
+from saggar_generator.images.synthesis import Picture
 from saggar_generator.requests import GeneratedImage, GenerationSettings, Wanted
-from saggar_generator.synthesis import Picture
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,10 @@ from saggar.errors import (
 )
 from transformers.utils import logging as transformers_logging
 
-from saggar_generator import hub, nano, single_file
-from saggar_generator.identity import Identity, configuration_hash
-from saggar_generator.placement import Placement, memory_for, settle
+from saggar_generator import nano
+from saggar_generator.base_models import hub, single_file
+from saggar_generator.base_models.identity import Identity, configuration_hash
+from saggar_generator.base_models.placement import Placement, memory_for, settle
 
 log = logging.getLogger(__name__)
 

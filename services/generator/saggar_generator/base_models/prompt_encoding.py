@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from saggar.errors import FieldViolation, InvalidInputError
 
-from saggar_generator.identity import SD2_WIDTH
+from saggar_generator.base_models.identity import SD2_WIDTH
 
 
 @dataclass(frozen=True)
