@@ -67,7 +67,7 @@ from saggar_generator.requests import (
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.examples import latents_of
-from saggar_qc.measures import kernel_distance, kernel_interval
+from saggar_qc.measures.distances import kernel_distance, kernel_interval
 
 GRID_ROWS = 2  # of each kind
 # Beside the attention projections: feed-forward, entry and exit of each transformer, and convolutions.

@@ -28,9 +28,9 @@ from saggar.kilnsim import render, sample_collection
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.store.images import put_image
 from saggar.taxonomy import load_taxonomy
-from saggar_qc.extraction import Extraction
-from saggar_qc.features import BundleChoice, Choice, InceptionChoice, identity, open_extractor
-from saggar_qc.reading import examine
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.extractors.features import BundleChoice, Choice, InceptionChoice, identity, open_extractor
+from saggar_qc.extractors.reading import examine
 from saggar_trainer.backbone import build_backbone
 from saggar_trainer.export import to_onnx
 from saggar_trainer.hyperparameters import Hyperparameters

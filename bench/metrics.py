@@ -10,8 +10,8 @@ import argparse
 import textwrap
 
 import numpy as np
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.measures import SetMeasures, compare, frechet_distance_of_rows
+from saggar_qc.measures.distances import SetMeasures, compare, frechet_distance_of_rows
+from saggar_qc.measures.featureset import FeatureSet
 
 
 def drawn(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:

@@ -23,11 +23,11 @@ from planted.sets import EACH, manifest_of, planted, probe, read_collection, wit
 from saggar.dataset.manifest import Manifest
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
-from saggar_qc.extraction import Extraction
-from saggar_qc.features import BundleChoice, identity, open_extractor
-from saggar_qc.reference import comparison_side_px, study
-from saggar_qc.screen_run import Screened, screen_beside
-from saggar_qc.screening import Thresholds
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.extractors.features import BundleChoice, identity, open_extractor
+from saggar_qc.screening.reference import comparison_side_px, study
+from saggar_qc.screening.rules import Thresholds
+from saggar_qc.screening.screen_run import Screened, screen_beside
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SAGGAR_TEST_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.manifold import manifolds
-from saggar_qc.measures import (
+from saggar_qc.measures.distances import (
     compare,
     compare_combinations,
     frechet_distance,
@@ -12,6 +10,8 @@ from saggar_qc.measures import (
     frechet_distance_of_rows,
     kernel_distance,
 )
+from saggar_qc.measures.featureset import FeatureSet
+from saggar_qc.measures.manifold import manifolds
 
 
 def normal(seed: int, count: int, dimensions: int = 6, mean: float = 0.0, sd: float = 1.0) -> np.ndarray:
@@ -48,7 +48,7 @@ def by_definition(made: np.ndarray, real: np.ndarray, k: int) -> tuple[float, fl
     [(40, 50, 5), (70, 23, 3), (7, 6, 5)],
 )
 def test_they_are_what_their_definitions_say(made, real, k, monkeypatch):
-    monkeypatch.setattr("saggar_qc.manifold._BLOCK", 16)
+    monkeypatch.setattr("saggar_qc.measures.manifold._BLOCK", 16)
     first, second = normal(1, made, mean=0.6, sd=0.8), normal(2, real)
     found = manifolds(first, second, k)
     values = (found.precision, found.recall, found.density, found.coverage)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
-from saggar_qc.featureset import FeatureSet, Moments
-from saggar_qc.measures import cautions, compare, frechet_distance, kernel_distance, kernel_interval
+from saggar_qc.measures.distances import cautions, compare, frechet_distance, kernel_distance, kernel_interval
+from saggar_qc.measures.featureset import FeatureSet, Moments
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -165,10 +165,10 @@ def test_kid_is_symmetric_and_does_not_depend_on_order_or_blocks(monkeypatch):
     value = kernel_distance(one, two)
     assert kernel_distance(two, one) == pytest.approx(value, rel=1e-10)
     assert kernel_distance(one[::-1], two[::-1]) == pytest.approx(value, rel=1e-10)
-    monkeypatch.setattr("saggar_qc.measures._BLOCK", 7)
+    monkeypatch.setattr("saggar_qc.measures.distances._BLOCK", 7)
     assert kernel_distance(one, two) == pytest.approx(value, rel=1e-10)
     low, high = kernel_interval(one, two, 20)
-    monkeypatch.setattr("saggar_qc.measures._BLOCK", 1024)
+    monkeypatch.setattr("saggar_qc.measures.distances._BLOCK", 1024)
     assert kernel_interval(one, two, 20) == pytest.approx((low, high), rel=1e-9)
 
 

@@ -5,8 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
-from saggar_qc import artefacts
-from saggar_qc.picture import Picture, entropy_bits, measure, pixels_sha256
+from saggar_qc.picture.picture import Picture, artefacts, entropy_bits, measure, pixels_sha256
 
 
 def scene(seed: int = 0, side: int = 96, grain: float = 6) -> Image.Image:

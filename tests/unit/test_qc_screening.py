@@ -8,13 +8,12 @@ from saggar.errors import InvalidInputError
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
-from saggar_qc import screening
-from saggar_qc.converters import thresholds_from
-from saggar_qc.copies import PictureIndex
-from saggar_qc.limits import MEASURES, Limit
-from saggar_qc.picture import Picture
-from saggar_qc.rejection import Rejection
-from saggar_qc.screening import Thresholds
+from saggar_qc.messages import thresholds_from
+from saggar_qc.picture.copies import PictureIndex
+from saggar_qc.picture.picture import Picture
+from saggar_qc.screening.limits import MEASURES, Limit
+from saggar_qc.screening.rejection import Rejection
+from saggar_qc.screening.rules import Thresholds, rules
 
 RANDOM = np.random.default_rng(0)
 THUMBNAIL = RANDOM.integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -61,36 +60,36 @@ def index(*pictures: tuple[Picture, str]) -> PictureIndex:
 
 def test_a_good_picture_passes_every_rule():
     strangers = index((other(), "other"))
-    assert screening.rejects_undecodable(None) is None
-    assert screening.rejects_size(GOOD, DEFAULTS) is None
-    assert screening.rejects_other_size(GOOD, 64, 64) is None
-    assert screening.rejects_transparency(GOOD) is None
-    assert screening.rejects_flatness(GOOD, DEFAULTS) is None
-    assert screening.rejects_entropy(GOOD, DEFAULTS) is None
-    assert screening.rejects_blur(GOOD, DEFAULTS, 100.0) is None
-    assert screening.rejects_duplicate(GOOD, DEFAULTS, strangers) is None
-    assert screening.rejects_training_copy(GOOD, DEFAULTS, strangers) is None
+    assert rules.rejects_undecodable(None) is None
+    assert rules.rejects_size(GOOD, DEFAULTS) is None
+    assert rules.rejects_other_size(GOOD, 64, 64) is None
+    assert rules.rejects_transparency(GOOD) is None
+    assert rules.rejects_flatness(GOOD, DEFAULTS) is None
+    assert rules.rejects_entropy(GOOD, DEFAULTS) is None
+    assert rules.rejects_blur(GOOD, DEFAULTS, 100.0) is None
+    assert rules.rejects_duplicate(GOOD, DEFAULTS, strangers) is None
+    assert rules.rejects_training_copy(GOOD, DEFAULTS, strangers) is None
 
 
 def test_an_image_that_cannot_be_decoded_keeps_the_decoders_words():
-    rejection = screening.rejects_undecodable("p-7: the image is truncated")
+    rejection = rules.rejects_undecodable("p-7: the image is truncated")
     assert rejection == Rejection(Reason.UNDECODABLE, "p-7: the image is truncated")
 
 
 def test_the_shorter_side_decides():
-    assert screening.rejects_size(like(width_px=500, height_px=32), DEFAULTS) is None
-    rejection = screening.rejects_size(like(width_px=500, height_px=31), DEFAULTS)
+    assert rules.rejects_size(like(width_px=500, height_px=32), DEFAULTS) is None
+    rejection = rules.rejects_size(like(width_px=500, height_px=31), DEFAULTS)
     assert rejection == Rejection(Reason.TOO_SMALL, "500 x 31 pixels; the shorter side needs 32")
 
 
 def test_the_size_is_the_manifests_where_it_tells_one():
-    assert screening.rejects_other_size(GOOD, 0, 0) is None
-    rejection = screening.rejects_other_size(GOOD, 128, 128)
+    assert rules.rejects_other_size(GOOD, 0, 0) is None
+    rejection = rules.rejects_other_size(GOOD, 128, 128)
     assert rejection == Rejection(Reason.WRONG_SIZE, "64 x 64 pixels; the manifest says 128 x 128")
 
 
 def test_transparent_pixels_are_rejected():
-    rejection = screening.rejects_transparency(like(opaque=False))
+    rejection = rules.rejects_transparency(like(opaque=False))
     assert rejection is not None
     assert rejection.reason == Reason.TRANSPARENT
 
@@ -98,8 +97,8 @@ def test_transparent_pixels_are_rejected():
 @pytest.mark.parametrize(
     ("rule", "name", "limit", "reason"),
     [
-        (screening.rejects_flatness, "luminance_sd", 4.0, Reason.FLAT),
-        (screening.rejects_entropy, "entropy_bits", 2.0, Reason.LOW_ENTROPY),
+        (rules.rejects_flatness, "luminance_sd", 4.0, Reason.FLAT),
+        (rules.rejects_entropy, "entropy_bits", 2.0, Reason.LOW_ENTROPY),
     ],
 )
 def test_flatness_and_entropy_reject_below_their_limit_only(rule, name, limit, reason):
@@ -110,35 +109,35 @@ def test_flatness_and_entropy_reject_below_their_limit_only(rule, name, limit, r
 
 
 def test_blur_is_relative_to_the_reference():
-    assert screening.rejects_blur(GOOD, DEFAULTS, 5000.0) is None  # 0.02 of it
-    rejection = screening.rejects_blur(GOOD, DEFAULTS, 5001.0)
+    assert rules.rejects_blur(GOOD, DEFAULTS, 5000.0) is None  # 0.02 of it
+    rejection = rules.rejects_blur(GOOD, DEFAULTS, 5001.0)
     assert rejection is not None
     assert rejection.reason == Reason.BLURRED
     assert "0.0200" in rejection.detail
 
 
 def test_a_reference_without_any_detail_makes_nothing_blurred():
-    assert screening.rejects_blur(measuring(sharpness=0.0), DEFAULTS, 0.0) is None
+    assert rules.rejects_blur(measuring(sharpness=0.0), DEFAULTS, 0.0) is None
 
 
 def test_equal_pixels_are_a_duplicate_of_the_first():
     earlier = index((GOOD, "prompt-1"), (GOOD, "prompt-2"))
-    rejection = screening.rejects_duplicate(GOOD, DEFAULTS, earlier)
+    rejection = rules.rejects_duplicate(GOOD, DEFAULTS, earlier)
     assert rejection == Rejection(Reason.DUPLICATE, "same pixels as prompt-1")
 
 
 def test_near_duplicates_by_distance():
     near = other(phash="0" * 63 + "8")  # two bits from GOOD
     earlier = index((near, "prompt-1"))
-    assert screening.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=1), earlier) is None
-    rejection = screening.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=2), earlier)
+    assert rules.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=1), earlier) is None
+    rejection = rules.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=2), earlier)
     assert rejection == Rejection(Reason.NEAR_DUPLICATE, "perceptual hash is 2 bits from prompt-1")
 
 
 def test_beyond_the_sure_distance_the_pictures_must_look_alike():
     far = "0" * 59 + "ffff" + "b"  # 16 bits from GOOD
-    assert screening.rejects_duplicate(GOOD, DEFAULTS, index((other(phash=far), "p"))) is None
-    found = screening.rejects_duplicate(GOOD, DEFAULTS, index((other(phash=far, thumbnail=THUMBNAIL), "p")))
+    assert rules.rejects_duplicate(GOOD, DEFAULTS, index((other(phash=far), "p"))) is None
+    found = rules.rejects_duplicate(GOOD, DEFAULTS, index((other(phash=far, thumbnail=THUMBNAIL), "p")))
     assert found == Rejection(Reason.NEAR_DUPLICATE, "perceptual hash is 16 bits from p")
 
 
@@ -149,37 +148,37 @@ def test_of_many_that_are_possible_the_one_that_looks_alike_is_named():
     earlier = index(
         (flat, "flat"), (other(2, phash=far), "strange"), (other(3, phash=far, thumbnail=THUMBNAIL), "alike")
     )
-    found = screening.rejects_duplicate(GOOD, DEFAULTS, earlier)
+    found = rules.rejects_duplicate(GOOD, DEFAULTS, earlier)
     assert found is not None
     assert found.detail.endswith("from alike")
 
 
 def test_mirrored_copies_are_found():
     mirrored = other(phash=GOOD.mirrored_phash, thumbnail=THUMBNAIL[:, ::-1])
-    rejection = screening.rejects_training_copy(GOOD, DEFAULTS, index((mirrored, "training image a.jpg")))
+    rejection = rules.rejects_training_copy(GOOD, DEFAULTS, index((mirrored, "training image a.jpg")))
     assert rejection is not None
     assert rejection.reason == Reason.TRAINING_COPY
     assert rejection.detail == "perceptual hash of its mirror image is 0 bits from training image a.jpg"
 
 
 def test_training_copies_name_the_photograph():
-    exact = screening.rejects_training_copy(GOOD, DEFAULTS, index((GOOD, "training image bowl.jpg")))
+    exact = rules.rejects_training_copy(GOOD, DEFAULTS, index((GOOD, "training image bowl.jpg")))
     assert exact == Rejection(Reason.TRAINING_COPY, "same pixels as training image bowl.jpg")
-    part = screening.rejects_detail_of_training("bowl.jpg", 0.91, True, 0.88)
+    part = rules.rejects_detail_of_training("bowl.jpg", 0.91, True, 0.88)
     assert part is not None
     assert part.reason == Reason.TRAINING_COPY
     assert "mirrored" in part.detail
     assert "bowl.jpg" in part.detail
-    assert screening.rejects_detail_of_training("bowl.jpg", 0.87, False, 0.88) is None
+    assert rules.rejects_detail_of_training("bowl.jpg", 0.87, False, 0.88) is None
 
 
 def test_limits_tell_their_quantile_and_pass_what_was_not_measured():
     blur = next(m for m in MEASURES if m.name == "sharpness")
     light = next(m for m in MEASURES if m.name == "light" and m.high)
     limits = (Limit(blur, 10.0, 3, 500), Limit(light, 90.0, 4, 500))
-    assert list(screening.beyond_limits({"sharpness": 10.0, "light": 90.0}, limits)) == []
-    assert list(screening.beyond_limits({"light": float("nan")}, limits)) == []
-    found = list(screening.beyond_limits({"sharpness": 9.9, "light": 90.1}, limits))
+    assert list(rules.beyond_limits({"sharpness": 10.0, "light": 90.0}, limits)) == []
+    assert list(rules.beyond_limits({"light": float("nan")}, limits)) == []
+    found = list(rules.beyond_limits({"sharpness": 9.9, "light": 90.1}, limits))
     assert [each.reason for each in found] == [Reason.BLURRED, Reason.EXPOSURE]
     assert found[0].detail.endswith("is 9.9, below 10; 3 of 500 reference photographs are")
 
@@ -187,13 +186,13 @@ def test_limits_tell_their_quantile_and_pass_what_was_not_measured():
 def test_the_least_probable_intended_class_is_named():
     labels = {"glaze": "celadon", "type": "bowl"}
     asked = Thresholds(min_intended_probability=0.25)
-    assert screening.rejects_improbable_class({"glaze": 0.25, "type": 0.9}, labels, asked) is None
-    rejection = screening.rejects_improbable_class({"glaze": 0.2, "type": 0.1}, labels, asked)
+    assert rules.rejects_improbable_class({"glaze": 0.25, "type": 0.9}, labels, asked) is None
+    rejection = rules.rejects_improbable_class({"glaze": 0.2, "type": 0.1}, labels, asked)
     assert rejection is not None
     assert rejection.reason == Reason.IMPROBABLE_CLASS
     assert rejection.detail == "type: intended bowl has a probability of 0.100; at least 0.25 is needed"
     report_only = Thresholds(min_intended_probability=0)
-    assert screening.rejects_improbable_class({"glaze": 0.0}, labels, report_only) is None
+    assert rules.rejects_improbable_class({"glaze": 0.0}, labels, report_only) is None
 
 
 def test_combinations_are_judged_by_the_taxonomy():
@@ -204,9 +203,9 @@ def test_combinations_are_judged_by_the_taxonomy():
         "sources": {"book": "A book"},
         "combinations": [{"labels": {"kiln": ["a"], "glaze": ["a"]}, "source": ["book"]}],
     })  # fmt: skip
-    assert screening.rejects_combination({"kiln": "a", "glaze": "a"}, taxonomy) is None
-    assert screening.rejects_combination({"kiln": "a", "glaze": "b"}, None) is None
-    rejection = screening.rejects_combination({"kiln": "a", "glaze": "b"}, taxonomy)
+    assert rules.rejects_combination({"kiln": "a", "glaze": "a"}, taxonomy) is None
+    assert rules.rejects_combination({"kiln": "a", "glaze": "b"}, None) is None
+    rejection = rules.rejects_combination({"kiln": "a", "glaze": "b"}, taxonomy)
     assert rejection == Rejection(
         Reason.IMPLAUSIBLE, "kiln a, glaze b: not among the known combinations of two"
     )
@@ -214,10 +213,10 @@ def test_combinations_are_judged_by_the_taxonomy():
 
 def test_the_first_reason_counts_and_those_that_are_only_told_do_not():
     found = [Rejection(Reason.FRAME, "f"), Rejection(Reason.BLURRED, "b"), Rejection(Reason.FLAT, "flat")]
-    assert screening.verdict(found, DEFAULTS) == found[2]
+    assert rules.verdict(found, DEFAULTS) == found[2]
     told = Thresholds(report_only=frozenset({Reason.FLAT, Reason.BLURRED}))
-    assert screening.verdict(found, told) == found[0]
-    assert screening.verdict([], DEFAULTS) is None
+    assert rules.verdict(found, told) == found[0]
+    assert rules.verdict([], DEFAULTS) is None
 
 
 def test_the_index_finds_the_nearest_of_many():

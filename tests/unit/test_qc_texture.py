@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from saggar_qc.embedding import EACH, embed
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.texture import BINS, EDGES, FINE, TextureTally, ratios, spectrum
+from saggar_qc.measures.embedding import EACH, embed
+from saggar_qc.measures.featureset import FeatureSet
+from saggar_qc.picture.texture import BINS, EDGES, FINE, TextureTally, ratios, spectrum
 from scipy import ndimage
 
 WHOLE = np.ones((64, 64), dtype=bool)

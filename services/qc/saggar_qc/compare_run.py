@@ -8,11 +8,11 @@ from saggar.dataset.manifest import Manifest
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectStore
 
-from saggar_qc.extraction import Extraction
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.measures import SetMeasures
-from saggar_qc.reading import examine
-from saggar_qc.reference import Report
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.extractors.reading import examine
+from saggar_qc.measures.distances import SetMeasures
+from saggar_qc.measures.featureset import FeatureSet
+from saggar_qc.screening.reference import Report
 
 
 def compare_sets(

@@ -11,7 +11,7 @@ from saggar.dataset.manifest import Manifest
 from saggar.errors import AlreadyExistsError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_qc.rejection import Rejection
+from saggar_qc.screening.rejection import Rejection
 
 RULES_VERSION = 2  # raise it whenever the same inputs would give another result
 _PARQUET = "application/vnd.apache.parquet"

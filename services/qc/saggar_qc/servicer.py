@@ -14,15 +14,15 @@ from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 
-from saggar_qc import converters
+from saggar_qc import messages
 from saggar_qc.compare_run import compare_sets
-from saggar_qc.extraction import Extraction
-from saggar_qc.features import Choice, identity, open_extractor
-from saggar_qc.reference import Report, training_photographs
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.extractors.features import Choice, identity, open_extractor
 from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
 from saggar_qc.review.journal import Desks
 from saggar_qc.review.requests import conclude_review, describe_review, open_review
-from saggar_qc.screen_run import screen
+from saggar_qc.screening.reference import Report, training_photographs
+from saggar_qc.screening.screen_run import screen
 
 
 class QcServicer(qc_pb2_grpc.QcServiceServicer):
@@ -45,7 +45,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
 
         def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.ScreenResult:
             key, result = self._screen(request, emit, cancelled)
-            return converters.result_to_proto(result, self._store.stat(key))
+            return messages.result_to_proto(result, self._store.stat(key))
 
         return stream_events(context, qc_pb2.ScreenResponse, work, self._jobs)
 
@@ -55,7 +55,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         """See qc.proto."""
 
         def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.SetMeasures:
-            return converters.measures_to_proto(self._compare(request, emit, cancelled)["measures"])
+            return messages.measures_to_proto(self._compare(request, emit, cancelled)["measures"])
 
         return stream_events(context, qc_pb2.CompareSetsResponse, work, self._jobs)
 
@@ -65,7 +65,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         """See qc.proto."""
         extraction = None
         if request.HasField("extractor"):
-            extraction = self._open(converters.choice_from(request.extractor), lambda *_: None)
+            extraction = self._open(messages.choice_from(request.extractor), lambda *_: None)
         return open_review(self._store, request, extraction)
 
     def DescribeReview(
@@ -85,19 +85,19 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
     ) -> tuple[str, Result]:
         manifest = ref_from_proto(request.manifest, "manifest")
         reference = ref_from_proto(request.reference, "reference")
-        choice = converters.choice_from(request.extractor)
+        choice = messages.choice_from(request.extractor)
         others = [
-            converters.choice_from(message, f"also_measured_by[{number}]")
+            messages.choice_from(message, f"also_measured_by[{number}]")
             for number, message in enumerate(request.also_measured_by)
         ]
-        thresholds = converters.thresholds_from(request.settings)
-        resamples = converters.resamples_from(request.settings)
+        thresholds = messages.thresholds_from(request.settings)
+        resamples = messages.resamples_from(request.settings)
         inputs = {
             "manifest": manifest.sha256,
             "reference": reference.sha256,
             "extractor": identity(choice),
             "also_measured_by": [identity(other) for other in others],
-            "settings": converters.thresholds_to_json(thresholds) | {"kid_resamples": resamples},
+            "settings": messages.thresholds_to_json(thresholds) | {"kid_resamples": resamples},
         }
         key = result_key("screen", inputs)
         if (finished := find_result(self._store, key)) is not None:
@@ -124,10 +124,10 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             if found.measures is not None
         ]
         result = inputs | {
-            "accepted": converters.ref_to_json(write_manifest(self._store, found.accepted)),
-            "rejected": converters.ref_to_json(write_rejected(self._store, found.rejected, found.rejections)),
-            **converters.screened_to_json(found),
-            "other_measures": converters.to_json(measured),
+            "accepted": messages.ref_to_json(write_manifest(self._store, found.accepted)),
+            "rejected": messages.ref_to_json(write_rejected(self._store, found.rejected, found.rejections)),
+            **messages.screened_to_json(found),
+            "other_measures": messages.to_json(measured),
             **_about(extraction),
         }
         return key, keep_result(self._store, key, result)
@@ -135,8 +135,8 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
     def _compare(self, request: qc_pb2.CompareSetsRequest, emit: Emit, cancelled: threading.Event) -> Result:
         first = ref_from_proto(request.first, "first")
         second = ref_from_proto(request.second, "second")
-        choice = converters.choice_from(request.extractor)
-        resamples = converters.resamples_from(request)
+        choice = messages.choice_from(request.extractor)
+        resamples = messages.resamples_from(request)
         inputs = {
             "first": first.sha256,
             "second": second.sha256,
@@ -152,7 +152,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         measures = compare_sets(
             self._store, one, two, extraction, resamples, self._batch_size, report, cancelled
         )
-        result = inputs | {"measures": converters.to_json(measures), **_about(extraction)}
+        result = inputs | {"measures": messages.to_json(measures), **_about(extraction)}
         return keep_result(self._store, key, result)
 
     def _open(self, choice: Choice, report: Report) -> Extraction:
@@ -162,7 +162,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
 
 def _reporter(emit: Emit) -> Report:
     def report(stage: str, done: int, total: int) -> None:
-        emit(converters.progress_to(stage, done, total))
+        emit(messages.progress_to(stage, done, total))
 
     return report
 

@@ -8,9 +8,9 @@ import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.store import ObjectStore
 
-from saggar_qc.extraction import Extraction
-from saggar_qc.neighbours import Neighbours
-from saggar_qc.reading import examine
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.extractors.reading import examine
+from saggar_qc.measures.neighbours import Neighbours
 from saggar_qc.review.plan import NEIGHBOURS
 
 _BATCH = 32
@@ -22,7 +22,7 @@ def nearest_photographs(
     """Keys of the nearest photographs by the key of each image of `manifest`, and of each photograph.
 
     A photograph of the same object is never beside one. Screening leaves its features in the store, so after
-    it hardly anything is computed. Raises as `saggar_qc.reading.examine`.
+    it hardly anything is computed. Raises as `saggar_qc.extractors.reading.examine`.
     """
     keys, objects, rows = _features(store, photographs, extraction)
     if not keys:

@@ -11,12 +11,12 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, qc_pb2
 
-from saggar_qc.extraction import Extraction
-from saggar_qc.reference import training_photographs
+from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.review.journal import Desks, keep_review
 from saggar_qc.review.nearest import nearest_photographs
 from saggar_qc.review.outcome import conclude
 from saggar_qc.review.plan import ReviewSettings, plan_review
+from saggar_qc.screening.reference import training_photographs
 
 
 def open_review(

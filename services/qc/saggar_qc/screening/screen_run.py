@@ -15,21 +15,20 @@ from saggar.reject_reasons import Reason
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_qc import screening
-from saggar_qc.copies import PictureIndex
-from saggar_qc.embedding import Embedding, embed
-from saggar_qc.extraction import Extraction, Row, View
-from saggar_qc.features import FeatureExtractor
-from saggar_qc.featureset import FeatureSet, combination_tag
-from saggar_qc.limits import Limit
-from saggar_qc.measures import CombinationMeasures, SetMeasures, compare_combinations
-from saggar_qc.picture import Picture
-from saggar_qc.reading import Examined, examine
-from saggar_qc.reference import Reference, Report, comparison_side_px, study, training_photographs
-from saggar_qc.rejection import Rejection
-from saggar_qc.screening import Thresholds
-from saggar_qc.texture import TextureRatio, TextureTally, ratios
-from saggar_qc.verification import glaze_of
+from saggar_qc.extractors.extraction import Extraction, Row, View
+from saggar_qc.extractors.features import FeatureExtractor
+from saggar_qc.extractors.reading import Examined, examine
+from saggar_qc.measures.distances import CombinationMeasures, SetMeasures, compare_combinations
+from saggar_qc.measures.embedding import Embedding, embed
+from saggar_qc.measures.featureset import FeatureSet, combination_tag
+from saggar_qc.picture.copies import PictureIndex
+from saggar_qc.picture.picture import Picture
+from saggar_qc.picture.texture import TextureRatio, TextureTally, ratios
+from saggar_qc.screening.limits import Limit
+from saggar_qc.screening.reference import Reference, Report, comparison_side_px, study, training_photographs
+from saggar_qc.screening.rejection import Rejection
+from saggar_qc.screening.rules import Thresholds, rules
+from saggar_qc.screening.verification import glaze_of
 
 _VIEWS: tuple[View, ...] = ("upright", "turned")
 
@@ -40,7 +39,7 @@ class Verified:
 
     probabilities: tuple[float, ...]
     lowest: float  # accepted; below, an image is far too wrong
-    highest: float = screening.BAND_TOP  # above, far too easy: told, never rejected
+    highest: float = rules.BAND_TOP  # above, far too easy: told, never rejected
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ class _Tally:
     def take(self, batch: Sequence[Examined]) -> None:
         readable = [(item, item.picture) for item in batch if item.picture is not None]
         for item in batch:
-            if (undecodable := screening.rejects_undecodable(item.problem)) is not None:
+            if (undecodable := rules.rejects_undecodable(item.problem)) is not None:
                 self.found[undecodable.reason] += 1
                 self.rejections[item.row] = undecodable
         if not readable:
@@ -186,7 +185,7 @@ class _Tally:
             found += self._beside_photographs(item, picture, upright.features[i], turned.features[i])
             found += self._of_classes(item, picture, classifier)
             self.found.update({each.reason for each in found})
-            verdict = screening.verdict(found, self.thresholds)
+            verdict = rules.verdict(found, self.thresholds)
             if verdict is not None:
                 self.rejections[item.row] = verdict
                 continue
@@ -199,27 +198,27 @@ class _Tally:
     def _of_file(self, item: Examined, picture: Picture) -> list[Rejection]:
         record, thresholds = item.record, self.thresholds
         asked = (
-            screening.rejects_size(picture, thresholds),
-            screening.rejects_other_size(picture, record.width_px, record.height_px),
-            screening.rejects_transparency(picture),
-            screening.rejects_flatness(picture, thresholds),
-            screening.rejects_entropy(picture, thresholds),
-            screening.rejects_blur(picture, thresholds, self.reference.median_sharpness),
-            screening.rejects_combination(record.labels, self._taxonomy),
-            screening.rejects_duplicate(picture, thresholds, self.seen),
+            rules.rejects_size(picture, thresholds),
+            rules.rejects_other_size(picture, record.width_px, record.height_px),
+            rules.rejects_transparency(picture),
+            rules.rejects_flatness(picture, thresholds),
+            rules.rejects_entropy(picture, thresholds),
+            rules.rejects_blur(picture, thresholds, self.reference.median_sharpness),
+            rules.rejects_combination(record.labels, self._taxonomy),
+            rules.rejects_duplicate(picture, thresholds, self.seen),
         )
         return [each for each in asked if each is not None]
 
     def _beside_photographs(
         self, item: Examined, picture: Picture, upright: Row, turned: Row
     ) -> list[Rejection]:
-        copied = screening.rejects_training_copy(picture, self.thresholds, self.reference.index)
+        copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index)
         if copied is None:
             copied = self._copied_in_part(item, upright)
         values = dict(picture.values) | self.reference.scores(picture, item.record.labels, upright, turned)
         for limit in self.reference.limits:
             self.beyond[limit] += limit.is_passed_by(values.get(limit.measure.name, float("nan")))
-        found = list(screening.beyond_limits(values, self.reference.limits))
+        found = list(rules.beyond_limits(values, self.reference.limits))
         return found if copied is None else [copied, *found]
 
     def _copied_in_part(self, item: Examined, upright: Row) -> Rejection | None:
@@ -227,7 +226,7 @@ class _Tally:
             return None
         image = decode(self.store.get(item.record.image), item.record.image)
         match = self.reference.best_detail_match(self.store, image, upright)
-        return screening.rejects_detail_of_training(*match, self.reference.copy_detail)
+        return rules.rejects_detail_of_training(*match, self.reference.copy_detail)
 
     def _of_classes(self, item: Examined, picture: Picture, classifier: dict[str, Row]) -> list[Rejection]:
         verifier, labels, verified = self.reference.verifier, item.record.labels, {}
@@ -242,7 +241,7 @@ class _Tally:
             if probability is not None:
                 verified[task] = probability
                 self.verified[task].append(probability)
-        improbable = screening.rejects_improbable_class(verified, labels, self.thresholds)
+        improbable = rules.rejects_improbable_class(verified, labels, self.thresholds)
         return [] if improbable is None else [improbable]
 
     @property

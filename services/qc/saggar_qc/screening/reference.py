@@ -16,16 +16,16 @@ from saggar.images import decode
 from saggar.store import ObjectStore
 from saggar.taxonomy import Labels, Taxonomy
 
-from saggar_qc.alignment import detail_match
-from saggar_qc.copies import PictureIndex
-from saggar_qc.extraction import Extraction, Row, View
-from saggar_qc.featureset import FeatureSet, combination_tag
-from saggar_qc.limits import Limit, calibrate
-from saggar_qc.neighbours import Neighbours
-from saggar_qc.picture import Picture
-from saggar_qc.reading import Examined, examine
-from saggar_qc.texture import TextureTally
-from saggar_qc.verification import Verifier, glaze_of, learn
+from saggar_qc.extractors.extraction import Extraction, Row, View
+from saggar_qc.extractors.reading import Examined, examine
+from saggar_qc.measures.featureset import FeatureSet, combination_tag
+from saggar_qc.measures.neighbours import Neighbours
+from saggar_qc.picture.alignment import detail_match
+from saggar_qc.picture.copies import PictureIndex
+from saggar_qc.picture.picture import Picture
+from saggar_qc.picture.texture import TextureTally
+from saggar_qc.screening.limits import Limit, calibrate
+from saggar_qc.screening.verification import Verifier, glaze_of, learn
 
 Float64 = npt.NDArray[np.float64]
 Report = Callable[[str, int, int], None]  # stage, images done, images in all

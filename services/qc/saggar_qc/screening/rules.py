@@ -13,10 +13,10 @@ from saggar.duplicates.search import SURE_BITS
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Labels, Taxonomy
 
-from saggar_qc.copies import PictureIndex
-from saggar_qc.limits import Limit
-from saggar_qc.picture import Picture
-from saggar_qc.rejection import Rejection
+from saggar_qc.picture.copies import PictureIndex
+from saggar_qc.picture.picture import Picture
+from saggar_qc.screening.limits import Limit
+from saggar_qc.screening.rejection import Rejection
 
 BAND_TOP = 0.999  # a class that is found as surely as this teaches little
 
@@ -31,7 +31,7 @@ class Thresholds:
     min_relative_sharpness: float = 0.02  # of the reference set's median
     duplicate_distance_bits: int = SURE_BITS  # of 256
     min_intended_probability: float = 0.05  # 0: report only
-    trimmed_share: float = 0.02  # of the reference photographs; see `saggar_qc.limits`
+    trimmed_share: float = 0.02  # of the reference photographs; see `saggar_qc.screening.limits`
     report_only: frozenset[Reason] = frozenset()
 
 

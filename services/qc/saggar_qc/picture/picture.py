@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 
-from saggar_qc import artefacts
-from saggar_qc.outline import Lab, Outline, find_outline
-from saggar_qc.texture import Spectrum, spectrum
+from saggar_qc.picture.outline import Lab, Outline, find_outline
+from saggar_qc.picture.picture import artefacts
+from saggar_qc.picture.texture import Spectrum, spectrum
 
 Float32 = npt.NDArray[np.float32]
 
@@ -28,7 +28,7 @@ class Picture:
     width_px: int
     height_px: int
     opaque: bool  # no pixel of the file is transparent
-    values: Mapping[str, float]  # by the names of `saggar_qc.limits.MEASURES`, and a few more
+    values: Mapping[str, float]  # by the names of `saggar_qc.screening.limits.MEASURES`, and a few more
     colour: Float32 | None  # [9] of the object; None where nothing stands out
     form: Float32 | None  # [PROFILE + 3] of the outline
     texture: Spectrum | None  # of the object's inside

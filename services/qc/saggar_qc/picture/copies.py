@@ -9,7 +9,7 @@ import numpy.typing as npt
 from saggar.duplicates.perceptual import look_alike
 from saggar.duplicates.search import POSSIBLE_BITS, pack
 
-from saggar_qc.picture import Picture
+from saggar_qc.picture.picture import Picture
 
 _WORDS = 4  # of 64 bits: a hash
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from saggar_qc.featureset import FeatureSet
+from saggar_qc.measures.featureset import FeatureSet
 
 COMBINATIONS = 9  # as many as the paper generates for
 EACH = 60  # images a side and combination on the map

@@ -15,7 +15,7 @@ from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError
 from saggar.taxonomy import Taxonomy
 
-from saggar_qc.features import Analysis, Dinov2Model, Prepared
+from saggar_qc.extractors.features import Analysis, Dinov2Model, Prepared
 
 _INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 _WHERE = "torch-fidelity's usual source"

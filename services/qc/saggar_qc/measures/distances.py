@@ -3,7 +3,7 @@
 FID: Heusel et al. 2017, arXiv:1706.08500; its arithmetic is torch-fidelity's. FID-infinity: Chong and Forsyth
 2020, arXiv:1911.07023. KID: Bińkowski et al. 2018, arXiv:1801.01401, unbiased, with torch-fidelity's kernel.
 All depend on the feature extractor, and FID on the number of images: `compare` puts them beside the values.
-Precision, recall, density and coverage: `saggar_qc.manifold`.
+Precision, recall, density and coverage: `saggar_qc.measures.manifold`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from saggar.errors import InvalidInputError
 
-from saggar_qc.featureset import FeatureSet, Float64, Moments
-from saggar_qc.manifold import manifolds
+from saggar_qc.measures.featureset import FeatureSet, Float64, Moments
+from saggar_qc.measures.manifold import manifolds
 
 ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
 MAX_RESAMPLES = 2_000

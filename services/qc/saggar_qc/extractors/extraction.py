@@ -19,9 +19,9 @@ from PIL import Image
 from saggar.errors import AlreadyExistsError, NotFoundError
 from saggar.store import ObjectStore
 
-from saggar_qc.features import Analysis, FeatureExtractor, Prepared
-from saggar_qc.featureset import FeatureSet
-from saggar_qc.measures import SetMeasures, compare
+from saggar_qc.extractors.features import Analysis, FeatureExtractor, Prepared
+from saggar_qc.measures.distances import SetMeasures, compare
+from saggar_qc.measures.featureset import FeatureSet
 
 View = Literal["upright", "turned"]  # turned: upside down
 Row = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ class Extraction:
     """An extractor with the store as its memory. Safe to use from several threads."""
 
     def __init__(self, store: ObjectStore, extractor: FeatureExtractor, identity: str) -> None:
-        """`identity`: as `saggar_qc.features.identity`, equal for extractors that give equal features."""
+        """`identity`: as `saggar_qc.extractors.features.identity`, equal for extractors that give equal features."""
         about = f"{identity}\n{extractor.preparation}"
         self.extractor = extractor
         self._store = store

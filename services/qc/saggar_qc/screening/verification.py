@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from saggar.taxonomy import Labels, Task, Taxonomy
 
-from saggar_qc.picture import Picture
+from saggar_qc.picture.picture import Picture
 
 LEAST_OF_CLASS = 5  # photographs; of fewer a class has no shape
 _SHRINKAGE = 0.2

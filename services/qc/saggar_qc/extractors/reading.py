@@ -22,8 +22,8 @@ from saggar.errors import CancelledError, InvalidInputError
 from saggar.images import decode
 from saggar.store import ObjectStore
 
-from saggar_qc.extraction import Extraction, Pending, Row, View
-from saggar_qc.picture import Picture, measure
+from saggar_qc.extractors.extraction import Extraction, Pending, Row, View
+from saggar_qc.picture.picture import Picture, measure
 
 _READERS = 4
 _CONTENT_KEY = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})\.[a-z0-9]+")

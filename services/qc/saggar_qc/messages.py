@@ -15,12 +15,12 @@ from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, qc_pb2
 
-from saggar_qc.features import BundleChoice, Choice, Dinov2Choice, Dinov2Model, InceptionChoice
-from saggar_qc.limits import CALIBRATED, Limit
-from saggar_qc.measures import MAX_RESAMPLES
-from saggar_qc.screen_run import Screened, Verified
-from saggar_qc.screening import Thresholds
-from saggar_qc.texture import EDGES
+from saggar_qc.extractors.features import BundleChoice, Choice, Dinov2Choice, Dinov2Model, InceptionChoice
+from saggar_qc.measures.distances import MAX_RESAMPLES
+from saggar_qc.picture.texture import EDGES
+from saggar_qc.screening.limits import CALIBRATED, Limit
+from saggar_qc.screening.rules import Thresholds
+from saggar_qc.screening.screen_run import Screened, Verified
 
 DEFAULT_RESAMPLES = 200
 

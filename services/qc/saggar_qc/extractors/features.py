@@ -110,7 +110,7 @@ def open_extractor(choice: Choice, store: ObjectStore, threads: int = 0) -> Feat
     """
     if isinstance(choice, BundleChoice):
         return BackboneExtractor(BundleModel.load(store, choice.bundle, threads))
-    from saggar_qc.fidelity_extractors import dinov2, inception  # torch
+    from saggar_qc.extractors.fidelity import dinov2, inception  # torch
 
     match choice:
         case InceptionChoice(weights):
