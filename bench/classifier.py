@@ -26,10 +26,10 @@ from saggar.taxonomy import load_taxonomy
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 from saggar_classifier.servicer import ClassifierServicer
 from saggar_classifier.settings import ClassifierSettings
-from saggar_trainer.backbone import build_backbone, input_spec
-from saggar_trainer.export import to_onnx
+from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.model import MultiTaskClassifier
+from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.network import MultiTaskClassifier
 
 ROUNDS, PHOTOGRAPHS = 9, 20
 

@@ -31,10 +31,10 @@ from saggar.taxonomy import load_taxonomy
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.extractors.features import BundleChoice, Choice, InceptionChoice, identity, open_extractor
 from saggar_qc.extractors.reading import examine
-from saggar_trainer.backbone import build_backbone
-from saggar_trainer.export import to_onnx
+from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.model import MultiTaskClassifier
+from saggar_trainer.model.backbone import build_backbone
+from saggar_trainer.model.network import MultiTaskClassifier
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 

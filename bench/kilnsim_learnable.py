@@ -26,14 +26,14 @@ from saggar.dataset.record import Record
 from saggar.dataset.split import split
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced, sample_collection
 from saggar.taxonomy import Taxonomy, load_taxonomy
-from saggar_trainer.backbone import build_backbone, input_spec
-from saggar_trainer.fitting import Examples, best_epoch, fit, predict
+from saggar_trainer.data.pixels import PixelCache
+from saggar_trainer.data.rows import Samples, samples_of
+from saggar_trainer.evidence.metrics import task_metrics
+from saggar_trainer.fitting.loop import Examples, best_epoch, fit, predict
+from saggar_trainer.fitting.objective import objective_of, row_weights
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.metrics import task_metrics
-from saggar_trainer.model import MultiTaskClassifier
-from saggar_trainer.objective import objective_of, row_weights
-from saggar_trainer.pixels import PixelCache
-from saggar_trainer.samples import Samples, samples_of
+from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.network import MultiTaskClassifier
 
 TASKS = ("dynasty", "kiln", "glaze", "type")
 

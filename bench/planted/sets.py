@@ -188,10 +188,10 @@ def probe(
     import torch
     from saggar.bundle import write_bundle
     from saggar.images import preprocess
-    from saggar_trainer.backbone import build_backbone, input_spec
-    from saggar_trainer.export import to_onnx
+    from saggar_trainer.export.onnx_export import to_onnx
     from saggar_trainer.hyperparameters import Hyperparameters
-    from saggar_trainer.model import MultiTaskClassifier
+    from saggar_trainer.model.backbone import build_backbone, input_spec
+    from saggar_trainer.model.network import MultiTaskClassifier
     from sklearn.linear_model import LogisticRegression
 
     torch.manual_seed(0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
-from saggar_trainer.metrics import UNKNOWN, mean_macro_f1, task_metrics
+from saggar_trainer.evidence.metrics import UNKNOWN, mean_macro_f1, task_metrics
 from sklearn import metrics as sk
 
 

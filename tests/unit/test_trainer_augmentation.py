@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from saggar_trainer.augmentation import crop_box, random_view, view_batches
+from saggar_trainer.data.views import crop_box, random_view, view_batches
 from torchvision.transforms import v2
 
 PICTURES = [torch.randint(0, 256, (3, 40, 30), dtype=torch.uint8) for _ in range(7)]

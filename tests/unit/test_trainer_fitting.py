@@ -7,13 +7,12 @@ import pytest
 import torch
 from PIL import Image
 from saggar.errors import CancelledError, DataCorruptionError, WrongStateError
-from saggar_trainer import checkpoint
-from saggar_trainer.backbone import build_backbone, input_spec
-from saggar_trainer.fitting import Examples, Snapshot, best_epoch, fit, learning_rate
+from saggar_trainer.data.pixels import cache_pixels, evaluation_pixels, training_pixels
+from saggar_trainer.fitting.loop import Examples, Snapshot, best_epoch, checkpoint, fit, learning_rate
+from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.model import MultiTaskClassifier
-from saggar_trainer.objective import Objective
-from saggar_trainer.pixels import cache_pixels, evaluation_pixels, training_pixels
+from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.network import MultiTaskClassifier
 
 SETTINGS = Hyperparameters(
     initial_weights="random",

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar_trainer.backbone import build_backbone, input_spec, minimalistic
-from saggar_trainer.export import to_onnx
+from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.model import MultiTaskClassifier
+from saggar_trainer.model.backbone import build_backbone, input_spec, minimalistic
+from saggar_trainer.model.network import MultiTaskClassifier
 from torchvision.models import _api, mobilenet_v3_large
 
 MINIMALISTIC = "mobilenet_v3_large_minimalistic"

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 from saggar.taxonomy import load_taxonomy
-from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.metrics import UNKNOWN
-from saggar_trainer.objective import (
+from saggar_trainer.data.rows import Samples
+from saggar_trainer.evidence.metrics import UNKNOWN
+from saggar_trainer.fitting.objective import (
     class_weights,
     masked_cross_entropy,
     objective_of,
     row_weights,
     sampling_weights,
 )
-from saggar_trainer.samples import Samples
+from saggar_trainer.hyperparameters import Hyperparameters
 from torch.nn import functional
 
 TAXONOMY = load_taxonomy("kilnsim")

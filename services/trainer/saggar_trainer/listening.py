@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from saggar_trainer.fitting import EpochScores
+from saggar_trainer.fitting.loop import EpochScores
 
 
 @dataclass(frozen=True)

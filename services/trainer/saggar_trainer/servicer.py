@@ -15,12 +15,12 @@ from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 
-from saggar_trainer import convert
-from saggar_trainer.evaluating import evaluate
+from saggar_trainer import messages
+from saggar_trainer.evidence.evaluating import evaluate
+from saggar_trainer.evidence.predicting import predict
+from saggar_trainer.fitting.training_job import Workplace, train
 from saggar_trainer.listening import Listener
-from saggar_trainer.predicting import predict
 from saggar_trainer.settings import TrainerSettings
-from saggar_trainer.training import Workplace, train
 
 SERVICE = "saggar.v1.TrainerService"
 
@@ -35,32 +35,32 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def Train(
         self, request: trainer_pb2.TrainRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.TrainResponse]:
-        job = convert.training_job(request)
+        job = messages.training_job(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
-            return convert.training_result(train(job, self._at, _listener(emit, cancelled)))
+            return messages.training_result(train(job, self._at, _listener(emit, cancelled)))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
     def Evaluate(
         self, request: trainer_pb2.EvaluateRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.EvaluateResponse]:
-        job = convert.evaluation_job(request)
+        job = messages.evaluation_job(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.EvaluateResult:
             outcome = evaluate(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
-            return convert.evaluation_result(outcome)
+            return messages.evaluation_result(outcome)
 
         return stream_events(context, trainer_pb2.EvaluateResponse, work, self._jobs)
 
     def Predict(
         self, request: trainer_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.PredictResponse]:
-        job = convert.prediction_job(request)
+        job = messages.prediction_job(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.PredictResult:
             outcome = predict(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
-            return convert.prediction_result(outcome)
+            return messages.prediction_result(outcome)
 
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
@@ -74,8 +74,8 @@ def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings)
 
 def _listener(emit: Emit, cancelled: threading.Event) -> Listener:
     return Listener(
-        progress=lambda report: emit(convert.progress_message(report)),
-        epoch=lambda scores: emit(convert.epoch_message(scores)),
+        progress=lambda report: emit(messages.progress_message(report)),
+        epoch=lambda scores: emit(messages.epoch_message(scores)),
         cancelled=cancelled.is_set,
     )
 

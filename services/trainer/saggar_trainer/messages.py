@@ -8,12 +8,12 @@ from saggar.errors import FieldViolation, InvalidInputError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.v1 import common_pb2, trainer_pb2
 
-from saggar_trainer.evaluating import EvaluationJob, EvaluationOutcome
-from saggar_trainer.fitting import EpochScores
+from saggar_trainer.evidence.evaluating import EvaluationJob, EvaluationOutcome
+from saggar_trainer.evidence.predicting import PredictionJob, PredictionOutcome
+from saggar_trainer.fitting.loop import EpochScores
+from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome
 from saggar_trainer.hyperparameters import Hyperparameters, InitialWeights
 from saggar_trainer.listening import Report
-from saggar_trainer.predicting import PredictionJob, PredictionOutcome
-from saggar_trainer.training import TrainingJob, TrainingOutcome
 
 _INITIAL_WEIGHTS: dict[int, InitialWeights] = {
     trainer_pb2.INITIAL_WEIGHTS_UNSPECIFIED: "imagenet",

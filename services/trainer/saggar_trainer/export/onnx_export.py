@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saggar_trainer.model import MultiTaskClassifier
+from saggar_trainer.model.network import MultiTaskClassifier
 
 
 def to_onnx(model: MultiTaskClassifier, size_px: int) -> bytes:

@@ -17,12 +17,12 @@ from saggar.errors import CancelledError, WrongStateError
 from saggar.images import InputSpec
 from torch import Tensor, nn
 
-from saggar_trainer.augmentation import view_batches
+from saggar_trainer.data.pixels import PixelCache, normalise
+from saggar_trainer.data.views import view_batches
+from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
+from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.metrics import mean_macro_f1, task_metrics
-from saggar_trainer.model import MultiTaskClassifier
-from saggar_trainer.objective import Objective
-from saggar_trainer.pixels import PixelCache, normalise
+from saggar_trainer.model.network import MultiTaskClassifier
 
 LOWEST_LEARNING_RATE = 1e-6  # end of the cosine schedule, as in the authors' code
 

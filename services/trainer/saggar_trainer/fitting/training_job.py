@@ -21,17 +21,17 @@ from saggar.images import InputSpec
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_trainer import checkpoint, results
-from saggar_trainer.backbone import build_backbone, input_spec
-from saggar_trainer.export import to_onnx
-from saggar_trainer.fitting import Examples, Snapshot, StepReport, best_epoch, fit
+from saggar_trainer import results
+from saggar_trainer.data.pixels import Pixels, cache_pixels, evaluation_pixels, shrink, training_pixels
+from saggar_trainer.data.reading import read_photograph, read_taxonomy
+from saggar_trainer.data.rows import Samples, samples_of
+from saggar_trainer.export.onnx_export import to_onnx
+from saggar_trainer.fitting.loop import Examples, Snapshot, StepReport, best_epoch, checkpoint, fit
+from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
 from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.listening import Listener, Report
-from saggar_trainer.model import MultiTaskClassifier
-from saggar_trainer.objective import objective_of, row_weights, sampling_weights
-from saggar_trainer.pixels import Pixels, cache_pixels, evaluation_pixels, shrink, training_pixels
-from saggar_trainer.reading import read_photograph, read_taxonomy
-from saggar_trainer.samples import Samples, samples_of
+from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.network import MultiTaskClassifier
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from saggar.errors import InvalidInputError
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_trainer import results
-from saggar_trainer.evaluating import answers, table
+from saggar_trainer.data.rows import samples_of
+from saggar_trainer.evidence.evaluating import answers, table
 from saggar_trainer.listening import Listener, Report
-from saggar_trainer.samples import samples_of
 
 FOLDER = "predictions"
 

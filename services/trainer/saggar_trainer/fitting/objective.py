@@ -12,9 +12,9 @@ from saggar.taxonomy import Taxonomy
 from torch import Tensor
 from torch.nn import functional
 
+from saggar_trainer.data.rows import Samples
+from saggar_trainer.evidence.metrics import UNKNOWN
 from saggar_trainer.hyperparameters import Hyperparameters
-from saggar_trainer.metrics import UNKNOWN
-from saggar_trainer.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
 from saggar_trainer import results
+from saggar_trainer.data.reading import read_photograph
+from saggar_trainer.data.rows import Samples, samples_of
+from saggar_trainer.evidence.metrics import UNKNOWN, Indices, TaskMetrics, mean_macro_f1, task_metrics
 from saggar_trainer.listening import Listener, Report
-from saggar_trainer.metrics import UNKNOWN, Indices, TaskMetrics, mean_macro_f1, task_metrics
-from saggar_trainer.reading import read_photograph
-from saggar_trainer.samples import Samples, samples_of
 
 SPLITS = ("validation", "test")
 BATCH = 32

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from saggar_trainer.backbone import FEATURES
+from saggar_trainer.model.backbone import FEATURES
 
 # The authors' second dropout is 0.35 where the first is 0.5.
 SECOND_DROPOUT_RATIO = 0.7

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from saggar.dataset.manifest import Manifest
 from saggar.taxonomy import Taxonomy
 
-from saggar_trainer.metrics import UNKNOWN, Indices
+from saggar_trainer.evidence.metrics import UNKNOWN, Indices
 
 
 @dataclass(frozen=True)

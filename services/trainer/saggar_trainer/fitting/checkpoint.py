@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from saggar.errors import DataCorruptionError
 
-from saggar_trainer.fitting import EpochScores, Snapshot, State
+from saggar_trainer.fitting.loop import EpochScores, Snapshot, State
 
 FORMAT = "1"
 
