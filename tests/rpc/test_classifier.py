@@ -21,8 +21,8 @@ from saggar.rpc.server import RunningServer, start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
-from saggar_classifier.active import recall, remember
 from saggar_classifier.servicer import ClassifierServicer
+from saggar_classifier.serving.active import recall, remember
 from saggar_classifier.settings import ClassifierSettings
 
 TAXONOMY = load_taxonomy("kilnsim")

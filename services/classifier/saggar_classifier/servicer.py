@@ -13,9 +13,9 @@ from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
-from saggar_classifier import active, convert
-from saggar_classifier.ranking import top_classes
-from saggar_classifier.serving import ModelSlot, load_model
+from saggar_classifier import messages
+from saggar_classifier.serving.models import ModelSlot, active, load_model
+from saggar_classifier.serving.ranking import top_classes
 from saggar_classifier.settings import ClassifierSettings
 
 log = logging.getLogger(__name__)
@@ -66,10 +66,10 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self, request: classifier_pb2.ClassifyRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ClassifyResponse:
         model = self._slot.current()
-        count = convert.top_k(request)
-        probabilities = model.classify(convert.photograph(request, self._store))
+        count = messages.top_k(request)
+        probabilities = model.classify(messages.photograph(request, self._store))
         ranked = top_classes(probabilities, model.card.taxonomy, count)
-        return convert.classification(model.model_id, ranked)
+        return messages.classification(model.model_id, ranked)
 
     def ActivateModel(
         self, request: classifier_pb2.ActivateModelRequest, context: grpc.ServicerContext
@@ -84,4 +84,4 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def DescribeModel(
         self, request: classifier_pb2.DescribeModelRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.DescribeModelResponse:
-        return convert.description(self._slot.current())
+        return messages.description(self._slot.current())
