@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.taxonomy import load_taxonomy
-from saggar_orchestrator.predictions import Predictions
-from saggar_orchestrator.scores import differences, spread, task_scores
+from saggar_orchestrator.findings.predictions import Predictions
+from saggar_orchestrator.findings.scores import differences, spread, task_scores
 
 ARMS = ("baseline", "95:5", "90:10")
 

@@ -8,9 +8,9 @@ from generator_process import generator_process
 from saggar.rpc.channel import open_channel
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
-from saggar_orchestrator.peers import Peers
-from saggar_orchestrator.shards import Order, generate_in_shards
-from saggar_orchestrator.steps import Cancellation
+from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.peers.shards import Order, generate_in_shards
+from saggar_orchestrator.progress import Cancellation
 from tiny_pipeline import save_tiny_pipeline
 
 COUNT = 36

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import UnavailableError
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import SERVICES, Supervisor, choose_addresses
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
 TESTS = Path(__file__).resolve().parent.parent
 IDLE = dict.fromkeys(SERVICES, "idle_service")
@@ -18,8 +18,8 @@ IDLE = dict.fromkeys(SERVICES, "idle_service")
 SUPERVISE = """
 import sys, time
 from pathlib import Path
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import SERVICES, Supervisor, choose_addresses
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 home = Home(Path(sys.argv[1]))
 with home.claim():
     supervisor = Supervisor(home, choose_addresses(0), print, modules=dict.fromkeys(SERVICES, "idle_service"))

@@ -15,8 +15,8 @@ from saggar.rpc.channel import open_channel, wait_ready
 from saggar.store import DirectoryStore
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import choose_addresses
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import choose_addresses
 
 FAKES = Path(__file__).resolve().parent.parent / "orchestrator_fakes.py"
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]

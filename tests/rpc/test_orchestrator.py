@@ -19,11 +19,11 @@ from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc
-from saggar_orchestrator.engine import Engine
-from saggar_orchestrator.peers import Peers
-from saggar_orchestrator.requests import ref_from_json
+from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.peers.requests import ref_from_json
 from saggar_orchestrator.servicer import OrchestratorServicer
-from saggar_orchestrator.workflow import Resources
+from saggar_orchestrator.workflow.engine import Engine
+from saggar_orchestrator.workflow.order import Resources
 
 # Enough for what happens between services: one seed, one synthetic arm; or the baseline alone.
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]

@@ -17,10 +17,10 @@ from saggar.describing.fitting import fitting_taxonomy
 from saggar.describing.power import smallest_difference
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy, load_taxonomy
-from saggar_orchestrator.advice import caveats, render, suggested_yaml
-from saggar_orchestrator.cli.data_advise import show
-from saggar_orchestrator.experiment import parse_experiment
-from saggar_orchestrator.names import Names
+from saggar_orchestrator.cli.data.advise import show
+from saggar_orchestrator.experiment.file import parse_experiment
+from saggar_orchestrator.pages.advice import caveats, render, suggested_yaml
+from saggar_orchestrator.pages.names import Names
 from web_page import check, words
 
 TAXONOMY = load_taxonomy("palace-visual")

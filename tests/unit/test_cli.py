@@ -9,8 +9,8 @@ from saggar.errors import InvalidInputError, WrongStateError
 from saggar.kilnsim.collection import write_collection
 from saggar_orchestrator.cli.experiments import choose
 from saggar_orchestrator.cli.main import run
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import choose_addresses
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import choose_addresses
 
 
 @pytest.fixture

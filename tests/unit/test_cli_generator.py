@@ -16,14 +16,14 @@ from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
-from saggar_orchestrator.adapter_comparison import plan_comparison, unseen_photographs
-from saggar_orchestrator.adapters import adapter_uses, find_adapter, known_adapters
-from saggar_orchestrator.base_model_name import with_absolute_path
 from saggar_orchestrator.cli.main import run
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.predictions import Predictions
-from saggar_orchestrator.recognition import ASKED, shares
-from saggar_orchestrator.requests import ref_to_json
+from saggar_orchestrator.experiment.base_model_name import with_absolute_path
+from saggar_orchestrator.findings.adapter_comparison import plan_comparison, unseen_photographs
+from saggar_orchestrator.findings.predictions import Predictions
+from saggar_orchestrator.findings.recognition import ASKED, shares
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.peers.adapters import adapter_uses, find_adapter, known_adapters
+from saggar_orchestrator.peers.requests import ref_to_json
 
 TAXONOMY = load_taxonomy("kilnsim")
 

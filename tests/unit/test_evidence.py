@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saggar_orchestrator import evidence
+from saggar_orchestrator.findings import evidence
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
-from saggar_orchestrator.engine import experiment_id
-from saggar_orchestrator.experiment import Experiment, parse_experiment, resolve_paths
-from saggar_orchestrator.source import fingerprint
-from saggar_orchestrator.workflow import step_titles
+from saggar_orchestrator.experiment.file import Experiment, parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.source import fingerprint
+from saggar_orchestrator.workflow.engine import experiment_id
+from saggar_orchestrator.workflow.order import step_titles
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 GOOD = """\

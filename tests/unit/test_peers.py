@@ -3,8 +3,8 @@
 import pytest
 from saggar.errors import UnavailableError
 from saggar.v1 import common_pb2, generator_pb2
-from saggar_orchestrator import peers
-from saggar_orchestrator.steps import Cancellation
+from saggar_orchestrator.peers.peers import peers
+from saggar_orchestrator.progress import Cancellation
 
 RESULT = generator_pb2.GenerateResponse(result=generator_pb2.GenerateResult())
 

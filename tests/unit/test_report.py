@@ -2,7 +2,8 @@ import re
 
 import pytest
 from orchestrator_results import picture, results
-from saggar_orchestrator import comparison, report
+from saggar_orchestrator.findings import comparison
+from saggar_orchestrator.pages import report
 from web_page import check, words
 
 

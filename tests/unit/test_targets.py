@@ -15,10 +15,15 @@ from saggar.errors import InvalidInputError
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar.webui.prompt_syntax import parse_prompt
-from saggar_orchestrator.experiment import Plan, Synthetic, parse_experiment
-from saggar_orchestrator.predictions import Predictions
-from saggar_orchestrator.requests import prompt_items
-from saggar_orchestrator.targets import confused_pairs, images_each, planned_images, rare_combinations
+from saggar_orchestrator.experiment.file import Plan, Synthetic, parse_experiment
+from saggar_orchestrator.findings.predictions import Predictions
+from saggar_orchestrator.peers.requests import prompt_items
+from saggar_orchestrator.workflow.steps.targets import (
+    confused_pairs,
+    images_each,
+    planned_images,
+    rare_combinations,
+)
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")
 TASKS = TAXONOMY.task_names

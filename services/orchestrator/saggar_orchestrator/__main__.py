@@ -12,12 +12,12 @@ from saggar.rpc.server import serve
 from saggar.settings import read_settings
 from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
-from saggar_orchestrator.engine import Engine
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.peers import Peers
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.settings import OrchestratorSettings
-from saggar_orchestrator.workflow import Resources
+from saggar_orchestrator.workflow.engine import Engine
+from saggar_orchestrator.workflow.order import Resources
 
 
 def main() -> int:

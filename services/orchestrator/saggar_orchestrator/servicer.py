@@ -14,10 +14,10 @@ from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, common_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
-from saggar_orchestrator.engine import Engine, ExperimentView
-from saggar_orchestrator.models import ModelEntry, known_models
-from saggar_orchestrator.peers import Peers
-from saggar_orchestrator.steps import StepView
+from saggar_orchestrator.peers.models import ModelEntry, known_models
+from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.progress import StepView
+from saggar_orchestrator.workflow.engine import Engine, ExperimentView
 
 _STATES = {
     "running": orchestrator_pb2.EXPERIMENT_STATE_RUNNING,

@@ -8,7 +8,7 @@ from pydantic import Field
 from saggar.settings import ServiceSettings
 from saggar.store import ObjectStore, open_store
 
-from saggar_orchestrator.home import Home
+from saggar_orchestrator.local.home import Home
 
 
 class OrchestratorSettings(ServiceSettings):

@@ -10,8 +10,8 @@ from saggar.errors import UnavailableError
 from saggar.rpc.channel import open_channel, wait_ready
 from saggar.v1 import classifier_pb2_grpc, orchestrator_pb2_grpc
 
-from saggar_orchestrator.cli.output import say
-from saggar_orchestrator.home import Home
+from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.local.home import Home
 
 _STARTING_S = 180.0  # services that were started a moment ago still load their libraries
 

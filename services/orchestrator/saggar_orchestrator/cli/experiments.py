@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.output import AsJson, open_home_store, print_json, print_table, say, settings
-from saggar_orchestrator.home import Home
+from saggar_orchestrator.cli.terminal.output import (
+    AsJson,
+    open_home_store,
+    print_json,
+    print_table,
+    say,
+    settings,
+)
+from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.local import Supervisor
+    from saggar_orchestrator.local.supervisor import Supervisor
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run experiments and follow them.")
 
@@ -35,7 +42,7 @@ def run_file(
     from saggar.errors import WrongStateError
 
     from saggar_orchestrator.cli.local_services import local_services
-    from saggar_orchestrator.experiment import parse_experiment
+    from saggar_orchestrator.experiment.file import parse_experiment
 
     text = read_file(file)
     parse_experiment(text, str(file), file.resolve().parent)  # misspelt keys show before any service starts
@@ -80,7 +87,7 @@ def show(context: typer.Context, experiment: Id, as_json: AsJson = False) -> Non
     from saggar.v1 import orchestrator_pb2
 
     from saggar_orchestrator.cli.client import orchestrator
-    from saggar_orchestrator.cli.watch import step_state
+    from saggar_orchestrator.cli.terminal.watch import step_state
 
     home = settings(context).home
     with orchestrator(home) as stub:
@@ -255,7 +262,7 @@ def resume_if_stopped(stub: Any, identity: str) -> None:
 
 def finish(home: Home, identity: str, supervisor: Supervisor | None) -> None:
     """Follows an experiment to its end; raises what ended it when that was not success."""
-    from saggar_orchestrator.cli.watch import follow
+    from saggar_orchestrator.cli.terminal.watch import follow
 
     try:
         ended = follow(home, identity, supervisor)
@@ -290,7 +297,7 @@ def read_results(home: Home, identity: str) -> dict[str, Any]:
 
 def show_results(home: Home, results: dict[str, Any]) -> None:
     """The comparison table, the plain sentences, and where the report is."""
-    from saggar_orchestrator.comparison import headline, sentences, table
+    from saggar_orchestrator.findings.comparison import headline, sentences, table
 
     columns, rows = table(results)
     print(headline(results))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from saggar_orchestrator.cli.output import say
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import SERVICES, Supervisor, choose_addresses
+from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.output import AsJson, print_json, print_table, say, settings
-from saggar_orchestrator.home import Home
+from saggar_orchestrator.cli.terminal.output import AsJson, print_json, print_table, say, settings
+from saggar_orchestrator.local.home import Home
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List classifiers and choose the one that serves."

@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from saggar_orchestrator.cli.output import say, settings
-from saggar_orchestrator.home import Home
+from saggar_orchestrator.cli.terminal.output import say, settings
+from saggar_orchestrator.local.home import Home
 
 _NEEDED = ("orchestrator", "classifier")  # enough for a second time; the others are for new work
 
@@ -19,7 +19,7 @@ def quickstart(context: typer.Context) -> None:
     """The whole story here, in minutes: photographs, adapter, images, mixes, report, serving classifier."""
     from saggar_orchestrator.cli.experiments import finish, read_results, show_results, start
     from saggar_orchestrator.cli.local_services import local_services
-    from saggar_orchestrator.local import SERVICES
+    from saggar_orchestrator.local.supervisor import SERVICES
 
     home = settings(context).home
     with resources.as_file(
@@ -45,7 +45,7 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
 
     from saggar_orchestrator.cli.client import orchestrator
     from saggar_orchestrator.cli.models import classify_files, print_classification
-    from saggar_orchestrator.cli.output import open_home_store
+    from saggar_orchestrator.cli.terminal.output import open_home_store
 
     winner, held_out = results["winner"], results["pictures"]["held_out"]
     with orchestrator(home) as stub:

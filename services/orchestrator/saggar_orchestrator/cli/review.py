@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from saggar_orchestrator.cli.output import AsJson, open_home_store, print_json, print_table, say, settings
+from saggar_orchestrator.cli.terminal.output import (
+    AsJson,
+    open_home_store,
+    print_json,
+    print_table,
+    say,
+    settings,
+)
 
 
 def review(
@@ -21,7 +28,7 @@ def review(
     from saggar.rpc.channel import open_channel
     from saggar.v1 import qc_pb2, qc_pb2_grpc
 
-    from saggar_orchestrator.local import PAGES
+    from saggar_orchestrator.local.supervisor import PAGES
 
     home = settings(context).home
     store = open_home_store(home)

@@ -12,9 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.output import AsJson, print_json, say, settings
-from saggar_orchestrator.home import Home
-from saggar_orchestrator.local import DEFAULT_PORT_BASE, PAGES, SERVICES, Supervisor, choose_addresses
+from saggar_orchestrator.cli.terminal.output import AsJson, print_json, say, settings
+from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.local.supervisor import (
+    DEFAULT_PORT_BASE,
+    PAGES,
+    SERVICES,
+    Supervisor,
+    choose_addresses,
+)
 
 _ROOM_NEEDED_GB = 2.0
 

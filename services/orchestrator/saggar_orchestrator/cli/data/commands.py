@@ -1,0 +1,51 @@
+"""`saggar data`: bring photographs in, look at them, split them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from saggar_orchestrator.cli.data.advise import advise_collection
+from saggar_orchestrator.cli.data.datasets import Dataset, identity, read_dataset
+from saggar_orchestrator.cli.data.describe import describe_collection
+from saggar_orchestrator.cli.data.export import export_collection
+from saggar_orchestrator.cli.data.fetch import fetch_museum
+from saggar_orchestrator.cli.data.importing import import_collection
+from saggar_orchestrator.cli.data.mapping import map_catalogue
+from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Fetch, import, describe, advise on, split and export a collection.",
+)
+
+
+app.command("import")(import_collection)
+app.command("map")(map_catalogue)
+app.command("fetch")(fetch_museum)
+app.command("describe")(describe_collection)
+app.command("advise")(advise_collection)
+app.command("export")(export_collection)
+
+
+@app.command()
+def split(
+    context: typer.Context,
+    dataset: Dataset,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal splits.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Divides a data set into train, validation and test, per label combination, keeping objects whole."""
+    from saggar.dataset.manifest import write_manifest
+    from saggar.dataset.split import split as divide
+
+    store = open_home_store(settings(context).home)
+    divided = divide(read_dataset(store, dataset), seed)
+    made = identity(write_manifest(store, divided))
+    counts = {name: len(divided.select(split=name)) for name in ("train", "validation", "test")}
+    if as_json:
+        print_json({"dataset": made, "seed": seed, "splits": counts})
+    else:
+        print(f"{made}\t" + ", ".join(f"{name} {count:,}" for name, count in counts.items()))

@@ -1,0 +1,107 @@
+"""`saggar data map`: the text of a catalogue into proposed labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from saggar.catalogue.columns import Column, Role
+    from saggar.catalogue.mapping import MappedRow
+
+_SHOWN = 20  # conflicts on the terminal; JSON and --output have all
+
+Columns = list[str] | None
+
+
+def map_catalogue(
+    catalogue: Annotated[Path, typer.Argument(help="CSV with a row per object, Chinese or English.")],
+    taxonomy: Annotated[
+        str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
+    ] = "song-yuan-porcelain",
+    output: Annotated[
+        Path | None, typer.Option(help="Also write the labels to this CSV, to be corrected by hand.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the CSV, where it cannot be told: gb18030, big5, windows-1252...")
+    ] = None,
+    name_column: Annotated[Columns, typer.Option(help="Column of names or titles (name, or number).")] = None,
+    era_column: Annotated[Columns, typer.Option(help="Column of dynasties or years.")] = None,
+    kiln_column: Annotated[Columns, typer.Option(help="Column of kilns or wares.")] = None,
+    glaze_column: Annotated[Columns, typer.Option(help="Column of glazes, or materials.")] = None,
+    type_column: Annotated[Columns, typer.Option(help="Column of types of vessel.")] = None,
+    description_column: Annotated[Columns, typer.Option(help="Column of descriptions.")] = None,
+    ignore_column: Annotated[Columns, typer.Option(help="Column to leave alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Proposes labels for a catalogue, with the words that they rest on, and says where columns disagree.
+
+    What the columns hold is found by their content; the options for columns overrule that, and can be given
+    several times. Rows count from 0, below the header.
+    """
+    from saggar.catalogue.mapping import looks_like_an_object, map_rows
+    from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
+    from saggar.taxonomy import load_taxonomy
+
+    given: dict[Role, list[str]] = {
+        "name": name_column or [],
+        "period": era_column or [],
+        "kiln": kiln_column or [],
+        "glaze": glaze_column or [],
+        "form": type_column or [],
+        "description": description_column or [],
+        "noise": ignore_column or [],
+    }
+    table = read_catalogue(catalogue, encoding)
+    classes = load_taxonomy(taxonomy)
+    columns, mapped = map_rows(classes, table.header, table.rows, told_roles(table, given))
+    rows = list(mapped)
+    say(f"{catalogue}: {plural(len(rows), 'row')}, {table.encoding}")
+    for column in columns:
+        say(f"  {column.name}: {_ROLES[column.role]}")
+    if not rows:
+        say("there are no rows below the header")
+    if looks_like_an_object(classes, table.header):
+        say("warning: the first row looks like an object; it was taken for the names of the columns")
+        say("put a row of names above it, or that object has no labels")
+    if output is not None:
+        write_labels(output, rows, columns, table)
+        say(f"labels written to {output}")
+    if as_json:
+        print_json([row_record(row) for row in rows])
+    else:
+        _tell(rows, columns)
+
+
+_ROLES: dict[Role, str] = {
+    "name": "names",
+    "period": "dynasties or years",
+    "kiln": "kilns or wares",
+    "glaze": "glazes or materials",
+    "form": "types of vessel",
+    "description": "descriptions",
+    "other": "other text, counts little",
+    "noise": "not read",
+}
+
+
+def _tell(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
+    if not rows:
+        return
+    counts = []
+    for task in rows[0].labels:
+        labelled = sum(row.labels[task] is not None for row in rows)
+        contested = sum(any(conflict.task == task for conflict in row.conflicts) for row in rows)
+        counts.append((task, f"{labelled:,}", f"{len(rows) - labelled:,}", f"{contested:,}"))
+    print_table(("", "labelled", "unknown", "in conflict"), counts)
+    conflicts = [f"row {row.row}\t{c.task}\t{c.text}" for row in rows for c in row.conflicts]
+    for conflict in conflicts[:_SHOWN]:
+        print(conflict)
+    if len(conflicts) > _SHOWN:
+        say(f"{len(conflicts) - _SHOWN:,} more conflicts; --json or --output has all")
+    if not any(column.role == "name" for column in columns):
+        say("no column of names was found; say which with --name-column")

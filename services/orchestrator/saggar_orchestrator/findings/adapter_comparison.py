@@ -1,0 +1,285 @@
+"""Vanilla against adapter (the paper's Table 6): how far images with and without it are from photographs, and
+how often a classifier finds in them what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.dataset.record import Record
+from saggar.dataset.seeds import derived_seed
+from saggar.errors import InvalidInputError
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.store import ObjectRef, ObjectStore
+from saggar.taxonomy import Taxonomy
+from saggar.v1 import qc_pb2
+
+from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.findings.recognition import (
+    ASKED,
+    PHOTOGRAPHS,
+    Recognised,
+    find_judge,
+    recognise,
+    told,
+)
+from saggar_orchestrator.pages.names import Names
+from saggar_orchestrator.pages.page import render_page, thumbnail
+from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.peers.requests import prompt_items, ref_from_json
+from saggar_orchestrator.peers.shards import Order, generate_in_shards
+from saggar_orchestrator.progress import Cancellation
+
+_SHARD = 32
+_PICTURED = 12  # combinations on the page
+_EACH = 3  # pictures of each in a row
+
+Say = Callable[[str, int, int], object]  # stage, done, total
+
+
+@dataclass(frozen=True)
+class Side:
+    """Images of one kind, by prompt id, and how far they are from the photographs."""
+
+    name: str
+    images: Mapping[str, str]  # prompt id -> store key
+    measures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides of it, and what they were compared with."""
+
+    vanilla: Side
+    adapter: Side
+    planned: tuple[PlannedImage, ...]
+    photographs: Manifest
+    recognised: Recognised
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the measures and of the classifier, each once."""
+        measures = [line for side in (self.vanilla, self.adapter) for line in side.measures["warnings"]]
+        return list(dict.fromkeys([*measures, *self.recognised.warnings]))
+
+    def change(self, name: str) -> float | None:
+        """(with - without) / without; None where the measure is not above zero without."""
+        before, after = self.vanilla.measures[name], self.adapter.measures[name]
+        return (after - before) / before if before > 0 else None
+
+
+def of_unknown_training(cards: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The adapters whose cards do not say what they were trained on: imported ones."""
+    return tuple(str(card["adapter_id"]) for card in cards if not card.get("manifest"))
+
+
+def unseen_photographs(store: ObjectStore, dataset: Manifest, cards: Sequence[Mapping[str, Any]]) -> Manifest:
+    """The real photographs of `dataset` of objects that no adapter says, in `cards`, it was trained on.
+
+    Raises InvalidInputError when there are none.
+    """
+    seen: set[str] = set()
+    for card in cards:
+        if card.get("manifest"):
+            frame = read_manifest(store, ref_from_json(card["manifest"])).frame
+            seen |= {*frame["object_id"], *frame["image"]}
+    real = dataset.select(origin="real")
+    fresh = ~(real.frame["object_id"].isin(seen) | real.frame["image"].isin(seen))
+    left = real.take(fresh.to_numpy(dtype=bool))
+    if not len(left):
+        raise InvalidInputError(
+            "the adapter was trained on photographs of every object of this data set; compare with another"
+        )
+    return left
+
+
+def plan_comparison(
+    taxonomy: Taxonomy, photographs: Manifest, most: int, seed: int
+) -> tuple[tuple[PlannedImage, ...], Manifest]:
+    """As many images as photographs of each combination, at most `most` in all, and those photographs.
+
+    Every combination takes part with the same share of its photographs. Equal arguments give equal plans.
+    """
+    rows = sorted(photographs.records(), key=lambda record: derived_seed("compare", seed, record.image))[
+        :most
+    ]
+    counts: dict[tuple[tuple[str, str | None], ...], int] = {}
+    planned = []
+    for record in rows:
+        labels = tuple(sorted(record.labels.items()))
+        counts[labels] = counts.get(labels, -1) + 1
+        planned.append(planned_image(taxonomy, record.labels, counts[labels], seed))
+    return tuple(planned), Manifest.from_records(rows, photographs.tasks)
+
+
+def compare(
+    store: ObjectStore,
+    peers: Peers,
+    order: Order,
+    extractor: qc_pb2.FeatureExtractor,
+    classifier: ObjectRef | None,
+    planned: Sequence[PlannedImage],
+    photographs: Manifest,
+    say: Say,
+) -> Comparison:
+    """Generates every planned image with the adapters of `order` and without any, and measures both.
+
+    The bundle `classifier` says what it sees in them, where it knows the photographs' classes. Raises the
+    services' domain errors.
+    """
+    judge, missing = find_judge(store, classifier, photographs)
+    bare = Order(order.base_model, (), order.settings)
+    vanilla = _side(store, peers, "without adapter", bare, extractor, planned, photographs, say)
+    adapter = _side(store, peers, "with adapter", order, extractor, planned, photographs, say)
+    recognised = Recognised(missing=missing)
+    if judge is not None:
+        sets = {side.name: _as_manifest(planned, side.images, photographs) for side in (vanilla, adapter)}
+        recognised = recognise(store, peers, judge, sets, photographs, say)
+    return Comparison(vanilla, adapter, tuple(planned), photographs, recognised)
+
+
+def _side(
+    store: ObjectStore,
+    peers: Peers,
+    name: str,
+    order: Order,
+    extractor: qc_pb2.FeatureExtractor,
+    planned: Sequence[PlannedImage],
+    photographs: Manifest,
+    say: Say,
+) -> Side:
+    cancellation = Cancellation()
+    made = generate_in_shards(
+        peers,
+        order,
+        prompt_items(planned, store),
+        _SHARD,
+        1,
+        lambda done, stage, _: say(f"images {name}{f' ({stage})' if stage else ''}", done, len(planned)),
+        cancellation,
+    )
+    keys = {identity: ref_from_proto(image.image).key for identity, image in made.items()}
+    manifest = write_manifest(store, _as_manifest(planned, keys, photographs))
+    request = qc_pb2.CompareSetsRequest(
+        request_id=digest([manifest.sha256, sorted(photographs.frame["image"]), str(extractor)])[:32],
+        first=ref_to_proto(manifest),
+        second=ref_to_proto(write_manifest(store, photographs)),
+        extractor=extractor,
+    )
+    say(f"measuring images {name}", 0, 0)
+    result = peers.stream("qc", "CompareSets", request, lambda _: None, cancellation)
+    return Side(name, keys, _measures(result))
+
+
+def _as_manifest(planned: Sequence[PlannedImage], keys: Mapping[str, str], like: Manifest) -> Manifest:
+    size = like.frame.iloc[0]
+    records = [
+        Record(
+            image=keys[image.prompt_id],
+            object_id=f"synthetic-{image.prompt_id}",
+            labels=dict(image.labels),
+            split="train",
+            origin="synthetic",
+            width_px=int(size["width_px"]),
+            height_px=int(size["height_px"]),
+            source=image.prompt_id,
+            caption=image.prompt,
+        )
+        for image in planned
+    ]
+    return Manifest.from_records(records, like.tasks)
+
+
+def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
+    values = {field.name: value for field, value in result.ListFields()}
+    return (
+        {"fid": 0.0, "kid": 0.0, "kid_low": 0.0, "kid_high": 0.0}
+        | values
+        | {"warnings": list(result.warnings)}
+    )
+
+
+def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """A row per measure, as in the paper: without the adapter, with it, the change, and the photographs."""
+    sides = (comparison.vanilla, comparison.adapter)
+    measures = [side.measures for side in sides]
+    kid = [f"{m['kid']:.4f} ({m['kid_low']:.4f} to {m['kid_high']:.4f})" for m in measures]
+    counts = [f"{m['first_count']} / {m['second_count']}" for m in measures]
+    rows = [
+        ["FID", *(f"{m['fid']:.1f}" for m in measures), _percent(comparison.change("fid")), ""],
+        ["KID (95 % interval)", *kid, _percent(comparison.change("kid")), ""],
+        ["n images / photographs", *counts, "", ""],
+        *(_recognised_row(comparison, asked) for asked in ASKED),
+    ]
+    return ["", *(side.name for side in sides), "change", PHOTOGRAPHS], rows
+
+
+def _percent(change: float | None) -> str:
+    return "–" if change is None else f"{change:+.0%}"
+
+
+def _recognised_row(comparison: Comparison, asked: str) -> list[str]:
+    found, name = comparison.recognised, f"{asked} as asked"
+    if found.sets is None:
+        return [name, f"not known: {found.missing}", "", "", ""]
+    before, after, known = (
+        found.sets[of][asked] for of in (comparison.vanilla.name, comparison.adapter.name, PHOTOGRAPHS)
+    )
+    points = f"{100 * (after.value - before.value):+.0f} points" if before.n and after.n else "–"
+    return [name, told(before), told(after), points, told(known)]
+
+
+def page(
+    comparison: Comparison,
+    title: str,
+    facts: Mapping[str, str],
+    taxonomy: Taxonomy,
+    picture: Callable[[str], bytes],
+    *,
+    all_new: bool,
+) -> str:
+    """One HTML file: the measures, and photographs beside images of the same combinations.
+
+    `all_new`: no photograph is one that an adapter was trained on.
+    """
+    by_labels: dict[str, tuple[list[str], list[PlannedImage]]] = {}
+    names = Names(taxonomy)
+    pairs = zip(comparison.photographs.records(), comparison.planned, strict=True)
+    for record, image in pairs:
+        photographs, images = by_labels.setdefault(names.combination(record.labels), ([], []))
+        photographs.append(record.image)
+        images.append(image)
+
+    def strip(keys: Sequence[str]) -> list[str]:
+        return [thumbnail(picture(key), key) for key in keys[:_EACH]]
+
+    ordered = sorted(by_labels.items(), key=lambda entry: (-len(entry[1][0]), entry[0]))
+    grid = [
+        {
+            "words": words,
+            "count": len(photographs),
+            "rows": [
+                ("photographs", strip(photographs)),
+                (comparison.vanilla.name, strip([comparison.vanilla.images[i.prompt_id] for i in images])),
+                (comparison.adapter.name, strip([comparison.adapter.images[i.prompt_id] for i in images])),
+            ],
+        }
+        for words, (photographs, images) in ordered[:_PICTURED]
+    ]
+    columns, rows = table(comparison)
+    values = {
+        "title": title,
+        "facts": facts,
+        "all_new": all_new,
+        "columns": columns,
+        "rows": rows,
+        "classifier": comparison.recognised.classifier,
+        "grid": grid,
+        "combinations": len(by_labels),
+        "warnings": comparison.warnings,
+    }
+    return render_page("compare.html", values, {"minus": lambda text: text.replace("-", "−")})

@@ -1,0 +1,291 @@
+"""The report: one HTML file that needs nothing else, made from results.json and pictures in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from saggar_orchestrator.findings import comparison
+from saggar_orchestrator.pages import embedding_plot, plots
+from saggar_orchestrator.pages.page import render_page, thumbnail
+
+Results = dict[str, Any]
+_PREVIEWS = 8  # steps of the adapter's training that are shown, the first and the last among them
+_CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
+
+
+def render(results: Results, picture: Callable[[str], bytes]) -> str:
+    """The page. `picture` gives the bytes of an image by its store key."""
+    names = _names_of(results)
+    results = results | {"arms": [_with_statistics(arm, names) for arm in results["arms"]]}
+    filters: dict[str, Callable[..., str]] = {
+        "score": _score,
+        "dash": lambda value, form: "–" if value is None else format(value, form),
+        "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
+        "verdict": lambda difference: comparison.WORDS[difference["verdict"]],
+        "percent": lambda value: f"{value:.1%}",
+        "count": lambda value: f"{value:,}",
+        "duration": _duration,
+    }
+    values = {
+        "r": results,
+        "arms": results["arms"],
+        "others": [arm for arm in results["arms"] if "differences" in arm],
+        "tasks": results["taxonomy"]["tasks"],
+        "summary": _summary(results),
+        "plots": _plots(results),
+        "previews": _previews(results, picture),
+        "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
+        "combination_words": lambda labels: _words(results, labels),
+        "best": _best_other(results),
+        "said": _said(results),
+        "distances": _distances(results),
+        "pair_words": lambda first, second: _pair_words(results, first, second),
+    }
+    return render_page("report.html", values, filters)
+
+
+def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """`arm` with classes by name in the statistics of its screening."""
+    if arm["screening"] is None:
+        return arm
+    screening = dict(arm["screening"])
+    if screening["combinations"]:
+        screening["combinations"] = [_named(each, named) for each in screening["combinations"]]
+    if screening["embedding"]:
+        clusters = [_named(each, named) for each in screening["embedding"]["clusters"]]
+        screening["embedding"] = screening["embedding"] | {"clusters": clusters}
+    glazes = {
+        named.get(("glaze", code), code): found
+        for code, found in (screening["texture"] or {}).get("by_glaze", {}).items()
+    }
+    return arm | {"screening": screening, "glazes": glazes}
+
+
+def _names_of(results: Results) -> dict[tuple[str, str], str]:
+    """Names of classes by task and code."""
+    return {
+        (task["name"], code): name
+        for task in results["taxonomy"]["tasks"]
+        for code, name in zip(task["codes"], task["names"], strict=True)
+    }
+
+
+def _named(entry: dict[str, Any], names: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """`entry` with the names of its combination's classes, which the qc service gives as codes."""
+    by_code = {code: name for (_, code), name in names.items()}
+    words = [by_code.get(code, code) for code in entry["combination"].split(", ")]
+    return entry | {"combination": ", ".join(words)}
+
+
+def _plots(results: Results) -> dict[str, Any]:
+    arms = results["arms"]
+    measured = [i for i, task in enumerate(arms[0]["tasks"]) if task["n"]]
+    names = [results["taxonomy"]["tasks"][i]["name"] for i in measured]
+
+    def scores(arm: dict[str, Any]) -> list[dict[str, Any]]:
+        return [*(arm["tasks"][i]["macro_f1"] for i in measured), arm["mean_macro_f1"]]
+
+    drawn: dict[str, Any] = {
+        "scores": plots.scores_by_task(
+            [*names, "mean"],
+            {a["name"]: [score["mean"] for score in scores(a)] for a in arms},
+            {a["name"]: [score["sd"] or 0 for score in scores(a)] for a in arms},
+        ),
+        "lorenz": plots.lorenz_curves({a["name"]: a["lorenz"] for a in arms}),
+        "learning": plots.learning_curves({a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
+        "tasks": plots.task_curves(names, {a["name"]: [run["epochs"] for run in a["runs"]] for a in arms}),
+    }
+    rows = [
+        (name, arm["name"], d["mean"], d["low"], d["high"])
+        for arm in arms
+        if "differences" in arm
+        for name, d in arm["differences"]["macro_f1"].items()
+    ]
+    course = _course(results)
+    drawn["adapter"] = plots.adapter_losses(course["training"], course["validation"])
+    drawn["differences"] = plots.differences(rows) if rows else ""
+    drawn["embedding"] = {
+        arm["name"]: embedding_plot.embedding_map(arm["screening"]["embedding"], f"embedding-{number}")
+        for number, arm in enumerate(arms)
+        if (arm["screening"] or {}).get("embedding")
+    }
+    base, other = arms[0], _best_other(results)
+    drawn["classes"], drawn["confusion"] = {}, {}
+    for i, name in zip(measured, names, strict=True):
+        task = results["taxonomy"]["tasks"][i]
+        present = [c for c, n in enumerate(base["tasks"][i]["support"]) if n]
+        drawn["classes"][name] = plots.class_scores(
+            [task["names"][c] for c in present],
+            [base["tasks"][i]["support"][c] for c in present],
+            {a["name"]: [a["tasks"][i]["class_f1"][c] for c in present] for a in arms},
+            name,
+        )
+        if other is not None and len(task["codes"]) <= _CONFUSION_LIMIT:
+            drawn["confusion"][name] = plots.confusion_matrices(
+                task["codes"],
+                base["tasks"][i]["confusion"],
+                other["tasks"][i]["confusion"],
+                (base["name"], other["name"]),
+                name,
+            )
+    return drawn
+
+
+def _said(results: Results) -> dict[str, Any]:
+    """What the plots show, in words, for those who cannot see them."""
+    arms = results["arms"]
+    means = ", ".join(f"{arm['name']} {arm['mean_macro_f1']['mean']:.3f}" for arm in arms)
+    gini = ", ".join(f"{arm['name']} {arm['imbalance']['gini']:.3f}" for arm in arms)
+    learnt = "; ".join(
+        f"{arm['name']} kept epochs {', '.join(str(run['best_epoch']) for run in arm['runs'])}"
+        for arm in arms
+    )
+    best = _best_other(results)
+    said: dict[str, Any] = {
+        "scores": f"Bars of test macro-F1 per task; the table above has them. Means of the tasks: {means}.",
+        "differences": "Differences to the baseline with their intervals: "
+        + "; ".join(comparison.sentences(results)),
+        "lorenz": f"Lorenz curves of training images over combinations. Gini: {gini}.",
+        "learning": f"Training loss and validation macro-F1 by epoch. {learnt}.",
+        "tasks": "Validation macro-F1 by epoch, a panel per task.",
+        "embedding": {
+            arm["name"]: embedding_plot.embedding_words(arm["screening"]["embedding"])
+            for arm in arms
+            if (arm["screening"] or {}).get("embedding")
+        },
+        "adapter": _losses_in_words(_course(results)),
+        "classes": {},
+        "confusion": {},
+    }
+    for i, task in enumerate(results["taxonomy"]["tasks"]):
+        said["classes"][task["name"]] = _classes_in_words(arms, i, task)
+        if best is not None:
+            said["confusion"][task["name"]] = (
+                f"Confusion matrices of {task['name']}. "
+                + "; ".join(_confused_in_words(arm, i, task) for arm in (arms[0], best))
+                + "."
+            )
+    return said
+
+
+def _losses_in_words(course: dict[str, Any]) -> str:
+    return ". ".join(
+        f"{name} loss of the adapter: {points[0][1]:.3f} at step {points[0][0]:,}, "
+        f"{points[-1][1]:.3f} at step {points[-1][0]:,}"
+        for name, points in (("Training", course["training"]), ("Held-out", course["validation"]))
+        if points
+    )
+
+
+def _classes_in_words(arms: list[dict[str, Any]], index: int, task: dict[str, Any]) -> str:
+    base = arms[0]["tasks"][index]
+    rows = [
+        f"{name} (n = {n}) " + ", ".join(f"{arm['tasks'][index]['class_f1'][c]:.2f}" for arm in arms)
+        for c, (name, n) in enumerate(zip(task["names"], base["support"], strict=True))
+        if n
+    ]
+    return f"Test F1 per class of {task['name']}, for {', '.join(arm['name'] for arm in arms)}: " + "; ".join(
+        rows
+    )
+
+
+def _confused_in_words(arm: dict[str, Any], index: int, task: dict[str, Any]) -> str:
+    """Right and commonest wrong answers of one arm."""
+    matrix = arm["tasks"][index]["confusion"]
+    hits, total = sum(row[i] for i, row in enumerate(matrix)), sum(map(sum, matrix))
+    wrong = max(
+        ((n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j and n),
+        default=None,
+    )
+    text = f"{arm['name']}: {hits:,} of {total:,} right"
+    if wrong is None:
+        return text
+    count, true, said = wrong
+    return f"{text}, most often {task['names'][true]} taken for {task['names'][said]} ({count:,})"
+
+
+def _distances(results: Results) -> list[dict[str, Any]]:
+    """A row per arm and extractor, with the warnings that belong to its values."""
+    rows = []
+    for arm in results["arms"]:
+        screening = arm["screening"] or {}
+        every = (screening.get("measures"), *screening.get("other_measures", ()))
+        rows += [{"arm": arm["name"], **measures} for measures in every if measures]
+    return rows
+
+
+def _best_other(results: Results) -> Any:
+    """The synthetic arm with the best mean validation score: what the baseline is shown against."""
+    others = [arm for arm in results["arms"] if "differences" in arm]
+    if not others:
+        return None
+    return max(others, key=lambda arm: sum(run["validation_macro_f1"] for run in arm["runs"]))
+
+
+def _summary(results: Results) -> list[dict[str, Any]]:
+    """Per task, and for the mean, what each arm's synthetic images did."""
+    others = [arm for arm in results["arms"] if "differences" in arm]
+    if not others:
+        return []
+    return [
+        {
+            "task": name,
+            "arms": [{"name": arm["name"], "found": arm["differences"]["macro_f1"][name]} for arm in others],
+        }
+        for name in others[0]["differences"]["macro_f1"]
+    ]
+
+
+def _pictured(results: Results, entry: dict[str, Any], picture: Callable[[str], bytes]) -> dict[str, Any]:
+    return {
+        "words": _words(results, entry["labels"]),
+        "real": [thumbnail(picture(key), key) for key in entry["real"]],
+        "generated": [thumbnail(picture(key), key) for key in entry["generated"]],
+    }
+
+
+def _previews(results: Results, picture: Callable[[str], bytes]) -> list[dict[str, Any]]:
+    """A row per prompt: some of the images made from it in the course of the adapter's training."""
+    found = _course(results)["previews"]
+    steps = sorted({one["step"] for one in found})
+    last = len(steps) - 1
+    shown = {steps[round(place * last / (_PREVIEWS - 1))] for place in range(_PREVIEWS)} if steps else set()
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        if one["step"] in shown:
+            image = thumbnail(picture(one["image"]), one["image"])
+            rows.setdefault(one["prompt"], []).append({"step": one["step"], "image": image})
+    return [{"prompt": prompt, "images": images} for prompt, images in rows.items()]
+
+
+def _course(results: Results) -> dict[str, Any]:
+    """How the adapter's training went; empty where no adapter was trained."""
+    made = results["synthesis"]
+    return made["adapter_course"] if made else {"training": [], "validation": [], "previews": []}
+
+
+def _words(results: Results, labels: dict[str, str | None]) -> str:
+    """E.g. `Yuan, Jun, moon white, vase`."""
+    names = {t["name"]: dict(zip(t["codes"], t["names"], strict=True)) for t in results["taxonomy"]["tasks"]}
+    return ", ".join(names[task][code] for task, code in labels.items() if code is not None)
+
+
+def _pair_words(results: Results, first: dict[str, str | None], second: dict[str, str | None]) -> str:
+    names = {t["name"]: dict(zip(t["codes"], t["names"], strict=True)) for t in results["taxonomy"]["tasks"]}
+    differing = {t: (first[t], second.get(t)) for t in first if first[t] != second.get(t)}
+    words = ", ".join(
+        f"{names[t].get(a, 'unknown')} / {names[t].get(b, 'unknown')}" for t, (a, b) in differing.items()
+    )
+    common = _words(results, {t: code for t, code in first.items() if t not in differing})
+    return f"{words} ({common})" if common else words
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

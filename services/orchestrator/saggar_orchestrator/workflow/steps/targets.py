@@ -1,0 +1,149 @@
+"""Which label combinations synthetic images are for: rare ones, and pairs that the baseline confuses.
+
+Everything is found in training photographs and in the baseline's answers on validation photographs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from saggar.dataset.mix import count_for_share
+from saggar.dataset.plan import (
+    PlannedImage,
+    PlanSettings,
+    find_confused,
+    find_rare,
+    pair_in_data,
+    plan,
+)
+from saggar.errors import InvalidInputError
+from saggar.taxonomy import Taxonomy
+
+from saggar_orchestrator.experiment.file import Arm, Experiment, Plan, Synthetic
+from saggar_orchestrator.findings import evidence
+from saggar_orchestrator.findings.predictions import Predictions
+
+if TYPE_CHECKING:
+    from saggar.dataset.manifest import Manifest
+
+Labels = dict[str, str | None]
+LabelPair = tuple[Labels, Labels]
+
+
+def rare_combinations(wanted: Plan, manifest: Manifest) -> tuple[Labels, ...]:
+    """Those that the file names, or the rarest of the training photographs, rarest first."""
+    if wanted.combinations:
+        return tuple({task: named.get(task) for task in manifest.tasks} for named in wanted.combinations)
+    return find_rare(manifest, at_most=wanted.rarest_at_most, limit=wanted.rarest)
+
+
+def confused_pairs(
+    wanted: Plan, taxonomy: Taxonomy, manifest: Manifest, predictions: Predictions
+) -> tuple[LabelPair, ...]:
+    """The named pairs, then those classes that the baseline mistakes for one another most often."""
+    named: list[LabelPair] = []
+    for pair in wanted.pairs:
+        found = pair_in_data(manifest, pair.task, pair.codes, dict(pair.labels))
+        # Without photographs of both sides the labels that the file gives are all there is to say.
+        named.append(_plain(found) if found else _from_labels(pair.labels, pair.task, pair.codes))
+    tasks = wanted.pair_tasks or taxonomy.task_names
+    matrices = {
+        task: evidence.confusion(
+            predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes)
+        )
+        for task in tasks
+    }
+    limit = wanted.most_confused + len(named)
+    fresh = [
+        (first, second)
+        for first, second in map(_plain, find_confused(manifest, taxonomy, matrices, limit=limit))
+        if (first, second) not in named and (second, first) not in named
+    ]
+    return tuple(named + fresh[: wanted.most_confused])
+
+
+def planned_images(
+    experiment: Experiment,
+    taxonomy: Taxonomy,
+    combinations: Sequence[Labels],
+    pairs: Sequence[LabelPair],
+    training_images: int,
+) -> dict[str, tuple[PlannedImage, ...]]:
+    """The images that each synthetic arm, by name, wants to have generated.
+
+    Raises InvalidInputError when there is nothing to make images of.
+    """
+    generation = experiment.generation
+    arms: dict[str, tuple[PlannedImage, ...]] = {}
+    for arm in experiment.synthetic_arms:
+        assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
+        taken = pairs if arm.synthetic.pairs is None else pairs[: arm.synthetic.pairs]
+        each, per_pair = images_each(
+            arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
+        )
+        settings = PlanSettings(
+            each, per_pair, generation.seed, generation.avoided, keep_cracked=generation.keep_cracked
+        )
+        arms[arm.name] = plan(taxonomy, combinations, taken, settings)
+    return arms
+
+
+def photograph_task(taxonomy: Taxonomy, name: str) -> str:
+    """The task whose label an image and the photograph it starts from share: `name`, or the glaze.
+
+    Raises InvalidInputError when it is neither given nor to be told.
+    """
+    if name:
+        return taxonomy.task(name).name
+    glazes = [task.name for task in taxonomy.tasks if task.kind == "glaze" or task.name == "glaze"]
+    if len(glazes) != 1:
+        raise InvalidInputError(
+            "generation.photograph_task: which task do image and photograph share? Known: "
+            f"{', '.join(taxonomy.task_names)}"
+        )
+    return glazes[0]
+
+
+def wanted_images(arm: Arm, training_images: int, planned: int) -> int:
+    """How many accepted images the arm wants; all that it plans when it counts them per target."""
+    synthetic = arm.synthetic
+    assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
+    if synthetic.per_combination is not None:
+        return planned
+    return synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
+
+
+def images_each(
+    synthetic: Synthetic, wanted: Plan, combinations: int, pairs: int, training_images: int
+) -> tuple[int, int]:
+    """(images per combination, images per pair) that an arm plans, with spares for those that screening
+    rejects.
+
+    Raises InvalidInputError when there is nothing to make images of.
+    """
+    if synthetic.per_combination is not None:
+        return synthetic.per_combination, synthetic.per_pair or 0
+    if not combinations and not pairs:
+        raise InvalidInputError(
+            "plan: no rare combination and no confused pair was found, so there is nothing to generate; name "
+            "some under plan.combinations or plan.pairs, or raise plan.rarest_at_most"
+        )
+    total = synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
+    total = math.ceil(total * (1 + wanted.spare_share))
+    for_pairs = round(total * wanted.pair_share) if combinations else total
+    for_pairs = for_pairs if pairs else 0
+    each = math.ceil((total - for_pairs) / combinations) if combinations else 0
+    return each, math.ceil(for_pairs / pairs) if pairs else 0
+
+
+def _from_labels(labels: dict[str, str], task: str, codes: tuple[str, str]) -> LabelPair:
+    first: Labels = {**labels, task: codes[0]}
+    second: Labels = {**labels, task: codes[1]}
+    return first, second
+
+
+def _plain(pair: tuple[object, object]) -> LabelPair:
+    first, second = pair
+    return dict(first), dict(second)  # type: ignore[call-overload]
