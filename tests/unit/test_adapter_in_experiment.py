@@ -8,7 +8,7 @@ from saggar.taxonomy import load_taxonomy
 from saggar.v1 import generator_pb2
 from saggar_generator.messages import adapter_settings
 from saggar_orchestrator.experiment.file import Adapter, parse_experiment
-from saggar_orchestrator.peers.peers import requests
+from saggar_orchestrator.peers import requests
 
 TAXONOMY = load_taxonomy("kilnsim")
 FILE = """

@@ -21,9 +21,10 @@ from saggar_generator.base_models.placement import Placement
 from saggar_generator.images.image_index import ImageIndex
 from saggar_generator.requests import GenerationSettings, Wanted
 from saggar_generator.settings import ATTENTION
+from saggar_generator.training import adapter_job
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.examples import EmbeddedText, Examples
-from saggar_generator.training.loop import AdapterTraining, adapter_job
+from saggar_generator.training.loop import AdapterTraining
 from saggar_generator.training.noising import NoiseSchedule
 from tiny_generation import TRAINING as SETTINGS
 from tiny_pipeline import save_tiny_pipeline, training_manifest

@@ -3,7 +3,7 @@
 import pytest
 from saggar.errors import UnavailableError
 from saggar.v1 import common_pb2, generator_pb2
-from saggar_orchestrator.peers.peers import peers
+from saggar_orchestrator.peers import peers
 from saggar_orchestrator.progress import Cancellation
 
 RESULT = generator_pb2.GenerateResponse(result=generator_pb2.GenerateResult())

@@ -11,9 +11,10 @@ from saggar.v1 import qc_pb2
 from saggar_qc.messages import thresholds_from
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
+from saggar_qc.screening import rules
 from saggar_qc.screening.limits import MEASURES, Limit
 from saggar_qc.screening.rejection import Rejection
-from saggar_qc.screening.rules import Thresholds, rules
+from saggar_qc.screening.rules import Thresholds
 
 RANDOM = np.random.default_rng(0)
 THUMBNAIL = RANDOM.integers(0, 256, (32, 32, 3), dtype=np.uint8)

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from saggar.errors import CancelledError, DataCorruptionError, WrongStateError
 from saggar_trainer.data.pixels import cache_pixels, evaluation_pixels, training_pixels
-from saggar_trainer.fitting.loop import Examples, Snapshot, best_epoch, checkpoint, fit, learning_rate
+from saggar_trainer.fitting import checkpoint
+from saggar_trainer.fitting.loop import Examples, Snapshot, best_epoch, fit, learning_rate
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone, input_spec

@@ -1,1 +1,1 @@
-"""Data sets as values: records, manifests, splits, balance, augmentation, selection, plans, mixes, leakage."""
+"""Data sets as values: records, manifests, splits, balance, augmentation, selection, plans, mixes."""

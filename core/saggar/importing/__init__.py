@@ -1,1 +1,1 @@
-"""How files become a data set: photographs and labels in, a manifest and a report of every refused row out."""
+"""How files become a data set: photographs and labels in, a manifest and a report of refusals out."""

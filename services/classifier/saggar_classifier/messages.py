@@ -10,7 +10,8 @@ from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2
 
-from saggar_classifier.serving.models import ServedModel, photographs
+from saggar_classifier.serving import photographs
+from saggar_classifier.serving.models import ServedModel
 from saggar_classifier.serving.ranking import RankedClass
 
 DEFAULT_TOP_K = 5

@@ -14,7 +14,8 @@ from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
-from saggar_classifier.serving.models import ModelSlot, active, load_model
+from saggar_classifier.serving import active
+from saggar_classifier.serving.models import ModelSlot, load_model
 from saggar_classifier.serving.ranking import top_classes
 from saggar_classifier.settings import ClassifierSettings
 

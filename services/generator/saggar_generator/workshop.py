@@ -28,7 +28,7 @@ from saggar_generator.requests import (
     TrainedAdapter,
 )
 from saggar_generator.settings import GeneratorSettings
-from saggar_generator.training.loop import adapter_job
+from saggar_generator.training import adapter_job
 from saggar_generator.training.team.launch import check_team, train_together
 
 log = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""ROOM"""
+"""The model that is served: loaded, asked, replaced."""

@@ -1,1 +1,1 @@
-"""ROOM"""
+"""LoRA adapters as values and as files, ours and those of other programs."""

@@ -14,7 +14,7 @@ from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.identity import SD2_WIDTH
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterSettings
-from saggar_generator.training.loop import optimizing
+from saggar_generator.training import optimizing
 
 BASE_HASH = "saggar.base_hash"
 LICENCE = "saggar.licence"

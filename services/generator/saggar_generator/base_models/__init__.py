@@ -1,1 +1,1 @@
-"""ROOM"""
+"""Stable Diffusion pipelines: found, loaded, identified, placed on a device."""

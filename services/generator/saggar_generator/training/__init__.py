@@ -1,1 +1,1 @@
-"""ROOM"""
+"""Adapter training: photographs and captions in, LoRA weights out."""

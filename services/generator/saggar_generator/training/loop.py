@@ -19,8 +19,8 @@ from saggar_generator import checkpoint
 from saggar_generator.adapters import lora
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import AdapterPreview, AdapterSettings
+from saggar_generator.training import held_out, optimizing
 from saggar_generator.training.examples import Examples
-from saggar_generator.training.loop import held_out, optimizing
 from saggar_generator.training.noising import NoiseSchedule
 from saggar_generator.training.randomness import generator
 from saggar_generator.training.team.group import Alone, Team

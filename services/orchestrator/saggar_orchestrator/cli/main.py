@@ -13,8 +13,8 @@ import typer
 from saggar.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SaggarError, WrongStateError
 
 from saggar_orchestrator.cli import experiments, models, quickstart, review, services
-from saggar_orchestrator.cli.data.commands import commands
-from saggar_orchestrator.cli.generator.commands import commands
+from saggar_orchestrator.cli.data import commands as data
+from saggar_orchestrator.cli.generator import commands as generator
 from saggar_orchestrator.cli.terminal.output import Settings, warn
 from saggar_orchestrator.local.home import DEFAULT_HOME, Home
 
@@ -56,11 +56,11 @@ def options(
 
 app.command()(quickstart.quickstart)
 app.command()(services.up)
-app.add_typer(commands.app, name="data")
+app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiment")
 app.command()(experiments.report)
 app.command()(review.review)
-app.add_typer(commands.app, name="generator")
+app.add_typer(generator.app, name="generator")
 app.add_typer(models.app, name="models")
 app.command()(models.classify)
 app.command()(services.doctor)

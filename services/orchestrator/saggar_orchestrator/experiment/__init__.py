@@ -1,1 +1,1 @@
-"""ROOM"""
+"""The experiment file: its schema, its checks, and where its photographs come from."""

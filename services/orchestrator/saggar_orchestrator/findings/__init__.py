@@ -1,1 +1,1 @@
-"""ROOM"""
+"""Predictions in, findings out: scores, intervals and comparisons. Nobody else computes a score."""

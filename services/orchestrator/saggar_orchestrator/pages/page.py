@@ -17,9 +17,9 @@ _PICTURE_PX = 128
 
 def render_page(template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]) -> str:
     """`templates/<template>` filled with `values`; it finds the style sheet as `css`."""
-    folder = resources.files("saggar_orchestrator") / "templates"
+    folder = resources.files(__package__) / "templates"
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("saggar_orchestrator"),
+        loader=jinja2.PackageLoader("saggar_orchestrator.pages"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -23,7 +23,7 @@ from saggar_orchestrator.experiment.file import PLANNING, Arm, Experiment, diges
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.peers.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.progress import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
-from saggar_orchestrator.workflow.order.steps import data, remote, topping_up
+from saggar_orchestrator.workflow.steps import data_steps, remote_steps, topping_up
 from saggar_orchestrator.workflow.steps.topping_up import Sources
 
 # Runs a piece of work under a name and remembers its outcome: DBOS.run_step, or a plain call in tests.
@@ -152,12 +152,12 @@ def run_experiment(run: Run) -> Result:
     imported = run.step(
         "import",
         {"source": run.specification.source, "taxonomy": taxonomy_ref.sha256, "where": experiment.data.where},
-        lambda tick: data.import_photographs(run, tick),
+        lambda tick: data_steps.import_photographs(run, tick),
     )
     split = run.step(
         "split",
         {"manifest": imported["manifest"]["sha256"], "seed": experiment.data.split_seed},
-        lambda _: data.split_manifest(run, ref_from_json(imported["manifest"])),
+        lambda _: data_steps.split_manifest(run, ref_from_json(imported["manifest"])),
     )
     real = split
     if experiment.augmentation:
@@ -165,7 +165,7 @@ def run_experiment(run: Run) -> Result:
         real = run.step(
             "augment",
             {"manifest": split["manifest"]["sha256"], "settings": settings.model_dump()},
-            lambda _: data.augment_manifest(run, ref_from_json(split["manifest"])),
+            lambda _: data_steps.augment_manifest(run, ref_from_json(split["manifest"])),
         )
 
     outcomes: dict[str, Any] = {"arms": {}}
@@ -187,7 +187,7 @@ def run_experiment(run: Run) -> Result:
         outcomes["reviews"] = reviews
         for arm in experiment.synthetic_arms:
             screened = screenings[arm.name]
-            accepted = data.kept_by_reviews(run, ref_from_json(screened["accepted"]), reviews)
+            accepted = data_steps.kept_by_reviews(run, ref_from_json(screened["accepted"]), reviews)
             mixed = run.step(
                 "mix",
                 {
@@ -196,7 +196,7 @@ def run_experiment(run: Run) -> Result:
                     "arm": arm.model_dump()["synthetic"],
                     "seed": experiment.generation.seed,
                 },
-                lambda _, arm=arm, accepted=accepted: data.mix_arm(  # type: ignore[misc]
+                lambda _, arm=arm, accepted=accepted: data_steps.mix_arm(  # type: ignore[misc]
                     run, arm, ref_from_json(real["manifest"]), accepted
                 ),
             )
@@ -213,8 +213,8 @@ def _train_arm(run: Run, arm: Arm, data: Result, taxonomy: ObjectRef) -> list[Re
     for seed in run.experiment.seeds:
         trained = run.step(
             "train",
-            remote.training_inputs(run, manifest, taxonomy, seed),
-            lambda tick, seed=seed: remote.train(  # type: ignore[misc]
+            remote_steps.training_inputs(run, manifest, taxonomy, seed),
+            lambda tick, seed=seed: remote_steps.train(  # type: ignore[misc]
                 run, tick, manifest, taxonomy, seed, arm.name
             ),
         )
@@ -224,11 +224,11 @@ def _train_arm(run: Run, arm: Arm, data: Result, taxonomy: ObjectRef) -> list[Re
 
 
 def _evaluate(run: Run, trained: Result, manifest: ObjectRef, split: str) -> Result:
-    rows = data.held_out(run, manifest, split)  # equal for all arms, so equal bundles share a step
+    rows = data_steps.held_out(run, manifest, split)  # equal for all arms, so equal bundles share a step
     return run.step(
         "evaluate",
         {"bundle": trained["bundle"]["sha256"], "rows": rows.sha256, "split": split},
-        lambda tick: remote.evaluate(run, tick, ref_from_json(trained["bundle"]), rows, split),
+        lambda tick: remote_steps.evaluate(run, tick, ref_from_json(trained["bundle"]), rows, split),
     )
 
 
@@ -249,21 +249,21 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "plan": experiment.plan.model_dump(),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
         },
-        lambda _: data.select_photographs(
+        lambda _: data_steps.select_photographs(
             run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
         ),
     )
     base = run.step(
         "base",
         {"base_model": experiment.base_model},
-        lambda tick: remote.resolve_base_model(run, tick),
+        lambda tick: remote_steps.resolve_base_model(run, tick),
         reuse=False,
     )
     photographs = ref_from_json(selected["manifest"])
     adapter = run.step(
         "adapter",
-        remote.adapter_inputs(run, base, photographs),
-        lambda tick: remote.train_adapter(run, tick, base, photographs),
+        remote_steps.adapter_inputs(run, base, photographs),
+        lambda tick: remote_steps.train_adapter(run, tick, base, photographs),
     )
     planned = run.step(
         "plan",
@@ -275,17 +275,19 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "generation": experiment.generation.model_dump(include=set(PLANNING)),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
         },
-        lambda _: data.plan_images(
+        lambda _: data_steps.plan_images(
             run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
         ),
     )
     generated = run.step(
         "generate",
-        remote.generation_inputs(run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])),
-        lambda tick: remote.generate_images(
+        remote_steps.generation_inputs(
+            run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
+        ),
+        lambda tick: remote_steps.generate_images(
             run,
             tick,
-            data.read_plan(run, ref_from_json(planned["plan"])).images,
+            data_steps.read_plan(run, ref_from_json(planned["plan"])).images,
             ref_from_json(adapter["adapter"]),
         ),
     )
@@ -296,19 +298,19 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
         "adapter": adapter,
         "plan": planned,
         "generate": generated,
-        "reference": ref_to_json(data.real_training_rows(run, split_ref)),
+        "reference": ref_to_json(data_steps.real_training_rows(run, split_ref)),
     }
 
 
 def _screen(run: Run, arm: Arm, made: Result, sources: Sources) -> Result:
     """The arm's screening, topped up."""
     plan = ref_from_json(made["plan"]["plan"])
-    images = data.images_of_arm(run, arm, plan, ref_from_json(made["generate"]["manifest"]))
-    inputs = remote.screen_inputs(run, images, sources.reference, sources.baseline)
+    images = data_steps.images_of_arm(run, arm, plan, ref_from_json(made["generate"]["manifest"]))
+    inputs = remote_steps.screen_inputs(run, images, sources.reference, sources.baseline)
     screened = run.step(
         "screen",
         inputs,
-        lambda tick: remote.screen(run, tick, images, sources.reference, sources.baseline),
+        lambda tick: remote_steps.screen(run, tick, images, sources.reference, sources.baseline),
     )
     if not run.experiment.plan.top_up_rounds:
         return screened
@@ -328,12 +330,14 @@ def _review(
     if run.experiment.review.policy == "none":
         return screenings, []
     accepted = [ref_from_json(screened["accepted"]) for screened in screenings.values()]
-    union = data.union_of(run, accepted)
-    inputs = remote.review_inputs(run, union, sources.reference, sources.taxonomy, sources.baseline)
+    union = data_steps.union_of(run, accepted)
+    inputs = remote_steps.review_inputs(run, union, sources.reference, sources.taxonomy, sources.baseline)
     reviewed = run.step(
         "review",
         inputs,
-        lambda tick: remote.review(run, tick, union, sources.reference, sources.taxonomy, sources.baseline),
+        lambda tick: remote_steps.review(
+            run, tick, union, sources.reference, sources.taxonomy, sources.baseline
+        ),
     )
     if not run.experiment.plan.top_up_rounds or run.experiment.review.policy != "all":
         return screenings, [reviewed]
@@ -350,7 +354,7 @@ def _top_up_inputs(run: Run, made: Result, sources: Sources) -> Result:
     """What decides further images: all that decides images, and how many are asked for."""
     plan = ref_from_json(made["plan"]["plan"])
     return {
-        "generation": remote.generation_inputs(run, plan, sources.adapter),
+        "generation": remote_steps.generation_inputs(run, plan, sources.adapter),
         "photographs": sources.photographs.sha256,
         "planning": run.experiment.generation.model_dump(include=set(PLANNING)),
         "rounds": run.experiment.plan.top_up_rounds,
@@ -360,7 +364,7 @@ def _top_up_inputs(run: Run, made: Result, sources: Sources) -> Result:
 def _conclude(run: Run, outcomes: Result) -> Result:
     """Results first, then the report, which is a function of the results and of pictures in the store."""
     from saggar_orchestrator.pages import report
-    from saggar_orchestrator.workflow.order.steps import results
+    from saggar_orchestrator.workflow.steps import results
 
     identity = run.specification.experiment_id
     gathered = run.step(

@@ -40,7 +40,7 @@ class Extraction:
     """An extractor with the store as its memory. Safe to use from several threads."""
 
     def __init__(self, store: ObjectStore, extractor: FeatureExtractor, identity: str) -> None:
-        """`identity`: as `saggar_qc.extractors.features.identity`, equal for extractors that give equal features."""
+        """`identity`: as `features.identity`, equal for extractors that give equal features."""
         about = f"{identity}\n{extractor.preparation}"
         self.extractor = extractor
         self._store = store

@@ -1,1 +1,1 @@
-"""ROOM"""
+"""What is measured of one picture: outline, texture, artefacts, and hashes that find copies."""

@@ -24,10 +24,11 @@ from saggar_qc.measures.featureset import FeatureSet, combination_tag
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
 from saggar_qc.picture.texture import TextureRatio, TextureTally, ratios
+from saggar_qc.screening import rules
 from saggar_qc.screening.limits import Limit
 from saggar_qc.screening.reference import Reference, Report, comparison_side_px, study, training_photographs
 from saggar_qc.screening.rejection import Rejection
-from saggar_qc.screening.rules import Thresholds, rules
+from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.verification import glaze_of
 
 _VIEWS: tuple[View, ...] = ("upright", "turned")

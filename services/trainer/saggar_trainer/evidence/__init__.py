@@ -1,1 +1,1 @@
-"""ROOM"""
+"""What a trained bundle says of images, and how right it is."""

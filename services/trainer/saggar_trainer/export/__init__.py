@@ -1,1 +1,1 @@
-"""ROOM"""
+"""From a trained network to the ONNX file that is served."""

@@ -1,1 +1,1 @@
-"""ROOM"""
+"""The training job: objective, loop, checkpoints."""

@@ -26,7 +26,8 @@ from saggar_trainer.data.pixels import Pixels, cache_pixels, evaluation_pixels, 
 from saggar_trainer.data.reading import read_photograph, read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.fitting.loop import Examples, Snapshot, StepReport, best_epoch, checkpoint, fit
+from saggar_trainer.fitting import checkpoint
+from saggar_trainer.fitting.loop import Examples, Snapshot, StepReport, best_epoch, fit
 from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
 from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.listening import Listener, Report

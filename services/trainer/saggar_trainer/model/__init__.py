@@ -1,1 +1,1 @@
-"""ROOM"""
+"""The network: MobileNetV3's trunk, and one linear head per task."""

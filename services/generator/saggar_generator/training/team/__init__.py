@@ -1,1 +1,1 @@
-"""ROOM"""
+"""One adapter trained by several processes, one a GPU."""

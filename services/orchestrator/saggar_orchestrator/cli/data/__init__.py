@@ -1,1 +1,1 @@
-"""ROOM"""
+"""`saggar data`: bring photographs in, look at them, split and export them."""

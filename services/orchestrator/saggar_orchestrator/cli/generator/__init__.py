@@ -1,1 +1,1 @@
-"""ROOM"""
+"""`saggar generator`: adapters, images from prompts, and how much an adapter changes."""

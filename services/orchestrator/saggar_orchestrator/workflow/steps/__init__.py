@@ -1,1 +1,1 @@
-"""ROOM"""
+"""The steps of an experiment: each takes references and returns references."""

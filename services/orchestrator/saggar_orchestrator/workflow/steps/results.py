@@ -23,7 +23,7 @@ from saggar_orchestrator.findings.scores import differences, spread, task_scores
 from saggar_orchestrator.peers.requests import ref_from_json
 from saggar_orchestrator.progress import Result
 from saggar_orchestrator.workflow.steps.adapter_course import adapter_course
-from saggar_orchestrator.workflow.steps.data import StoredPlan, read_plan
+from saggar_orchestrator.workflow.steps.data_steps import StoredPlan, read_plan
 
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow.order import Run

@@ -18,7 +18,7 @@ from saggar.store import ObjectRef
 from saggar_orchestrator.experiment.file import Arm
 from saggar_orchestrator.peers.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.progress import Result, Ticker
-from saggar_orchestrator.workflow.order.steps import data, remote
+from saggar_orchestrator.workflow.steps import data_steps, remote_steps
 
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow.order import Run
@@ -51,7 +51,7 @@ def after_screening(
     run: Run, tick: Ticker, arm: Arm, plan: ObjectRef, images: ObjectRef, screened: Result, sources: Sources
 ) -> Result:
     """The arm's screening once it has the accepted images that it wants, with the rounds that this took."""
-    stored = data.read_plan(run, plan)
+    stored = data_steps.read_plan(run, plan)
     standing = _begin(stored, arm, images, screened)
     for _ in range(run.experiment.plan.top_up_rounds):
         accepted = _ids(run, ref_from_json(standing.screened["accepted"]))
@@ -71,7 +71,7 @@ def after_review(
     sources: Sources,
 ) -> Result:
     """As `after_screening` for all arms, in place of what people rejected; they see the new images only."""
-    stored = data.read_plan(run, plan)
+    stored = data_steps.read_plan(run, plan)
     standings = [
         _begin(stored, arm, ref_from_json(screenings[arm.name]["images"]), screenings[arm.name])
         for arm in run.experiment.synthetic_arms
@@ -90,17 +90,19 @@ def after_review(
             break
         standings = grown
         passed = [ref_from_json(standing.screened["accepted"]) for standing in standings]
-        new = _unseen(run, data.union_of(run, passed), kept | rejected)
+        new = _unseen(run, data_steps.union_of(run, passed), kept | rejected)
         if new is None:
             continue
-        reviews.append(remote.review(run, tick, new, sources.reference, sources.taxonomy, sources.baseline))
+        reviews.append(
+            remote_steps.review(run, tick, new, sources.reference, sources.taxonomy, sources.baseline)
+        )
     return {
         "arms": {standing.arm.name: _told(stored, standing) for standing in standings},
         "reviews": reviews,
     }
 
 
-def _begin(stored: data.StoredPlan, arm: Arm, images: ObjectRef, screened: Result) -> _Standing:
+def _begin(stored: data_steps.StoredPlan, arm: Arm, images: ObjectRef, screened: Result) -> _Standing:
     wanted = set(stored.arms[arm.name])
     planned = tuple(image for image in stored.images if image.prompt_id in wanted)
     extra = tuple(PlannedImage(**image) for image in screened.get("further", ()))
@@ -109,7 +111,7 @@ def _begin(stored: data.StoredPlan, arm: Arm, images: ObjectRef, screened: Resul
 
 
 def _missing(
-    run: Run, stored: data.StoredPlan, standing: _Standing, accepted: frozenset[str], sources: Sources
+    run: Run, stored: data_steps.StoredPlan, standing: _Standing, accepted: frozenset[str], sources: Sources
 ) -> tuple[PlannedImage, ...]:
     generation = run.experiment.generation
     further = top_up(
@@ -122,7 +124,7 @@ def _missing(
         generation.avoided,
         keep_cracked=generation.keep_cracked,
     )
-    return data.started(run, further, sources.photographs)
+    return data_steps.started(run, further, sources.photographs)
 
 
 def _extended(
@@ -134,10 +136,10 @@ def _extended(
     without: frozenset[str],
 ) -> _Standing:
     """With `further` images made, and all of them screened together but for those that people rejected."""
-    made = remote.generate_images(run, tick, further, sources.adapter)
+    made = remote_steps.generate_images(run, tick, further, sources.adapter)
     manifests = [standing.images, ref_from_json(made["manifest"])]
-    images = _left(run, data.union_of(run, manifests), without)
-    screened = remote.screen(run, tick, images, sources.reference, sources.baseline)
+    images = _left(run, data_steps.union_of(run, manifests), without)
+    screened = remote_steps.screen(run, tick, images, sources.reference, sources.baseline)
     done = {"asked": len(further), "accepted": screened["accepted_count"]}
     return replace(
         standing,
@@ -148,7 +150,7 @@ def _extended(
     )
 
 
-def _told(stored: data.StoredPlan, standing: _Standing) -> Result:
+def _told(stored: data_steps.StoredPlan, standing: _Standing) -> Result:
     """The last screening's result, and how it came about."""
     further = standing.asked[len(standing.planned) :]
     told: dict[str, Any] = {
@@ -156,7 +158,7 @@ def _told(stored: data.StoredPlan, standing: _Standing) -> Result:
         "wanted": stored.wanted[standing.arm.name],
         "planned": len(standing.planned),
         "rounds": list(standing.rounds),
-        "further": [data.planned_to_json(image) for image in further],
+        "further": [data_steps.planned_to_json(image) for image in further],
     }
     return standing.screened | told
 

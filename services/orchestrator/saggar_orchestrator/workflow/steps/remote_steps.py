@@ -15,12 +15,12 @@ from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
 
 from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.peers import requests
 from saggar_orchestrator.peers.adapters import find_adapter
-from saggar_orchestrator.peers.peers import requests
 from saggar_orchestrator.peers.requests import as_inputs, ref_to_json
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Result, Ticker
-from saggar_orchestrator.workflow.steps.data import generated_manifest
+from saggar_orchestrator.workflow.steps.data_steps import generated_manifest
 
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow.order import Run
