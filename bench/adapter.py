@@ -81,9 +81,7 @@ def main() -> None:
     work: Path = options.work
     store = DirectoryStore(work / "store")
     oracle = open_oracle(work, options.oracle_pictures, options.oracle_epochs)
-    chosen = choose(
-        store, work, options.images, collection=options.collection, without_rare=options.hold_back
-    )
+    chosen = choose(store, work, options.images, collection=options.collection, without_rare=options.hold_back)
     models = BaseModels(choose_placement(options.device, options.precision))
     settings = AdapterSettings(
         rank=options.rank,
@@ -254,17 +252,14 @@ def judged(answers: Answers, wanted: Sequence[Labels], reference: np.ndarray) ->
     pairs = answers.right_pairs(wanted)
     share = wilson(int(pairs.sum()), len(pairs))
     codes = [f"{one['glaze']} {one['type']}" for one in wanted]
-    shares = {
-        task: round(float(answers.right(task, [one[task] for one in wanted]).mean()), 3) for task in wanted[0]
-    }
+    shares = {task: round(float(answers.right(task, [one[task] for one in wanted]).mean()), 3) for task in wanted[0]}
     return {
         "n": len(wanted),
         "pair_accuracy": round(float(pairs.mean()), 3),
         "pair_accuracy_95": [round(share.low, 3), round(share.high, 3)],
         "by_task": shares,
         "by_pair": {
-            code: round(float(pairs[[one == code for one in codes]].mean()), 2)
-            for code in dict.fromkeys(codes)
+            code: round(float(pairs[[one == code for one in codes]].mean()), 2) for code in dict.fromkeys(codes)
         },
         "kid": round(kernel_distance(reference, answers.features), 5),
         "kid_95": [round(edge, 5) for edge in kernel_interval(reference, answers.features, 500)],

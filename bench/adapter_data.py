@@ -52,8 +52,7 @@ def choose(
     if without_rare:
         divided = divided.take(~_is_rare(divided))
     pairs = [
-        ({"glaze": one[0], "type": one[1]}, {"glaze": other[0], "type": other[1]})
-        for one, other in CONFUSION_PAIRS
+        ({"glaze": one[0], "type": one[1]}, {"glaze": other[0], "type": other[1]}) for one, other in CONFUSION_PAIRS
     ]
     chosen = select_for_adapter(divided, TAXONOMY, images, 0, confusion_pairs=pairs)
     training = divided.select(split="train", origin="real")

@@ -76,9 +76,7 @@ def pictures(store: DirectoryStore, count: int, side_px: int) -> Manifest:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--extractor", choices=("backbone", "inception-v3-compat"), default="backbone")
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--side", type=int, default=256, help="of the images in the store, in pixels")

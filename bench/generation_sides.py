@@ -53,9 +53,7 @@ class Setting:
         folder.mkdir(parents=True)
         place = find(options.base_model)
         unet = json.loads((place / "unet/config.json").read_text("utf-8"))
-        factor = 2 ** (
-            len(json.loads((place / "vae/config.json").read_text("utf-8"))["block_out_channels"]) - 1
-        )
+        factor = 2 ** (len(json.loads((place / "vae/config.json").read_text("utf-8"))["block_out_channels"]) - 1)
         batch = int(name.rsplit(" ", 1)[-1]) if name.startswith("diffusers") else options.training_batch
         return Setting(
             options=options,
@@ -78,9 +76,7 @@ def _our_images(setting: Setting) -> Work:
     models = BaseModels(setting.placement)
     models.get(options.base_model)
     # The pipeline's own clip_skip does not work with transformers 5: both sides take the last layer.
-    sampling = GenerationSettings(
-        steps=options.steps, clip_skip=0, width_px=setting.size, height_px=setting.size
-    )
+    sampling = GenerationSettings(steps=options.steps, clip_skip=0, width_px=setting.size, height_px=setting.size)
 
     def work(number: int) -> float:
         items = [
@@ -88,9 +84,7 @@ def _our_images(setting: Setting) -> Work:
             for i in range(options.images)
         ]
         begun = setting.clock()
-        generate(
-            store, models, options.base_model, [], items, sampling, 0, _ignore, _ignore, threading.Event()
-        )
+        generate(store, models, options.base_model, [], items, sampling, 0, _ignore, _ignore, threading.Event())
         return options.images / (setting.clock() - begun)
 
     return work

@@ -33,9 +33,7 @@ def main() -> None:
             "images_per_second": round(statistics.median(rounds), 1),
             "range": [round(min(rounds), 1), round(max(rounds), 1)],
         }
-    print(
-        json.dumps({"bench": "kilnsim", "renderer": RENDERER, "pictures": options.pictures, "sizes": rates})
-    )
+    print(json.dumps({"bench": "kilnsim", "renderer": RENDERER, "pictures": options.pictures, "sizes": rates}))
 
 
 if __name__ == "__main__":

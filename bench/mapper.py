@@ -54,9 +54,7 @@ def main() -> int:
     if options.check_sample:
         drawn = draw(catalogue)
         same = all(sorted(one.row for one in known if one.part == part) == drawn[part] for part in drawn)
-        print(
-            "the rows are those that the seed draws" if same else "the rows are NOT those that the seed draws"
-        )
+        print("the rows are those that the seed draws" if same else "the rows are NOT those that the seed draws")
         return 0 if same else 1
     started = time.perf_counter()
     mapped = list(map_rows(taxonomy, catalogue.header, catalogue.rows)[1])
@@ -119,9 +117,7 @@ def score(known: Sequence[HandLabel], mapped: Sequence[MappedRow], part: str) ->
         chosen = [one for one in known if one.part == part and (one.labels["dynasty"] is not None) == inside]
         for field in chosen[0].labels if chosen else ():
             counts = Counter(
-                outcome
-                for one in chosen
-                for outcome in _outcomes(one.labels[field], mapped[one.row].labels[field])
+                outcome for one in chosen for outcome in _outcomes(one.labels[field], mapped[one.row].labels[field])
             )
             right, wrong, missed = counts["right"], counts["wrong"], counts["missed"]
             table.append(

@@ -35,9 +35,7 @@ def measured(count: int, dimensions: int, draws: int, resamples: int, seed: int)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[30, 100, 1000, 3000])
     parser.add_argument("--dimensions", type=int, default=256)
     parser.add_argument("--draws", type=int, default=3, help="pairs of sets behind the s.d. of FID")

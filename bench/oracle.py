@@ -144,8 +144,7 @@ def judge(oracle: Oracle, options: argparse.Namespace) -> dict[str, Any]:
         told[task] = round(float(right.mean()), 3)
         if task in {"glaze", "type"}:
             told[f"by_{task}"] = {
-                code: round(float(right[[one[task] == code for one in wanted]].mean()), 2)
-                for code in KILNSIM[task]
+                code: round(float(right[[one[task] == code for one in wanted]].mean()), 2) for code in KILNSIM[task]
             }
     return told
 

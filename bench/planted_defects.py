@@ -42,15 +42,11 @@ def collection(options: argparse.Namespace, scratch: Path) -> tuple[Path, str]:
     from saggar.kilnsim import write_collection
 
     count = options.drawn or 1200
-    return write_collection(
-        scratch / "drawn", count=count, seed=options.seed + 11, size=options.size
-    ), "kilnsim"
+    return write_collection(scratch / "drawn", count=count, seed=options.seed + 11, size=options.size), "kilnsim"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--taxonomy", default="palace-visual")
     parser.add_argument("--part", choices=("development", "report"), default="report")
@@ -74,9 +70,7 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
     held_out = [p for p in photographs if p.part == options.part]
     store = DirectoryStore(scratch / "store")
     choice = BundleChoice(
-        probe(
-            store, reference, taxonomy, WEIGHTS if WEIGHTS.is_file() else None, 128 if options.drawn else 224
-        )
+        probe(store, reference, taxonomy, WEIGHTS if WEIGHTS.is_file() else None, 128 if options.drawn else 224)
     )
     extraction = Extraction(store, open_extractor(choice, store, 1), identity(choice))
     known = manifest_of(store, reference, taxonomy.task_names)
@@ -86,9 +80,7 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
     thresholds = Thresholds(trimmed_share=options.trimmed_share)
 
     quiet, never = (lambda *_: None), threading.Event()
-    beside = study(
-        store, known, extraction, comparison_side_px(sound), thresholds.trimmed_share, 32, quiet, never
-    )
+    beside = study(store, known, extraction, comparison_side_px(sound), thresholds.trimmed_share, 32, quiet, never)
 
     def screened(manifest: Manifest) -> Screened:
         return screen_beside(beside, store, manifest, extraction, thresholds, 1, 32, quiet, never)

@@ -71,9 +71,7 @@ def _measure(store: DirectoryStore, review_id: str, when: str) -> None:
     for name, values in times.items():
         ms = sorted(1000 * value for value in values[5:])  # the first ones load templates and the log
         row = {"p50_ms": round(statistics.median(ms), 1), "p95_ms": round(ms[int(0.95 * len(ms))], 1)}
-        print(
-            json.dumps({"bench": "review", "items": ITEMS, "when": when, "answer": name, **row}), flush=True
-        )
+        print(json.dumps({"bench": "review", "items": ITEMS, "when": when, "answer": name, **row}), flush=True)
 
 
 if __name__ == "__main__":

@@ -91,9 +91,7 @@ def measure(options: argparse.Namespace, base: Path, folder: Path) -> dict[str, 
                     base_model=str(base),
                     adapters=[generator_pb2.AdapterUse(name="one", adapter=training["result"].adapter)],
                     prompts=[
-                        generator_pb2.PromptItem(
-                            prompt_id="one", prompt=PROMPT, negative_prompt=NEGATIVE, seed=1
-                        )
+                        generator_pb2.PromptItem(prompt_id="one", prompt=PROMPT, negative_prompt=NEGATIVE, seed=1)
                     ],
                     settings=generator_pb2.GenerationSettings(
                         steps=options.steps,
@@ -174,9 +172,7 @@ def build(folder: str, precision: str) -> None:
     from transformers import AutoTokenizer, CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
-    torch.set_default_dtype(
-        {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(precision, torch.float16)
-    )
+    torch.set_default_dtype({"float32": torch.float32, "bfloat16": torch.bfloat16}.get(precision, torch.float16))
     unet = UNet2DConditionModel(
         sample_size=64, cross_attention_dim=768, attention_head_dim=8
     )  # the rest of its defaults are SD 1.5's

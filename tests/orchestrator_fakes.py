@@ -237,9 +237,7 @@ class Fakes(
         self.generated[prompt.prompt_id] += 1
         if adapters:
             self.adapted.add(image.key)
-        return generator_pb2.GeneratedImage(
-            prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed
-        )
+        return generator_pb2.GeneratedImage(prompt_id=prompt.prompt_id, image=ref_to_proto(image), seed=prompt.seed)
 
     def Screen(self, request, context):
         self._begin("Screen")

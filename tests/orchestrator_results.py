@@ -116,9 +116,7 @@ def results(seeds=(0, 1, 2), n=240):
                             "training_loss": 6 / e + 0.1 * number,
                             "validation_loss": 5 / e,
                             "validation_macro_f1": (0.6 + 0.03 * number) * (1 - 1 / (e + 1)),
-                            "validation_macro_f1_by_task": {
-                                t.name: 0.7 * (1 - 1 / (e + 1)) for t in taxonomy.tasks
-                            },
+                            "validation_macro_f1_by_task": {t.name: 0.7 * (1 - 1 / (e + 1)) for t in taxonomy.tasks},
                         }
                         for e in range(1, 13)
                     ],
@@ -211,9 +209,7 @@ def results(seeds=(0, 1, 2), n=240):
                 {"labels": other, "real": ["images/aa/r1.png"] * 2, "generated": ["images/aa/g1.png"] * 3},
             ],
         },
-        "steps": [
-            {"title": "import photographs", "step_id": "0123456789abcdef", "seconds": 1.25, "reused": False}
-        ],
+        "steps": [{"title": "import photographs", "step_id": "0123456789abcdef", "seconds": 1.25, "reused": False}],
         "warnings": ["random initial weights: accuracy suffers"],
     }
 

@@ -35,9 +35,7 @@ def save_single_file(pipeline: Any, path: Path) -> Path:
     tensors: dict[str, torch.Tensor] = {}
     unet, vae, text = (getattr(pipeline, part).state_dict() for part in ("unet", "vae", "text_encoder"))
     for key, value in unet.items():
-        name = _unet(
-            key, int(pipeline.unet.config.layers_per_block), len(pipeline.unet.config.block_out_channels)
-        )
+        name = _unet(key, int(pipeline.unet.config.layers_per_block), len(pipeline.unet.config.block_out_channels))
         tensors[f"model.diffusion_model.{name}"] = value
     for key, value in vae.items():
         name = _vae(key, len(pipeline.vae.config.block_out_channels))
@@ -56,9 +54,7 @@ def _unet(key: str, layers: int, blocks: int) -> str:
     if found := re.fullmatch(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)", key):
         kind, number, rest = found.groups()
         return f"middle_block.{2 * int(number) if kind == 'resnets' else 1}.{_inner(kind, rest)}"
-    found = re.fullmatch(
-        r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)", key
-    )
+    found = re.fullmatch(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)", key)
     assert found, key
     side, block, kind, number, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]
     if side == "down":

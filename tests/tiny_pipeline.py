@@ -93,9 +93,7 @@ def tiny_tokenizer() -> Any:
     special = ["<pad>", "<start>", "<end>", "<unknown>"]
     ids = {word: number for number, word in enumerate([*special, *dict.fromkeys(WORDS)])}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unknown>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
-    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)]
     )

@@ -34,9 +34,7 @@ COLOURS = {"red": (190, 60, 50), "blue": (50, 70, 190)}
 def vessel(seed: int, glaze: str) -> Image.Image:
     """A coloured ellipse on a shaded, grainy, lighter ground; place, size and shade vary with the seed."""
     random = np.random.default_rng(seed)
-    shade = np.linspace(*random.uniform(150, 230, 2), 64)[:, None] + np.linspace(
-        *random.uniform(-50, 50, 2), 64
-    )
+    shade = np.linspace(*random.uniform(150, 230, 2), 64)[:, None] + np.linspace(*random.uniform(-50, 50, 2), 64)
     grain = random.normal(0, 4, (64, 64))
     image = Image.fromarray((shade + grain).clip(0, 255).astype(np.uint8)).convert("RGB")
     left, top = random.integers(2, 24, 2)

@@ -52,9 +52,7 @@ def blurred(image: Image.Image, random: np.random.Generator) -> bytes:
 def motion(image: Image.Image, random: np.random.Generator) -> bytes:
     length = max(4, round(image.width * random.uniform(0.04, 0.08)))
     axis = int(random.integers(2))
-    return encoded(
-        Image.fromarray(ndimage.uniform_filter1d(np.asarray(image), length, axis=axis, mode="nearest"))
-    )
+    return encoded(Image.fromarray(ndimage.uniform_filter1d(np.asarray(image), length, axis=axis, mode="nearest")))
 
 
 def badly_exposed(image: Image.Image, random: np.random.Generator) -> bytes:
@@ -144,9 +142,7 @@ def watermark(image: Image.Image, random: np.random.Generator) -> bytes:
     step = max(24, image.width // 3)
     for y in range(0, image.height, max(16, image.height // 5)):
         for x in range(-step, image.width, step):
-            draw.text(
-                (x + (y % (2 * step)) // 2, y), "PREVIEW", font=font, fill=int(random.integers(60, 110))
-            )
+            draw.text((x + (y % (2 * step)) // 2, y), "PREVIEW", font=font, fill=int(random.integers(60, 110)))
     return encoded(Image.composite(Image.new("RGB", image.size, (255, 255, 255)), image, layer))
 
 

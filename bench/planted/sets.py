@@ -61,12 +61,8 @@ def with_combinations(taxonomy: Taxonomy, photographs: Sequence[Photograph]) -> 
     """The taxonomy; where it tells nothing, only what stands among the photographs goes together."""
     if taxonomy.combinations:
         return taxonomy
-    whole = {
-        tuple(sorted((t, c) for t, c in p.labels.items() if c)) for p in photographs if all(p.labels.values())
-    }
-    known = [
-        Combination(labels={t: (c,) for t, c in each}, source=("photographs",)) for each in sorted(whole)
-    ]
+    whole = {tuple(sorted((t, c) for t, c in p.labels.items() if c)) for p in photographs if all(p.labels.values())}
+    known = [Combination(labels={t: (c,) for t, c in each}, source=("photographs",)) for each in sorted(whole)]
     first, second = taxonomy.tasks[:2]  # codes of the first task of which no photograph has all labels
     untold = set(first.codes) - {dict(each)[first.name] for each in whole}
     known += [
@@ -213,9 +209,7 @@ def probe(
             for start in range(0, len(pixels), 64):
                 model(torch.stack(pixels[start : start + 64]))
             model.eval()
-        features = torch.cat(
-            [model(torch.stack(pixels[i : i + 32]))[1] for i in range(0, len(pixels), 32)]
-        ).numpy()
+        features = torch.cat([model(torch.stack(pixels[i : i + 32]))[1] for i in range(0, len(pixels), 32)]).numpy()
     mean, sd = features.mean(axis=0), features.std(axis=0) + 1e-6
     for task in taxonomy.tasks:
         rows = [i for i, p in enumerate(photographs) if p.labels.get(task.name)]

@@ -100,8 +100,7 @@ def read_card(store: ObjectStore, ref: ObjectRef) -> BundleCard:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
         raise InvalidInputError(
-            f"{ref.key} is not the card of a bundle ({where}: {first['msg']}); name a "
-            f"bundles/<id>/bundle.json"
+            f"{ref.key} is not the card of a bundle ({where}: {first['msg']}); name a bundles/<id>/bundle.json"
         ) from None
 
 
@@ -142,8 +141,7 @@ class BundleModel:
         size = self.card.input_spec.size_px
         if images.ndim != 4 or images.shape[1:] != (3, size, size):
             raise InvalidInputError(
-                f"images have the shape {list(images.shape)}; bundle {self.card.bundle_id} takes [N, 3, "
-                f"{size}, {size}]"
+                f"images have the shape {list(images.shape)}; bundle {self.card.bundle_id} takes [N, 3, {size}, {size}]"
             )
         tasks = self.card.taxonomy.task_names
         names = [*(f"logits_{task}" for task in tasks), "features"]
@@ -169,8 +167,7 @@ def _open_session(card: BundleCard, onnx: bytes, threads: int) -> onnxruntime.In
         return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise DataCorruptionError(
-            f"ONNX Runtime cannot open {card.onnx.key}: {error}; train the bundle again, or install a "
-            f"newer onnxruntime"
+            f"ONNX Runtime cannot open {card.onnx.key}: {error}; train the bundle again, or install a newer onnxruntime"
         ) from error
 
 

@@ -65,9 +65,7 @@ def decode(data: bytes, source: str) -> Image.Image:
     return read_image(data, source).image
 
 
-def read_image(
-    data: bytes, source: str, formats: tuple[str, ...] = FORMATS, *, grey_will_do: bool = False
-) -> Decoded:
+def read_image(data: bytes, source: str, formats: tuple[str, ...] = FORMATS, *, grey_will_do: bool = False) -> Decoded:
     """As `decode`, for `formats` (of `IMPORTED`), with what is worth telling about the file.
 
     With `grey_will_do` the image of a plain JPEG may come as L: its colours cost a third of the time.
@@ -84,14 +82,10 @@ def read_image(
     except Image.DecompressionBombError:
         size = "the image's size"
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
-        raise InvalidInputError(
-            f"{source}: the image is truncated or damaged ({error}); replace it"
-        ) from error
+        raise InvalidInputError(f"{source}: the image is truncated or damaged ({error}); replace it") from error
     else:
         if too_many_scans:
-            raise InvalidInputError(
-                f"{source}: a JPEG of so many scans takes minutes to decode; save it anew"
-            )
+            raise InvalidInputError(f"{source}: a JPEG of so many scans takes minutes to decode; save it anew")
         size = f"{image.width} x {image.height} pixels"
     raise InvalidInputError(
         f"{source}: {size} is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"

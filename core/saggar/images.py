@@ -61,9 +61,7 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
         shorter = min(image.size)
         width, height = (max(size, round(side * size / shorter)) for side in image.size)
         left, top = (width - size) // 2, (height - size) // 2
-        square = image.resize((width, height), Image.Resampling.BILINEAR).crop(
-            (left, top, left + size, top + size)
-        )
+        square = image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
     pixels = np.asarray(square.convert("RGB"))  # [S, S, 3]
     normal = np.empty((3, size, size), np.float32)
     for channel, values in enumerate(_normal_values(spec.mean, spec.std)):

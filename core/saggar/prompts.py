@@ -51,11 +51,7 @@ def crackled_phrases(text: str, taxonomies: Iterable[Taxonomy]) -> tuple[str, ..
     """
     words = re.sub(r"<[^<>]*>", " ", text)  # names of adapters are no words
     phrases = {
-        entry.phrase
-        for taxonomy in taxonomies
-        for task in taxonomy.tasks
-        for entry in task.classes
-        if entry.crackled
+        entry.phrase for taxonomy in taxonomies for task in taxonomy.tasks for entry in task.classes if entry.crackled
     }
     return tuple(sorted(phrase for phrase in phrases if _stands_in(phrase, words)))
 

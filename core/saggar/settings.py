@@ -36,9 +36,7 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    listen: Address = Field(
-        default="127.0.0.1:0", description="host:port to listen on; port 0 takes a free one"
-    )
+    listen: Address = Field(default="127.0.0.1:0", description="host:port to listen on; port 0 takes a free one")
     store: str = Field(
         default=".saggar/store",
         description="object store: a folder, file:///folder, or s3://bucket?endpoint=http://host:port",
@@ -74,9 +72,7 @@ class ServiceSettings(BaseSettings):
 
     def open_store(self) -> ObjectStore:
         """The store that `store` names. Raises as `saggar.store.open_store`."""
-        return open_store(
-            self.store, self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value()
-        )
+        return open_store(self.store, self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value())
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

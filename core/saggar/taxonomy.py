@@ -59,9 +59,7 @@ class TaxonomyClass(_Part):
         if self.aat is not None and not self.verified_by:
             raise ProblemAt(("aat",), "an AAT id needs verified_by: who looked it up, and when")
         if self.years and self.years[0] > self.years[1]:
-            raise ProblemAt(
-                ("years",), f"{self.years[0]} is after {self.years[1]}; the first year goes first"
-            )
+            raise ProblemAt(("years",), f"{self.years[0]} is after {self.years[1]}; the first year goes first")
         return self
 
 
@@ -194,9 +192,7 @@ class Taxonomy(_Part):
         for task in self.tasks:
             if task.name == name:
                 return task
-        raise InvalidInputError(
-            f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}"
-        )
+        raise InvalidInputError(f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}")
 
     def narrowed(self, names: Sequence[str]) -> Taxonomy:
         """This taxonomy with the tasks in `names` only, without what its captions, prompts and combinations

@@ -47,13 +47,9 @@ class Saggar:
 
     home: Path
 
-    def __call__(
-        self, *arguments: str, expect: int = 0, timeout_s: float = 60
-    ) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, expect: int = 0, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         command = [SAGGAR, "--home", str(self.home), *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, env=ENVIRONMENT, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=ENVIRONMENT, check=False)
         said = f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         assert done.returncode == expect, said
         assert "Traceback" not in done.stderr

@@ -35,9 +35,7 @@ def generate_request(base: str) -> generator_pb2.GenerateRequest:
     return generator_pb2.GenerateRequest(base_model=base, prompts=prompts, settings=settings)
 
 
-def until_killed(
-    events: Iterator[Any], kill: Callable[[], None], counts: Callable[[Any], bool], after: int
-) -> None:
+def until_killed(events: Iterator[Any], kill: Callable[[], None], counts: Callable[[Any], bool], after: int) -> None:
     """Kills the peer at event number `after` of those that count, and sees the stream break."""
     seen = 0
 
@@ -63,9 +61,7 @@ def test_every_image_exists_exactly_once_and_training_goes_on(base: str, tmp_pat
     training = generator_pb2.TrainAdapterRequest(
         base_model=base,
         manifest=manifest,
-        settings=generator_pb2.AdapterSettings(
-            steps=100, rank=2, learning_rate=1e-2, checkpoint_every_steps=1
-        ),
+        settings=generator_pb2.AdapterSettings(steps=100, rank=2, learning_rate=1e-2, checkpoint_every_steps=1),
     )
 
     with generator(broken, tmp_path) as (stub, kill):
@@ -76,9 +72,7 @@ def test_every_image_exists_exactly_once_and_training_goes_on(base: str, tmp_pat
 
     with generator(broken, tmp_path) as (stub, kill):
         *_, last = stub.Generate(request)
-        until_killed(
-            stub.TrainAdapter(training), kill, lambda event: event.progress.stage == "training", after=1
-        )
+        until_killed(stub.TrainAdapter(training), kill, lambda event: event.progress.stage == "training", after=1)
     images = last.result.images
     assert [image.prompt_id for image in images] == [f"p{i}" for i in range(COUNT)]
     assert sum(image.reused for image in images) == len(kept)

@@ -126,6 +126,5 @@ def _workers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children(recursive=True)
-        if "saggar_generator.training.team.process" in (line := child.cmdline())
-        and "torch.distributed.run" not in line
+        if "saggar_generator.training.team.process" in (line := child.cmdline()) and "torch.distributed.run" not in line
     ]

@@ -78,9 +78,7 @@ def test_a_killed_child_comes_back_at_its_address(supervisor):
 def test_a_child_that_dies_at_start_shows_the_end_of_its_log(supervisor, monkeypatch):
     monkeypatch.setenv("IDLE_SERVICE_BROKEN", "1")
     supervisor.start(("qc",))
-    with pytest.raises(
-        UnavailableError, match=r"qc ended with exit code 1 while starting(.|\n)*file is not there"
-    ):
+    with pytest.raises(UnavailableError, match=r"qc ended with exit code 1 while starting(.|\n)*file is not there"):
         supervisor.wait_ready(("qc",))
 
 
@@ -99,9 +97,7 @@ def test_a_child_that_never_starts_is_given_up(supervisor, monkeypatch):
 
 def test_children_do_not_outlive_a_killed_supervisor(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    parent = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     with parent:
         line = next(line for line in parent.stdout if line.startswith("ready"))
         children = [int(word) for word in line.split()[1:]]

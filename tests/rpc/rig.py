@@ -17,9 +17,7 @@ SERVICE = "saggar.v1.OrchestratorService"
 class Orchestrator(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     """`list_experiments` and `watch` are what its unary and its streaming method do."""
 
-    list_experiments: Callable[[grpc.ServicerContext], Any] = lambda _: (
-        orchestrator_pb2.ListExperimentsResponse()
-    )
+    list_experiments: Callable[[grpc.ServicerContext], Any] = lambda _: orchestrator_pb2.ListExperimentsResponse()
     watch: Callable[[Any, grpc.ServicerContext], Iterator[Any]] = lambda _request, _context: iter(())
     calls: list[str] = field(default_factory=list)
 

@@ -39,9 +39,7 @@ def network(answer: int) -> bytes:
         weights[0, answer] = 4  # redness
         weights[0, (answer + 1) % len(task.classes)] = -4
         constants.append(numpy_helper.from_array(weights, f"weights_{task.name}"))
-        nodes.append(
-            helper.make_node("MatMul", ["features", f"weights_{task.name}"], [f"logits_{task.name}"])
-        )
+        nodes.append(helper.make_node("MatMul", ["features", f"weights_{task.name}"], [f"logits_{task.name}"]))
         shape = ["n", len(task.classes)]
         outputs.append(helper.make_tensor_value_info(f"logits_{task.name}", TensorProto.FLOAT, shape))
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, 32, 32])
@@ -195,9 +193,7 @@ def test_another_model_takes_over_and_is_remembered(classifier: Classifier) -> N
     assert description.bundle == ref_to_proto(second)
     assert description.image_size_px == 32
     assert dict(description.annotations) == {"arm": "answer 1"}
-    assert [(t.task, tuple(t.codes)) for t in description.tasks] == [
-        (task.name, task.codes) for task in TAXONOMY.tasks
-    ]
+    assert [(t.task, tuple(t.codes)) for t in description.tasks] == [(task.name, task.codes) for task in TAXONOMY.tasks]
 
 
 def test_the_settings_pin_a_model(classifier: Classifier) -> None:

@@ -81,10 +81,7 @@ def test_our_own_kohya_file_can_be_imported_again(generator: Generator) -> None:
     imported = generator.import_adapter(object=trained.kohya_weights)
     assert list(imported.warnings) == []
     assert (imported.unet_layers, imported.text_encoder_layers) == (2 * 4 * 4, 3 * 4)
-    kept = [
-        safetensors.torch.load(generator.store.read(ref_from_proto(one.weights)))
-        for one in (trained, imported)
-    ]
+    kept = [safetensors.torch.load(generator.store.read(ref_from_proto(one.weights))) for one in (trained, imported)]
     assert kept[0].keys() == kept[1].keys()
     assert all(torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
 

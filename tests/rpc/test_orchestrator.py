@@ -85,9 +85,7 @@ def finished(tmp_path_factory):
 
 
 def start(stub, text=EXPERIMENT):
-    return stub.RunExperiment(
-        pb.RunExperimentRequest(specification=text, source_name="small.yaml", base_path="/")
-    )
+    return stub.RunExperiment(pb.RunExperimentRequest(specification=text, source_name="small.yaml", base_path="/"))
 
 
 def follow(stub, identity):
@@ -293,9 +291,7 @@ def test_unknown_ids_are_named(bench):
 
 
 def test_an_experiment_waits_for_reviewers_and_takes_what_they_leave(bench):
-    text = EXPERIMENT.replace(
-        "seeds: [0, 1]", "seeds: [0]\nplan: {spare_share: 0}\nreview: {policy: all, controls: 0}"
-    )
+    text = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]\nplan: {spare_share: 0}\nreview: {policy: all, controls: 0}")
     with bench.orchestrator() as stub:
         identity = start(stub, text).experiment.experiment_id
         for event in stub.WatchExperiment(pb.WatchExperimentRequest(experiment_id=identity), timeout=250):
@@ -389,9 +385,7 @@ def test_an_adapter_for_some_tasks_beside_another_of_the_store(bench):
     card = b'{"adapter_id": "abcd1234", "base_model": "nano"}'
     other = bench.store.put("adapters/abcd1234/adapter.json", card, "application/json")
     text = SHORT.replace("adapter: {images: 20, steps: 5}", "adapter: {images: 20, steps: 5, tasks: [glaze]}")
-    text = text.replace(
-        "{shard_size: 8}", "{shard_size: 8, adapter_weight: 0.5, further_adapters: {abcd1234: 0.25}}"
-    )
+    text = text.replace("{shard_size: 8}", "{shard_size: 8, adapter_weight: 0.5, further_adapters: {abcd1234: 0.25}}")
     with bench.orchestrator() as stub:
         _, ended = run(stub, text)
         _, failed = run(stub, text.replace("abcd1234", "0000ffff"))

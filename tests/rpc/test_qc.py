@@ -93,9 +93,7 @@ def test_every_planted_fault_is_found_with_its_reason_and_nothing_else(bench):
     result = bench.screen(request)
 
     rejected = bench.rejected(result)
-    assert {name: reason for name, (reason, _) in rejected.items()} == {
-        n: reason for n, (_, reason) in bad.items()
-    }
+    assert {name: reason for name, (reason, _) in rejected.items()} == {n: reason for n, (_, reason) in bad.items()}
     assert rejected["again"][1] == "same pixels as prompt-3"
     assert "prompt-0" in rejected["brighter"][1]
     assert rejected["copied"][1] == "same pixels as training image photo-4.jpg"
@@ -325,9 +323,7 @@ def test_help_names_the_settings():
 def test_a_review_shows_the_nearest_photographs_of_other_objects(bench):
     generated = bench.manifest(vessels(bench.store, 8))
     photographs = bench.photographs()
-    taxonomy = bench.store.put(
-        "taxonomies/glazes.yaml", GLAZES.model_dump_json(by_alias=True).encode(), "text/plain"
-    )
+    taxonomy = bench.store.put("taxonomies/glazes.yaml", GLAZES.model_dump_json(by_alias=True).encode(), "text/plain")
     opened = bench.stub.OpenReview(
         qc_pb2.OpenReviewRequest(
             manifest=generated,
@@ -339,9 +335,7 @@ def test_a_review_shows_the_nearest_photographs_of_other_objects(bench):
         timeout=60,
     )
     review = read_review(bench.store, opened.review_id)
-    glaze_of = {
-        r.image: r.labels["glaze"] for r in read_manifest(bench.store, ref_from_proto(photographs)).records()
-    }
+    glaze_of = {r.image: r.labels["glaze"] for r in read_manifest(bench.store, ref_from_proto(photographs)).records()}
     assert len(review.items) == 8 + 2 * 3
     for item in review.items:
         assert len(item.neighbours) == 4

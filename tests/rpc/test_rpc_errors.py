@@ -65,9 +65,7 @@ def test_the_table_and_these_tests_know_the_same_errors() -> None:
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS])
-def test_a_unary_error_is_raised_on_the_other_side(
-    rig: Rig, error: SaggarError, code: grpc.StatusCode
-) -> None:
+def test_a_unary_error_is_raised_on_the_other_side(rig: Rig, error: SaggarError, code: grpc.StatusCode) -> None:
     rig.servicer.list_experiments = raising(error)
     address = rig.start().address
     with pytest.raises(SaggarError) as caught:
@@ -79,9 +77,7 @@ def test_a_unary_error_is_raised_on_the_other_side(
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS])
-def test_a_streams_error_is_raised_after_its_messages(
-    rig: Rig, error: SaggarError, code: grpc.StatusCode
-) -> None:
+def test_a_streams_error_is_raised_after_its_messages(rig: Rig, error: SaggarError, code: grpc.StatusCode) -> None:
     rig.servicer.watch = raising_after_one(error)
     address = rig.start().address
     call = rig.stub(address).WatchExperiment(WatchExperimentRequest())

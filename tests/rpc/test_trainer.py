@@ -226,19 +226,14 @@ def test_bad_settings_are_named(trainer: Trainer, changes: dict, match: str) -> 
 
 def test_weights_that_are_not_there_are_named(trainer: Trainer) -> None:
     with pytest.raises(NotFoundError, match=r"missing\.safetensors.*trainer's machine"):
-        trainer.train(
-            initial_weights=trainer_pb2.INITIAL_WEIGHTS_FILE, initial_weights_path="missing.safetensors"
-        )
+        trainer.train(initial_weights=trainer_pb2.INITIAL_WEIGHTS_FILE, initial_weights_path="missing.safetensors")
 
 
 def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, events: Any) -> None:
     rows = records(trainer.store)
     real = [row for row in rows if row.origin == "real"]
     test_rows = [row for row in real if row.split == "test"]
-    made = [
-        Record(row.image, row.object_id, row.labels, "test", "synthetic", source="prompt")
-        for row in test_rows
-    ]
+    made = [Record(row.image, row.object_id, row.labels, "test", "synthetic", source="prompt") for row in test_rows]
     leaky = trainer.write([row for row in real if row.split != "test"] + made)
     with pytest.raises(InvalidInputError, match="synthetic in test"):
         list(trainer.stub.Train(trainer.request(leaky)))
@@ -261,9 +256,7 @@ def test_what_must_not_be_trained_or_evaluated_on_is_refused(trainer: Trainer, e
 def test_predictions_are_of_every_row_whatever_it_is(trainer: Trainer, events: Any) -> None:
     bundle = events[-1].result.bundle
     rows = records(trainer.store)[:16]
-    made = [
-        Record(row.image, f"p{i}", row.labels, "train", "synthetic", source="p") for i, row in enumerate(rows)
-    ]
+    made = [Record(row.image, f"p{i}", row.labels, "train", "synthetic", source="p") for i, row in enumerate(rows)]
     request = trainer_pb2.PredictRequest(bundle=bundle, manifest=ref_to_proto(trainer.write(made)))
     *_, last = trainer.stub.Predict(request)
     frame = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(last.result.predictions))))
@@ -290,6 +283,4 @@ def test_an_image_that_is_gone_is_named(trainer: Trainer) -> None:
 
 def test_a_loss_that_is_not_finite_is_a_wrong_state(trainer: Trainer) -> None:
     with pytest.raises(WrongStateError, match="not finite"):
-        trainer.train(
-            max_epochs=4, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0
-        )
+        trainer.train(max_epochs=4, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0)

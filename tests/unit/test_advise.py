@@ -100,9 +100,7 @@ def test_numbers_are_those_of_the_split_and_the_threshold_rule():
 def test_the_share_is_that_of_the_final_training_set():
     found = advise(COLLECTION, TAXONOMY)
     training = expand_rare(split(COLLECTION, 0), seed=0)
-    made = [
-        Record(f"s{i}", f"s{i}", {"type": "vase"}, "train", "synthetic") for i in range(found.images + 99)
-    ]
+    made = [Record(f"s{i}", f"s{i}", {"type": "vase"}, "train", "synthetic") for i in range(found.images + 99)]
     synthetic = Manifest.from_records(made, training.tasks)
     _, reached = mix(training, synthetic, count=found.images, seed=0)
     assert reached == pytest.approx(found.share, abs=1e-3)
@@ -170,9 +168,7 @@ def test_any_collection_gets_advice_with_its_reasons(sizes, hours, reviewed):
 
 def test_the_suggested_experiment_can_be_run():
     found = advise(COLLECTION, TAXONOMY)
-    text = "name: advised\ntaxonomy: palace-visual\ndata: {images: a, labels: a.csv}\n" + suggested_yaml(
-        found
-    )
+    text = "name: advised\ntaxonomy: palace-visual\ndata: {images: a, labels: a.csv}\n" + suggested_yaml(found)
     experiment, _ = parse_experiment(text, "advised.yaml", None)
     assert experiment.training.synthetic_task_weights == {"glaze": 0.0}
     assert experiment.synthetic_arms[0].synthetic.share == 0.085

@@ -104,9 +104,7 @@ def test_variants_differ_and_leave_no_black_corners():
     image = _photograph()
     variants = [np.asarray(apply_augmentation(image, seed)).astype(int) for seed in range(40)]
     assert len({v.tobytes() for v in variants}) == 40
-    assert (
-        min(int(v[corner].min()) for v in variants for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1))) > 100
-    )
+    assert min(int(v[corner].min()) for v in variants for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1))) > 100
     assert np.asarray(image).mean() == pytest.approx(np.mean([v.mean() for v in variants]), rel=0.1)
 
 

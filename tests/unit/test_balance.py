@@ -60,9 +60,7 @@ def test_sampler_draws_by_one_over_root_n(labels):
 
 def test_sampler_takes_indices_tuples_and_real_counts_only():
     assert sampler_weights(np.array([-1, 0, 0, 2])) == pytest.approx(sampler_weights([None, "a", "a", "b"]))
-    assert sampler_weights([("a", None), ("a", None), ("b", "c")]) == pytest.approx(
-        sampler_weights([0, 0, 1])
-    )
+    assert sampler_weights([("a", None), ("a", None), ("b", "c")]) == pytest.approx(sampler_weights([0, 0, 1]))
     real = np.array([True, False, False, True])
     assert sampler_weights(["a", "a", "a", "b"], real) == pytest.approx([1, 1, 1, 1])
     assert sampler_weights(["a", "b"], np.array([True, False])) == pytest.approx([1, 1])

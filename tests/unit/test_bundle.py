@@ -138,9 +138,7 @@ def test_images_of_another_shape_are_refused(store: DirectoryStore, shape: tuple
     ],
     ids=["task", "size", "batch"],
 )
-def test_a_network_that_does_not_fit_its_card_is_refused(
-    store: DirectoryStore, model: bytes, told: str
-) -> None:
+def test_a_network_that_does_not_fit_its_card_is_refused(store: DirectoryStore, model: bytes, told: str) -> None:
     with pytest.raises(InvalidInputError, match=told):
         BundleModel.load(store, written(store, model)[1], threads=1)
 

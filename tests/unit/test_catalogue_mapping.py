@@ -109,9 +109,7 @@ def test_implausible_combinations_are_noted() -> None:
 
 def test_donors_and_books_are_not_read() -> None:
     header = ["Title", "Donor", "Bibliography", "x"]
-    (row,) = read(
-        header, ["Bowl", "Gift of the Yuan dynasty society", "Ding Ware, fig. 3", "Bequest, Jun ware fund"]
-    )
+    (row,) = read(header, ["Bowl", "Gift of the Yuan dynasty society", "Ding Ware, fig. 3", "Bequest, Jun ware fund"])
     assert dict(row.labels) == {"dynasty": None, "kiln": None, "glaze": None, "type": "Bowl"}
 
 
@@ -119,9 +117,7 @@ def test_columns_can_be_told(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     path.write_text("a,b\nbowl,Song\ndish,Yuan\n", encoding="utf-8")
     table = read_catalogue(path)
-    columns, rows = map_rows(
-        TAXONOMY, table.header, table.rows, told_roles(table, {"noise": ["b"], "name": ["1"]})
-    )
+    columns, rows = map_rows(TAXONOMY, table.header, table.rows, told_roles(table, {"noise": ["b"], "name": ["1"]}))
     assert [column.role for column in columns] == ["name", "noise"]
     assert [row.labels["dynasty"] for row in rows] == [None, None]
     with pytest.raises(InvalidInputError, match="no column 'c'; it has: a, b"):
@@ -194,10 +190,7 @@ def test_neither_order_nor_headers_of_columns_matter(path: Path) -> None:
     places = [i for i, name in enumerate(table.header) if not name.startswith("=")]
 
     def labels(order: list[int], header: list[str]) -> list[Any]:
-        return [
-            one.labels
-            for one in map_rows(TAXONOMY, header, [[row[i] for i in order] for row in table.rows])[1]
-        ]
+        return [one.labels for one in map_rows(TAXONOMY, header, [[row[i] for i in order] for row in table.rows])[1]]
 
     as_it_stands = labels(places, [table.header[i] for i in places])
     assert labels(places[::-1], [table.header[i] for i in places[::-1]]) == as_it_stands

@@ -159,9 +159,7 @@ def test_a_bare_number_in_a_name_is_no_year() -> None:
 
 
 def test_years_of_two_columns_of_words() -> None:
-    assert [(s.first, s.last) for s in find_years(fold("late 12th–13th century"), single=False)] == [
-        (1167, 1300)
-    ]
+    assert [(s.first, s.last) for s in find_years(fold("late 12th–13th century"), single=False)] == [(1167, 1300)]
     assert [(s.first, s.last) for s in find_years(fold("1120-27"), single=False)] == [(1120, 1127)]
     assert find_years(fold("H. 1234 cm, no. 12.345"), single=True) == []
 
@@ -294,9 +292,7 @@ def test_no_glaze_of_the_taxonomy(text: str) -> None:
     assert set(codes("glaze", text, own=False)) <= {None}
 
 
-@pytest.mark.parametrize(
-    ("cell", "code"), [("白", "White"), ("天青", "BlueG"), ("酱色", "Brown"), ("black", "Black")]
-)
+@pytest.mark.parametrize(("cell", "code"), [("白", "White"), ("天青", "BlueG"), ("酱色", "Brown"), ("black", "Black")])
 def test_bare_colours_of_a_column_of_glazes(cell: str, code: str) -> None:
     assert codes("glaze", cell, own=True) == [code]
     assert cell == "天青" or codes("glaze", cell, own=False) == []

@@ -45,9 +45,7 @@ def test_version(saggar):
     assert out.startswith("saggar 0.")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("frob",), ("experiment", "run"), ("data", "split", "x", "--seed", "minus")]
-)
+@pytest.mark.parametrize("arguments", [("frob",), ("experiment", "run"), ("data", "split", "x", "--seed", "minus")])
 def test_wrong_usage_is_2_and_goes_to_standard_error(saggar, arguments):
     code, out, err = saggar(*arguments)
     assert code == 2
@@ -74,9 +72,7 @@ def test_a_missing_file_is_named(saggar):
 
 def test_a_misspelt_key_stops_before_any_service_starts(saggar, tmp_path):
     file = tmp_path / "experiment.yaml"
-    file.write_text(
-        "name: x\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 100}}\nseads: [1]\narms: [{name: b}]\n"
-    )
+    file.write_text("name: x\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 100}}\nseads: [1]\narms: [{name: b}]\n")
     code, _, err = saggar("experiment", "run", file)
     assert code == 2
     assert f"{file}:4 seads: unknown key 'seads'; did you mean 'seeds'?" in err

@@ -72,11 +72,7 @@ def test_table_for_people_and_csv_to_correct(saggar: Call, catalogue: Path, tmp_
     assert code == 0
     assert "dynasty\t1\t1\t0" in out
     assert f"labels written to {output}" in err
-    assert (
-        output.read_text(encoding="utf-8-sig")
-        .splitlines()[1]
-        .startswith("0,Ding ware dish with lotus,Song,Ding")
-    )
+    assert output.read_text(encoding="utf-8-sig").splitlines()[1].startswith("0,Ding ware dish with lotus,Song,Ding")
     code, out, err = saggar("data", "map", catalogue, "--output", output)
     assert (code, out) == (2, "")
     assert "exists; name another file" in err

@@ -26,9 +26,7 @@ def dataset(saggar, tmp_path):
     for seed, name in enumerate(("white/a.jpg", "white/b.jpg", "painted/c.jpg", "painted/d.jpg")):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(encoded(picture(seed), "JPEG"))
-    code, out, _ = saggar(
-        "data", "import", "photos", "--taxonomy", "palace-visual", "--layout", "glaze", "--json"
-    )
+    code, out, _ = saggar("data", "import", "photos", "--taxonomy", "palace-visual", "--layout", "glaze", "--json")
     assert code == 0
     return json.loads(out)["dataset"]
 
@@ -36,9 +34,7 @@ def dataset(saggar, tmp_path):
 def test_each_format_is_written(saggar, dataset, tmp_path):
     code, out, err = saggar("data", "export", dataset, "--format", "croissant", "--output", "c")
     assert (code, out) == (0, "c\t4 images\n")
-    assert (
-        "note: Croissant requires licence, creator, url: to be said before croissant.json is published" in err
-    )
+    assert "note: Croissant requires licence, creator, url: to be said before croissant.json is published" in err
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
         "croissant.json",
         f"images-{dataset}.zip",
@@ -55,9 +51,7 @@ def test_each_format_is_written(saggar, dataset, tmp_path):
         "remarks": ["images without a licence on record: 4; ask their owners before you pass them on"],
     }
     assert len(list((tmp_path / "i" / "images").glob("*.jpg"))) == 4
-    code, out, _ = saggar(
-        "data", "export", dataset, "--format", "datasheet", "--output", "d", "--creator", "A Museum"
-    )
+    code, out, _ = saggar("data", "export", dataset, "--format", "datasheet", "--output", "d", "--creator", "A Museum")
     assert code == 0
     assert "A Museum" in (tmp_path / "d" / "datasheet.md").read_text(encoding="utf-8")
 

@@ -94,9 +94,7 @@ def test_the_next_commands_label_import_and_credit_what_came(server, saggar):
 def test_json_is_for_programs(server, saggar):
     museum_server.met(server)
     server.faults["/images/45001.jpg"] = [museum_server.status(404)]
-    code, out, _ = saggar(
-        "data", "fetch", "met", "--query", "bowl", "--limit", "2", "--output", "my bowls", "--json"
-    )
+    code, out, _ = saggar("data", "fetch", "met", "--query", "bowl", "--limit", "2", "--output", "my bowls", "--json")
     told = json.loads(out)
     assert code == 0
     assert told["next"][0] == "saggar data map 'my bowls/catalogue.csv'"

@@ -188,9 +188,7 @@ def test_images_from_a_photograph(home):
         "--json",
     )
     assert code == 0
-    assert json.loads(told)["images"] == [
-        {"file": str(home.folder / "o" / "001-0.png"), "prompt": "a jar", "seed": 0}
-    ]
+    assert json.loads(told)["images"] == [{"file": str(home.folder / "o" / "001-0.png"), "prompt": "a jar", "seed": 0}]
 
 
 @pytest.mark.parametrize(

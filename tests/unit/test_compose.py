@@ -82,9 +82,7 @@ def test_what_a_dockerfile_copies_exists_and_is_sent_to_the_engine(name):
         sources = [word for word in line.split() if not word.startswith("--")][:-1]
         for source in sources:
             assert (ROOT / source).exists(), f"{name}: COPY {source}"
-            assert any(source == top or source.startswith(f"{top}/") for top in sent), (
-                f"{name}: COPY {source}"
-            )
+            assert any(source == top or source.startswith(f"{top}/") for top in sent), f"{name}: COPY {source}"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -163,9 +161,7 @@ def test_review_pages_get_their_secrets_from_a_file_and_are_published_only_to_th
     (qc,) = REVIEW["services"].values()
     assert set(REVIEW["services"]) == {"qc"}
     assert set(qc["environment"]) <= {f"SAGGAR_{name.upper()}" for name in QcSettings.model_fields}
-    assert [Path(qc["environment"]["SAGGAR_REVIEW_TOKENS"])] == [
-        Path("/run/secrets", name) for name in qc["secrets"]
-    ]
+    assert [Path(qc["environment"]["SAGGAR_REVIEW_TOKENS"])] == [Path("/run/secrets", name) for name in qc["secrets"]]
     assert set(qc["secrets"]) == set(REVIEW["secrets"])
     (port,) = qc["ports"]
     listening = qc["environment"]["SAGGAR_REVIEW_LISTEN"].rpartition(":")[2]
@@ -210,15 +206,10 @@ def test_foreign_images_are_pinned():
 
 def test_docker_compose_accepts_the_file(tmp_path):
     docker = shutil.which("docker")
-    if (
-        docker is None
-        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
-    ):
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker compose is not installed")
     settings = tmp_path / "env"
-    settings.write_text(
-        "SAGGAR_S3_ACCESS_KEY=someone\nSAGGAR_S3_SECRET_KEY=a-long-secret\n", encoding="utf-8"
-    )
+    settings.write_text("SAGGAR_S3_ACCESS_KEY=someone\nSAGGAR_S3_SECRET_KEY=a-long-secret\n", encoding="utf-8")
     command = [
         docker,
         "compose",

@@ -123,9 +123,7 @@ def test_every_orientation_comes_out_upright(picture, orientation, kind):
     lying = picture.transpose(undo) if undo is not None else picture
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = (
-        {"lossless": True} if kind == "WEBP" else {"subsampling": 0, "quality": 95} if kind == "JPEG" else {}
-    )
+    options = {"lossless": True} if kind == "WEBP" else {"subsampling": 0, "quality": 95} if kind == "JPEG" else {}
     found = decode(encoded(lying, kind, exif=exif, **options), "a")
     assert found.size == picture.size
     assert difference(found, picture) < 4
@@ -199,17 +197,13 @@ def test_plain_files_are_kept_as_they_are(picture, kept):
 )  # fmt: skip
 def test_all_others_are_stored_as_every_viewer_shows_them(picture, kept, kind, mode, extension):
     image = picture.convert("L").convert("I;16") if mode == "I;16" else picture.convert(mode)
-    data = encoded(
-        image, kind, **({"icc_profile": linear_profile()} if mode == "RGB" and kind == "TIFF" else {})
-    )
+    data = encoded(image, kind, **({"icc_profile": linear_profile()} if mode == "RGB" and kind == "TIFF" else {}))
     photograph, stored = kept(data, f"a.{kind.lower()}")
     assert photograph.key == f"None.{extension}"
     again = read_image(stored, "stored")
     assert again.same_everywhere
     assert difference(again.image, read_image(data, "a", IMPORTED).image) < 2  # nothing is applied twice
-    assert any(
-        note.startswith(f"stored as {'PNG' if extension == 'png' else 'JPEG'}") for note in photograph.notes
-    )
+    assert any(note.startswith(f"stored as {'PNG' if extension == 'png' else 'JPEG'}") for note in photograph.notes)
     assert not photograph.has_position
 
 

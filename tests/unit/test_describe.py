@@ -252,7 +252,4 @@ def test_gini_of_a_paper_like_tail_falls_with_augmentation():
     rng = np.random.default_rng(0)
     sizes = {("white", f"t{i}"): int(n) for i, n in enumerate(rng.geometric(0.02, 100))}
     found = describe(_manifest(sizes))["training"]
-    assert (
-        found["after"]["imbalance"]["combinations"]["gini"]
-        < found["before"]["imbalance"]["combinations"]["gini"]
-    )
+    assert found["after"]["imbalance"]["combinations"]["gini"] < found["before"]["imbalance"]["combinations"]["gini"]

@@ -72,9 +72,7 @@ def test_photographs_of_one_object_are_drawn_together():
     theirs = np.where(rng.random(60) < 0.6, true, 1 - true)
     _, alone = bootstrap(true, [ours], [theirs], classes=2)
     tripled = [np.repeat(values, 3) for values in (true, ours, theirs)]
-    _, together = bootstrap(
-        tripled[0], [tripled[1]], [tripled[2]], classes=2, objects=np.repeat(np.arange(60), 3)
-    )
+    _, together = bootstrap(tripled[0], [tripled[1]], [tripled[2]], classes=2, objects=np.repeat(np.arange(60), 3))
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high))  # copies are no evidence
 
 

@@ -54,9 +54,7 @@ def manifest(store):
             **owned,
             **sizes,
         ),
-        Record(
-            keys[1], "0012", {"dynasty": "Song", "source": None}, "train", source="b.jpg", **owned, **sizes
-        ),
+        Record(keys[1], "0012", {"dynasty": "Song", "source": None}, "train", source="b.jpg", **owned, **sizes),
         Record(keys[3], "NA", {"dynasty": None, "source": None}, "test", source="c.png", **owned, **sizes),
         Record(keys[2], "p-1", {"dynasty": "Yuan"}, "train", "synthetic", 96, 72, "p-1", caption="Yuan bowl"),
         Record(keys[0], "0012", {"dynasty": "Song"}, "train", "augmented", augmentation_seed=5, source="a"),
@@ -208,9 +206,7 @@ def test_croissant_says_whose_it_is_and_what_its_files_are(manifest, store, tmp_
 
 
 @of_others
-def test_croissant_without_what_people_know_is_readable_and_says_what_is_missing(
-    manifest, store, tmp_path, croissant
-):
+def test_croissant_without_what_people_know_is_readable_and_says_what_is_missing(manifest, store, tmp_path, croissant):
     bare = manifest.with_columns(licence=None)
     remarks = export(bare, store, BARE, "croissant", tmp_path / "out")
     assert remarks[0].startswith("Croissant requires licence, creator, url:")
@@ -331,7 +327,5 @@ def test_nothing_to_export_is_said(manifest, store, tmp_path):
 
 def test_progress_is_told(manifest, store, tmp_path):
     told = []
-    export(
-        manifest, store, ABOUT, "croissant", tmp_path / "out", lambda done, total: told.append((done, total))
-    )
+    export(manifest, store, ABOUT, "croissant", tmp_path / "out", lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -115,9 +115,7 @@ def test_a_file_of_peft_has_its_alpha_beside_it(store, models, folder, tmp_path,
 def test_what_we_wrote_comes_back_without_a_warning(store, models, folder, tmp_path):
     base = models.get(str(folder))
     path = tmp_path / "ours.safetensors"
-    layers = {
-        "unet": {"mid_block.resnets.0.time_emb_proj": LoraLayer(torch.ones(1, 64), torch.ones(16, 1), 1)}
-    }
+    layers = {"unet": {"mid_block.resnets.0.time_emb_proj": LoraLayer(torch.ones(1, 64), torch.ones(16, 1), 1)}}
     path.write_bytes(lora_formats.write_diffusers(layers, {"saggar.base_hash": base.content_hash}))
     assert take_in(store, models, folder, path).warnings == ()
     path.write_bytes(lora_formats.write_diffusers(layers, {"saggar.base_hash": "0" * 64}))
@@ -127,9 +125,7 @@ def test_what_we_wrote_comes_back_without_a_warning(store, models, folder, tmp_p
 
 def test_a_key_that_fits_nothing_is_named(store, models, folder, tmp_path):
     path = kohya_file(tmp_path / "a.safetensors", **{"lora_unet_nowhere.lora_down.weight": torch.ones(2, 16)})
-    with pytest.raises(
-        WrongStateError, match=r"1 of the adapter's keys .*: lora_unet_nowhere.lora_down.weight"
-    ):
+    with pytest.raises(WrongStateError, match=r"1 of the adapter's keys .*: lora_unet_nowhere.lora_down.weight"):
         take_in(store, models, folder, path)
     assert list(store.list("adapters/")) == []
 

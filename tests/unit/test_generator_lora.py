@@ -175,8 +175,7 @@ def test_a_missing_alpha_is_the_rank(base):
 
 def test_te1_is_the_text_encoder_too(base):
     tensors = {
-        key.replace("lora_te_", "lora_te1_"): value
-        for key, value in lora_formats.to_kohya(every_kind(base)).items()
+        key.replace("lora_te_", "lora_te1_"): value for key, value in lora_formats.to_kohya(every_kind(base)).items()
     }
     found, unmatched = lora_formats.from_kohya(tensors, lora.modules(base))
     assert unmatched == []
@@ -242,9 +241,7 @@ def test_shapes_that_do_not_fit_are_named_on_both_sides(base):
         (safetensors.torch.save({}), WrongStateError, "there are none"),
         (
             safetensors.torch.save(
-                lora_formats.to_kohya(
-                    {"unet": {UNET_PATH: LoraLayer(torch.ones(2, 16), torch.zeros(16, 2), 2)}}
-                )
+                lora_formats.to_kohya({"unet": {UNET_PATH: LoraLayer(torch.ones(2, 16), torch.zeros(16, 2), 2)}})
             ),
             WrongStateError,
             "without effect",

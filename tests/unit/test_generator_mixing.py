@@ -73,9 +73,7 @@ def test_a_prompt_names_an_adapters_weight(store, models, folder, adapters):
     assert len({plain.image, heavy.image, alone.image}) == 3
     (single,) = run(store, models, folder, [item("white bowl")], uses=[use(glaze, 1.5, "other-name")])
     assert single.reused
-    assert (
-        single.image == alone.image
-    )  # a form of weight 0 takes no part; the text is the same; names decide nothing
+    assert single.image == alone.image  # a form of weight 0 takes no part; the text is the same; names decide nothing
 
 
 def test_adapters_are_added_up_whatever_their_order(store, models, folder, adapters):
@@ -162,9 +160,7 @@ def test_an_image_can_start_from_a_photograph(store, models, folder, photographs
 def test_little_strength_leaves_the_photograph(store, models, folder, photographs):
     """Less of the photograph gives way at a lower strength, as the autoencoder alone would show it."""
     many = replace(SETTINGS, steps=20)
-    items = [
-        item("white bowl", i, start=StartImage(photographs[1], s)) for i, s in enumerate((0.05, 0.5, 1.0))
-    ]
+    items = [item("white bowl", i, start=StartImage(photographs[1], s)) for i, s in enumerate((0.05, 0.5, 1.0))]
     base = models.get(str(folder))
     pixels = torch.from_numpy(shown(store, run_photograph(photographs[1]))).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.no_grad():
@@ -182,9 +178,7 @@ def run_photograph(ref):
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_the_batch_size_changes_rounding_only_from_photographs_too(
-    store, models, folder, photographs, scheduler
-):
+def test_the_batch_size_changes_rounding_only_from_photographs_too(store, models, folder, photographs, scheduler):
     """Against other batch sizes: at most 1 of 255."""
     base = models.get(str(folder))
     adapter.detach(base)

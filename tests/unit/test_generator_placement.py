@@ -28,9 +28,7 @@ def test_a_gpus_size_decides():
 
 def test_a_cpu_has_nothing_to_offload_from():
     assert choose("cpu").memory == "full"
-    assert choose("cpu", memory="sliced", attention_slicing=True) == Placement(
-        "cpu", "float32", "sliced", True
-    )
+    assert choose("cpu", memory="sliced", attention_slicing=True) == Placement("cpu", "float32", "sliced", True)
     with pytest.raises(WrongStateError, match="SAGGAR_MEMORY"):
         choose("cpu", memory="offloaded")
 

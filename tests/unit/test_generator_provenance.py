@@ -53,10 +53,7 @@ def test_images_say_that_they_are_synthetic_and_from_what(tmp_path, models, fold
     image, about = Image.open(io.BytesIO(png)), properties(png)
     cards = [adapter.read_card(store, ref) for ref in (glaze, form)]
     mixed = sorted(
-        (
-            {"sha256": card.weights.sha256, "weight": weight}
-            for card, weight in zip(cards, (0.4, 0.75), strict=True)
-        ),
+        ({"sha256": card.weights.sha256, "weight": weight} for card, weight in zip(cards, (0.4, 0.75), strict=True)),
         key=lambda one: one["sha256"],
     )
     assert image.size == (16, 16)
@@ -133,9 +130,7 @@ def credentials(tmp_path_factory):
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
             .add_extension(usage(signs_certificates=authority), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
         if not authority:
             signing = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])

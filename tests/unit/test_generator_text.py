@@ -52,9 +52,7 @@ def test_without_clip_skip_it_is_the_encoders_own_result(base):
     ids = pipeline.tokenizer(PROMPT, padding="max_length", max_length=77, return_tensors="pt").input_ids
     with torch.no_grad():
         expected = pipeline.text_encoder(ids).last_hidden_state
-    torch.testing.assert_close(
-        encode(pipeline.tokenizer, pipeline.text_encoder, PROMPT, 0).embedding, expected
-    )
+    torch.testing.assert_close(encode(pipeline.tokenizer, pipeline.text_encoder, PROMPT, 0).embedding, expected)
 
 
 def test_deeper_skips_differ_and_too_deep_ones_are_refused(base):

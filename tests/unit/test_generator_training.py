@@ -280,9 +280,7 @@ def test_a_job_that_is_cancelled_while_it_draws_keeps_its_steps(models, folder, 
     expected = train(DirectoryStore(store.root / "other"), models, folder, settings).weights.sha256
     cancelled = threading.Event()
     with monkeypatch.context() as patched:
-        patched.setattr(
-            adapter_job, "draw_previews", lambda *_: (cancelled.set(), draw_previews()), raising=True
-        )
+        patched.setattr(adapter_job, "draw_previews", lambda *_: (cancelled.set(), draw_previews()), raising=True)
         with pytest.raises(CancelledError):
             train_adapter(
                 store, models, str(folder), training_manifest(store), settings, ATTENTION,
@@ -345,18 +343,14 @@ def test_unfit_rows_are_refused_by_name(models, folder, store, record, complaint
     good = Record(image="images/aa/x.png", object_id="o", labels={}, split="train", source="s", caption="c")
     manifest = write_manifest(store, Manifest.from_records([good, replace(good, **record)], ("type",)))
     with pytest.raises(InvalidInputError, match=f"row 1.*|{complaint}") as caught:
-        train_adapter(
-            store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
-        )
+        train_adapter(store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event())
     assert caught.value.violations[0].field == "manifest"
 
 
 def test_an_empty_manifest_is_refused(models, folder, store):
     manifest = write_manifest(store, Manifest.from_records([], ("type",)))
     with pytest.raises(InvalidInputError, match="empty"):
-        train_adapter(
-            store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
-        )
+        train_adapter(store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event())
 
 
 def test_a_resolution_that_the_autoencoder_cannot_take_is_refused(models, folder, store):

@@ -26,9 +26,7 @@ from tiny_pipeline import save_tiny_pipeline, training_manifest
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SETTINGS = AdapterSettings(
-    rank=2, alpha=4, steps=4, batch_size=2, learning_rate=1e-2, seed=3, checkpoint_every_steps=1
-)
+SETTINGS = AdapterSettings(rank=2, alpha=4, steps=4, batch_size=2, learning_rate=1e-2, seed=3, checkpoint_every_steps=1)
 VARIANTS = {
     "text encoder": {"train_text_encoder": True},
     "accumulation": {"gradient_accumulation_steps": 3},
@@ -184,9 +182,7 @@ def test_8_bit_moments_without_their_library_say_what_to_install(models, folder,
 
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(WrongStateError, match=r"saggar-generator\[adam8bit\]"):
-        AdapterTraining(
-            models.get(str(folder)), examples_for(), replace(SETTINGS, optimizer="adamw8bit"), ATTENTION
-        )
+        AdapterTraining(models.get(str(folder)), examples_for(), replace(SETTINGS, optimizer="adamw8bit"), ATTENTION)
 
 
 def test_accumulated_batches_equal_one_large_batch(models, folder):
@@ -250,9 +246,7 @@ def test_a_noise_offset_shifts_whole_channels(models, folder):
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (1.0, 400, 400), (0.25, 70, 130)])
 def test_captions_are_left_out_as_often_as_told(models, folder, share, low, high):
     base = models.get(str(folder))
-    with AdapterTraining(
-        base, examples_for(), replace(SETTINGS, caption_dropout=share), ATTENTION
-    ) as training:
+    with AdapterTraining(base, examples_for(), replace(SETTINGS, caption_dropout=share), ATTENTION) as training:
         left_out = 0
         for step in range(200):
             training.step = step
@@ -384,9 +378,7 @@ def test_files_say_what_they_are(models, folder, store):
         assert (said["ss_network_module"], said["ss_network_dim"]) == ("networks.lora", "2")
         assert said["ss_clip_skip"] == "2"
         assert not any(str(folder) in text for text in said.values())
-    kohya, diffusers = (
-        adapter.read_layers(base, store.read(ref)).lora for ref in (done.kohya_weights, done.weights)
-    )
+    kohya, diffusers = (adapter.read_layers(base, store.read(ref)).lora for ref in (done.kohya_weights, done.weights))
     assert_same(kohya["unet"], diffusers["unet"])
 
 

@@ -88,9 +88,7 @@ def test_a_strict_import_refuses_them_all_and_writes_nothing(collection, tmp_pat
     store = DirectoryStore(tmp_path)
     with pytest.raises(InvalidInputError) as caught:
         import_csv(root, labels, TAXONOMY, store)
-    assert f"{sum(o == REFUSED for o, _ in expected.values())} problems; nothing was imported" in str(
-        caught.value
-    )
+    assert f"{sum(o == REFUSED for o, _ in expected.values())} problems; nothing was imported" in str(caught.value)
     assert not list(store.list(""))
 
 

@@ -23,9 +23,7 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("JPEG", {})]
-)
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("JPEG", {})])
 def test_photographs_become_rgb(kind: str, options: dict[str, object]) -> None:
     image = decode(encoded(gradient(40, 30), kind, **options), "a")
     assert (image.mode, image.size) == ("RGB", (40, 30))

@@ -27,8 +27,7 @@ def written(path, header, rows):
 
 def owners(report):
     return {
-        record.source: (record.licence, record.credit_line, record.object_url)
-        for record in report.manifest.records()
+        record.source: (record.licence, record.credit_line, record.object_url) for record in report.manifest.records()
     }
 
 

@@ -106,9 +106,7 @@ def test_where_nothing_is_left_the_reasons_are_told(root, store):
     for name in ("white/a.jpg", "painted/b.jpg"):
         put(root, name)
         (root / name).write_bytes(b"no photograph")
-    with pytest.raises(
-        RowsRefusedError, match=r"2 problems; nothing was imported(.|\n)*white/a.jpg: is not a JPEG"
-    ):
+    with pytest.raises(RowsRefusedError, match=r"2 problems; nothing was imported(.|\n)*white/a.jpg: is not a JPEG"):
         import_folders(root, ["glaze"], TAXONOMY, store, strict=False)
 
 
@@ -278,9 +276,7 @@ def duplicates(root, tmp_path):
     first = Image.open(root / "0.jpg")
     first.resize((48, 36)).save(root / "small.png")
     first.save(root / "again.webp", quality=80)
-    rows = [
-        f"{n}.jpg,{'Song' if n % 2 else 'Yuan'},{'white' if n < 4 else 'painted'},bowl,g{n}" for n in range(5)
-    ]
+    rows = [f"{n}.jpg,{'Song' if n % 2 else 'Yuan'},{'white' if n < 4 else 'painted'},bowl,g{n}" for n in range(5)]
     rows += ["5.jpg,Song,white,vase,g1", "small.png,Yuan,white,bowl,g5", "again.webp,Song,,bowl,g1"]
     path = tmp_path / "labels.csv"
     path.write_text("\n".join(["image,dynasty,glaze,type,group", *rows]))
@@ -302,9 +298,7 @@ def test_near_duplicates_become_one_object(root, store, duplicates):
     joined = {note.file: note.text for note in report.notes if note.kind == "joined"}
     assert joined["small.png"].startswith("nearly the same picture as row 2 (0.jpg): now one object (")
     assert joined["again.webp"].endswith("; their labels differ in dynasty")
-    assert any(
-        warning.startswith("2 near-duplicates joined: row 8 (small.png)") for warning in report.warnings
-    )
+    assert any(warning.startswith("2 near-duplicates joined: row 8 (small.png)") for warning in report.warnings)
     assert "dynasty: objects whose photographs have different labels: g0" in report.warnings
     leakage.check(split(report.manifest, 0))
 

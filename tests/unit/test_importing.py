@@ -24,9 +24,7 @@ class Collection:
         self.csv = root / "labels.csv"
         self.store = DirectoryStore(root / "store")
         for i in range(6):
-            (self.images / f"{i}.{'png' if i == 5 else 'jpg'}").write_bytes(
-                picture(i, "PNG" if i == 5 else "JPEG")
-            )
+            (self.images / f"{i}.{'png' if i == 5 else 'jpg'}").write_bytes(picture(i, "PNG" if i == 5 else "JPEG"))
 
     def write(self, *rows: str, header: str = HEADER, encoding: str = "utf-8") -> None:
         self.csv.write_bytes("\n".join([header, *rows, ""]).encode(encoding))
@@ -201,9 +199,7 @@ def test_links_within_the_folder_and_backslashes_are_fine(collection):
     (collection.images / "sub" / "a.jpg").write_bytes(picture(40))
     (collection.images / "link.jpg").symlink_to(collection.images / "3.jpg")
     (collection.images / "e\u0301.jpg").write_bytes(picture(41))  # decomposed, as macOS writes it
-    collection.write(
-        *GOOD, "sub\\a.jpg,Song,white,bowl,", "link.jpg,Song,white,bowl,", "\u00e9.jpg,Song,white,bowl,"
-    )
+    collection.write(*GOOD, "sub\\a.jpg,Song,white,bowl,", "link.jpg,Song,white,bowl,", "\u00e9.jpg,Song,white,bowl,")
     assert len(collection.load().manifest) == 7
 
 
@@ -267,9 +263,7 @@ def test_a_filter_must_fit_the_taxonomy(collection):
     assert "needs a list of classes" in collection.refusal(where={"dynasty": "Song"})
     assert "no row to import; the filter dropped 4 rows" in collection.refusal(where={"dynasty": ["Qing"]})
     text = collection.refusal(where={"dynasty": ["Yuan"]})
-    assert (
-        "column dynasty: only 'Yuan' occurs; the filter dropped 3 rows, and a task needs two classes" in text
-    )
+    assert "column dynasty: only 'Yuan' occurs; the filter dropped 3 rows, and a task needs two classes" in text
 
 
 def test_classes_without_photographs_are_a_warning(collection):
@@ -288,9 +282,7 @@ def test_a_task_with_one_class_is_an_error(collection):
     assert "type" not in text.replace("without that task", "")
 
 
-@pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"]
-)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_encodings_and_delimiters(collection, encoding, delimiter):
     (collection.images / "青瓷碗.jpg").write_bytes(picture(60))
@@ -356,9 +348,7 @@ def test_headers_that_cannot_be_used(collection, header, texts):
 
 
 def test_object_id_goes_before_group(collection):
-    collection.write(
-        "0.jpg,Song,white,bowl,g,o1", "1.jpg,Yuan,painted,vase,g,o2", header=HEADER + ",object_id"
-    )
+    collection.write("0.jpg,Song,white,bowl,g,o1", "1.jpg,Yuan,painted,vase,g,o2", header=HEADER + ",object_id")
     report = collection.load()
     assert [r.object_id for r in report.manifest.records()] == ["o1", "o2"]
     assert any("not used: group" in w for w in report.warnings)

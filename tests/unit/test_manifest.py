@@ -69,9 +69,7 @@ def test_selects_by_split_and_origin():
 
 
 def test_counts_leave_out_unknown_labels():
-    rows = [
-        Record(str(i), str(i), {"glaze": code}) for i, code in enumerate(["white", None, "black", "white"])
-    ]
+    rows = [Record(str(i), str(i), {"glaze": code}) for i, code in enumerate(["white", None, "black", "white"])]
     manifest = Manifest.from_records(rows, TASKS)
     assert manifest.counts("glaze") == {"black": 1, "white": 2}
     assert manifest.counts("type") == {}

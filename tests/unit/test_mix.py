@@ -74,8 +74,7 @@ def test_combinations_keep_their_proportions():
 def test_augmented_rows_are_part_of_the_training_set():
     real = _real(50)
     variants = [
-        Record(f"r{i}", f"r{i}", {"glaze": "white"}, "train", "augmented", augmentation_seed=i)
-        for i in range(40)
+        Record(f"r{i}", f"r{i}", {"glaze": "white"}, "train", "augmented", augmentation_seed=i) for i in range(40)
     ]
     mixed, share = mix(real.concat(Manifest.from_records(variants, TASKS)), _synthetic(50), share=0.1, seed=0)
     assert len(_taken(mixed)) == 10
@@ -104,9 +103,7 @@ def test_refuses_what_would_spoil_the_evaluation():
         mix(mixed, _synthetic(3), count=1, seed=0)
 
 
-@pytest.mark.parametrize(
-    "amount", [{}, {"count": 1, "share": 0.1}, {"count": -1}, {"share": 1.0}, {"share": -0.1}]
-)
+@pytest.mark.parametrize("amount", [{}, {"count": 1, "share": 0.1}, {"count": -1}, {"share": 1.0}, {"share": -0.1}])
 def test_refuses_an_unclear_amount(amount):
     with pytest.raises(InvalidInputError):
         mix(_real(2), _synthetic(2), **amount, seed=0)

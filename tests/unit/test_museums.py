@@ -151,9 +151,7 @@ def test_only_what_chicago_says_is_in_the_public_domain_is_taken(server, get, fl
 
 def test_nothing_that_can_be_used_is_an_error_that_says_why(server, get, tmp_path):
     museum_server.met(server, count=1, isPublicDomain=False)
-    with pytest.raises(
-        NotFoundError, match=r"nothing for 'bowl' .*1 left out \(its licence does not allow it\)"
-    ):
+    with pytest.raises(NotFoundError, match=r"nothing for 'bowl' .*1 left out \(its licence does not allow it\)"):
         get("met")
     assert not (tmp_path / "out" / "catalogue.csv").exists()
 

@@ -45,9 +45,9 @@ def test_a_larger_plan_holds_the_smaller_one():
     assert not {i.seed for i in other} & {i.seed for i in small}
 
 
-codes = st.fixed_dictionaries(
-    {task.name: st.sampled_from([*task.codes[:3], None]) for task in TAXONOMY.tasks}
-).filter(lambda labels: any(labels.values()))
+codes = st.fixed_dictionaries({task.name: st.sampled_from([*task.codes[:3], None]) for task in TAXONOMY.tasks}).filter(
+    lambda labels: any(labels.values())
+)
 
 
 @given(

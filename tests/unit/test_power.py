@@ -52,9 +52,7 @@ def test_a_handful_shows_nothing():
     assert smallest_difference(0) is None
 
 
-@pytest.mark.parametrize(
-    "arguments", [(0.0,), (0.2, 0.1), (0.05, 1.5), (0.05, 0.1, 0.2), (0.05, 0.1, 0.8, 0.9)]
-)
+@pytest.mark.parametrize("arguments", [(0.0,), (0.2, 0.1), (0.05, 1.5), (0.05, 0.1, 0.2), (0.05, 0.1, 0.8, 0.9)])
 def test_refuses_what_makes_no_sense(arguments):
     with pytest.raises(InvalidInputError):
         photographs_needed(*arguments)

@@ -121,9 +121,7 @@ def test_each_combination_is_measured_on_its_own():
 
 
 def test_compare_carries_what_the_values_were_made_with():
-    found = compare(
-        collected(normal(0, 60)), collected(normal(1, 60)), "x", 10, preparation="32 px", libraries="y 1.2"
-    )
+    found = compare(collected(normal(0, 60)), collected(normal(1, 60)), "x", 10, preparation="32 px", libraries="y 1.2")
     assert (found.preparation, found.libraries) == ("32 px", "y 1.2")
     spread = manifolds(normal(0, 60), normal(1, 60))
     assert (found.precision, found.coverage) == (spread.precision, spread.coverage)

@@ -24,9 +24,7 @@ def collected(rows: np.ndarray, batch: int = 64, **settings: int) -> FeatureSet:
 
 
 def fid_by_torch_fidelity(first: np.ndarray, second: np.ndarray) -> float:
-    statistics = (
-        fid_features_to_statistics(torch.from_numpy(rows.astype(np.float64))) for rows in (first, second)
-    )
+    statistics = (fid_features_to_statistics(torch.from_numpy(rows.astype(np.float64))) for rows in (first, second))
     return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
 
 
@@ -40,9 +38,7 @@ def test_moments_are_numpys_whatever_the_batches(count, batch, shift):
     moments = collected(rows, batch).moments()
     assert moments.count == count
     np.testing.assert_allclose(moments.mean, rows.astype(np.float64).mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(
-        moments.covariance, np.cov(rows.astype(np.float64), rowvar=False), rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_allclose(moments.covariance, np.cov(rows.astype(np.float64), rowvar=False), rtol=1e-9, atol=1e-12)
 
 
 def test_a_small_set_is_its_own_sample_in_order():
@@ -153,8 +149,7 @@ def test_kid_of_unequal_sets_is_the_mean_over_all_pairs():
         return float((a @ b / 3 + 1) ** 3)
 
     within = [
-        np.mean([k(a, b) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j])
-        for rows in (one, two)
+        np.mean([k(a, b) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j]) for rows in (one, two)
     ]
     across = np.mean([k(a, b) for a in one for b in two])
     assert kernel_distance(one, two) == pytest.approx(sum(within) - 2 * across, rel=1e-10)

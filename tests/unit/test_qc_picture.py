@@ -69,9 +69,7 @@ def test_sharpness_is_zero_without_detail_and_for_tiny_images():
 
 
 def test_blur_lowers_sharpness_steadily():
-    found = [
-        artefacts.sharpness(grey(scene().filter(ImageFilter.GaussianBlur(radius)))) for radius in (0, 1, 2, 4)
-    ]
+    found = [artefacts.sharpness(grey(scene().filter(ImageFilter.GaussianBlur(radius)))) for radius in (0, 1, 2, 4)]
     assert found == sorted(found, reverse=True)
     assert found[1] < 0.1 * found[0]
     assert found[-1] < 0.01 * found[0]

@@ -207,9 +207,7 @@ def test_combinations_are_judged_by_the_taxonomy():
     assert rules.rejects_combination({"kiln": "a", "glaze": "a"}, taxonomy) is None
     assert rules.rejects_combination({"kiln": "a", "glaze": "b"}, None) is None
     rejection = rules.rejects_combination({"kiln": "a", "glaze": "b"}, taxonomy)
-    assert rejection == Rejection(
-        Reason.IMPLAUSIBLE, "kiln a, glaze b: not among the known combinations of two"
-    )
+    assert rejection == Rejection(Reason.IMPLAUSIBLE, "kiln a, glaze b: not among the known combinations of two")
 
 
 def test_the_first_reason_counts_and_those_that_are_only_told_do_not():

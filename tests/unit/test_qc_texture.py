@@ -51,10 +51,7 @@ def test_blurred_copies_have_the_ratio_of_the_blur():
 def test_the_ratio_falls_as_the_blur_grows_and_is_one_for_alike():
     pictures = [noise(seed) for seed in range(12)]
     others = [noise(seed + 100) for seed in range(12)]
-    fine = [
-        ratios(tally(blurred(others, s) if s else others), tally(pictures))["celadon"]
-        for s in (0, 0.4, 0.7, 1)
-    ]
+    fine = [ratios(tally(blurred(others, s) if s else others), tally(pictures))["celadon"] for s in (0, 0.4, 0.7, 1)]
     assert fine[0].fine_low < 1 < fine[0].fine_high
     assert fine[0].fine == pytest.approx(1, abs=0.1)
     assert fine[0].fine > fine[1].fine > fine[2].fine > fine[3].fine

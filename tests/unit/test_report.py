@@ -100,9 +100,7 @@ def test_every_difference_has_its_sentence(values):
     said = comparison.sentences(values)
     assert len(said) == 2 * 5  # arms with synthetic images x (tasks and their mean)
     for sentence in said:
-        assert re.search(
-            r"(helped|made worse|the data cannot tell) \([+-]\d\.\d{3} macro-F1, 95 % interval", sentence
-        )
+        assert re.search(r"(helped|made worse|the data cannot tell) \([+-]\d\.\d{3} macro-F1, 95 % interval", sentence)
 
 
 def test_the_table_has_every_arm_and_task(values):

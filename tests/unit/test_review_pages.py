@@ -119,9 +119,7 @@ def test_a_verdict_that_cannot_be_is_refused(visitor, review, form, text):
 
 
 def test_other_sites_cannot_post(visitor, review):
-    answer, body = visitor.ask(
-        "POST", f"/reviews/{review.review_id}/undo", {}, origin="http://elsewhere.example"
-    )
+    answer, body = visitor.ask("POST", f"/reviews/{review.review_id}/undo", {}, origin="http://elsewhere.example")
     assert answer.status == 403
     assert "another site" in body
 

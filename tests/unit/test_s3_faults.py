@@ -62,9 +62,7 @@ class FaultyS3:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        self.store = S3Store(
-            f"127.0.0.1:{self.server.server_port}", "bucket", "access", "secret", secure=False
-        )
+        self.store = S3Store(f"127.0.0.1:{self.server.server_port}", "bucket", "access", "secret", secure=False)
 
     def count(self, method: str) -> int:
         return sum(asked == method for asked, _ in self.asked)
@@ -133,9 +131,7 @@ def test_a_new_object_is_written_on_the_condition_that_there_is_none(faulty: Cal
 
 
 @pytest.mark.parametrize(("theirs", "same"), [(b"1", True), (b"2", False)])
-def test_a_lost_race_is_judged_by_the_winners_bytes(
-    faulty: Callable[..., FaultyS3], theirs: bytes, same: bool
-) -> None:
+def test_a_lost_race_is_judged_by_the_winners_bytes(faulty: Callable[..., FaultyS3], theirs: bytes, same: bool) -> None:
     winner = Answer(
         200,
         body=theirs,

@@ -168,9 +168,7 @@ def test_any_size_of_any_collection(sizes, size, seed):
 
 
 def test_only_the_training_split_is_shown():
-    held_out = _manifest({("white", "bowl"): 5}, "test").concat(
-        _manifest({("white", "jar"): 5}, "validation")
-    )
+    held_out = _manifest({("white", "bowl"): 5}, "test").concat(_manifest({("white", "jar"): 5}, "validation"))
     chosen = select_for_adapter(held_out.concat(_manifest({("white", "vase"): 2})), TAXONOMY, 20, 0)
     assert _by_pair(chosen) == {("white", "vase"): 20}
     with pytest.raises(InvalidInputError, match="no labelled photograph in the training split"):
@@ -186,18 +184,14 @@ def test_captions_are_the_taxonomys():
 def test_variants_that_exist_are_used_first():
     manifest = expand_rare(_manifest({("white", "bowl"): 2}), 10, 10, seed=0)
     chosen = select_for_adapter(manifest, TAXONOMY, 10, 0)
-    assert set(chosen.frame["augmentation_seed"].dropna()) == set(
-        manifest.frame["augmentation_seed"].dropna()
-    )
+    assert set(chosen.frame["augmentation_seed"].dropna()) == set(manifest.frame["augmentation_seed"].dropna())
     more = select_for_adapter(manifest, TAXONOMY, 12, 0)
     assert more.frame["augmentation_seed"].dropna().is_unique
     assert len(more) == 12
 
 
 def test_one_task_may_stand_for_both():
-    chosen = select_for_adapter(
-        _manifest({("white", "bowl"): 3}), TAXONOMY, 5, 0, pair_tasks=("type", "type")
-    )
+    chosen = select_for_adapter(_manifest({("white", "bowl"): 3}), TAXONOMY, 5, 0, pair_tasks=("type", "type"))
     assert len(chosen) == 5
 
 
@@ -210,6 +204,4 @@ def test_refuses_what_makes_no_sense():
     with pytest.raises(InvalidInputError, match="holds 2 synthetic images"):
         select_for_adapter(manifest.with_columns(origin="synthetic"), TAXONOMY, 5, 0)
     with pytest.raises(InvalidInputError, match="no labelled photograph"):
-        select_for_adapter(
-            Manifest.from_records([Record("a", "a", {}, "train")], ("glaze", "type")), TAXONOMY, 5, 0
-        )
+        select_for_adapter(Manifest.from_records([Record("a", "a", {}, "train")], ("glaze", "type")), TAXONOMY, 5, 0)

@@ -13,9 +13,7 @@ TASKS = ("glaze", "type")
 
 # objects: label combination and number of photographs
 objects = st.lists(
-    st.tuples(
-        st.sampled_from(["white", "black", None]), st.sampled_from(["bowl", "vase"]), st.integers(1, 3)
-    ),
+    st.tuples(st.sampled_from(["white", "black", None]), st.sampled_from(["bowl", "vase"]), st.integers(1, 3)),
     min_size=1,
     max_size=60,
 )

@@ -122,9 +122,7 @@ def test_data_sets_a_and_b_are_570_and_2500_images(paper):
 
 def test_the_papers_four_pairs_and_the_three_most_confused(paper):
     _, _, pairs = paper
-    named = [
-        {(first["glaze"], first["type"]), (second["glaze"], second["type"])} for first, second in pairs[:4]
-    ]
+    named = [{(first["glaze"], first["type"]), (second["glaze"], second["type"])} for first, second in pairs[:4]]
     assert named == [
         {("White", "Bowl"), ("IvoryW", "Bowl")},
         {("White", "Plate"), ("IvoryW", "Plate")},

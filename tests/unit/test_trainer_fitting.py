@@ -44,13 +44,9 @@ def examples(settings: Hyperparameters, count: int, *, training: bool) -> Exampl
 
 def run(settings: Hyperparameters = SETTINGS, **arguments: object) -> Snapshot:
     torch.manual_seed(settings.seed)
-    model = MultiTaskClassifier(
-        build_backbone(settings).layers, {"colour": 2}, settings.dropout, settings.projection
-    )
+    model = MultiTaskClassifier(build_backbone(settings).layers, {"colour": 2}, settings.dropout, settings.projection)
     training, validation = examples(settings, 25, training=True), examples(settings, 8, training=False)
-    return fit(
-        model, training, validation, OBJECTIVE, input_spec(settings), settings, device=CPU, **arguments
-    )  # type: ignore[arg-type]
+    return fit(model, training, validation, OBJECTIVE, input_spec(settings), settings, device=CPU, **arguments)  # type: ignore[arg-type]
 
 
 def same(first: Snapshot, second: Snapshot) -> bool:
@@ -82,9 +78,7 @@ def test_a_run_that_was_killed_continues_as_if_it_had_not_been(tmp_path) -> None
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(saved[0])
     continued: list[int] = []
-    resumed = run(
-        resume=checkpoint.from_file(str(path)), on_epoch=lambda s: continued.append(s.history[-1].epoch)
-    )
+    resumed = run(resume=checkpoint.from_file(str(path)), on_epoch=lambda s: continued.append(s.history[-1].epoch))
     assert continued == [2, 3]
     assert same(whole, resumed)
     assert all(torch.equal(whole.best_model[n], resumed.best_model[n]) for n in whole.best_model)
@@ -113,12 +107,8 @@ def test_it_can_be_cancelled_between_batches() -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_advice() -> None:
-    wild = dataclasses.replace(
-        SETTINGS, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0
-    )
-    with pytest.raises(
-        WrongStateError, match=r"not finite in epoch \d+, step \d+ .*lower backbone_learning_rate"
-    ):
+    wild = dataclasses.replace(SETTINGS, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0)
+    with pytest.raises(WrongStateError, match=r"not finite in epoch \d+, step \d+ .*lower backbone_learning_rate"):
         run(wild)
 
 

@@ -59,10 +59,7 @@ def test_random_weights_are_warned_of() -> None:
 def test_weights_from_a_file(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = minimalistic()
-    state = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
+    state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
     save_file(state, tmp_path / "weights.safetensors")
     settings = Hyperparameters(
         architecture=MINIMALISTIC,
@@ -77,21 +74,15 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
 
 def test_the_shared_weights_fit(project_data: Path) -> None:
     path = project_data / "weights" / "mobilenet_v3_large_minimalistic_imagenet.safetensors"
-    settings = Hyperparameters(
-        architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path)
-    )
+    settings = Hyperparameters(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
     assert build_backbone(settings).warnings == ()
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file(mobilenet_v3_large().state_dict(), path)
-    settings = Hyperparameters(
-        architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path)
-    )
-    with pytest.raises(
-        InvalidInputError, match=r"other\.safetensors are not those of torchvision's .*minimalistic"
-    ):
+    settings = Hyperparameters(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
+    with pytest.raises(InvalidInputError, match=r"other\.safetensors are not those of torchvision's .*minimalistic"):
         build_backbone(settings)
 
 
@@ -110,15 +101,11 @@ def test_without_a_connection_the_error_says_what_to_do(monkeypatch: pytest.Monk
         raise URLError("no route to host")
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
-    with pytest.raises(
-        NotFoundError, match=r"no route to host.*Put mobilenet_v3_large.*\.pth into .*initial_weights"
-    ):
+    with pytest.raises(NotFoundError, match=r"no route to host.*Put mobilenet_v3_large.*\.pth into .*initial_weights"):
         build_backbone(Hyperparameters())
 
 
 def test_each_architecture_names_the_input_that_its_weights_expect() -> None:
     assert input_spec(Hyperparameters()).mean == (0.485, 0.456, 0.406)
-    minimal = input_spec(
-        Hyperparameters(architecture=MINIMALISTIC, initial_weights="random", image_size_px=96)
-    )
+    minimal = input_spec(Hyperparameters(architecture=MINIMALISTIC, initial_weights="random", image_size_px=96))
     assert (minimal.size_px, minimal.mean, minimal.std) == (96, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -80,9 +80,7 @@ def test_synthetic_images_can_be_masked_per_task() -> None:
 
 
 def test_a_task_without_weight_has_no_loss() -> None:
-    objective = objective_of(
-        samples([0, 1]), TAXONOMY, Hyperparameters(task_weights={"kiln": 0.0, "type": 3.0})
-    )
+    objective = objective_of(samples([0, 1]), TAXONOMY, Hyperparameters(task_weights={"kiln": 0.0, "type": 3.0}))
     assert dict(objective.task_weights) == {"dynasty": 1.0, "glaze": 2.0, "type": 3.0}
 
 

@@ -64,17 +64,12 @@ def find_columns(
         if index not in roles:
             roles[index] = _role(content, hints[index])
     if "name" not in roles.values():
-        free = [
-            i
-            for i, role in roles.items()
-            if i not in told and role in ("other", "description", "glaze", "form")
-        ]
+        free = [i for i, role in roles.items() if i not in told and role in ("other", "description", "glaze", "form")]
         best = max(free, key=lambda i: _like_a_name(contents[i], hints[i]), default=None)
         if best is not None and contents[best].says["form"] >= _SOME and contents[best].length <= _SHORT_NAME:
             roles[best] = "name"
     return tuple(
-        Column(index, name.strip() or f"column {index + 1}", roles[index])
-        for index, name in enumerate(header)
+        Column(index, name.strip() or f"column {index + 1}", roles[index]) for index, name in enumerate(header)
     )
 
 
@@ -175,9 +170,7 @@ def _is_noise(cell: Text) -> bool:
 def _hints(name: str) -> frozenset[str]:
     plain = fold(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).plain.replace("_", " ")
     found = {role: pattern.sub(" ", plain) for role, pattern in _HEADERS.items() if pattern.search(plain)}
-    if "name" in found and any(
-        not _HEADERS["name"].search(rest) for role, rest in found.items() if role != "name"
-    ):
+    if "name" in found and any(not _HEADERS["name"].search(rest) for role, rest in found.items() if role != "name"):
         del found["name"]  # it is part of a longer word for something else: "object name"
     return frozenset(found)
 

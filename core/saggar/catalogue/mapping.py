@@ -104,9 +104,7 @@ def _map_row(
 
 def _joined_years(texts: list[tuple[Column, Text]]) -> list[tuple[Column, Text]]:
     """Two columns that hold a year each are one range: begin and end."""
-    years = [
-        (column, text) for column, text in texts if column.role == "period" and text.plain.strip().isdigit()
-    ]
+    years = [(column, text) for column, text in texts if column.role == "period" and text.plain.strip().isdigit()]
     if len(years) != _BEGIN_AND_END:
         return texts
     (begin, first), (end, last) = years
@@ -117,9 +115,7 @@ def _joined_years(texts: list[tuple[Column, Text]]) -> list[tuple[Column, Text]]
 
 def _is_later(evidence: Mapping[str, tuple[Evidence, ...]], readers: Mapping[str, Reader]) -> bool:
     """Whether all that is said of the row's period lies outside the taxonomy."""
-    periods = [
-        one for name, found in evidence.items() if isinstance(readers[name], PeriodReader) for one in found
-    ]
+    periods = [one for name, found in evidence.items() if isinstance(readers[name], PeriodReader) for one in found]
     said = [one.finding.code for one in periods if one.finding.counts]
     return bool(said) and not any(said)
 
@@ -134,9 +130,7 @@ def _without_imperial_kilns(
     def judged(one: Evidence) -> Evidence:
         if fold(one.finding.words).plain not in _IMPERIAL or not one.finding.counts:
             return one
-        return replace(
-            one, finding=replace(one.finding, code=None, counts=False, note="the imperial kiln of its time")
-        )
+        return replace(one, finding=replace(one.finding, code=None, counts=False, note="the imperial kiln of its time"))
 
     return {
         name: tuple(judged(one) for one in found) if isinstance(readers[name], KilnReader) else found

@@ -61,14 +61,10 @@ def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dic
             elif name.isdecimal() and 1 <= int(name) <= len(names):
                 place = int(name) - 1
             else:
-                known = ", ".join(
-                    name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1)
-                )
+                known = ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1))
                 raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
             if told.setdefault(place, role) != role:
-                raise InvalidInputError(
-                    f"{catalogue.source}: column '{name}' is given two contents; give it one"
-                )
+                raise InvalidInputError(f"{catalogue.source}: column '{name}' is given two contents; give it one")
     return told
 
 
@@ -95,9 +91,7 @@ def row_record(mapped: MappedRow) -> dict[str, Any]:
     }
 
 
-def write_labels(
-    path: Path, rows: Iterable[MappedRow], columns: Sequence[Column], catalogue: Catalogue
-) -> None:
+def write_labels(path: Path, rows: Iterable[MappedRow], columns: Sequence[Column], catalogue: Catalogue) -> None:
     """A CSV to correct by hand: row, the name as it stands, labels, what they rest on, conflicts.
 
     Raises AlreadyExistsError: corrections made in it are not to be lost.
@@ -116,10 +110,7 @@ def write_labels(
                         mapped.row,
                         cells[name] if name is not None and name < len(cells) else "",
                         *(code or "" for code in mapped.labels.values()),
-                        *(
-                            "; ".join(one.finding.words for one in found)
-                            for found in mapped.evidence.values()
-                        ),
+                        *("; ".join(one.finding.words for one in found) for found in mapped.evidence.values()),
                         " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),
                         " | ".join(mapped.notes),
                     ]

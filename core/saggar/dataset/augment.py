@@ -37,9 +37,7 @@ def expand_rare(manifest: Manifest, below: int = 50, to: int = 100, *, seed: int
     if below < 1 or to < below:
         raise InvalidInputError(f"below is {below} and to is {to}; wanted: 1 <= below <= to")
     if synthetic := int(manifest.mask(origin="synthetic").sum()):
-        raise InvalidInputError(
-            f"{synthetic:,} rows are synthetic; augment the real training images, then mix"
-        )
+        raise InvalidInputError(f"{synthetic:,} rows are synthetic; augment the real training images, then mix")
     ids, combinations = manifest.combination_ids()
     known = np.array([any(code is not None for code in labels) for labels in combinations], dtype=np.bool_)
     training = manifest.mask(split="train")

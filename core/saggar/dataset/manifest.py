@@ -68,9 +68,7 @@ class Manifest:
         """
         rows = list(records)
         if strange := {name for row in rows for name in row.labels} - set(tasks):
-            raise InvalidInputError(
-                f"records name the unknown task '{min(strange)}'; known: {', '.join(tasks)}"
-            )
+            raise InvalidInputError(f"records name the unknown task '{min(strange)}'; known: {', '.join(tasks)}")
         columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _DTYPES}
         # without this a missing seed would turn the others into floats, and large ones into other numbers
         columns["augmentation_seed"] = pd.array(columns["augmentation_seed"], dtype="Int64")
@@ -101,9 +99,7 @@ class Manifest:
         positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return Manifest(self.frame.take(positions), self.tasks)
 
-    def select(
-        self, split: str | Sequence[str] | None = None, origin: str | Sequence[str] | None = None
-    ) -> Manifest:
+    def select(self, split: str | Sequence[str] | None = None, origin: str | Sequence[str] | None = None) -> Manifest:
         """The rows of one or several splits and origins, in order; None keeps all."""
         return self.take(self.mask(split, origin))
 
@@ -209,9 +205,7 @@ class Manifest:
             raise DataCorruptionError(
                 f"{source}: cannot be read as Parquet ({error}); import the data set again"
             ) from None
-        tasks = tuple(
-            name.removeprefix(LABEL_PREFIX) for name in table.column_names if name.startswith(LABEL_PREFIX)
-        )
+        tasks = tuple(name.removeprefix(LABEL_PREFIX) for name in table.column_names if name.startswith(LABEL_PREFIX))
         try:
             return cls(table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), tasks)
         except InvalidInputError as error:

@@ -83,8 +83,7 @@ def _refuse(real: Manifest, synthetic: Manifest) -> None:
         )
     if other := int((~synthetic.mask(origin="synthetic")).sum()):
         raise InvalidInputError(
-            f"{other:,} of the {len(synthetic):,} images to mix in are not synthetic; "
-            "pass what screening accepted"
+            f"{other:,} of the {len(synthetic):,} images to mix in are not synthetic; pass what screening accepted"
         )
     if held_out := int(synthetic.mask(split=("validation", "test")).sum()):
         raise InvalidInputError(

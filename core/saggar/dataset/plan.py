@@ -84,9 +84,7 @@ def plan(
         add(first, (chosen.per_pair + 1) // 2)
         add(second, chosen.per_pair // 2)
     return tuple(
-        planned_image(
-            taxonomy, labels, index, chosen.seed, chosen.negative_prompt, keep_cracked=chosen.keep_cracked
-        )
+        planned_image(taxonomy, labels, index, chosen.seed, chosen.negative_prompt, keep_cracked=chosen.keep_cracked)
         for labels, count in wanted.values()
         for index in range(count)
     )
@@ -199,9 +197,7 @@ def find_confused(
             raise InvalidInputError(f"confusion of {task} is {matrix.shape}; wanted: {(size, size)}")
         rates = matrix / np.maximum(1.0, matrix.sum(axis=1, keepdims=True))
         both = (rates + rates.T) / 2
-        ranked += [
-            (-both[i, j], task, i, j) for i in range(size) for j in range(i + 1, size) if both[i, j] > 0
-        ]
+        ranked += [(-both[i, j], task, i, j) for i in range(size) for j in range(i + 1, size) if both[i, j] > 0]
     pairs: list[Pair] = []
     for _, task, i, j in sorted(ranked):
         if len(pairs) == limit:
@@ -212,9 +208,7 @@ def find_confused(
     return tuple(pairs)
 
 
-def pair_in_data(
-    manifest: Manifest, task: str, codes: tuple[str, str], labels: Labels | None = None
-) -> Pair | None:
+def pair_in_data(manifest: Manifest, task: str, codes: tuple[str, str], labels: Labels | None = None) -> Pair | None:
     """Two combinations of the training split, one with each of `codes`, otherwise as alike as can be.
 
     `labels` fixes other tasks. Among equally alike ones that with the most photographs on its rarer side is

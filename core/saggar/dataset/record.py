@@ -33,9 +33,7 @@ class Record:
     caption: str | None = None
     augmentation_seed: int | None = None
     phash: str | None = None  # of the pixels, see saggar.duplicates.perceptual
-    made_from: str | None = (
-        None  # of a synthetic image: JSON of all that decided it, as its own metadata has it
-    )
+    made_from: str | None = None  # of a synthetic image: JSON of all that decided it, as its own metadata has it
     licence: str | None = None
     credit_line: str | None = None
     object_url: str | None = None

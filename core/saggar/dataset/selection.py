@@ -214,7 +214,5 @@ def _drawn(pool: Manifest, ids: npt.NDArray[np.intp], counts: npt.NDArray[np.int
 def _captioned(manifest: Manifest, taxonomy: Taxonomy) -> Manifest:
     ids, combinations = manifest.combination_ids()
     texts = np.empty(len(combinations), dtype=object)
-    texts[:] = [
-        prompts.caption(taxonomy, dict(zip(manifest.tasks, labels, strict=True))) for labels in combinations
-    ]
+    texts[:] = [prompts.caption(taxonomy, dict(zip(manifest.tasks, labels, strict=True))) for labels in combinations]
     return manifest.with_columns(caption=texts[ids])

@@ -24,8 +24,7 @@ def split(manifest: Manifest, seed: int) -> Manifest:
     """
     if strange := int((~manifest.mask(origin="real")).sum()):
         raise InvalidInputError(
-            f"{strange:,} rows are augmented or synthetic; split the real photographs "
-            "first, then augment and mix"
+            f"{strange:,} rows are augmented or synthetic; split the real photographs first, then augment and mix"
         )
     _refuse_shared_images(manifest)
     objects = by_object(manifest)

@@ -10,9 +10,7 @@ from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.prompts import NEGATIVE_PROMPT
 from saggar.taxonomy import Taxonomy
 
-_LEAST_RATE = (
-    0.25  # of accepted images that is reckoned with; a worse combination is not asked for without end
-)
+_LEAST_RATE = 0.25  # of accepted images that is reckoned with; a worse combination is not asked for without end
 
 
 def top_up(

@@ -246,9 +246,7 @@ def _few(few: Sequence[ClassCount], present: int) -> Condition:
     return Condition(asks, f"{len(few)} of {present}; {rarest}", True)
 
 
-def _verdict(
-    nature: Nature | None, present: int, few: Sequence[ClassCount], given: Sequence[Condition]
-) -> Verdict:
+def _verdict(nature: Nature | None, present: int, few: Sequence[ClassCount], given: Sequence[Condition]) -> Verdict:
     if present < 2 or nature is None:
         return "cannot tell"
     if nature == "surface":
@@ -270,10 +268,7 @@ def _reason(
     if len(counts) < 2:
         return f"the training photographs show {len(counts)} of its classes: there is nothing to tell apart"
     if nature is None:
-        return (
-            "the taxonomy does not say what tells its classes: give the task `nature: form`, `surface` or "
-            "`context`"
-        )
+        return "the taxonomy does not say what tells its classes: give the task `nature: form`, `surface` or `context`"
     if verdict == "leave out":
         return (
             "surface tells its classes, and generators smooth surfaces: in the paper glaze lost 0.026 "
@@ -288,8 +283,7 @@ def _reason(
         unmet = next(condition for condition in given if condition.met is False)
         return f"the framework wants: {unmet.asks}; here: {unmet.found}"
     gain = {
-        "form": "and form tells them apart, which generators draw well: in the paper type gained 0.033 "
-        "macro-F1",
+        "form": "and form tells them apart, which generators draw well: in the paper type gained 0.033 macro-F1",
         "context": "and in the paper dynasty and kiln gained 0.033 and 0.022 macro-F1; but form is only part "
         "of what tells these classes",
     }

@@ -40,9 +40,7 @@ def _unlabelled(task: str, values: dict[str, Any], images: int) -> list[str]:
     if values["unknown"] * 2 <= images:
         return []
     share = values["unknown"] / images
-    return [
-        f"{share:.0%} of the images have no label of {task}; they take no part in its training and scores"
-    ]
+    return [f"{share:.0%} of the images have no label of {task}; they take no part in its training and scores"]
 
 
 def _unmeasured(task: str, values: dict[str, Any], name: Name) -> list[str]:
@@ -75,9 +73,7 @@ def _mostly_variants(training: dict[str, Any]) -> list[str]:
     single = sum(n == 1 for n in before["sizes"])
     if made <= before["images"]:
         return []
-    text = (
-        f"after threshold augmentation {made:,} of {after['images']:,} training images are variants of others"
-    )
+    text = f"after threshold augmentation {made:,} of {after['images']:,} training images are variants of others"
     if single:
         text += f"; in {_combinations(single)} all are variants of one photograph"
     return [text]

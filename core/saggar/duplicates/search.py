@@ -76,9 +76,7 @@ def close_pairs_between(hashes: Hashes, groups: npt.NDArray[np.int64], most_bits
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _within(
-    hashes: Hashes, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp], most_bits: int
-) -> Pairs:
+def _within(hashes: Hashes, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp], most_bits: int) -> Pairs:
     distance = np.bitwise_count(hashes[first] ^ hashes[second]).sum(axis=1, dtype=np.int64)
     pairs = np.column_stack([np.minimum(first, second), np.maximum(first, second), distance])
     close: Pairs = pairs[distance <= most_bits].astype(np.int64)

@@ -54,9 +54,7 @@ def summary(manifest: Manifest) -> str:
     real, synthetic = (int(manifest.mask(origin=each).sum()) for each in ("real", "synthetic"))
     objects = int(manifest.select(origin="real").frame["object_id"].nunique())
     tasks = ", ".join(manifest.tasks)
-    text = (
-        f"{real:,} photographs of {objects:,} ceramic objects, labelled by {tasks}; empty labels are unknown."
-    )
+    text = f"{real:,} photographs of {objects:,} ceramic objects, labelled by {tasks}; empty labels are unknown."
     if synthetic:
         text += (
             f" Synthetic images: {synthetic:,}. A model has drawn them, no such object exists. They have "

@@ -149,9 +149,7 @@ def metadata(kept: Manifest, about: About, files: list[dict[str, str]]) -> dict[
                     *(
                         _label(column, labels[column])
                         if column in labels
-                        else _field(
-                            column, _MEANINGS[column], _KINDS.get(column, "sc:Text"), _from_table(column)
-                        )
+                        else _field(column, _MEANINGS[column], _KINDS.get(column, "sc:Text"), _from_table(column))
                         for column in columns
                     ),
                 ],
@@ -161,9 +159,7 @@ def metadata(kept: Manifest, about: About, files: list[dict[str, str]]) -> dict[
 
 
 def _label(column: str, task: str) -> dict[str, Any]:
-    return _field(
-        column, f"Label of the task '{task}'; empty: unknown.", ["sc:Text", "cr:Label"], _from_table(column)
-    )
+    return _field(column, f"Label of the task '{task}'; empty: unknown.", ["sc:Text", "cr:Label"], _from_table(column))
 
 
 def _field(name: str, description: str, kind: str | list[str], source: dict[str, Any]) -> dict[str, Any]:

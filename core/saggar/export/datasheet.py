@@ -53,9 +53,7 @@ def datasheet(manifest: Manifest, about: About) -> str:
     return re.sub(r"\n{3,}", "\n\n", Template(page).substitute(answers, blanks=blanks))
 
 
-_NOT_EVIDENCE = (
-    "Synthetic images are for training alone: not for evaluation, and never as evidence of what was made."
-)
+_NOT_EVIDENCE = "Synthetic images are for training alone: not for evaluation, and never as evidence of what was made."
 
 
 def _count(manifest: Manifest, origin: str) -> int:
@@ -141,9 +139,7 @@ def _licences(manifest: Manifest, about: About) -> str:
     if not (unknown := unlicensed(manifest, about)):
         return _table(("licence", "URI", "images"), rows)
     rows.append(("unknown", "", f"{unknown:,}"))
-    return (
-        f"{_table(('licence', 'URI', 'images'), rows)}\n\nMay those of unknown licence be passed on? {BLANK}"
-    )
+    return f"{_table(('licence', 'URI', 'images'), rows)}\n\nMay those of unknown licence be passed on? {BLANK}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

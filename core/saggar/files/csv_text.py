@@ -27,9 +27,7 @@ _CHINESE = {  # Python's codec, and the lead bytes of the characters that its st
     "gb18030": (0xB0, 0xD7),
     "cp950": (0xA4, 0xC6),  # Big5 as Windows has it
 }
-_LEAST_FREQUENT = (
-    0.4  # share of frequent characters in real text; accents misread as Chinese have next to none
-)
+_LEAST_FREQUENT = 0.4  # share of frequent characters in real text; accents misread as Chinese have next to none
 _CLEARLY = 0.2  # by how much one reading must have a larger share than the other
 _WITHIN_WORD = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
 
@@ -124,8 +122,7 @@ def _strictly(data: bytes, encoding: str, source: str) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            f"{source}: starts as {encoding.upper()} and is broken at byte {error.start} "
-            f"({error.reason}); {_SAVE_AS}"
+            f"{source}: starts as {encoding.upper()} and is broken at byte {error.start} ({error.reason}); {_SAVE_AS}"
         ) from None
 
 

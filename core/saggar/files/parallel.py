@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-DECODERS = min(
-    8, os.cpu_count() or 1
-)  # with more, small photographs cost more time in switching than they gain
+DECODERS = min(8, os.cpu_count() or 1)  # with more, small photographs cost more time in switching than they gain
 _AT_ONCE = 8  # items that a thread takes; handing over one by one costs a tenth of a small photograph's time
 _WINDOW = 128 * _AT_ONCE  # items that threads work ahead
 
@@ -17,9 +15,7 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-def in_threads(
-    work: Callable[[ItemT], ResultT], items: Sequence[ItemT], threads: int = DECODERS
-) -> Iterator[ResultT]:
+def in_threads(work: Callable[[ItemT], ResultT], items: Sequence[ItemT], threads: int = DECODERS) -> Iterator[ResultT]:
     """`work` of every item, in order; decoding and file reading run outside Python's lock."""
 
     def work_all(start: int) -> list[ResultT]:

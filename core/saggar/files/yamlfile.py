@@ -84,9 +84,7 @@ def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolatio
     if problem["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = (
-            f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}" if known else ""
-        )
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}" if known else ""
         description = f"unknown key '{location[-1]}'{hint}"
     elif problem["type"] == "missing":
         description = f"key '{location[-1]}' is missing"

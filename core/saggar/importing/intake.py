@@ -70,9 +70,7 @@ def import_csv(
     notes: list[Note] = []
     if image_column:
         table, notes = match_images(table, root)
-    return import_table(
-        root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress
-    )
+    return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
 
 
 def import_catalogue(
@@ -141,9 +139,7 @@ def import_labelbee(
     root = _folder(images_root)
     table, refused, notes = read_labelbee(export, root, taxonomy.tasks)
     kept = _labelled_tasks(taxonomy, table)
-    return import_table(
-        root, table, kept, store, refused=refused, notes=notes, strict=strict, progress=progress
-    )
+    return import_table(root, table, kept, store, refused=refused, notes=notes, strict=strict, progress=progress)
 
 
 def _labelled_tasks(taxonomy: Taxonomy, table: LabelTable) -> Taxonomy:
@@ -184,9 +180,7 @@ def import_table(
     with staging(store) as staged:
         photographs, unreadable = _photographs(root, rows, staged, report)
         items, merges, conflicting = object_groups.merged(photographs)
-        problems = sorted(
-            [*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file)
-        )
+        problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
         if problems and (strict or not items):
             raise RowsRefusedError(table.source, problems, len(items))
         _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
@@ -323,9 +317,7 @@ def _duplicate_warnings(merges: list[Note], joins: list[Note], object_ids: list[
 
 
 def _told(notes: list[Note]) -> str:
-    return some(
-        f"{f'row {note.row} ({note.file})' if note.row else note.file}: {note.text}" for note in notes
-    )
+    return some(f"{f'row {note.row} ({note.file})' if note.row else note.file}: {note.text}" for note in notes)
 
 
 def _position_warning(items: list[object_groups.Item]) -> Iterator[str]:

@@ -34,9 +34,7 @@ _UNKNOWN = {"dynasty": 0.01, "kiln": 0.04, "glaze": 0.015, "type": 0.01}  # shar
 _KEEP = 5  # labels of combinations with fewer pieces are never blank: they would no longer exist
 
 
-def write_collection(
-    directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM
-) -> Path:
+def write_collection(directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM) -> Path:
     """Write ``count`` objects of a museum's collection as pictures and labels; returns the CSV.
 
     ``directory`` gets ``images/*.png``, ``labels.csv`` (image, object_id, dynasty, kiln, glaze, type;
@@ -66,9 +64,7 @@ def write_collection(
     return _once(directory, "collection", count, seed, size, classes, write)
 
 
-def write_balanced(
-    directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM
-) -> Path:
+def write_balanced(directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM) -> Path:
     """Write ``count`` balanced pictures, every label known and one picture an object; returns the CSV.
 
     The folder is as :func:`write_collection`'s. No seed gives a piece that is in any collection.

@@ -163,8 +163,7 @@ def classes_of(taxonomy: Taxonomy) -> Classes:
         wanted = taxonomy.task(name).codes  # raises where the taxonomy has no such task
         if strange := [code for code in wanted if code not in codes]:
             raise InvalidInputError(
-                f"kilnsim can't draw {name} {', '.join(strange)} of taxonomy {taxonomy.id}; it draws "
-                f"{', '.join(codes)}"
+                f"kilnsim can't draw {name} {', '.join(strange)} of taxonomy {taxonomy.id}; it draws {', '.join(codes)}"
             )
         chosen[name] = wanted
     return chosen
@@ -209,10 +208,7 @@ def sample_collection(count: int, seed: int, classes: Classes = KILNSIM) -> list
     """A museum's ``count`` pieces with a long tail, in random order."""
     labels = [c for c, n in collection_counts(count, classes).items() for _ in range(n)]
     _shuffle(labels, Draws(seed, 202))
-    return [
-        Piece(*combination, seed * 10_000_019 + number, COLLECTION)
-        for number, combination in enumerate(labels)
-    ]
+    return [Piece(*combination, seed * 10_000_019 + number, COLLECTION) for number, combination in enumerate(labels)]
 
 
 def sample_balanced(count: int, seed: int, classes: Classes = KILNSIM) -> list[Piece]:

@@ -51,9 +51,7 @@ _FIELDS = (
 def search(web: Web, query: str, image_px: int) -> Iterator[Found]:
     """Objects that the museum finds for `query`, in its order."""
     for page in range(1, _DEEPEST // _PAGE + 1):
-        answer = web.json(
-            "artworks/search", {"q": query, "fields": ",".join(_FIELDS), "limit": _PAGE, "page": page}
-        )
+        answer = web.json("artworks/search", {"q": query, "fields": ",".join(_FIELDS), "limit": _PAGE, "page": page})
         records = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(records, list):
             raise MuseumAnswerError("Chicago's search answered without data; see if there is a newer Saggar")

@@ -83,9 +83,7 @@ def fetch(
     with _alone(folder):
         records = read_records(folder)
         try:
-            report = _fetch(
-                museum.search(web, query.strip(), image_px), web, folder, records, limit, now, tell
-            )
+            report = _fetch(museum.search(web, query.strip(), image_px), web, folder, records, limit, now, tell)
         finally:
             if records:
                 write_whole(folder / "catalogue.csv", catalogue_csv(records))
@@ -196,9 +194,7 @@ def catalogue_csv(records: dict[str, FetchedRecord]) -> bytes:
     writer.writerow(["image", "museum", "museum_id", *texts])
     for _, record in sorted(records.items()):
         found = record.object
-        writer.writerow(
-            [record.image, found.museum, found.object_id, *(getattr(found, name) for name in texts)]
-        )
+        writer.writerow([record.image, found.museum, found.object_id, *(getattr(found, name) for name in texts)])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -218,9 +214,7 @@ def _file_stem(found: MuseumObject) -> str:
 def _nothing(museum: Museum, query: str, report: FetchReport) -> str:
     reasons = [f"{count:,} left out ({reason})" for reason, count in report.left_out.items()]
     if report.failed:
-        reasons.append(
-            f"{len(report.failed):,} without a usable image, the first because: {report.failed[0].reason}"
-        )
+        reasons.append(f"{len(report.failed):,} without a usable image, the first because: {report.failed[0].reason}")
     told = f": {'; '.join(reasons)}" if reasons else ""
     return f"{museum.name} has nothing for '{query}' that can be used{told}. Try other words"
 
@@ -232,9 +226,7 @@ def _alone(folder: Path) -> Iterator[None]:
         (folder / "images").mkdir(parents=True, exist_ok=True)
         lock = (folder / ".fetch.lock").open("w")
     except OSError as error:
-        raise InvalidInputError(
-            f"{folder}: cannot be written to ({error.strerror}); name another folder"
-        ) from None
+        raise InvalidInputError(f"{folder}: cannot be written to ({error.strerror}); name another folder") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,7 +72,6 @@ def read_object(answer: Any, image_px: int) -> Found:
         licence=CC0,
         text_licence=CC0,
         credit_line=text(answer.get("creditLine")),
-        object_url=text(answer.get("objectURL"))
-        or f"https://www.metmuseum.org/art/collection/search/{number}",
+        object_url=text(answer.get("objectURL")) or f"https://www.metmuseum.org/art/collection/search/{number}",
         image_url=image,
     )

@@ -177,9 +177,7 @@ class Web:
             host = (parts.hostname or "").lower()
         except ValueError:
             raise UnusableAnswerError(f"{url!r}: is no address") from None
-        agreed = any(
-            host.endswith(known) if known.startswith(".") else host == known for known in self._image_hosts
-        )
+        agreed = any(host.endswith(known) if known.startswith(".") else host == known for known in self._image_hosts)
         standard = parts.scheme == "https" and parts.port in (None, 443)
         two_faced = parts.username is not None or "\\" in url  # libraries differ in which host these mean
         if two_faced or (origin != self._base_origin and not (agreed and standard)):
@@ -256,9 +254,7 @@ def _check_status(response: requests.Response, url: str) -> None:
     if status in (404, 410):
         raise NotFoundError(told, url)
     if status in (401, 403):
-        raise WrongStateError(
-            f"{told}; it refuses us. Check the API key, if it needs one, and its terms of use"
-        )
+        raise WrongStateError(f"{told}; it refuses us. Check the API key, if it needs one, and its terms of use")
     raise UnusableAnswerError(told)
 
 

@@ -116,9 +116,7 @@ def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None) -
     raise UnavailableError(f"{target} was not ready within {timeout_s:g} s: {said}; see its log")
 
 
-def _once(
-    method: Callable[..., Any], request: Any, deadline: float | None, idle_timeout_s: float
-) -> Iterator[Any]:
+def _once(method: Callable[..., Any], request: Any, deadline: float | None, idle_timeout_s: float) -> Iterator[Any]:
     left = None if deadline is None else max(0.001, deadline - time.monotonic())
     call = method(request, timeout=left)
     watch = _IdleWatch(call, idle_timeout_s)
@@ -133,9 +131,7 @@ def _once(
                 f"the peer was silent for {idle_timeout_s:g} s; check its log and its load, then try again"
             ) from error
         if isinstance(error, CancelledError) and not call.cancelled():  # not by us
-            raise UnavailableError(
-                f"the peer broke off the call, as it does when it stops ({error})"
-            ) from error
+            raise UnavailableError(f"the peer broke off the call, as it does when it stops ({error})") from error
         raise
     finally:
         watch.stop()

@@ -128,11 +128,7 @@ def domain_error(error: grpc.RpcError) -> SaggarError:
         names = [d.resource_name for d in details if isinstance(d, error_details_pb2.ResourceInfo)]
         return NotFoundError(text, *names[:1])
     if kind is BusyError:
-        delays = [
-            d.retry_delay.ToMilliseconds() / 1000
-            for d in details
-            if isinstance(d, error_details_pb2.RetryInfo)
-        ]
+        delays = [d.retry_delay.ToMilliseconds() / 1000 for d in details if isinstance(d, error_details_pb2.RetryInfo)]
         return BusyError(text, *delays[:1])
     if kind is PeerFailedError:
         return PeerFailedError(text, info.metadata["correlation_id"] if info is not None else "")

@@ -20,9 +20,7 @@ Continuation = Callable[[grpc.HandlerCallDetails], Any]
 class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg,unused-ignore]
     """Turns what a servicer raises into a status (`saggar.rpc.errors`), and logs every call in one line."""
 
-    def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Any:
+    def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
         handler = continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or not method.startswith("/saggar."):

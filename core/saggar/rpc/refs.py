@@ -22,9 +22,7 @@ def ref_from_proto(message: common_pb2.ObjectRef, field: str = "object") -> Obje
     reference.
     """
     if not message.uri.startswith(SCHEME):
-        raise _bad(
-            f"{field}.uri", f"'{message.uri[:200]}' is not the reference of a stored object ({SCHEME}<key>)"
-        )
+        raise _bad(f"{field}.uri", f"'{message.uri[:200]}' is not the reference of a stored object ({SCHEME}<key>)")
     key = message.uri.removeprefix(SCHEME)
     try:
         check_key(key)

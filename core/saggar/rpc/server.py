@@ -53,9 +53,7 @@ class RunningServer:
 
     def set_serving(self, serving: bool) -> None:
         """What health checks answer, for the server as a whole."""
-        state = (
-            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        )
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         self._health.set("", state)
 
     def stop(self, drain_seconds: float = 0.0) -> None:
@@ -240,8 +238,7 @@ def _leave_nothing_behind(patience_s: float) -> None:
     others = [
         thread
         for thread in threading.enumerate()
-        if thread is not threading.current_thread()
-        and (thread.name.startswith("saggar-") or not thread.daemon)
+        if thread is not threading.current_thread() and (thread.name.startswith("saggar-") or not thread.daemon)
     ]
     for thread in others:
         thread.join(max(0.05, deadline - time.monotonic()))

@@ -49,9 +49,7 @@ class JobQueue:
         return max(0, len(self._jobs) - 1)
 
     @contextmanager
-    def turn(
-        self, cancelled: threading.Event, on_wait: Callable[[int], None] = lambda _: None
-    ) -> Iterator[None]:
+    def turn(self, cancelled: threading.Event, on_wait: Callable[[int], None] = lambda _: None) -> Iterator[None]:
         """Waits for this job's turn and holds it for the block. `on_wait` is told how many jobs are ahead.
 
         Raises BusyError at once when `limit` jobs wait already, CancelledError when `cancelled` is set while
@@ -133,9 +131,7 @@ _Event = tuple[str, Any]
 _OVER: _Event = ("over", None)
 
 
-def _run(
-    work: Work, events: queue.SimpleQueue[_Event], cancelled: threading.Event, jobs: JobQueue | None
-) -> None:
+def _run(work: Work, events: queue.SimpleQueue[_Event], cancelled: threading.Event, jobs: JobQueue | None) -> None:
     def emit(event: Any) -> None:
         events.put(("event", event))
 

@@ -238,16 +238,12 @@ class DirectoryStore:
             path.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             below = path.relative_to(self.root).as_posix()
-            raise InvalidInputError(
-                f"{below} would lie below another object of {self}; choose another key"
-            ) from None
+            raise InvalidInputError(f"{below} would lie below another object of {self}; choose another key") from None
 
     def _must_be_mounted(self) -> bool:
         """Always False: a missing object and a missing store are different things."""
         if not (self.root / _UNFINISHED).is_dir():
-            raise UnavailableError(
-                f"the store's folder {self.root} is gone; mount or restore it, then try again"
-            )
+            raise UnavailableError(f"the store's folder {self.root} is gone; mount or restore it, then try again")
         return False
 
     @contextmanager
@@ -279,9 +275,7 @@ class DirectoryStore:
                 continue
 
 
-def _domain_error(
-    error: OSError, doing: str, root: Path
-) -> StorageFullError | WrongStateError | UnavailableError:
+def _domain_error(error: OSError, doing: str, root: Path) -> StorageFullError | WrongStateError | UnavailableError:
     reason = error.strerror or str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError(

@@ -128,8 +128,7 @@ def check_replaceable(key: str) -> None:
     check_key(key)
     if not key.startswith(CHECKPOINTS):
         raise InvalidInputError(
-            f"'{key}' cannot be replaced: only keys under {CHECKPOINTS} can; choose a new key for a new "
-            f"version"
+            f"'{key}' cannot be replaced: only keys under {CHECKPOINTS} can; choose a new key for a new version"
         )
 
 

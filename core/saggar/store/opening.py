@@ -46,9 +46,7 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
     if endpoint.scheme not in {"http", "https"} or not endpoint.netloc or endpoint.path.strip("/"):
         raise InvalidInputError(f"'{url}' needs an endpoint such as http://127.0.0.1:9000; {_FORMS}")
     if not access_key or not secret_key:
-        raise InvalidInputError(
-            f"the store {url} needs credentials; set SAGGAR_S3_ACCESS_KEY and SAGGAR_S3_SECRET_KEY"
-        )
+        raise InvalidInputError(f"the store {url} needs credentials; set SAGGAR_S3_ACCESS_KEY and SAGGAR_S3_SECRET_KEY")
     return S3Store(
         endpoint=endpoint.netloc,
         bucket=parts.netloc,

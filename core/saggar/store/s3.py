@@ -253,9 +253,7 @@ class S3Store:
     def _domain_error(self, error: Exception, code: str, doing: str) -> SaggarError:
         said = getattr(error, "message", None) or str(error)
         if code in _REFUSED:
-            return WrongStateError(
-                f"cannot {doing} in {self._where}: {_REFUSED[code]} (the server said: {said})"
-            )
+            return WrongStateError(f"cannot {doing} in {self._where}: {_REFUSED[code]} (the server said: {said})")
         if code in _FULL or _http_status(error) == 507:
             return StorageFullError(
                 f"cannot {doing} in {self._where}: no room left ({said}); free some space or raise the "
@@ -267,9 +265,7 @@ class S3Store:
                 f"runs and that the "
                 "endpoint is right, then try again"
             )
-        return WrongStateError(
-            f"cannot {doing} in {self._where}: the server refused ({code or 'no code'}: {said})"
-        )
+        return WrongStateError(f"cannot {doing} in {self._where}: the server refused ({code or 'no code'}: {said})")
 
 
 class _ExistsError(Exception):

@@ -87,10 +87,7 @@ def _check_words(text: str) -> None:
         )
     if found := _PARTS.search(text):
         raise InvalidInputError(
-            f"has '{found[0]}': prompts in parts have no meaning here; leave it out, or write it in "
-            "small letters"
+            f"has '{found[0]}': prompts in parts have no meaning here; leave it out, or write it in small letters"
         )
     if found := re.search(r"<\s*lora\b", text, re.IGNORECASE):
-        raise InvalidInputError(
-            f"has '{text[found.start() : found.start() + 40]}'; wanted: <lora:NAME:WEIGHT>"
-        )
+        raise InvalidInputError(f"has '{text[found.start() : found.start() + 40]}'; wanted: <lora:NAME:WEIGHT>")

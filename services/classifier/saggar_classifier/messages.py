@@ -37,9 +37,7 @@ def top_k(request: classifier_pb2.ClassifyRequest) -> int:
     return wanted
 
 
-def classification(
-    model_id: str, ranked: Mapping[str, Sequence[RankedClass]]
-) -> classifier_pb2.ClassifyResponse:
+def classification(model_id: str, ranked: Mapping[str, Sequence[RankedClass]]) -> classifier_pb2.ClassifyResponse:
     return classifier_pb2.ClassifyResponse(
         model_id=model_id,
         predictions=[
@@ -60,9 +58,7 @@ def description(model: ServedModel) -> classifier_pb2.DescribeModelResponse:
     return classifier_pb2.DescribeModelResponse(
         model_id=model.model_id,
         bundle=ref_to_proto(model.bundle),
-        tasks=[
-            classifier_pb2.TaskDescription(task=task.name, codes=task.codes) for task in card.taxonomy.tasks
-        ],
+        tasks=[classifier_pb2.TaskDescription(task=task.name, codes=task.codes) for task in card.taxonomy.tasks],
         image_size_px=card.input_spec.size_px,
         annotations=card.annotations,
     )

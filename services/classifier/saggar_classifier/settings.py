@@ -14,6 +14,4 @@ class ClassifierSettings(ServiceSettings):
         description="bundle to serve, e.g. bundles/0123456789abcdef/bundle.json; "
         "unset: the one that was activated last",
     )
-    threads: int = Field(
-        0, ge=0, description="CPU threads of one classification; 0: as many as there are cores"
-    )
+    threads: int = Field(0, ge=0, description="CPU threads of one classification; 0: as many as there are cores")

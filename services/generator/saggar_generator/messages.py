@@ -84,9 +84,7 @@ def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
     if "" in message.unet_targets:
         violations.append(FieldViolation("settings.unet_targets", "a name is empty, which fits no layer"))
     if message.HasField("text_encoder_learning_rate") and not message.train_text_encoder:
-        violations.append(
-            FieldViolation("settings.text_encoder_learning_rate", "needs train_text_encoder: true")
-        )
+        violations.append(FieldViolation("settings.text_encoder_learning_rate", "needs train_text_encoder: true"))
     _refuse(violations)
     given: dict[str, Any] = {
         field.name: tuple(value) if field.is_repeated else value for field, value in message.ListFields()
@@ -244,9 +242,7 @@ def _check_ranges(message: Message, ranges: dict[str, tuple[float, float]]) -> N
     for name, (low, high) in ranges.items():
         value = getattr(message, name)
         if message.HasField(name) and not (math.isfinite(value) and low <= value <= high):
-            violations.append(
-                FieldViolation(f"settings.{name}", f"is {value:g}; wanted: {low:g} to {high:g}")
-            )
+            violations.append(FieldViolation(f"settings.{name}", f"is {value:g}; wanted: {low:g} to {high:g}"))
     _refuse(violations)
 
 

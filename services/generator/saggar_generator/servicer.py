@@ -88,9 +88,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ImportAdapterResult:
             report = messages.reporting(emit)
-            return messages.imported_adapter(
-                workshop.import_adapter(base_model, source, request.licence, report)
-            )
+            return messages.imported_adapter(workshop.import_adapter(base_model, source, request.licence, report))
 
         return stream_events(context, generator_pb2.ImportAdapterResponse, work, self._jobs)
 
@@ -110,9 +108,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
 
             report = messages.reporting(emit)
             return messages.generate_result(
-                workshop.generate(
-                    base_model, adapters, items, settings, batch_size, report, on_image, cancelled
-                )
+                workshop.generate(base_model, adapters, items, settings, batch_size, report, on_image, cancelled)
             )
 
         return stream_events(context, generator_pb2.GenerateResponse, work, self._jobs)

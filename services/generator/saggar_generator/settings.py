@@ -32,9 +32,7 @@ class GeneratorSettings(ServiceSettings):
         description="attention head by head; of use only where PyTorch has no memory-efficient attention, "
         "elsewhere it is slower",
     )
-    threads: int = Field(
-        default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core"
-    )
+    threads: int = Field(default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core")
     training_processes: int = Field(
         default=1,
         ge=1,

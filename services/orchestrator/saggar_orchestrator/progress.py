@@ -57,9 +57,7 @@ def step_id(kind: str, inputs: Result) -> str:
     return digest({"kind": kind, "version": CODE_VERSIONS[kind], "inputs": inputs})[:16]
 
 
-def find_or_do(
-    store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]
-) -> tuple[Result, bool]:
+def find_or_do(store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]) -> tuple[Result, bool]:
     """The step's result, and whether it was found rather than done."""
     identity = step_id(kind, inputs)
     key = f"steps/{identity}.json"

@@ -121,9 +121,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     def _active_model(self) -> str:
         """Empty when none is active or the classifier can't be asked: the list is of use without it."""
         try:
-            answer = self._peers.call(
-                "classifier", "DescribeModel", classifier_pb2.DescribeModelRequest(), 3.0
-            )
+            answer = self._peers.call("classifier", "DescribeModel", classifier_pb2.DescribeModelRequest(), 3.0)
         except SaggarError as error:
             log.info("the classifier's model is not known: %s", error)
             return ""

@@ -33,9 +33,7 @@ def compare_sets(
     sets = [manifest.select(origin=("real", "synthetic")) for manifest in (first, second)]
     for name, manifest in zip(("first", "second"), sets, strict=True):
         if len(manifest) < 2:
-            raise InvalidInputError(
-                f"the {name} set has {len(manifest)} images; at least 2 are needed to measure it"
-            )
+            raise InvalidInputError(f"the {name} set has {len(manifest)} images; at least 2 are needed to measure it")
     total = sum(len(manifest) for manifest in sets)
     done = 0
     collected: list[FeatureSet] = []

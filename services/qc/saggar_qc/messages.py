@@ -77,9 +77,7 @@ def choice_from(message: qc_pb2.FeatureExtractor, name: str = "extractor") -> Ch
             model = next((each for each in known if each == asked), None)
             if model is None:
                 raise _bad_field(f"{name}.dinov2.model", f"known: {', '.join(known)}; is {asked}")
-            return Dinov2Choice(
-                model, _path(message.dinov2.repository_path), _path(message.dinov2.weights_path)
-            )
+            return Dinov2Choice(model, _path(message.dinov2.repository_path), _path(message.dinov2.weights_path))
         case _:
             raise _bad_field(name, "name a bundle, Inception or DINOv2")
 
@@ -180,9 +178,7 @@ def _verified_to_json(verified: Verified) -> dict[str, Any]:
 def _reasons(names: Iterable[str]) -> frozenset[Reason]:
     known = {str(reason): frozenset({reason}) for reason in Reason} | {CALIBRATED_REASONS: CALIBRATED}
     if strange := [name for name in names if name not in known]:
-        raise _bad_field(
-            "settings.report_only", f"no reason '{strange[0]}'; known: {', '.join(sorted(known))}"
-        )
+        raise _bad_field("settings.report_only", f"no reason '{strange[0]}'; known: {', '.join(sorted(known))}")
     return frozenset().union(*(known[name] for name in names))
 
 

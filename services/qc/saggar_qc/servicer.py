@@ -28,9 +28,7 @@ from saggar_qc.screening.screen_run import screen
 class QcServicer(qc_pb2_grpc.QcServiceServicer):
     """One job at a time; finished ones are answered from the store."""
 
-    def __init__(
-        self, store: ObjectStore, threads: int = 0, batch_size: int = 32, queue_limit: int = 8
-    ) -> None:
+    def __init__(self, store: ObjectStore, threads: int = 0, batch_size: int = 32, queue_limit: int = 8) -> None:
         self._store = store
         self._threads = threads
         self._batch_size = batch_size
@@ -38,9 +36,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         self.desks = Desks(store)
         self.pages_address = ""  # host:port of the review pages, when this process serves them
 
-    def Screen(
-        self, request: qc_pb2.ScreenRequest, context: grpc.ServicerContext
-    ) -> Iterator[qc_pb2.ScreenResponse]:
+    def Screen(self, request: qc_pb2.ScreenRequest, context: grpc.ServicerContext) -> Iterator[qc_pb2.ScreenResponse]:
         """See qc.proto."""
 
         def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.ScreenResult:
@@ -80,9 +76,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         """See qc.proto."""
         return conclude_review(self.desks, request)
 
-    def _screen(
-        self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event
-    ) -> tuple[str, Result]:
+    def _screen(self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event) -> tuple[str, Result]:
         manifest = ref_from_proto(request.manifest, "manifest")
         reference = ref_from_proto(request.reference, "reference")
         choice = messages.choice_from(request.extractor)
@@ -105,9 +99,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
         report = _reporter(emit)
         extraction = self._open(choice, report)
-        found = screen(
-            self._store, rows, real, extraction, thresholds, resamples, self._batch_size, report, cancelled
-        )
+        found = screen(self._store, rows, real, extraction, thresholds, resamples, self._batch_size, report, cancelled)
         photographs = training_photographs(real)
         measured = [
             compare_sets(
@@ -149,9 +141,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         one, two = read_manifest(self._store, first), read_manifest(self._store, second)
         report = _reporter(emit)
         extraction = self._open(choice, report)
-        measures = compare_sets(
-            self._store, one, two, extraction, resamples, self._batch_size, report, cancelled
-        )
+        measures = compare_sets(self._store, one, two, extraction, resamples, self._batch_size, report, cancelled)
         result = inputs | {"measures": messages.to_json(measures), **_about(extraction)}
         return keep_result(self._store, key, result)
 

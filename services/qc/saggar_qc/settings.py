@@ -11,14 +11,10 @@ from saggar.settings import ServiceSettings
 class QcSettings(ServiceSettings):
     """How much of the machine it takes."""
 
-    threads: int = Field(
-        0, ge=0, description="threads of the feature extractor; 0: as many as there are cores"
-    )
+    threads: int = Field(0, ge=0, description="threads of the feature extractor; 0: as many as there are cores")
     batch_size: int = Field(32, ge=1, le=1024, description="images per forward pass")
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
-    review_listen: str = Field(
-        "", description="host:port of the review pages, port 0 for a free one; empty: no pages"
-    )
+    review_listen: str = Field("", description="host:port of the review pages, port 0 for a free one; empty: no pages")
     review_tokens: Path | None = Field(
         None, description="YAML file of reviewer: secret; a reviewer signs in with the secret"
     )

@@ -63,16 +63,12 @@ class Hyperparameters:
         named += [("task_weights", task) for task in self.task_weights]
         named += [("synthetic_task_weights", task) for task in self.synthetic_task_weights]
         wrong = [
-            FieldViolation(
-                f"settings.{setting}", f"no task '{task}' in taxonomy {taxonomy.id}; known: {known}"
-            )
+            FieldViolation(f"settings.{setting}", f"no task '{task}' in taxonomy {taxonomy.id}; known: {known}")
             for setting, task in named
             if task not in taxonomy.task_names
         ]
         if not any(self.task_weights.get(task.name, task.weight) > 0 for task in taxonomy.tasks):
-            wrong.append(
-                FieldViolation("settings.task_weights", "all are 0; give at least one task a weight")
-            )
+            wrong.append(FieldViolation("settings.task_weights", "all are 0; give at least one task a weight"))
         _refuse(wrong)
 
     def to_dict(self) -> dict[str, Any]:

@@ -30,9 +30,7 @@ def find(store: ObjectStore, name: str) -> dict[str, Any] | None:
     try:
         result = json.loads(content)
     except ValueError as error:
-        raise DataCorruptionError(
-            f"{key}: not JSON ({error}); delete it, then the work is done again"
-        ) from error
+        raise DataCorruptionError(f"{key}: not JSON ({error}); delete it, then the work is done again") from error
     return dict(result)
 
 
@@ -53,9 +51,7 @@ def put_json(store: ObjectStore, folder: str, content: Mapping[str, Any]) -> Obj
     )
 
 
-def put_by_content(
-    store: ObjectStore, folder: str, content: bytes, ending: str, media_type: str
-) -> ObjectRef:
+def put_by_content(store: ObjectStore, folder: str, content: bytes, ending: str, media_type: str) -> ObjectRef:
     """`content` as `<folder>/<its hash><ending>`."""
     name = hashlib.sha256(content).hexdigest()[:16]
     return store.put(f"{folder}/{name}{ending}", content, media_type)

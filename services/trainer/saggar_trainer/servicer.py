@@ -88,7 +88,5 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InvalidInputError(
-            f"SAGGAR_DEVICE={name}: no such device here ({error}); use cpu or auto"
-        ) from None
+        raise InvalidInputError(f"SAGGAR_DEVICE={name}: no such device here ({error}); use cpu or auto") from None
     return device

@@ -12,9 +12,7 @@ from saggar.settings import ServiceSettings
 class TrainerSettings(ServiceSettings):
     """What the trainer needs to run."""
 
-    device: str = Field(
-        "auto", description="torch device: cpu, cuda, cuda:1; auto takes a GPU if there is one"
-    )
+    device: str = Field("auto", description="torch device: cpu, cuda, cuda:1; auto takes a GPU if there is one")
     threads: int = Field(0, ge=0, description="CPU threads of one job; 0: as many as there are cores")
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
     scratch: Path | None = Field(

@@ -36,11 +36,7 @@ class FormReader:
         if not matches:
             return []
         for start, end in _segments(text.plain):
-            heads = [
-                m
-                for m in matches
-                if start <= m.start and m.end <= end and self._ends(text.plain[m.end : end])
-            ]
+            heads = [m for m in matches if start <= m.start and m.end <= end and self._ends(text.plain[m.end : end])]
             if heads:
                 return _decided(text, heads)
         return []
@@ -103,8 +99,7 @@ _BRACKETS = re.compile(r"[(\[（【][^)\]）】]*[)\]）】]?|\"[^\"]*\"")
 def _decided(text: Text, heads: list[Match]) -> list[Finding]:
     meanings = list(dict.fromkeys(head.meaning.code or head.meaning.name for head in heads))
     found = [
-        finding(text, h.start, h.end, h.meaning.code, "" if h.meaning.code else outside(h.meaning.name))
-        for h in heads
+        finding(text, h.start, h.end, h.meaning.code, "" if h.meaning.code else outside(h.meaning.name)) for h in heads
     ]
     return [several(found, "type")] if len(meanings) > 1 else found[-1:]
 

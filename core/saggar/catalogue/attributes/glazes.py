@@ -76,9 +76,7 @@ class GlazeReader:
             code, decoration = match.meaning.code, match.meaning.name == _DECORATION
             note = "" if code else "decoration, not a glaze" if decoration else outside(match.meaning.name)
             if negation(text, match.start, match.end):
-                found.append(
-                    finding(text, match.start, match.end, None, f"not {match.meaning.name}", counts=False)
-                )
+                found.append(finding(text, match.start, match.end, None, f"not {match.meaning.name}", counts=False))
             elif match.latin and imitation(text, match.start, match.end):
                 note = f"in the style of {match.meaning.name}"
                 found.append(finding(text, match.start, match.end, None, note, counts=False))
@@ -94,9 +92,7 @@ class GlazeReader:
             return False
         if match.meaning.alone:
             return True
-        return bool(
-            self.after.match(text.plain[match.end :]) or self.before.search(text.plain[: match.start])
-        )
+        return bool(self.after.match(text.plain[match.end :]) or self.before.search(text.plain[: match.start]))
 
 
 def glaze_reader(task: Task, yields: dict[str, tuple[str, ...]]) -> GlazeReader:

@@ -161,9 +161,7 @@ def period_reader(task: Task) -> PeriodReader:
     for name, first, last, words in rules.outside:
         own = _class_called(task, words)
         meaning = own.names.en if own else name
-        entries += [
-            (word, Meaning(own.code if own else None, meaning, not _is_plain_latin(word))) for word in words
-        ]
+        entries += [(word, Meaning(own.code if own else None, meaning, not _is_plain_latin(word))) for word in words]
         if own is None:
             dynasties.append(Dynasty(None, name, first, last))
     dates = r"\s*\(\s*(?:c\.?\s*|a\.?d\.?\s*)*\d{3}|,?\s*\d{1,2}(?:st|nd|rd|th)"

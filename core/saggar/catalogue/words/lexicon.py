@@ -60,9 +60,7 @@ class Lexicon:
         return Match(hit.start(1), hit.end(1), meaning, not is_han(word[-1]))
 
 
-def build_lexicon(
-    entries: Iterable[tuple[str, Meaning]], *, plural: bool = False, coloured: bool = False
-) -> Lexicon:
+def build_lexicon(entries: Iterable[tuple[str, Meaning]], *, plural: bool = False, coloured: bool = False) -> Lexicon:
     """A lexicon of words and their meanings; the first meaning of a word stands.
 
     `plural`: Latin words also take -s and -es. `coloured`: 白釉 is also found as 白色釉.

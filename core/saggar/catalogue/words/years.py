@@ -74,16 +74,14 @@ def find_years(text: Text, *, single: bool) -> list[Span]:
         for span in finder(text.plain):
             if all(span.end <= other.start or span.start >= other.end for other in spans):
                 spans.append(span)
-    kept = [
-        span for span in spans if 0 < span.first <= span.last < 2100 and not _before_christ(text.plain, span)
-    ]
+    kept = [span for span in spans if 0 < span.first <= span.last < 2100 and not _before_christ(text.plain, span)]
     return sorted(kept, key=lambda span: span.start)
 
 
 def _before_christ(plain: str, span: Span) -> bool:
-    return bool(_BEFORE_CHRIST.match(plain[span.end :])) or plain[
-        max(0, span.start - 4) : span.start
-    ].endswith("公元前")
+    return bool(_BEFORE_CHRIST.match(plain[span.end :])) or plain[max(0, span.start - 4) : span.start].endswith(
+        "公元前"
+    )
 
 
 def _centuries(plain: str) -> Iterator[Span]:

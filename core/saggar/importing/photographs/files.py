@@ -110,9 +110,7 @@ def read(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(
-            f"{name}: cannot be read ({error.strerror or error}); check its permissions"
-        ) from None
+        raise InvalidInputError(f"{name}: cannot be read ({error.strerror or error}); check its permissions") from None
 
 
 def locate(root: Path, name: str) -> Path:
@@ -157,9 +155,7 @@ def _regular(path: Path, mode: int, size: int, name: str) -> Path:
     if not stat.S_ISREG(mode):  # reading a pipe or a device may never end
         raise InvalidInputError(f"{name}: is not a regular file; replace it by an image")
     if size > LARGEST_MIB * 2**20:
-        raise InvalidInputError(
-            f"{name}: {size / 2**20:,.0f} MiB; save it smaller: at most {LARGEST_MIB} are read"
-        )
+        raise InvalidInputError(f"{name}: {size / 2**20:,.0f} MiB; save it smaller: at most {LARGEST_MIB} are read")
     return path
 
 

@@ -98,9 +98,7 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
             f"'{table.header.cells[column].strip()}' (the first value: '{first}'; the first file: {file}); "
             "name another column"
         )
-    notes += [
-        Note(0, str(p), "skipped", "no row names this photograph") for p in images if str(p) not in named
-    ]
+    notes += [Note(0, str(p), "skipped", "no row names this photograph") for p in images if str(p) not in named]
     if own_ids:
         return replace(table, rows=tuple(rows)), notes
     return (

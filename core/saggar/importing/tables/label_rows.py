@@ -70,9 +70,7 @@ def checked_rows(
             refused.append(Refusal(row.number, "", reason, "image"))
         else:
             object_id = row.cells[table.columns[object_column]].strip() if object_column else ""
-            owned = {
-                name: row.cells[table.columns[name]].strip() for name in PROVENANCE if name in table.columns
-            }
+            owned = {name: row.cells[table.columns[name]].strip() for name in PROVENANCE if name in table.columns}
             provenance = {name: text for name, text in owned.items() if text}
             found.append(LabelledRow(row.number, file, object_id, labels, provenance))
     return found, refused, dropped

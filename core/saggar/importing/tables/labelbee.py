@@ -29,9 +29,7 @@ from saggar.taxonomy import Task
 _LARGEST_MIB = 512
 
 
-def read_labelbee(
-    export: Path, root: Path, tasks: Sequence[Task]
-) -> tuple[LabelTable, list[Refusal], list[Note]]:
+def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, list[Refusal], list[Note]]:
     """The annotated images of `export`: a row each, numbered from 1 in the order of the file.
 
     Tags are classes by code, name or variant; a tag of several values stays as it is, and is refused as an

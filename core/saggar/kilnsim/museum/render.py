@@ -109,9 +109,7 @@ def _shrunk(colours: Array, index: Index, size: int) -> tuple[Array, Array]:
     return small[:3], small[3]
 
 
-def _mirrored(
-    picture: Array, object_: Array, cover: Array, view: View, vessel: Vessel, strength: float
-) -> Array:
+def _mirrored(picture: Array, object_: Array, cover: Array, view: View, vessel: Vessel, strength: float) -> Array:
     """The piece upside down below its foot, fading out."""
     size = picture.shape[-1]
     base = -vessel.lift * view.cos - float(vessel.outer[0]) * view.sin * vessel.form.section.deep * 0.8

@@ -37,9 +37,7 @@ class Profile:
     """How large the piece stands in the frame, relative to others."""
 
 
-def profile(
-    kind: str, dynasty: str, strength: float, rng: np.random.Generator, spread: float = 1.0
-) -> Profile:
+def profile(kind: str, dynasty: str, strength: float, rng: np.random.Generator, spread: float = 1.0) -> Profile:
     """Draw a shape of type ``kind``.
 
     ``strength`` (0..1) is how plainly the dynasty shows; ``spread`` widens the variation of shape.

@@ -48,8 +48,7 @@ class ModelSlot:
         """The served model; raises WrongStateError when there is none."""
         if self._model is None:
             raise WrongStateError(
-                "no model is active; activate one (`saggar models activate`), or start the classifier with "
-                "SAGGAR_MODEL"
+                "no model is active; activate one (`saggar models activate`), or start the classifier with SAGGAR_MODEL"
             )
         return self._model
 
@@ -69,7 +68,6 @@ def load_model(store: ObjectStore, bundle: ObjectRef, threads: int) -> ServedMod
     for task, values in model.classify(Image.fromarray(ramp).convert("RGB")).items():
         if not np.isfinite(values).all() or abs(float(values.sum()) - 1) > TOLERANCE:
             raise DataCorruptionError(
-                f"bundle {model.model_id}: {task} gives no probabilities on the built-in image; train it "
-                "again"
+                f"bundle {model.model_id}: {task} gives no probabilities on the built-in image; train it again"
             )
     return model

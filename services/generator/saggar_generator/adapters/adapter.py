@@ -158,9 +158,7 @@ def put_once(store: ObjectStore, key: str, data: bytes, media_type: str) -> Obje
         return store.stat(key)
 
 
-def read_layers(
-    base: BaseModel, data: bytes, peft_configuration: bytes | None = None
-) -> lora_formats.LoraFile:
+def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None = None) -> lora_formats.LoraFile:
     """The adapter in a file, in diffusers', peft's or kohya's format.
 
     Raises InvalidInputError when it is not safetensors, and WrongStateError, naming the keys, when one makes
@@ -177,9 +175,7 @@ def read_layers(
             f"a LoRA adapter (not LoHa, LoKr or DoRA) of this base model, or train an adapter on {base.spec}"
         )
     if all(not layer.up.any() for layers in found.lora.values() for layer in layers.values()):
-        raise WrongStateError(
-            "all weights of the adapter are zero: it would be without effect; train it again"
-        )
+        raise WrongStateError("all weights of the adapter are zero: it would be without effect; train it again")
     if any(
         not weights.isfinite().all()
         for layers in found.lora.values()
@@ -214,9 +210,7 @@ def use_together(base: BaseModel, adapters: Sequence[Wanted]) -> None:
     Raises as `attach`, and what a `read` raises.
     """
     names = [f"adapter-{one.weights_sha256[:16]}" for one in adapters]
-    present = {
-        name for part in lora.PARTS for name in getattr(getattr(base.pipeline, part), "peft_config", {})
-    }
+    present = {name for part in lora.PARTS for name in getattr(getattr(base.pipeline, part), "peft_config", {})}
     if not present <= set(names):
         detach(base)
         present = set()

@@ -87,9 +87,7 @@ def _read_file(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _LARGEST_BYTES:
-            raise InvalidInputError(
-                f"{path} has {size >> 20} MiB, too many for an adapter; is it a base model?"
-            )
+            raise InvalidInputError(f"{path} has {size >> 20} MiB, too many for an adapter; is it a base model?")
         return path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError(

@@ -66,9 +66,7 @@ def of_training(
         "ss_optimizer": settings.optimizer,
         "ss_learning_rate": str(settings.learning_rate),
         "ss_unet_lr": str(settings.learning_rate),
-        "ss_text_encoder_lr": (
-            str(optimizing.text_encoder_rate(settings)) if settings.train_text_encoder else "None"
-        ),
+        "ss_text_encoder_lr": (str(optimizing.text_encoder_rate(settings)) if settings.train_text_encoder else "None"),
         "ss_lr_scheduler": settings.learning_rate_schedule,
         "ss_lr_warmup_steps": str(optimizing.warm_up(settings)),
         "ss_min_snr_gamma": str(settings.min_snr_gamma or None),

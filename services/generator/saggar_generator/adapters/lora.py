@@ -138,9 +138,7 @@ def peft_settings(layers: Mapping[str, LoraLayer]) -> dict[str, Any]:
         "lora_alpha": _whole(alpha),
         "target_modules": sorted(layers),
         "rank_pattern": {path: layer.rank for path, layer in layers.items() if layer.rank != rank},
-        "alpha_pattern": {
-            path: _whole(layer.alpha) for path, layer in layers.items() if layer.alpha != alpha
-        },
+        "alpha_pattern": {path: _whole(layer.alpha) for path, layer in layers.items() if layer.alpha != alpha},
     }
 
 

@@ -58,9 +58,7 @@ class LoraFile:
     lacks_alpha: bool = False  # of peft's own file without its configuration: taken to equal the rank
 
 
-def read(
-    data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: bytes | None = None
-) -> LoraFile:
+def read(data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: bytes | None = None) -> LoraFile:
     """The adapter in a safetensors file. `modules` are the base model's layers, by part;
     `peft_configuration` is the adapter_config.json that stands beside a file of peft's own.
 
@@ -70,8 +68,7 @@ def read(
         tensors, metadata = load(data), metadata_of(data)
     except (SafetensorError, ValueError) as error:
         raise InvalidInputError(
-            f"not a safetensors file ({error}); weights in other formats are not read: save the adapter as "
-            "safetensors"
+            f"not a safetensors file ({error}); weights in other formats are not read: save the adapter as safetensors"
         ) from None
     settings = _settings_in(metadata.get(_PEFT_METADATA, "{}"), f"metadata {_PEFT_METADATA}")
     is_pefts = any(key.startswith(_PEFT_ROOT) for key in tensors) and not settings
@@ -123,15 +120,9 @@ def to_kohya(lora: Lora) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def from_kohya(
-    tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterable[str]]
-) -> tuple[Lora, list[str]]:
+def from_kohya(tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterable[str]]) -> tuple[Lora, list[str]]:
     """Layers, and the keys that make none."""
-    paths = {
-        KOHYA_PREFIXES[part] + path.replace(".", "_"): (part, path)
-        for part in PARTS
-        for path in modules[part]
-    }
+    paths = {KOHYA_PREFIXES[part] + path.replace(".", "_"): (part, path) for part in PARTS for path in modules[part]}
     found: dict[tuple[str, str], dict[str, str]] = {}
     unmatched = []
     for key in tensors:
@@ -144,9 +135,7 @@ def from_kohya(
     return _assemble(tensors, found, {}, unmatched)
 
 
-def from_diffusers(
-    tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]
-) -> tuple[Lora, list[str]]:
+def from_diffusers(tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]) -> tuple[Lora, list[str]]:
     """Layers, and the keys that make none; `settings` are peft's, each behind its part's name."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     unmatched = []
@@ -204,8 +193,7 @@ def _settings_in(text: str | bytes, where: str) -> dict[str, Any]:
 def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float:
     """What peft's settings say; equal to the rank where there are none."""
     patterns = {
-        name.removeprefix(_TEXT_ROOT): value
-        for name, value in (settings.get(f"{part}.alpha_pattern") or {}).items()
+        name.removeprefix(_TEXT_ROOT): value for name, value in (settings.get(f"{part}.alpha_pattern") or {}).items()
     }
     key = get_pattern_key(patterns.keys(), path)
     alpha = float(patterns.get(key, settings.get(f"{part}.lora_alpha", rank)))
@@ -214,9 +202,7 @@ def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> floa
 
 
 def _file(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
-    data = save(
-        {key: value.contiguous() for key, value in tensors.items()}, metadata={"format": "pt", **metadata}
-    )
+    data = save({key: value.contiguous() for key, value in tensors.items()}, metadata={"format": "pt", **metadata})
     return _in_order(data)
 
 

@@ -154,22 +154,19 @@ def find(spec: str) -> Path:
         return place
     if place.suffix in single_file.SUFFIXES:
         raise NotFoundError(
-            f"base model {spec}: no such file on the generator's machine; check the path, and that it is "
-            "mounted",
+            f"base model {spec}: no such file on the generator's machine; check the path, and that it is mounted",
             spec,
         )
     if hub_id := hub.ID.fullmatch(spec):
         return hub.download(hub_id["repository"], hub_id["revision"])
     if "/" in spec or "\\" in spec:
         raise NotFoundError(
-            f"base model {spec}: no such folder on the generator's machine; check the path, and that it is "
-            "mounted",
+            f"base model {spec}: no such folder on the generator's machine; check the path, and that it is mounted",
             spec,
         )
     example = hub.MOVED["runwayml/stable-diffusion-v1-5"]
     text = (
-        f"'{spec}' is no base model: give nano, a hub id such as {example}@REVISION, a folder, or a "
-        ".safetensors file"
+        f"'{spec}' is no base model: give nano, a hub id such as {example}@REVISION, a folder, or a .safetensors file"
     )
     raise InvalidInputError(text, (FieldViolation("base_model", text),))
 
@@ -275,8 +272,7 @@ def _check_pipeline(folder: Path) -> None:
         raise InvalidInputError(f"{path} cannot be read ({error}); export the base model again") from None
     if kind != StableDiffusionPipeline.__name__:
         raise InvalidInputError(
-            f"{folder} is a {kind}; this service runs {StableDiffusionPipeline.__name__} (Stable Diffusion "
-            "1.x and 2.x)"
+            f"{folder} is a {kind}; this service runs {StableDiffusionPipeline.__name__} (Stable Diffusion 1.x and 2.x)"
         )
 
 

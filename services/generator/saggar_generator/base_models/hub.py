@@ -52,9 +52,7 @@ def download(repository: str, revision: str | None) -> Path:
     log.info("looking for %s at revision %s", repository, revision or "main")
     try:
         return _fetch(repository, revision, local_files_only=False)
-    except (
-        Exception
-    ) as error:  # its own, diffusers', and those of an HTTP client that changes from release to release
+    except Exception as error:  # its own, diffusers', and those of an HTTP client that changes from release to release
         told = _download_error(repository, revision, error)
         folder = _cached(repository, revision) if isinstance(told, UnavailableError) else None
         if folder is None:

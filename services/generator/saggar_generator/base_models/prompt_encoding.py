@@ -34,9 +34,7 @@ def layers_to_skip(text_encoder: Any, clip_skip: int | None) -> int:
         return 0 if int(text_encoder.config.hidden_size) == SD2_WIDTH else 1
     layers = int(text_encoder.config.num_hidden_layers)
     if not 0 <= clip_skip < layers:
-        text = (
-            f"clip_skip is {clip_skip}; this base model's text encoder has {layers} layers: 0 to {layers - 1}"
-        )
+        text = f"clip_skip is {clip_skip}; this base model's text encoder has {layers} layers: 0 to {layers - 1}"
         raise InvalidInputError(text, (FieldViolation("settings.clip_skip", text),))
     return clip_skip
 
@@ -57,14 +55,10 @@ def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int | None) 
 def tokenize(tokenizer: Any, text_encoder: Any, text: str) -> Any:
     """`input_ids` and `attention_mask` [1, T], cut or filled up to the window."""
     window = token_window(tokenizer, text_encoder)
-    return tokenizer(
-        text, padding="max_length", truncation=True, max_length=window, return_tensors="pt", verbose=False
-    )
+    return tokenizer(text, padding="max_length", truncation=True, max_length=window, return_tensors="pt", verbose=False)
 
 
-def embed(
-    text_encoder: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, clip_skip: int
-) -> torch.Tensor:
+def embed(text_encoder: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, clip_skip: int) -> torch.Tensor:
     """[B, T, D] the embeddings of tokens [B, T]; gradients flow, unlike in `encode`."""
     masked = getattr(text_encoder.config, "use_attention_mask", False)  # as the pipeline does it
     device = text_encoder.device

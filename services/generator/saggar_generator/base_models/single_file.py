@@ -50,9 +50,7 @@ def load(path: Path, dtype: torch.dtype, left_out: dict[str, Any]) -> Any:
     `configuration`.
     """
     folder = configuration(path)
-    lacking = (
-        f"{path} lacks weights that the configuration in {folder} names; give the one that belongs to it"
-    )
+    lacking = f"{path} lacks weights that the configuration in {folder} names; give the one that belongs to it"
     try:
         pipeline = StableDiffusionPipeline.from_single_file(
             str(path), config=str(folder), dtype=dtype, local_files_only=True, **left_out
@@ -85,8 +83,7 @@ def configuration(path: Path) -> Path:
     repository, prediction = _SD1, _metadata(path).get(_PREDICTION, "")
     if width == SD1_WIDTH and prediction not in {"", "epsilon"}:
         raise InvalidInputError(
-            f"{path} is a Stable Diffusion 1.x that predicts {prediction}, not noise, by its metadata; "
-            f"{remedy}"
+            f"{path} is a Stable Diffusion 1.x that predicts {prediction}, not noise, by its metadata; {remedy}"
         )
     if width == SD2_WIDTH:
         if prediction not in _SD2:

@@ -58,9 +58,7 @@ class Signer:
         Raises WrongStateError when the certificate is not fit to sign with, e.g. because it has expired.
         """
         manifest = {
-            "claim_generator_info": [
-                {"name": SOFTWARE, "version": importlib.metadata.version("saggar-generator")}
-            ],
+            "claim_generator_info": [{"name": SOFTWARE, "version": importlib.metadata.version("saggar-generator")}],
             "format": "image/png",
             "assertions": [
                 {

@@ -111,9 +111,7 @@ def generate(
             for place, number in enumerate(job.numbers):
                 image = index.find(job.key, compositions[number].prompt_id, reused=place > 0)
                 if image is None:
-                    raise DataCorruptionError(
-                        f"{job.key} names an image that is gone; delete {job.key} and call again"
-                    )
+                    raise DataCorruptionError(f"{job.key} names an image that is gone; delete {job.key} and call again")
                 finished[image.prompt_id] = image
                 on_image(image)
         made += len(batch)
@@ -150,10 +148,7 @@ def _drawn(
         some = [job for job in jobs if job.company == company]
         adapter.use_together(
             base,
-            [
-                adapter.Wanted(sha256, partial(store.read, refs[sha256]), weight)
-                for sha256, weight in company[0]
-            ],
+            [adapter.Wanted(sha256, partial(store.read, refs[sha256]), weight) for sha256, weight in company[0]],
         )
         wanted = [job.wanted for job in some]
         encoded = encode_prompts(base, wanted, settings)  # by the text encoder with its adapters
@@ -174,8 +169,7 @@ def _drawn(
 def _warn_of_truncation(counts: Sequence[int]) -> None:
     if cut := [count for count in counts if count]:
         log.warning(
-            "%d of %d prompts are longer than the text encoder's window; the last tokens (up to %d) have no "
-            "effect",
+            "%d of %d prompts are longer than the text encoder's window; the last tokens (up to %d) have no effect",
             len(cut),
             len(counts),
             max(cut),

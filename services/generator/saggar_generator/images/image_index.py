@@ -64,9 +64,7 @@ class ImageIndex:
             inputs, truncated = entry["inputs"], int(entry["truncated_tokens"])
             seed = int(inputs["seed"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DataCorruptionError(
-                f"{key} cannot be read ({error}); delete it to make the image again"
-            ) from None
+            raise DataCorruptionError(f"{key} cannot be read ({error}); delete it to make the image again") from None
         if not self._store.exists(image.key):
             return None
         return GeneratedImage(prompt_id, image, seed, reused, truncated, _as_json(inputs))

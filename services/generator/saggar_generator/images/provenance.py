@@ -75,9 +75,7 @@ def xmp_packet(inputs: Mapping[str, Any]) -> str:
         "xmp:CreatorTool": SOFTWARE,
         **{f"saggar:{key}": text for key, text in texts(inputs).items()},
     }
-    return _XMP.format(
-        properties="\n".join(f"    {name}={_quoted(text)}" for name, text in properties.items())
-    )
+    return _XMP.format(properties="\n".join(f"    {name}={_quoted(text)}" for name, text in properties.items()))
 
 
 def _quoted(text: str) -> str:

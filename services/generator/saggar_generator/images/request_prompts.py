@@ -37,9 +37,7 @@ def compose(items: Sequence[PromptItem], uses: Sequence[AdapterUse]) -> list[Com
         try:
             text, adapters = _compose(wanted.prompt, uses)
             field = "negative_prompt"
-            plain = replace(
-                wanted, prompt=text, negative_prompt=parse_negative_prompt(wanted.negative_prompt)
-            )
+            plain = replace(wanted, prompt=text, negative_prompt=parse_negative_prompt(wanted.negative_prompt))
         except InvalidInputError as error:
             violations.append(FieldViolation(f"prompts[{number}].{field}", str(error)))
         else:

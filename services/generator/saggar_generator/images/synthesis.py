@@ -43,9 +43,7 @@ def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
     check_size(base, settings.height_px, "settings.height_px")
 
 
-def encode_prompts(
-    base: BaseModel, wanted: Sequence[Wanted], settings: GenerationSettings
-) -> dict[str, EncodedPrompt]:
+def encode_prompts(base: BaseModel, wanted: Sequence[Wanted], settings: GenerationSettings) -> dict[str, EncodedPrompt]:
     """Every different prompt and negative prompt of `wanted`, encoded."""
     texts = [text for one in wanted for text in (one.prompt, one.negative_prompt)]
     return encode_all(base.pipeline.tokenizer, base.pipeline.text_encoder, texts, settings.clip_skip)
@@ -122,9 +120,7 @@ def _forward(
     images = pipeline(
         prompt_embeds=torch.cat([encoded[one.prompt].embedding for one in batch]),
         negative_prompt_embeds=(
-            torch.cat([encoded[one.negative_prompt].embedding for one in batch])
-            if is_guided(settings)
-            else None
+            torch.cat([encoded[one.negative_prompt].embedding for one in batch]) if is_guided(settings) else None
         ),
         generator=randoms,  # ancestral samplers draw more from them
         num_inference_steps=settings.steps,

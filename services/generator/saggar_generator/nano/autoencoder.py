@@ -94,10 +94,7 @@ def train_autoencoder(
 @torch.no_grad()
 def encode(vae: AutoencoderKL, images: np.ndarray, device: torch.device) -> torch.Tensor:
     """Latent means [n, 4, 16, 16] of uint8 images [n, 64, 64, 3], not scaled."""
-    parts = [
-        vae.encode(_pixels(images[i : i + 64], device)).latent_dist.mean.cpu()
-        for i in range(0, len(images), 64)
-    ]
+    parts = [vae.encode(_pixels(images[i : i + 64], device)).latent_dist.mean.cpu() for i in range(0, len(images), 64)]
     return torch.cat(parts).contiguous()
 
 

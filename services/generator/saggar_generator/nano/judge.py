@@ -77,9 +77,7 @@ def train(pool: Pool) -> nn.Module:
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps)
     targets = torch.tensor(
-        [
-            [names.index(getattr(piece, task)) for task, names in CLASSES.items()] for piece in pool.pieces
-        ]  # [N, 4]
+        [[names.index(getattr(piece, task)) for task, names in CLASSES.items()] for piece in pool.pieces]  # [N, 4]
     )
     for _ in range(EPOCHS):
         for rows in torch.split(torch.randperm(len(targets)), BATCH):
@@ -127,9 +125,7 @@ def _print(title: str, found: dict[str, np.ndarray], truth: Sequence[Labels]) ->
         f"by {task}": {name: _share(found[task], [t[task] == name for t in truth]) for name in CLASSES[task]}
         for task in ("type", "glaze")
     }
-    print(
-        json.dumps({"of": title, "n": len(truth), **shares, "type and glaze": both, **by_class}), flush=True
-    )
+    print(json.dumps({"of": title, "n": len(truth), **shares, "type and glaze": both, **by_class}), flush=True)
 
 
 def _share(right: np.ndarray, chosen: list[bool]) -> float | None:

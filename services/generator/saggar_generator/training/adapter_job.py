@@ -24,9 +24,10 @@ from saggar_generator.base_models.placement import memory_for
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
+from saggar_generator.training import optimizing
 from saggar_generator.training.examples import check_size, prepare, training_rows
 from saggar_generator.training.held_out import hold_out
-from saggar_generator.training.loop import AdapterTraining, optimizing
+from saggar_generator.training.loop import AdapterTraining
 from saggar_generator.training.previews import draw_previews, prompts_of
 from saggar_generator.training.team.group import Alone, Team
 
@@ -94,9 +95,7 @@ def train_adapter(
                 len(rows),
             )
         held_out = examples.take(measured) if measured else None
-        with AdapterTraining(
-            base, examples.take(kept), settings, settings.unet_targets, held_out, team
-        ) as training:
+        with AdapterTraining(base, examples.take(kept), settings, settings.unet_targets, held_out, team) as training:
             job = _Job(store, base, training, settings, identity, report, on_preview, cancelled, team)
             job.run([rows[number].caption or "" for number in kept])
             if team.rank == 0:

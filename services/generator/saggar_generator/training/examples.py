@@ -107,9 +107,7 @@ def training_rows(manifest: Manifest) -> list[Record]:
     rows = list(manifest.records())
     if not rows:
         raise _bad("the manifest is empty; select training images first")
-    if strays := [
-        f"row {i} ({row.image}, {row.split})" for i, row in enumerate(rows) if row.split != "train"
-    ]:
+    if strays := [f"row {i} ({row.image}, {row.split})" for i, row in enumerate(rows) if row.split != "train"]:
         raise _bad(
             f"{len(strays)} rows are not of the training split: {_some(strays)}; an adapter must never see "
             "images that "

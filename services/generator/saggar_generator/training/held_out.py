@@ -60,8 +60,6 @@ def noise_for(shape: torch.Size, count: int, levels: int) -> tuple[torch.Tensor,
     """Noise [count * LEVELS, C, h, w] and noise levels [count * LEVELS] out of `levels`: always the same, so
     that losses can be compared from step to step and from training to training.
     """
-    noise = [
-        torch.randn(shape, generator=generator(0, "validation", number)) for number in range(count * LEVELS)
-    ]
+    noise = [torch.randn(shape, generator=generator(0, "validation", number)) for number in range(count * LEVELS)]
     times = [levels * (2 * place + 1) // (2 * LEVELS) for place in range(LEVELS)]
     return torch.stack(noise), torch.tensor(times * count)

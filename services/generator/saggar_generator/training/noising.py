@@ -27,8 +27,7 @@ class NoiseSchedule:
         kind = str(base.scheduler_config.get("prediction_type", "epsilon"))
         if kind not in {"epsilon", "v_prediction"}:
             raise WrongStateError(
-                f"base model {base.spec} predicts '{kind}'; adapters are trained on epsilon or v_prediction "
-                "models only"
+                f"base model {base.spec} predicts '{kind}'; adapters are trained on epsilon or v_prediction models only"
             )
         scheduler = DDPMScheduler.from_config(config_for(DDPMScheduler, base.scheduler_config))
         return NoiseSchedule(scheduler.alphas_cumprod.float(), kind)

@@ -22,9 +22,7 @@ def build(settings: AdapterSettings, parts: Mapping[str, list[torch.nn.Parameter
     Raises WrongStateError when 8-bit moments are asked for and bitsandbytes is not installed.
     """
     rates = {"unet": settings.learning_rate, "text_encoder": text_encoder_rate(settings)}
-    groups = [
-        {"params": weights, "lr": rates[part], "full_lr": rates[part]} for part, weights in parts.items()
-    ]
+    groups = [{"params": weights, "lr": rates[part], "full_lr": rates[part]} for part, weights in parts.items()]
     optimizer: torch.optim.Optimizer = _kind(settings.optimizer)(groups, weight_decay=WEIGHT_DECAY)
     return optimizer
 

@@ -48,9 +48,7 @@ def run_file(
     parse_experiment(text, str(file), file.resolve().parent)  # misspelt keys show before any service starts
     home = settings(context).home
     if detach and home.running() is None:
-        raise WrongStateError(
-            "--detach needs services that stay: start them with `saggar up` in another terminal"
-        )
+        raise WrongStateError("--detach needs services that stay: start them with `saggar up` in another terminal")
     with local_services(home) as supervisor:
         experiment = start(home, text, file)
         if detach:
@@ -71,9 +69,7 @@ def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     from saggar_orchestrator.cli.client import orchestrator
 
     with orchestrator(settings(context).home) as stub:
-        found = stub.ListExperiments(
-            orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S
-        ).experiments
+        found = stub.ListExperiments(orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S).experiments
     rows = [(e.experiment_id, state_name(e), e.created_at) for e in found]
     if as_json:
         print_json([{"experiment": i, "state": s, "created_at": c} for i, s, c in rows])
@@ -102,10 +98,7 @@ def show(context: typer.Context, experiment: Id, as_json: AsJson = False) -> Non
                 "experiment": identity,
                 "state": state_name(answer.experiment),
                 "error": answer.experiment.error,
-                "steps": [
-                    {"title": s.title, "state": step_state(s.state), "seconds": s.seconds}
-                    for s in answer.steps
-                ],
+                "steps": [{"title": s.title, "state": step_state(s.state), "seconds": s.seconds} for s in answer.steps],
                 "results": found,
             }
         )
@@ -139,9 +132,7 @@ def cancel(context: typer.Context, experiment: Id) -> None:
 
     with orchestrator(settings(context).home) as stub:
         identity = full_id(stub, experiment)
-        stub.CancelExperiment(
-            orchestrator_pb2.CancelExperimentRequest(experiment_id=identity), timeout=_DEADLINE_S
-        )
+        stub.CancelExperiment(orchestrator_pb2.CancelExperimentRequest(experiment_id=identity), timeout=_DEADLINE_S)
     print(f"{identity} cancelled")
     say(f"`saggar experiment resume {identity}` continues it from its finished steps")
 
@@ -160,9 +151,7 @@ def resume(
 
     home = settings(context).home
     if detach and home.running() is None:
-        raise WrongStateError(
-            "--detach needs services that stay: start them with `saggar up` in another terminal"
-        )
+        raise WrongStateError("--detach needs services that stay: start them with `saggar up` in another terminal")
     with local_services(home) as supervisor:
         with orchestrator(home) as stub:
             identity = full_id(stub, experiment)
@@ -177,9 +166,7 @@ def resume(
 def report(
     context: typer.Context,
     experiment: Id,
-    output: Annotated[Path, typer.Option(help="Folder to write report.html and results.json to.")] = Path(
-        "report"
-    ),
+    output: Annotated[Path, typer.Option(help="Folder to write report.html and results.json to.")] = Path("report"),
 ) -> None:
     """Writes an experiment's report and results to a folder. Needs no running services."""
     from saggar.errors import NotFoundError
@@ -255,9 +242,7 @@ def _tell_of_others(stub: Any, identity: str) -> None:
 def resume_if_stopped(stub: Any, identity: str) -> None:
     from saggar.v1 import orchestrator_pb2
 
-    stub.ResumeExperiment(
-        orchestrator_pb2.ResumeExperimentRequest(experiment_id=identity), timeout=_DEADLINE_S
-    )
+    stub.ResumeExperiment(orchestrator_pb2.ResumeExperimentRequest(experiment_id=identity), timeout=_DEADLINE_S)
 
 
 def finish(home: Home, identity: str, supervisor: Supervisor | None) -> None:
@@ -323,9 +308,7 @@ def full_id(stub: Any, beginning: str) -> str:
 
     known = [
         e.experiment_id
-        for e in stub.ListExperiments(
-            orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S
-        ).experiments
+        for e in stub.ListExperiments(orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S).experiments
     ]
     identity = choose(known, beginning)
     if identity is None:

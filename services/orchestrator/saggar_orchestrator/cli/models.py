@@ -10,9 +10,7 @@ import typer
 from saggar_orchestrator.cli.terminal.output import AsJson, print_json, print_table, say, settings
 from saggar_orchestrator.local.home import Home
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="List classifiers and choose the one that serves."
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List classifiers and choose the one that serves.")
 
 _DEADLINE_S = 60.0
 
@@ -103,9 +101,7 @@ def classify_files(home: Home, images: list[Path], top: int) -> list[dict[str, A
                     "image": str(path),
                     "model": answer.model_id,
                     "predictions": {
-                        p.task: [
-                            {"code": c.code, "name": c.name, "probability": c.probability} for c in p.classes
-                        ]
+                        p.task: [{"code": c.code, "name": c.name, "probability": c.probability} for c in p.classes]
                         for p in answer.predictions
                     },
                 }

@@ -22,9 +22,7 @@ def quickstart(context: typer.Context) -> None:
     from saggar_orchestrator.local.supervisor import SERVICES
 
     home = settings(context).home
-    with resources.as_file(
-        resources.files("saggar_orchestrator") / "experiments" / "quickstart.yaml"
-    ) as file:
+    with resources.as_file(resources.files("saggar_orchestrator") / "experiments" / "quickstart.yaml") as file:
         text = file.read_text(encoding="utf-8")
         say("Saggar quickstart: does synthetic data help to classify drawn porcelain?")
         with local_services(home, needed=_NEEDED, started=_NEEDED) as supervisor:
@@ -57,6 +55,4 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
         path = Path(folder) / Path(key).name
         open_home_store(home).fetch(key, path)
         entry = classify_files(home, [path], top=3)[0]
-    print_classification(
-        entry | {"image": f"one photograph of the test split, {key}:"}, truth=held_out["labels"]
-    )
+    print_classification(entry | {"image": f"one photograph of the test split, {key}:"}, truth=held_out["labels"])

@@ -39,9 +39,7 @@ def review(
     url = f"http://{home.address(PAGES)}"
     with open_channel(home.address("qc")) as channel:
         stub = qc_pb2_grpc.QcServiceStub(channel)  # type: ignore[no-untyped-call]
-        standings = [
-            stub.DescribeReview(qc_pb2.DescribeReviewRequest(review_id=each), timeout=30) for each in chosen
-        ]
+        standings = [stub.DescribeReview(qc_pb2.DescribeReviewRequest(review_id=each), timeout=30) for each in chosen]
     rows = [
         {
             "review": each,

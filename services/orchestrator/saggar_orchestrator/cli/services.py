@@ -29,9 +29,7 @@ def up(
     context: typer.Context,
     port_base: Annotated[
         int,
-        typer.Option(
-            min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."
-        ),
+        typer.Option(min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."),
     ] = DEFAULT_PORT_BASE,
 ) -> None:
     """Runs all five services here, in the foreground. Ctrl-C lets them finish and stops them."""

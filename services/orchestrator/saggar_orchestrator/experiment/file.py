@@ -57,9 +57,7 @@ class Data(_Part):
         if sum(given) > 1:
             raise ValueError("give only one of dataset, images with labels, and kilnsim")
         if not any(given) or (given[1] and not (self.images and self.labels)):
-            raise ValueError(
-                "name the photographs: dataset (an id), images (a folder) and labels (a CSV), or kilnsim"
-            )
+            raise ValueError("name the photographs: dataset (an id), images (a folder) and labels (a CSV), or kilnsim")
         if any(not codes for codes in self.where.values()):
             raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
         return self
@@ -106,9 +104,7 @@ class Training(_Part):
     @model_validator(mode="after")
     def _weights_named(self) -> Training:
         if (self.initial_weights == "file") != (self.initial_weights_path is not None):
-            raise ValueError(
-                "initial_weights: file and initial_weights_path belong together; give both or neither"
-            )
+            raise ValueError("initial_weights: file and initial_weights_path belong together; give both or neither")
         for task, weight in self.synthetic_task_weights.items():
             if not 0 <= weight <= 1:
                 raise ValueError(f"synthetic_task_weights.{task} is {weight}; it must lie between 0 and 1")
@@ -229,9 +225,7 @@ class Plan(_Part):
     pairs: tuple[Pair, ...] = ()  # named, before the ones that are found
     pair_tasks: tuple[str, ...] = ()  # tasks in which pairs are looked for; empty: all
     pair_share: float = Field(0.2, ge=0, lt=1)  # of an arm's images; paper: 120 / 570
-    spare_share: float = Field(
-        0.15, ge=0, le=2
-    )  # images beyond the arm's count, for those that screening rejects
+    spare_share: float = Field(0.15, ge=0, le=2)  # images beyond the arm's count, for those that screening rejects
     top_up_rounds: int = Field(2, ge=0, le=20)  # how often more are made where too few were accepted
 
 
@@ -417,12 +411,8 @@ def _against_taxonomy(experiment: Experiment, taxonomy: Taxonomy) -> list[tuple[
     used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
     used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
     used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
-    used += [
-        (("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights
-    ]
-    problems = [
-        (location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)
-    ]
+    used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
+    problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
     return problems + _beyond_kilnsim(data, taxonomy)
 
 

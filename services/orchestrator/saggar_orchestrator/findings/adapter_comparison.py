@@ -104,9 +104,7 @@ def plan_comparison(
 
     Every combination takes part with the same share of its photographs. Equal arguments give equal plans.
     """
-    rows = sorted(photographs.records(), key=lambda record: derived_seed("compare", seed, record.image))[
-        :most
-    ]
+    rows = sorted(photographs.records(), key=lambda record: derived_seed("compare", seed, record.image))[:most]
     counts: dict[tuple[tuple[str, str | None], ...], int] = {}
     planned = []
     for record in rows:
@@ -196,11 +194,7 @@ def _as_manifest(planned: Sequence[PlannedImage], keys: Mapping[str, str], like:
 
 def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
     values = {field.name: value for field, value in result.ListFields()}
-    return (
-        {"fid": 0.0, "kid": 0.0, "kid_low": 0.0, "kid_high": 0.0}
-        | values
-        | {"warnings": list(result.warnings)}
-    )
+    return {"fid": 0.0, "kid": 0.0, "kid_low": 0.0, "kid_high": 0.0} | values | {"warnings": list(result.warnings)}
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

@@ -45,9 +45,7 @@ def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonom
             images=tuple(frame["image"]),
             true={task.name: _indices(frame[f"true_{task.name}"], task) for task in taxonomy.tasks},
             predicted={task.name: _indices(frame[f"predicted_{task.name}"], task) for task in taxonomy.tasks},
-            probabilities={
-                t.name: _probabilities(frame[f"probabilities_{t.name}"], t) for t in taxonomy.tasks
-            },
+            probabilities={t.name: _probabilities(frame[f"probabilities_{t.name}"], t) for t in taxonomy.tasks},
         )
     except KeyError as error:
         raise DataCorruptionError(f"{reference.key}: predictions without the column {error}") from None

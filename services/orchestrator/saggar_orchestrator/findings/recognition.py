@@ -60,9 +60,7 @@ class Recognised:
         }
 
 
-def find_judge(
-    store: ObjectStore, bundle: ObjectRef | None, photographs: Manifest
-) -> tuple[Judge | None, str]:
+def find_judge(store: ObjectStore, bundle: ObjectRef | None, photographs: Manifest) -> tuple[Judge | None, str]:
     """The classifier in `bundle`, or None and why it cannot judge images like these photographs.
 
     Raises as `read_card`.
@@ -120,10 +118,7 @@ def shares(said: Predictions, glaze: str, form: str) -> Shares:
     right = {task: known[task] & (said.predicted[task] == said.true[task]) for task in (glaze, form)}
     counted = (known[glaze], known[form], known[glaze] & known[form])
     hits = (right[glaze], right[form], right[glaze] & right[form])
-    return {
-        asked: wilson(int(hit.sum()), int(n.sum()))
-        for asked, hit, n in zip(ASKED, hits, counted, strict=True)
-    }
+    return {asked: wilson(int(hit.sum()), int(n.sum())) for asked, hit, n in zip(ASKED, hits, counted, strict=True)}
 
 
 def told(share: Share) -> str:
@@ -139,9 +134,7 @@ def _new_to(judge: Judge, photographs: Manifest) -> tuple[Manifest, list[str]]:
     learnt = judge.learnt_from
     name = f"classifier {judge.card.bundle_id}"
     if learnt is None:
-        return photographs, [
-            f"{name} may have been trained on some of the photographs: it is not known which"
-        ]
+        return photographs, [f"{name} may have been trained on some of the photographs: it is not known which"]
     seen = {*learnt.frame["object_id"], *learnt.frame["image"]}
     known = photographs.frame["object_id"].isin(seen) | photographs.frame["image"].isin(seen)
     fresh = photographs.take(~known.to_numpy(dtype=bool))

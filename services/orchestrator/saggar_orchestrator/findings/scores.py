@@ -36,10 +36,7 @@ def task_scores(task: str, codes: tuple[str, ...], predictions: Sequence[Predict
         "n": n,
         "support": support.tolist(),
         "commonest_share": float(support.max() / max(1, n)),
-        **{
-            name: spread([run[name] for run in runs])
-            for name in ("macro_f1", "accuracy", "top5", "weighted_f1")
-        },
+        **{name: spread([run[name] for run in runs]) for name in ("macro_f1", "accuracy", "top5", "weighted_f1")},
         "class_f1": np.mean([evidence.class_f1(matrix) for matrix in matrices], axis=0).round(4).tolist(),
         "confusion": np.sum(matrices, axis=0).tolist(),  # added up over seeds
         "runs": runs,

@@ -53,9 +53,7 @@ def _plots(summary: dict[str, Any], names: Names) -> dict[str, Any]:
             }
         ),
         "tasks": {
-            task: _class_counts(task, found, names)
-            for task, found in summary["tasks"].items()
-            if found["counts"]
+            task: _class_counts(task, found, names) for task, found in summary["tasks"].items() if found["counts"]
         },
     }
 
@@ -66,9 +64,7 @@ def _class_counts(task: str, found: dict[str, Any], names: Names) -> str:
     return plots.class_counts([names.of(task, code) for code in codes], counts, task)
 
 
-def _contact_sheet(
-    summary: dict[str, Any], names: Names, manifest: Manifest, picture: Callable[[str], bytes]
-) -> Any:
+def _contact_sheet(summary: dict[str, Any], names: Names, manifest: Manifest, picture: Callable[[str], bytes]) -> Any:
     limit = len(summary["combinations"]["rarest"])
     for labels, rows in rarest_combinations(manifest.select(origin="real"), limit):
         yield {

@@ -26,9 +26,7 @@ def embedding_map(embedding: Mapping[str, Any], name: str) -> str:
         )  # fmt: skip
         for number, (axes, cluster) in enumerate(zip(grid.flat, clusters, strict=False)):
             others = [p for p in points if p["combination"] != number]
-            axes.plot(
-                [p["x"] for p in others], [p["y"] for p in others], ".", color="#8a9298", ms=1.6, alpha=0.5
-            )
+            axes.plot([p["x"] for p in others], [p["y"] for p in others], ".", color="#8a9298", ms=1.6, alpha=0.5)
             for synthetic, mark, label, colour in (
                 (False, "o", "real", COLOURS[0]),
                 (True, "^", "generated", COLOURS[1]),

@@ -89,9 +89,7 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label="equality")
         dashes = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), "-")
         for number, (name, points) in enumerate(curves.items()):
-            axes.plot(
-                *zip(*points, strict=True), color=COLOURS[number % 6], ls=dashes[number % 6], label=name
-            )
+            axes.plot(*zip(*points, strict=True), color=COLOURS[number % 6], ls=dashes[number % 6], label=name)
         axes.set_xlabel("share of combinations, rarest first")
         axes.set_ylabel("share of training images")
         axes.set_xlim(0, 1)
@@ -142,9 +140,7 @@ def class_counts(names: Sequence[str], counts: Mapping[str, Sequence[int]], task
         return as_svg(figure, f"counts-{task}")
 
 
-def smallest_differences(
-    curve: Sequence[tuple[int, float]], marks: Sequence[tuple[str, int, float | None]]
-) -> str:
+def smallest_differences(curve: Sequence[tuple[int, float]], marks: Sequence[tuple[str, int, float | None]]) -> str:
     """The smallest difference in accuracy that a number of test photographs shows, with some numbers marked
     (name, photographs, difference; None: none).
     """
@@ -226,9 +222,7 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
             for number, runs in enumerate(curves.values()):
                 for epochs in runs:
                     values = [e["validation_macro_f1_by_task"].get(task, float("nan")) for e in epochs]
-                    axes.plot(
-                        [e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1
-                    )
+                    axes.plot([e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1)
             axes.set_title(task)
             axes.set_ylim(0, 1)
             axes.set_xlabel("epoch")
@@ -248,9 +242,7 @@ def confusion_matrices(
     """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
     size = 0.8 + 0.3 * len(codes)
     with mpl.rc_context(STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
-        figure, pair = plt.subplots(
-            1, 2, figsize=(2 * size + 0.8, size + 0.4), layout="constrained", sharey=True
-        )
+        figure, pair = plt.subplots(1, 2, figsize=(2 * size + 0.8, size + 0.4), layout="constrained", sharey=True)
         for axes, matrix, title in zip(pair, (left, right), titles, strict=True):
             shares = [[cell / max(1, sum(row)) for cell in row] for row in matrix]
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -278,9 +270,7 @@ def class_scores(
         marks = ("o", "D", "s", "^", "v", "P")
         for number, (arm, values) in enumerate(scores.items()):
             places = [i + 0.16 * (number - (len(scores) - 1) / 2) for i in range(len(names))]
-            axes.plot(
-                values, places, marks[number % 6], color=COLOURS[number % 6], ms=4.5, label=arm, clip_on=False
-            )
+            axes.plot(values, places, marks[number % 6], color=COLOURS[number % 6], ms=4.5, label=arm, clip_on=False)
         labels = [f"{name} (n = {n})" for name, n in zip(names, supports, strict=True)]
         axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.5, -0.5)

@@ -138,14 +138,12 @@ def _said(results: Results) -> dict[str, Any]:
     means = ", ".join(f"{arm['name']} {arm['mean_macro_f1']['mean']:.3f}" for arm in arms)
     gini = ", ".join(f"{arm['name']} {arm['imbalance']['gini']:.3f}" for arm in arms)
     learnt = "; ".join(
-        f"{arm['name']} kept epochs {', '.join(str(run['best_epoch']) for run in arm['runs'])}"
-        for arm in arms
+        f"{arm['name']} kept epochs {', '.join(str(run['best_epoch']) for run in arm['runs'])}" for arm in arms
     )
     best = _best_other(results)
     said: dict[str, Any] = {
         "scores": f"Bars of test macro-F1 per task; the table above has them. Means of the tasks: {means}.",
-        "differences": "Differences to the baseline with their intervals: "
-        + "; ".join(comparison.sentences(results)),
+        "differences": "Differences to the baseline with their intervals: " + "; ".join(comparison.sentences(results)),
         "lorenz": f"Lorenz curves of training images over combinations. Gini: {gini}.",
         "learning": f"Training loss and validation macro-F1 by epoch. {learnt}.",
         "tasks": "Validation macro-F1 by epoch, a panel per task.",
@@ -185,9 +183,7 @@ def _classes_in_words(arms: list[dict[str, Any]], index: int, task: dict[str, An
         for c, (name, n) in enumerate(zip(task["names"], base["support"], strict=True))
         if n
     ]
-    return f"Test F1 per class of {task['name']}, for {', '.join(arm['name'] for arm in arms)}: " + "; ".join(
-        rows
-    )
+    return f"Test F1 per class of {task['name']}, for {', '.join(arm['name'] for arm in arms)}: " + "; ".join(rows)
 
 
 def _confused_in_words(arm: dict[str, Any], index: int, task: dict[str, Any]) -> str:
@@ -274,9 +270,7 @@ def _words(results: Results, labels: dict[str, str | None]) -> str:
 def _pair_words(results: Results, first: dict[str, str | None], second: dict[str, str | None]) -> str:
     names = {t["name"]: dict(zip(t["codes"], t["names"], strict=True)) for t in results["taxonomy"]["tasks"]}
     differing = {t: (first[t], second.get(t)) for t in first if first[t] != second.get(t)}
-    words = ", ".join(
-        f"{names[t].get(a, 'unknown')} / {names[t].get(b, 'unknown')}" for t, (a, b) in differing.items()
-    )
+    words = ", ".join(f"{names[t].get(a, 'unknown')} / {names[t].get(b, 'unknown')}" for t, (a, b) in differing.items())
     common = _words(results, {t: code for t, code in first.items() if t not in differing})
     return f"{words} ({common})" if common else words
 

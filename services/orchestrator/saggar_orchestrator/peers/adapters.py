@@ -36,9 +36,7 @@ def known_adapters(store: ObjectStore) -> list[AdapterEntry]:
 def find_adapter(store: ObjectStore, identity: str) -> AdapterEntry:
     """The adapter whose id begins with `identity`. Raises NotFoundError, InvalidInputError for several."""
     prefix = f"adapters/{identity}" if len(identity) >= _SHORTEST else "adapters/?"
-    found = [
-        key for key in store.list("adapters/") if key.startswith(prefix) and key.endswith("/adapter.json")
-    ]
+    found = [key for key in store.list("adapters/") if key.startswith(prefix) and key.endswith("/adapter.json")]
     if not found:
         raise NotFoundError(f"no adapter '{identity}'; `saggar generator adapters` lists them", identity)
     if len(found) > 1:
@@ -47,9 +45,7 @@ def find_adapter(store: ObjectStore, identity: str) -> AdapterEntry:
     return _entry(store, found[0])
 
 
-def adapter_uses(
-    store: ObjectStore, texts: list[str]
-) -> tuple[list[AdapterEntry], list[generator_pb2.AdapterUse]]:
+def adapter_uses(store: ObjectStore, texts: list[str]) -> tuple[list[AdapterEntry], list[generator_pb2.AdapterUse]]:
     """What `ID=WEIGHT` texts ask for; prompts name an adapter by the id that was written.
 
     Raises NotFoundError, and InvalidInputError for a weight that is no number, an adapter named twice, or
@@ -65,15 +61,12 @@ def adapter_uses(
             try:
                 use.weight = float(weight)
             except ValueError:
-                raise InvalidInputError(
-                    f"--adapter {text}: '{weight}' is no number; write e.g. {name}=0.6"
-                ) from None
+                raise InvalidInputError(f"--adapter {text}: '{weight}' is no number; write e.g. {name}=0.6") from None
         uses.append(use)
     bases = {entry.card["base_hash"]: entry.base_model for entry in entries}
     if len(bases) > 1:
         raise InvalidInputError(
-            f"these adapters are for different base models ({', '.join(sorted(bases.values()))}) and cannot "
-            "be mixed"
+            f"these adapters are for different base models ({', '.join(sorted(bases.values()))}) and cannot be mixed"
         )
     if len({entry.adapter_id for entry in entries}) < len(entries):
         raise InvalidInputError("an adapter is named twice; add up its weights instead")

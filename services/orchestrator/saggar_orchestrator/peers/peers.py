@@ -96,9 +96,7 @@ class Peers:
         try:
             return getattr(self._stub(service), rpc)(request, timeout=timeout_s)
         except UnavailableError as error:
-            raise UnavailableError(
-                f"{service} at {self._targets[service]} cannot be reached: {error}"
-            ) from error
+            raise UnavailableError(f"{service} at {self._targets[service]} cannot be reached: {error}") from error
 
     def close(self) -> None:
         with self._lock:

@@ -76,8 +76,7 @@ def prompt_items(
     """`strength`: of images that start from a photograph; None: the generator's default."""
     keys = {image.photograph for image in planned if image.photograph is not None}
     starts = {
-        key: generator_pb2.StartImage(image=ref_to_proto(store.stat(key)), strength=strength)
-        for key in sorted(keys)
+        key: generator_pb2.StartImage(image=ref_to_proto(store.stat(key)), strength=strength) for key in sorted(keys)
     }
     return [
         generator_pb2.PromptItem(

@@ -59,9 +59,7 @@ def generate_in_shards(
             elif event.HasField("progress"):
                 on_progress(len(seen), event.progress.stage, dict(event.progress.metrics))
 
-        result: generator_pb2.GenerateResult = peers.stream(
-            "generator", "Generate", request, on_event, cancellation
-        )
+        result: generator_pb2.GenerateResult = peers.stream("generator", "Generate", request, on_event, cancellation)
         finished.update((image.prompt_id, image) for image in result.images)
 
     shards = [prompts[start : start + shard_size] for start in range(0, len(prompts), shard_size)]

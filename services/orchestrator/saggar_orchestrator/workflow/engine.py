@@ -166,11 +166,7 @@ class Engine:
         latest: dict[str, DbosStatus] = {}
         for status in DBOS.list_workflows(name=_WORKFLOW, load_input=False):  # oldest first
             latest[_experiment_of(status.workflow_id)] = status
-        ids = [
-            key.split("/")[1]
-            for key in self._store.list("experiments/")
-            if key.endswith("/specification.json")
-        ]
+        ids = [key.split("/")[1] for key in self._store.list("experiments/") if key.endswith("/specification.json")]
         views = [self._view(identity, latest.get(identity)) for identity in ids]
         return sorted(views, key=lambda view: view.created_at, reverse=True)
 
@@ -187,9 +183,7 @@ class Engine:
             record = step["output"]
             if step["error"] is not None:
                 position = step["function_id"] - 1
-                views[position] = StepView(
-                    position, titles[position], state="failed", error=str(step["error"])
-                )
+                views[position] = StepView(position, titles[position], state="failed", error=str(step["error"]))
             elif record:
                 position = record["position"]
                 state = "reused" if record["reused"] else "succeeded"
@@ -316,9 +310,7 @@ class Engine:
     def _settle(self, identity: str, timeout_s: float = 10.0) -> None:
         """The database learns of an attempt's end a moment after the board."""
         deadline = time.monotonic() + timeout_s
-        while (
-            self.describe(identity).state == "running" and time.monotonic() < deadline and not self._closing
-        ):
+        while self.describe(identity).state == "running" and time.monotonic() < deadline and not self._closing:
             time.sleep(0.05)
 
 

@@ -101,9 +101,7 @@ class Run:
         self._durably = durably
         self._titles = step_titles(specification.experiment)
 
-    def step(
-        self, kind: str, inputs: Result, work: Callable[[Ticker], Result], *, reuse: bool = True
-    ) -> Result:
+    def step(self, kind: str, inputs: Result, work: Callable[[Ticker], Result], *, reuse: bool = True) -> Result:
         """The result of the next step of the plan: remembered, found in the store, or done now.
 
         Without `reuse` every experiment does it anew: for what can change under an unchanged name.
@@ -123,9 +121,7 @@ class Run:
                 else:
                     result = work(tick)
             except SaggarError as error:
-                self.board.update(
-                    position, state="failed", error=str(error), seconds=time.monotonic() - started
-                )
+                self.board.update(position, state="failed", error=str(error), seconds=time.monotonic() - started)
                 raise
             seconds = round(time.monotonic() - started, 3)
             return StepRecord(
@@ -275,15 +271,11 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "generation": experiment.generation.model_dump(include=set(PLANNING)),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
         },
-        lambda _: data_steps.plan_images(
-            run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
-        ),
+        lambda _: data_steps.plan_images(run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])),
     )
     generated = run.step(
         "generate",
-        remote_steps.generation_inputs(
-            run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])
-        ),
+        remote_steps.generation_inputs(run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])),
         lambda tick: remote_steps.generate_images(
             run,
             tick,
@@ -335,9 +327,7 @@ def _review(
     reviewed = run.step(
         "review",
         inputs,
-        lambda tick: remote_steps.review(
-            run, tick, union, sources.reference, sources.taxonomy, sources.baseline
-        ),
+        lambda tick: remote_steps.review(run, tick, union, sources.reference, sources.taxonomy, sources.baseline),
     )
     if not run.experiment.plan.top_up_rounds or run.experiment.review.policy != "all":
         return screenings, [reviewed]

@@ -62,15 +62,11 @@ def inception(weights: bytes | None, source: str = "Inception weights") -> Fidel
     name = "inception-v3-compat"
     preparation = "299 px, stretched, bilinear as in TensorFlow 1"
     if weights is None:
-        return FidelityExtractor(
-            name, preparation, _downloaded(lambda: FeatureExtractorInceptionV3(name, ["2048"]))
-        )
+        return FidelityExtractor(name, preparation, _downloaded(lambda: FeatureExtractorInceptionV3(name, ["2048"])))
     try:
         # torch-fidelity unpickles whatever the file holds; this refuses anything but tensors first.
         torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-        network = FeatureExtractorInceptionV3(
-            name, ["2048"], feature_extractor_weights_path=io.BytesIO(weights)
-        )
+        network = FeatureExtractorInceptionV3(name, ["2048"], feature_extractor_weights_path=io.BytesIO(weights))
     except Exception as error:  # torch raises anything here, down to EOFError
         raise InvalidInputError(
             f"{source}: not the Inception-v3 weights of torch-fidelity ({type(error).__name__}); "
@@ -93,9 +89,7 @@ def dinov2(model: Dinov2Model, repository: Path | None, weights: Path | None) ->
     name = f"dinov2-{model}"
     preparation = "224 px, stretched, bilinear as in TensorFlow 1"
     if repository is None and weights is None:
-        return FidelityExtractor(
-            name, preparation, _downloaded(lambda: FeatureExtractorDinoV2(name, ["dinov2"]))
-        )
+        return FidelityExtractor(name, preparation, _downloaded(lambda: FeatureExtractorDinoV2(name, ["dinov2"])))
     if repository is None or weights is None:
         raise InvalidInputError(
             "DINOv2 from files needs both: the folder of its code (hubconf.py) and the file of its weights"
@@ -125,9 +119,7 @@ def _hub_model(repository: Path, entry: str, weights: Path) -> Any:
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise NotFoundError(
-            f"{weights}: cannot read DINOv2's weights ({error.strerror})", str(weights)
-        ) from None
+        raise NotFoundError(f"{weights}: cannot read DINOv2's weights ({error.strerror})", str(weights)) from None
     except Exception as error:  # torch raises anything here
         raise InvalidInputError(f"{weights}: not a file of tensors ({type(error).__name__})") from error
     network: Any = torch.hub.load(  # type: ignore[no-untyped-call]

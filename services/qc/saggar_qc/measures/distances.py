@@ -189,9 +189,7 @@ def _root(rows: Features) -> tuple[Float64, Float64, float]:
     return mean, root, float((root**2).sum())
 
 
-def _distance_of_roots(
-    first: tuple[Float64, Float64, float], second: tuple[Float64, Float64, float]
-) -> float:
+def _distance_of_roots(first: tuple[Float64, Float64, float], second: tuple[Float64, Float64, float]) -> float:
     overlap = np.linalg.svd(first[1] @ second[1].T, compute_uv=False).sum()
     return float(((first[0] - second[0]) ** 2).sum() + first[2] + second[2] - 2 * overlap)
 

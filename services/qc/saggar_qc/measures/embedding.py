@@ -71,8 +71,7 @@ def embed(synthetic: FeatureSet, real: FeatureSet, seed: int = 0) -> Embedding |
     flat = _flattened(features, perplexity, seed)
     return Embedding(
         points=tuple(
-            Point(float(x), float(y), int(c), bool(m))
-            for (x, y), c, m in zip(flat, places, origin, strict=True)
+            Point(float(x), float(y), int(c), bool(m)) for (x, y), c, m in zip(flat, places, origin, strict=True)
         ),
         clusters=tuple(_clusters(features, places, origin, chosen)),
         perplexity=perplexity,

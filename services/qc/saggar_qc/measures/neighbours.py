@@ -34,9 +34,7 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def nearest(
-        self, feature: Float32, count: int, own: int | None = None
-    ) -> tuple[npt.NDArray[np.intp], Float64]:
+    def nearest(self, feature: Float32, count: int, own: int | None = None) -> tuple[npt.NDArray[np.intp], Float64]:
         """Positions of the `count` nearest photographs to feature [F], nearest first, and their distances.
 
         `own`: the position of the photograph whose feature it is, whose object does not count.

@@ -156,6 +156,4 @@ def _colour(lab: Lab, outline: Outline) -> Float32:
 
 def _form(outline: Outline) -> Float32:
     """[PROFILE + 3] the outline, whatever its size and place."""
-    return np.array(
-        [*outline.profile, np.log(outline.aspect), outline.fill, np.sqrt(outline.share)], dtype=np.float32
-    )
+    return np.array([*outline.profile, np.log(outline.aspect), outline.fill, np.sqrt(outline.share)], dtype=np.float32)

@@ -52,9 +52,7 @@ def spectrum(grey: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> Spec
 class TextureTally:
     """Spectra by glaze, as running sums and a list of fine-band means: some bytes an image."""
 
-    sums: defaultdict[str, npt.NDArray[np.float64]] = field(
-        default_factory=lambda: defaultdict(lambda: np.zeros(BINS))
-    )
+    sums: defaultdict[str, npt.NDArray[np.float64]] = field(default_factory=lambda: defaultdict(lambda: np.zeros(BINS)))
     fine: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, found: Spectrum | None, glaze: str | None) -> None:
@@ -77,9 +75,7 @@ class TextureRatio:
     fine_high: float
 
 
-def ratios(
-    synthetic: TextureTally, real: TextureTally, resamples: int = 500, seed: int = 0
-) -> dict[str, TextureRatio]:
+def ratios(synthetic: TextureTally, real: TextureTally, resamples: int = 500, seed: int = 0) -> dict[str, TextureRatio]:
     """By glaze, where both sides have an image."""
     random = np.random.default_rng(seed)
     found: dict[str, TextureRatio] = {}

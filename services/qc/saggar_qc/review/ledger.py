@@ -192,9 +192,7 @@ class Ledger:
             return False
         limit = now - self.review.settings.lease_seconds
         elsewhere = sum(
-            1
-            for who, at in standing.leases.items()
-            if who != reviewer and at > limit and who not in standing.verdicts
+            1 for who, at in standing.leases.items() if who != reviewer and at > limit and who not in standing.verdicts
         )
         return len(standing.verdicts) + elsewhere < self.needed(item_id)
 

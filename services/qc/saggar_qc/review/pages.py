@@ -72,9 +72,7 @@ def item_page(review: Review, item: Item, ahead: list[Item], language: str) -> I
         (str(place), code, words["modern_reason" if code == "modern" else code])
         for place, code in enumerate(REASONS, start=1)
     )
-    return ItemPage(
-        item.item_id, item.image, labels, item.neighbours, tuple(each.image for each in ahead), reasons
-    )
+    return ItemPage(item.item_id, item.image, labels, item.neighbours, tuple(each.image for each in ahead), reasons)
 
 
 def progress(ledger: Ledger, reviewer: str, now: float, recent: list[float]) -> Progress:

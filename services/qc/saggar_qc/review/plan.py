@@ -101,13 +101,9 @@ def plan_review(
     if not rows:
         text = "the manifest has no rows; there is nothing to review"
         raise InvalidInputError(text, (FieldViolation("manifest", text),))
-    identity = _digest(
-        [stored.sha256, settings.model_dump(mode="json"), [r.image for r in photographs.records()]]
-    )[:16]
+    identity = _digest([stored.sha256, settings.model_dump(mode="json"), [r.image for r in photographs.records()]])[:16]
     class_names = {
-        task.name: {
-            each.code: each.names.model_dump(by_alias=True, exclude_none=True) for each in task.classes
-        }
+        task.name: {each.code: each.names.model_dump(by_alias=True, exclude_none=True) for each in task.classes}
         for task in taxonomy.tasks
     }
     chosen = _shuffled(rows, identity, "sample")
@@ -137,11 +133,7 @@ def _same_labels(items: Sequence[Item], photographs: Manifest) -> dict[str, tupl
     known = [(r.image, {t: c for t, c in r.labels.items() if c}) for r in photographs.records()]
     found = {}
     for item in items:
-        shared = [
-            (-len(item.labels.items() & labels.items()), image)
-            for image, labels in known
-            if image != item.image
-        ]
+        shared = [(-len(item.labels.items() & labels.items()), image) for image, labels in known if image != item.image]
         found[item.image] = tuple(image for _, image in sorted(shared)[:NEIGHBOURS])
     return found
 

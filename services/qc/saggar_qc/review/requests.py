@@ -26,9 +26,7 @@ def open_review(
     manifest_ref = ref_from_proto(request.manifest, "manifest")
     manifest = read_manifest(store, manifest_ref)
     taxonomy_ref = ref_from_proto(request.taxonomy, "taxonomy")
-    photographs = training_photographs(
-        read_manifest(store, ref_from_proto(request.photographs, "photographs"))
-    )
+    photographs = training_photographs(read_manifest(store, ref_from_proto(request.photographs, "photographs")))
     taxonomy = parse_yaml(store.read(taxonomy_ref).decode(), Taxonomy, taxonomy_ref.key)
     review = plan_review(
         request.title or "Review",

@@ -50,8 +50,7 @@ def review_pages(settings: QcSettings, desks: Desks) -> Iterator[str]:
         return
     if settings.review_tokens is None:
         raise InvalidInputError(
-            "SAGGAR_REVIEW_LISTEN needs SAGGAR_REVIEW_TOKENS: a YAML file with a line `name: secret` for "
-            "each reviewer"
+            "SAGGAR_REVIEW_LISTEN needs SAGGAR_REVIEW_TOKENS: a YAML file with a line `name: secret` for each reviewer"
         )
     tokens = read_tokens(settings.review_tokens)
     server = ReviewServer(desks, tokens, settings.review_listen)

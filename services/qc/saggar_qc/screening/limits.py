@@ -75,12 +75,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("seam", True, Reason.SEAM, "step along a line through the whole picture", 1.0),
     Measure("overlay", True, Reason.LETTERING, "share of one colour beside strong edges", 0.1, True),
     Measure("stray_detail", True, Reason.LETTERING, "detail away from the object", 0.05, True),
-    Measure(
-        "upside_down", True, Reason.UPSIDE_DOWN, "distance from the photographs, over that when turned", 0.01
-    ),
-    Measure(
-        "unfamiliar", True, Reason.UNFAMILIAR, "distance from the nearest photographs in feature space", 0.1
-    ),
+    Measure("upside_down", True, Reason.UPSIDE_DOWN, "distance from the photographs, over that when turned", 0.01),
+    Measure("unfamiliar", True, Reason.UNFAMILIAR, "distance from the nearest photographs in feature space", 0.1),
 )
 
 # What the photographs decide, and not a fixed threshold.
@@ -95,9 +91,7 @@ def calibrate(
     `share` of the photographs, 0 to 1, is left out. Measures with fewer than `LEAST_PHOTOGRAPHS` values get
     no limit.
     """
-    known = [
-        m for m in measures if m.name in values and np.isfinite(values[m.name]).sum() >= LEAST_PHOTOGRAPHS
-    ]
+    known = [m for m in measures if m.name in values and np.isfinite(values[m.name]).sum() >= LEAST_PHOTOGRAPHS]
     if not known:
         return ()
     heights = np.column_stack([_height(m, np.asarray(values[m.name], dtype=np.float64)) for m in known])

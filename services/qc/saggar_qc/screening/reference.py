@@ -166,9 +166,7 @@ def study(
     for batch in examine(store, photographs, extraction, views, batch_size, cancelled, side_px):
         if broken := next((item.problem for item in batch if item.problem is not None), None):
             raise InvalidInputError(f"reference photograph {broken}")
-        upright, turned = (
-            extraction.unpack(rows).features for rows in zip(*(i.views for i in batch), strict=True)
-        )
+        upright, turned = (extraction.unpack(rows).features for rows in zip(*(i.views for i in batch), strict=True))
         notes.take(batch, upright, turned)
         report("reading reference", notes.features.count, len(photographs))
     return notes.conclude(store, extraction, side_px, trimmed_share)
@@ -194,9 +192,7 @@ class _Notes:
         self._upright.append(upright.astype(np.float16))
         self._turned.append(turned.astype(np.float16))
 
-    def conclude(
-        self, store: ObjectStore, extraction: Extraction, side_px: int, trimmed_share: float
-    ) -> Reference:
+    def conclude(self, store: ObjectStore, extraction: Extraction, side_px: int, trimmed_share: float) -> Reference:
         objects = [record.object_id for record in self._records]
         upright, turned = np.concatenate(self._upright), np.concatenate(self._turned)
         neighbours = Neighbours(upright, objects)

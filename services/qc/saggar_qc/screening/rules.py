@@ -107,9 +107,7 @@ def rejects_duplicate(picture: Picture, thresholds: Thresholds, earlier: Picture
     return Rejection(Reason.DUPLICATE if found.same_pixels else Reason.NEAR_DUPLICATE, found.words)
 
 
-def rejects_training_copy(
-    picture: Picture, thresholds: Thresholds, training: PictureIndex
-) -> Rejection | None:
+def rejects_training_copy(picture: Picture, thresholds: Thresholds, training: PictureIndex) -> Rejection | None:
     """Against the photographs that the generator learned from, by hash."""
     found = training.find(picture, thresholds.duplicate_distance_bits)
     return None if found is None else Rejection(Reason.TRAINING_COPY, found.words)
@@ -137,9 +135,7 @@ def beyond_limits(values: Mapping[str, float], limits: Sequence[Limit]) -> Itera
             )
 
 
-def rejects_improbable_class(
-    verified: Mapping[str, float], labels: Labels, thresholds: Thresholds
-) -> Rejection | None:
+def rejects_improbable_class(verified: Mapping[str, float], labels: Labels, thresholds: Thresholds) -> Rejection | None:
     """`verified`: probability of the intended class by task."""
     wrong = {t: p for t, p in verified.items() if p < thresholds.min_intended_probability}
     if not wrong:

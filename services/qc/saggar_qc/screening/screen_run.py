@@ -87,12 +87,8 @@ def screen(
     _check(manifest, extraction.extractor)
     photographs = training_photographs(reference)
     side = comparison_side_px(manifest)
-    known = study(
-        store, photographs, extraction, side, thresholds.trimmed_share, batch_size, report, cancelled
-    )
-    return screen_beside(
-        known, store, manifest, extraction, thresholds, kid_resamples, batch_size, report, cancelled
-    )
+    known = study(store, photographs, extraction, side, thresholds.trimmed_share, batch_size, report, cancelled)
+    return screen_beside(known, store, manifest, extraction, thresholds, kid_resamples, batch_size, report, cancelled)
 
 
 def screen_beside(
@@ -126,9 +122,7 @@ def screen_beside(
             task: Verified(tuple(values), thresholds.min_intended_probability)
             for task, values in sorted(tally.verified.items())
         },
-        intended={
-            task: (float(np.mean(values)), len(values)) for task, values in sorted(tally.intended.items())
-        },
+        intended={task: (float(np.mean(values)), len(values)) for task, values in sorted(tally.intended.items())},
         measures=extraction.compare(tally.features, known.features, kid_resamples) if enough else None,
         combinations=compare_combinations(tally.features, known.features, kid_resamples),
         textures=ratios(tally.textures, known.textures),
@@ -210,9 +204,7 @@ class _Tally:
         )
         return [each for each in asked if each is not None]
 
-    def _beside_photographs(
-        self, item: Examined, picture: Picture, upright: Row, turned: Row
-    ) -> list[Rejection]:
+    def _beside_photographs(self, item: Examined, picture: Picture, upright: Row, turned: Row) -> list[Rejection]:
         copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index)
         if copied is None:
             copied = self._copied_in_part(item, upright)

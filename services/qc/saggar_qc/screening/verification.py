@@ -107,10 +107,7 @@ def learn(
         model = LinearDiscriminantAnalysis("lsqr", shrinkage=_SHRINKAGE, priors=np.full(count, 1 / count))
         discriminants[task.name] = model.fit(rows, codes)
         if task.name == surface:
-            glazes = {
-                str(code): (rows[codes == code].mean(axis=0), int((codes == code).sum()))
-                for code in set(codes)
-            }
+            glazes = {str(code): (rows[codes == code].mean(axis=0), int((codes == code).sum())) for code in set(codes)}
             within = rows - np.array([glazes[code][0] for code in codes])
             covariance = within.T @ within / max(1, len(rows) - len(glazes))
             covariance += _SHRINKAGE * np.diag(np.diag(covariance)) + 0.25 * np.eye(len(covariance))
@@ -136,14 +133,8 @@ def nature(task: Task) -> str:
     return task.nature or by_kind.get(task.kind or "") or named.get(task.name, "context")
 
 
-def _examples(
-    codes: Sequence[str | None], described: Sequence[Described]
-) -> tuple[Float64, npt.NDArray[Any]]:
-    known = [
-        (row, code)
-        for row, code in zip(described, codes, strict=True)
-        if row is not None and code is not None
-    ]
+def _examples(codes: Sequence[str | None], described: Sequence[Described]) -> tuple[Float64, npt.NDArray[Any]]:
+    known = [(row, code) for row, code in zip(described, codes, strict=True) if row is not None and code is not None]
     counts = Counter(code for _, code in known)
     known = [(row, code) for row, code in known if counts[code] >= LEAST_OF_CLASS]
     return np.array([row for row, _ in known], dtype=np.float64), np.array([code for _, code in known])

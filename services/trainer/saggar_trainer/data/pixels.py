@@ -36,9 +36,7 @@ class PixelCache:
     def __getitem__(self, index: int) -> torch.Tensor:
         offset, height, width = self._arrays[index]
         # A copy: the map is read-only, and torch wants to own what it may write to.
-        return torch.from_numpy(
-            self._data[offset : offset + 3 * height * width].reshape(3, height, width).copy()
-        )
+        return torch.from_numpy(self._data[offset : offset + 3 * height * width].reshape(3, height, width).copy())
 
 
 def cache_pixels(

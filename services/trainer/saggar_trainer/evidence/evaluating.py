@@ -86,9 +86,7 @@ def evaluate(
     known = {task: scores for task, scores in by_task.items() if scores is not None}
     outcome = EvaluationOutcome(
         metrics=results.put_json(store, FOLDER, metrics),
-        predictions=results.put_by_content(
-            store, FOLDER, predictions, ".parquet", "application/vnd.apache.parquet"
-        ),
+        predictions=results.put_by_content(store, FOLDER, predictions, ".parquet", "application/vnd.apache.parquet"),
         mean_macro_f1=mean,
         macro_f1_by_task={task: scores.macro_f1 for task, scores in known.items()},
         accuracy_by_task={task: scores.top_1 for task, scores in known.items()},
@@ -99,9 +97,7 @@ def evaluate(
 
 def _check_rows(samples: Samples, job: EvaluationJob) -> None:
     if len(samples) == 0:
-        raise InvalidInputError(
-            f"{job.manifest.key} has no rows in split {job.split}; split the data set first"
-        )
+        raise InvalidInputError(f"{job.manifest.key} has no rows in split {job.split}; split the data set first")
     if made := int((~samples.real).sum()):
         raise InvalidInputError(
             f"{job.manifest.key}: {made} images of split {job.split} are augmented or synthetic; evaluate "

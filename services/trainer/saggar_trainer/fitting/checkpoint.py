@@ -36,9 +36,7 @@ def from_file(path: str) -> Snapshot:
                 parts[part][name] = file.get_tensor(key)
         history = tuple(EpochScores(**scores) for scores in json.loads(metadata["history"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataCorruptionError(
-            f"{path}: not a training checkpoint ({error}); delete it to start anew"
-        ) from error
+        raise DataCorruptionError(f"{path}: not a training checkpoint ({error}); delete it to start anew") from error
     return Snapshot(history, parts["model"], parts["best_model"], parts["optimizer"])
 
 

@@ -123,9 +123,7 @@ def fit(
         total = 0.0
 
         model.train()
-        with closing(
-            view_batches(training.pixels.__getitem__, batches, spec.size_px, seed)
-        ) as batches_of_views:
+        with closing(view_batches(training.pixels.__getitem__, batches, spec.size_px, seed)) as batches_of_views:
             for step, (rows, views) in enumerate(batches_of_views, start=1):
                 if cancelled():
                     raise CancelledError(f"training was cancelled in epoch {epoch + 1}, step {step}")
@@ -215,8 +213,7 @@ def _validate(
     on_cpu = _on(torch.device("cpu"), objective)
     loss = on_cpu.total(on_cpu.losses(logits, validation.labels, validation.row_weights))
     metrics = {
-        task: task_metrics(validation.labels[task].numpy(), logits[task].numpy())
-        for task in objective.task_weights
+        task: task_metrics(validation.labels[task].numpy(), logits[task].numpy()) for task in objective.task_weights
     }
     mean_macro_f1(metrics)  # raises when no task can be scored
     return float(loss), {task: m.macro_f1 for task, m in metrics.items() if m is not None}

@@ -29,9 +29,7 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Loss of each task: logits [N, C], labels [N] (UNKNOWN: masked), row weights [N] (0: masked)."""
         return {
-            task: masked_cross_entropy(
-                logits[task], labels[task], row_weights[task], self.class_weights[task]
-            )
+            task: masked_cross_entropy(logits[task], labels[task], row_weights[task], self.class_weights[task])
             for task in self.task_weights
         }
 
@@ -40,9 +38,7 @@ class Objective:
         return torch.stack([self.task_weights[task] * loss for task, loss in losses.items()]).sum()
 
 
-def masked_cross_entropy(
-    logits: Tensor, labels: Tensor, row_weights: Tensor, class_weights: Tensor
-) -> Tensor:
+def masked_cross_entropy(logits: Tensor, labels: Tensor, row_weights: Tensor, class_weights: Tensor) -> Tensor:
     """Mean cross-entropy of the known rows, weighted by row and by class; 0 when no row counts.
 
     logits [N, C], labels [N], row_weights [N], class_weights [C]. With all row weights 1 this is torch's
@@ -57,9 +53,7 @@ def objective_of(training: Samples, taxonomy: Taxonomy, settings: Hyperparameter
     """Task weights from the settings or the taxonomy; class weights from the training rows' counts."""
     weights = {task.name: settings.task_weights.get(task.name, task.weight) for task in taxonomy.tasks}
     weights = {task: weight for task, weight in weights.items() if weight > 0}
-    classes = {
-        task: class_weights(training, task, len(taxonomy.task(task).classes), settings) for task in weights
-    }
+    classes = {task: class_weights(training, task, len(taxonomy.task(task).classes), settings) for task in weights}
     return Objective(weights, classes)
 
 
@@ -71,9 +65,7 @@ def class_weights(training: Samples, task: str, classes: int, settings: Hyperpar
     if settings.balance_from_real_only:
         # A class of synthetic images alone counts as one real image: weight 0 would drop it from the loss.
         counts = np.where((counts == 0) & (training.counts(task, classes) > 0), 1, counts)
-    weights = effective_number_weights(
-        counts.tolist(), beta=settings.class_weight_beta, cap=settings.class_weight_cap
-    )
+    weights = effective_number_weights(counts.tolist(), beta=settings.class_weight_beta, cap=settings.class_weight_cap)
     return torch.tensor(weights, dtype=torch.float32)
 
 
@@ -95,9 +87,7 @@ def sampling_weights(training: Samples, taxonomy: Taxonomy, settings: Hyperparam
     known = labels != UNKNOWN
     if not known.any():
         return torch.ones(len(labels), dtype=torch.float64)
-    counts = training.counts(
-        task, len(taxonomy.task(task).classes), real_only=settings.balance_from_real_only
-    )
+    counts = training.counts(task, len(taxonomy.task(task).classes), real_only=settings.balance_from_real_only)
     chances = 1.0 / np.maximum(counts, 1)[np.maximum(labels, 0)]  # [N]
     chances[~known] = chances[known].mean()
     return torch.tensor(chances, dtype=torch.float64)

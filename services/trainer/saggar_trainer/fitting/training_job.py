@@ -187,8 +187,7 @@ def _initial_weights(settings: Hyperparameters) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NotFoundError(
-            f"initial weights {path}: {error.strerror or error} on the trainer's machine; check "
-            "initial_weights_path",
+            f"initial weights {path}: {error.strerror or error} on the trainer's machine; check initial_weights_path",
             str(path),
         ) from None
     return f"file {path.name} (sha256 {digest})"
@@ -235,9 +234,7 @@ def _untaught(training: Samples, taxonomy: Taxonomy, settings: Hyperparameters) 
             continue
         counts = training.counts(task.name, len(task.classes))
         if missing := [code for code, count in zip(task.codes, counts, strict=True) if count == 0]:
-            found.append(
-                f"{task.name}: no training image of {', '.join(missing)}; the model cannot know them"
-            )
+            found.append(f"{task.name}: no training image of {', '.join(missing)}; the model cannot know them")
     return tuple(found)
 
 
@@ -248,9 +245,7 @@ def _training_examples(
         image = read_photograph(at.store, samples.images[index])
         seed = samples.augmentation_seeds[index]
         if seed is not None:
-            image = apply_augmentation(
-                shrink(image, round(settings.image_size_px * AUGMENTATION_MARGIN)), seed
-            )
+            image = apply_augmentation(shrink(image, round(settings.image_size_px * AUGMENTATION_MARGIN)), seed)
         return training_pixels(image, settings.image_size_px)
 
     return Examples(
@@ -259,9 +254,7 @@ def _training_examples(
             len(samples),
             scratch=at.scratch,
             threads=at.threads,
-            progress=lambda done: listener.progress(
-                Report("decoding training images", done, len(samples), "images")
-            ),
+            progress=lambda done: listener.progress(Report("decoding training images", done, len(samples), "images")),
             cancelled=listener.cancelled,
         ),
         labels={task: torch.from_numpy(values) for task, values in samples.labels.items()},

@@ -65,9 +65,7 @@ def build_backbone(settings: Hyperparameters) -> Backbone:
     Raises NotFoundError when weights are missing or cannot be downloaded, InvalidInputError when they do not
     fit.
     """
-    network = (
-        minimalistic() if settings.architecture == "mobilenet_v3_large_minimalistic" else mobilenet_v3_large()
-    )
+    network = minimalistic() if settings.architecture == "mobilenet_v3_large_minimalistic" else mobilenet_v3_large()
     warnings: tuple[str, ...] = ()
     if settings.initial_weights == "imagenet":
         network.load_state_dict(_torchvision_weights())
@@ -142,9 +140,7 @@ def _load(features: nn.Module, path: Path, architecture: str) -> None:
         state = load_file(path)
     except SafetensorError as error:
         raise InvalidInputError(f"initial weights {path}: not a safetensors file ({error})") from error
-    state = {
-        key.removeprefix("features."): value.float() for key, value in state.items() if _of_features(key)
-    }
+    state = {key.removeprefix("features."): value.float() for key, value in state.items() if _of_features(key)}
     wanted = features.state_dict()
     missing = sorted(key for key in wanted if key not in state and not key.endswith("num_batches_tracked"))
     misfit = sorted(key for key in wanted if key in state and state[key].shape != wanted[key].shape)

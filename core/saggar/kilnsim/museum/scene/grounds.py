@@ -78,9 +78,7 @@ def draw(ground: Ground, view: View, vessel: Vessel, lamp: Light, size: int, dra
     return canvas
 
 
-def _layout(
-    ground: Ground, across: Array, up: Array, above: Array, size: int, draws: Draws
-) -> tuple[Array, Array]:
+def _layout(ground: Ground, across: Array, up: Array, above: Array, size: int, draws: Draws) -> tuple[Array, Array]:
     """Per pixel the share of floor, and a factor on its brightness."""
     if ground.kind == "sweep":
         reach = draws.between(0.35, 1.3)

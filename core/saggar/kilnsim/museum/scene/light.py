@@ -97,9 +97,7 @@ def _glint(skin: Skin, lamp: Light, view: View) -> Array:
     edge_b = np.clip((lamp.half_tall + blur - np.abs(b)) / (2.0 * blur), 0.0, 1.0)
     lamp_seen = edge_a * edge_b * (ahead > 0) * 0.75
     if lamp.second:
-        other = (
-            step(0.05, 0.0, np.abs(rx + np.float32(lamp.key[0] + 0.55))) * step(-0.2, 0.5, rh) * (rz > -0.3)
-        )
+        other = step(0.05, 0.0, np.abs(rx + np.float32(lamp.key[0] + 0.55))) * step(-0.2, 0.5, rh) * (rz > -0.3)
         lamp_seen = lamp_seen + other * np.float32(0.3 * lamp.second)
     grazing = np.clip(1.0 - toward, 0.0, 1.0)
     grazing = grazing * grazing

@@ -40,9 +40,7 @@ def vase(draws: Draws, make: Make) -> Form:
         section = Section(deep=draws.between(0.75, 1.0))
         ring = draws.chance(0.5)
         out = draws.between(0.66, 0.76)
-        fittings = tuple(
-            Handle(0.93, 0.72, out, 0.055 if ring else 0.075, turned, ring) for turned in (0.25, -0.25)
-        )
+        fittings = tuple(Handle(0.93, 0.72, out, 0.055 if ring else 0.075, turned, ring) for turned in (0.25, -0.25))
     elif kind == "cong":
         knots = [(0, 0.6), (0.06, 0.62), (0.09, 0.97), (0.12, 1.0), (0.82, 1.0), (0.86, 0.95), (0.9, 0.6)]
         knots += [(1, 0.64)]
@@ -71,9 +69,7 @@ def jar(draws: Draws, make: Make) -> Form:
     lugs: tuple[Fitting, ...] = ()
     if draws.chance(0.25):
         turned = draws.between(-0.1, 0.1)
-        lugs = tuple(
-            Handle(0.9, 0.76, 0.98, 0.05, turned + step, ring=True) for step in (0.25, -0.25, 0.08, -0.08)
-        )
+        lugs = tuple(Handle(0.9, 0.76, 0.98, 0.05, turned + step, ring=True) for step in (0.25, -0.25, 0.08, -0.08))
     return Form(knots, ratio, 0.9, section=flower(draws, 0.14), fittings=lugs)
 
 

@@ -86,9 +86,7 @@ def cup(draws: Draws, make: Make) -> Form:
     if draws.chance(0.15):
         side = draws.pick((0.25, -0.25)) + draws.around(0.0, 0.04)
         fittings = (Handle(0.8, 0.35, 1.3, 0.055, side, ring=True),)
-    return Form(
-        knots, draws.around(0.70, 0.05), 0.70, open=True, section=flower(draws, 0.15), fittings=fittings
-    )
+    return Form(knots, draws.around(0.70, 0.05), 0.70, open=True, section=flower(draws, 0.15), fittings=fittings)
 
 
 def washer(draws: Draws, make: Make) -> Form:

@@ -122,9 +122,7 @@ def cobalt(skin: Skin) -> None:
     count = draws.whole(4, 7)
     low, high = draws.between(0.22, 0.3), draws.between(0.78, 0.86)
     flowers = draws.pick((5, 6, 8))
-    outline, wash = motifs.vine(
-        skin.round * count, (skin.band - low) * (1.0 / (high - low)), flowers, 5.5 / count
-    )
+    outline, wash = motifs.vine(skin.round * count, (skin.band - low) * (1.0 / (high - low)), flowers, 5.5 / count)
     on = motifs.belt(skin.band, low + 0.01, high - 0.01, 0.01)
     foot = motifs.panels(skin.round * (count * 3), (skin.band - 0.06) * (1.0 / (low - 0.08)))
     foot = foot * motifs.belt(skin.band, 0.06, low - 0.03, 0.01)

@@ -43,9 +43,7 @@ class Skin:
         self.v = v * np.float32(CELLS_PER_UNIT) + np.float32(11.0)
         self.round = s.around
         mouth = float(vessel.outer[-1])
-        self.band = np.where(
-            self.flat, s.r * np.float32(1.0 / max(mouth, 0.1)), s.arc * np.float32(1.0 / total)
-        )
+        self.band = np.where(self.flat, s.r * np.float32(1.0 / max(mouth, 0.1)), s.arc * np.float32(1.0 / total))
         self.rim = self._rim(total, mouth)
         self.mottle = draws.lattice()
         self.grain = draws.lattice()

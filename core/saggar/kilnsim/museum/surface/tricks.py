@@ -50,9 +50,7 @@ def scratched(skin: Skin, glaze: str) -> None:
         skin.round * count, (skin.band - low) * (1.0 / (high - low)), draws.pick((6, 8)), 4.4 / count
     )
     figure = np.clip(outline + wash * 1.6, 0.0, 1.0)
-    on = (
-        np.where(skin.flat, motifs.belt(skin.band, 0.3, 0.85), motifs.belt(skin.band, low, high)) * ~skin.limb
-    )
+    on = np.where(skin.flat, motifs.belt(skin.band, 0.3, 0.85), motifs.belt(skin.band, low, high)) * ~skin.limb
     ground = (1.0 - figure) * on * np.float32(0.85)
     skin.paint(SLIP if glaze in _DARK else (0.36, 0.24, 0.16), ground)
     skin.bump -= ground * np.float32(0.06)
@@ -74,9 +72,7 @@ def fur(skin: Skin, _glaze: str) -> None:
 def oil_spots(skin: Skin, _glaze: str) -> None:
     """Silvery drops all over a black glaze."""
     size = skin.draws.between(0.5, 0.8)
-    drops = np.maximum(
-        motifs.spots(skin, size, 0.42, skin.draws), motifs.spots(skin, size * 0.6, 0.4, skin.draws)
-    )
+    drops = np.maximum(motifs.spots(skin, size, 0.42, skin.draws), motifs.spots(skin, size * 0.6, 0.4, skin.draws))
     skin.paint((0.55, 0.52, 0.46), drops * np.float32(0.7))
 
 

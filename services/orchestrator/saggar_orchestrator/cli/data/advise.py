@@ -45,9 +45,7 @@ def advise_collection(
     ] = None,
     disagreement: Annotated[
         float,
-        typer.Option(
-            help="Share of test photographs that only one of two classifiers gets right.", min=0.01, max=1
-        ),
+        typer.Option(help="Share of test photographs that only one of two classifiers gets right.", min=0.01, max=1),
     ] = 0.10,
     split_seed: Annotated[int, typer.Option(help="For a data set without a split.", min=0)] = 0,
     as_json: AsJson = False,
@@ -71,9 +69,7 @@ def advise_collection(
             f"no shipped taxonomy has the tasks and codes of {dataset}, and advice needs to know what the "
             "tasks are: give the file with --taxonomy"
         )
-    found = advise(
-        manifest, chosen, hours=hours, reviewed=review, disagreement=disagreement, split_seed=split_seed
-    )
+    found = advise(manifest, chosen, hours=hours, reviewed=review, disagreement=disagreement, split_seed=split_seed)
     if html:
         write_page(html, render(dataset, found, Names(chosen)))
     if as_json:
@@ -98,8 +94,7 @@ def show(dataset: str, advice: Advice, names: Names, console: Console) -> None:
     console.print(f"{dataset}, labels of {advice.taxonomy}")
     console.print(
         f"{advice.training_images:,} training photographs, {advice.with_variants:,} images with threshold "
-        "augmentation"
-        + ("" if advice.split_kept else f"; not split yet, so as split with seed {advice.split_seed}")
+        "augmentation" + ("" if advice.split_kept else f"; not split yet, so as split with seed {advice.split_seed}")
     )
     _show_conditions(advice.conditions, console)
     for task in advice.tasks:
@@ -130,9 +125,7 @@ def _show_task(task: TaskAdvice, power: float, console: Console) -> None:
     if task.few:
         table = sheet(("rare classes", "training", "with variants", "test"))
         for count in task.few[:_FEW_SHOWN]:
-            table.add_row(
-                Text(count.name), f"{count.training:,}", f"{count.with_variants:,}", f"{count.test:,}"
-            )
+            table.add_row(Text(count.name), f"{count.training:,}", f"{count.with_variants:,}", f"{count.test:,}")
         if len(task.few) > _FEW_SHOWN:
             table.add_row(f"and {len(task.few) - _FEW_SHOWN} more")
         console.print(table)

@@ -28,9 +28,7 @@ def read_dataset(store: ObjectStore, dataset: str) -> Manifest:
 
     key = manifest_key(dataset)
     if not store.exists(key):
-        raise NotFoundError(
-            f"no data set '{dataset}' in the store; `saggar data import` prints the id of one", dataset
-        )
+        raise NotFoundError(f"no data set '{dataset}' in the store; `saggar data import` prints the id of one", dataset)
     return read_manifest(store, store.stat(key))
 
 

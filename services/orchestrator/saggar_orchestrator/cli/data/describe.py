@@ -50,9 +50,7 @@ _BANDS = ((1, 1), (2, 4), (5, 9), (10, 49), (50, 99), (100, None))  # photograph
 def describe_collection(
     context: typer.Context,
     dataset: Dataset,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a page with plots and photographs to this file.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots and photographs to this file.")] = None,
     taxonomy: ChosenTaxonomy = None,
     below: Annotated[
         int, typer.Option(help="Threshold augmentation: combinations of fewer training photographs.", min=1)
@@ -90,9 +88,7 @@ def describe_collection(
 def show(dataset: str, summary: dict[str, Any], names: Names, console: Console) -> None:
     """The summary as text of at most 80 columns."""
     by = f", labels of {names.taxonomy.id}" if names.taxonomy else ""
-    console.print(
-        f"{dataset}: {plural(summary['images'], 'image')} of {plural(summary['objects'], 'object')}{by}"
-    )
+    console.print(f"{dataset}: {plural(summary['images'], 'image')} of {plural(summary['objects'], 'object')}{by}")
     if not summary["images"]:
         return
     console.print(_origins(summary["origins"]))
@@ -122,9 +118,7 @@ def _sizes(sizes: dict[str, Any]) -> str:
     if not sizes["known"]:
         return "image sizes are not known"
     width, height, shorter = sizes["width_px"], sizes["height_px"], sizes["shorter_side_px"]
-    sides = (
-        f"{shorter['min']:,} to {shorter['max']:,}" if shorter["min"] != shorter["max"] else shorter["max"]
-    )
+    sides = f"{shorter['min']:,} to {shorter['max']:,}" if shorter["min"] != shorter["max"] else shorter["max"]
     return f"median size {width['median']:.0f} x {height['median']:.0f} pixels, shorter side {sides}"
 
 

@@ -63,9 +63,7 @@ def fetch_museum(
     catalogue = str(folder / "catalogue.csv")
     steps = (
         shlex.join(("saggar", "data", "map", catalogue)),
-        shlex.join(
-            ("saggar", "data", "import", str(folder), "--catalogue", catalogue, "--image-column", "image")
-        ),
+        shlex.join(("saggar", "data", "import", str(folder), "--catalogue", catalogue, "--image-column", "image")),
     )
     if as_json:
         print_json(
@@ -96,9 +94,7 @@ def _tell(folder: Path, report: FetchReport) -> None:
         say(f"failed: and {len(report.failed) - _SHOWN:,} more")
     for reason, count in report.left_out.items():
         say(f"left out: {plural(count, 'object')}: {reason}")
-    print(
-        f"{folder}\t{plural(report.kept, 'photograph')}, {report.new:,} new; {report.records:,} in the folder"
-    )
+    print(f"{folder}\t{plural(report.kept, 'photograph')}, {report.new:,} new; {report.records:,} in the folder")
 
 
 def _settings_from_environment() -> MuseumSettings:

@@ -45,15 +45,11 @@ def import_collection(
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it cannot be told: gb18030, big5, windows-1252...")
     ] = None,
-    taxonomy: Annotated[
-        str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
-    ] = "song-yuan-porcelain",
+    taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Leave bad rows and files out, and import the others.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Also write all that was refused or noted to this CSV.")
-    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write all that was refused or noted to this CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Checks every row and photograph, then copies them into the store.

@@ -20,9 +20,7 @@ Columns = list[str] | None
 
 def map_catalogue(
     catalogue: Annotated[Path, typer.Argument(help="CSV with a row per object, Chinese or English.")],
-    taxonomy: Annotated[
-        str, typer.Option(help="Shipped taxonomy or path of a YAML file.")
-    ] = "song-yuan-porcelain",
+    taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
     output: Annotated[
         Path | None, typer.Option(help="Also write the labels to this CSV, to be corrected by hand.")
     ] = None,

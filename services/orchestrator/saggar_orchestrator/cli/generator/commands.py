@@ -48,11 +48,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         found = stub.DescribeGenerator(generator_pb2.DescribeGeneratorRequest(), timeout=_DEADLINE_S)
     values = {
         "base model": found.loaded_base_model or "none yet: the first job loads one, and decides the device",
-        **(
-            {"device": found.device, "precision": found.precision, "memory": found.memory}
-            if found.device
-            else {}
-        ),
+        **({"device": found.device, "precision": found.precision, "memory": found.memory} if found.device else {}),
         "running": found.jobs_running,
         "waiting": f"{found.jobs_waiting} of at most {found.queue_limit}",
     }
@@ -122,8 +118,7 @@ def import_adapter(
         })  # fmt: skip
         return
     print(
-        f"{identity}\tchanges {result.unet_layers} layers of the UNet, "
-        f"{result.text_encoder_layers} of the text encoder"
+        f"{identity}\tchanges {result.unet_layers} layers of the UNet, {result.text_encoder_layers} of the text encoder"
     )
 
 
@@ -138,9 +133,7 @@ def generate(
     adapter: Adapters = None,
     base_model: BaseModel = None,
     count: Annotated[int, typer.Option(help="Images for each prompt.", min=1, max=1000)] = 1,
-    seed: Annotated[
-        int, typer.Option(help="Of the first image of a prompt; the next takes the next.", min=0)
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of the first image of a prompt; the next takes the next.", min=0)] = 0,
     negative: Annotated[str | None, typer.Option(help="What to avoid; default: the paper's words.")] = None,
     keep_cracked: Annotated[
         bool, typer.Option("--keep-cracked", help='Avoid "cracked" for Ge, Guan and Ru wares too.')
@@ -160,9 +153,7 @@ def generate(
     guidance: Guidance = None,
     scheduler: Scheduler = None,
     clip_skip: ClipSkip = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="In pixels; default: the base model's.")
-    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels; default: the base model's.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Images from prompts, as PNG files and side by side in grid.png.
@@ -185,9 +176,7 @@ def generate(
     if strength is not None and photograph is None:
         raise typer.BadParameter("--strength goes with --from")
     if strength == 0:
-        raise typer.BadParameter(
-            "--strength 0 would leave the photograph as it is; give more than 0, at most 1"
-        )
+        raise typer.BadParameter("--strength 0 would leave the photograph as it is; give more than 0, at most 1")
     texts = [*(prompts or []), *(read_prompts(file) if file else [])]
     if not texts:
         raise typer.BadParameter("give a prompt, or --prompts FILE")
@@ -196,9 +185,7 @@ def generate(
     start = None
     if photograph is not None:
         data, ending = read_photograph(photograph)
-        start = generator_pb2.StartImage(
-            image=ref_to_proto(put_image(store, data, ending)), strength=strength
-        )
+        start = generator_pb2.StartImage(image=ref_to_proto(put_image(store, data, ending)), strength=strength)
     items = [
         generator_pb2.PromptItem(
             prompt_id=f"{number + 1:03d}-{seed + k}",
@@ -245,9 +232,7 @@ def generate(
 app.command()(compare)
 
 
-def _negative_prompts(
-    texts: list[str], own: str | None, taxonomy: str | None, *, keep_cracked: bool
-) -> list[str]:
+def _negative_prompts(texts: list[str], own: str | None, taxonomy: str | None, *, keep_cracked: bool) -> list[str]:
     """One for each of `texts`; tells where "cracked" is left out."""
     from saggar.prompts import NEGATIVE_PROMPT, crackled_phrases, without_cracked
     from saggar.taxonomy import load_taxonomy, shipped_taxonomies

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
 def compare(
     context: typer.Context,
-    dataset: Annotated[
-        str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")
-    ],
+    dataset: Annotated[str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")],
     adapter: Adapters = None,
     base_model: BaseModel = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
@@ -47,9 +45,7 @@ def compare(
     seed: Annotated[int, typer.Option(help="Of the choice of photographs, and of the images.", min=0)] = 0,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="Classifier that compares, or beside --inception names classes; default: the best."
-        ),
+        typer.Option(help="Classifier that compares, or beside --inception names classes; default: the best."),
     ] = None,
     inception: Annotated[
         Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")

@@ -14,15 +14,11 @@ if TYPE_CHECKING:
 
 BaseModel = Annotated[
     str | None,
-    typer.Option(
-        help="`nano`, a hub id, a folder or a .safetensors file; default: the adapter's, else nano."
-    ),
+    typer.Option(help="`nano`, a hub id, a folder or a .safetensors file; default: the adapter's, else nano."),
 ]
 Adapters = Annotated[
     list[str] | None,
-    typer.Option(
-        "--adapter", metavar="ID[=WEIGHT]", help="As `saggar generator adapters` lists it; may be repeated."
-    ),
+    typer.Option("--adapter", metavar="ID[=WEIGHT]", help="As `saggar generator adapters` lists it; may be repeated."),
 ]
 Steps = Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1)]
 Guidance = Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0)]

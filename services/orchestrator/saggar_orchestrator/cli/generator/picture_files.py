@@ -60,9 +60,7 @@ def grid(files: list[Path], columns: int = 0) -> Image.Image:
     with Image.open(files[0]) as first:
         scale = min(1.0, _LARGEST_TILE_PX / max(first.size))
         width, height = (round(side * scale) for side in first.size)
-    sheet = Image.new(
-        "RGB", (columns * (width + _GAP_PX) - _GAP_PX, rows * (height + _GAP_PX) - _GAP_PX), "white"
-    )
+    sheet = Image.new("RGB", (columns * (width + _GAP_PX) - _GAP_PX, rows * (height + _GAP_PX) - _GAP_PX), "white")
     for number, file in enumerate(files):
         with Image.open(file) as image:
             tile = image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)

@@ -22,8 +22,7 @@ def adapter_course(store: ObjectStore, adapter: ObjectRef) -> Result:
         "training": _thinned(curve.get("loss", [])),
         "validation": [[point["step"], point["loss"]] for point in curve.get("validation", ())],
         "previews": [
-            {"step": one["step"], "prompt": one["prompt"], "image": one["image"]["key"]}
-            for one in card["previews"]
+            {"step": one["step"], "prompt": one["prompt"], "image": one["image"]["key"]} for one in card["previews"]
         ],
     }
 

@@ -141,9 +141,7 @@ def split_manifest(run: Run, imported: ObjectRef) -> Result:
 def augment_manifest(run: Run, divided: ObjectRef) -> Result:
     settings = run.experiment.augmentation
     assert settings is not None  # noqa: S101 the workflow asks only then
-    expanded = expand_rare(
-        read_manifest(run.store, divided), below=settings.below, to=settings.to, seed=settings.seed
-    )
+    expanded = expand_rare(read_manifest(run.store, divided), below=settings.below, to=settings.to, seed=settings.seed)
     leakage.check(expanded)
     return {"manifest": _store(run, expanded), "training_images": len(expanded.select(split="train"))}
 
@@ -180,9 +178,7 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
     manifest = read_manifest(run.store, real)
     combinations = rare_combinations(experiment.plan, manifest)
     pairs = _pairs(run, manifest, confusion)
-    by_arm = planned_images(
-        experiment, run.taxonomy, combinations, pairs, len(manifest.select(split="train"))
-    )
+    by_arm = planned_images(experiment, run.taxonomy, combinations, pairs, len(manifest.select(split="train")))
     images = {image.prompt_id: image for planned in by_arm.values() for image in planned}
     images = {image.prompt_id: image for image in started(run, tuple(images.values()), real)}
     arms = {name: [image.prompt_id for image in planned] for name, planned in by_arm.items()}

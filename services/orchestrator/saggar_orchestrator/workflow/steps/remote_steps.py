@@ -37,9 +37,7 @@ def training_inputs(run: Run, manifest: ObjectRef, taxonomy: ObjectRef, seed: in
     return {"manifest": manifest.sha256, "taxonomy": taxonomy.sha256, "settings": settings}
 
 
-def train(
-    run: Run, tick: Ticker, manifest: ObjectRef, taxonomy: ObjectRef, seed: int, arm_name: str
-) -> Result:
+def train(run: Run, tick: Ticker, manifest: ObjectRef, taxonomy: ObjectRef, seed: int, arm_name: str) -> Result:
     settings = requests.training_settings(run.experiment.training, seed)
     request = trainer_pb2.TrainRequest(
         request_id=digest(training_inputs(run, manifest, taxonomy, seed))[:32],
@@ -213,9 +211,7 @@ def screen(run: Run, tick: Ticker, wanted: ObjectRef, reference: ObjectRef, base
         if event.HasField("progress"):
             _show(tick, event.progress)
 
-    result: qc_pb2.ScreenResult = run.resources.peers.stream(
-        "qc", "Screen", request, on_event, run.cancellation
-    )
+    result: qc_pb2.ScreenResult = run.resources.peers.stream("qc", "Screen", request, on_event, run.cancellation)
     return {
         "accepted": _ref(result.accepted),
         "rejected": _ref(result.rejected),
@@ -300,8 +296,7 @@ def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
     """Every field; numbers that are not finite become None, for results.json has no NaN."""
     values = {field.name: getattr(measures, field.name) for field in measures.DESCRIPTOR.fields}
     finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }
     return finite | {"warnings": list(measures.warnings)}
 
@@ -311,9 +306,7 @@ def _ref(message: common_pb2.ObjectRef) -> dict[str, Any]:
 
 
 def _show(tick: Ticker, progress: common_pb2.Progress) -> None:
-    tick(
-        progress.stage, progress.done, progress.total, progress.unit, progress.message, dict(progress.metrics)
-    )
+    tick(progress.stage, progress.done, progress.total, progress.unit, progress.message, dict(progress.metrics))
 
 
 def _file_digest(path: Path) -> str:

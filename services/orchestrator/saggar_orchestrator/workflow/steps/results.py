@@ -48,10 +48,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
     split = read_manifest(store, ref_from_json(outcomes["split"]["manifest"]))
     objects = dict(zip(split.frame["image"], split.frame["object_id"], strict=True))
     predictions = {
-        name: [
-            read_predictions(store, ref_from_json(r["evaluate"]["predictions"]), taxonomy)
-            for r in arm["runs"]
-        ]
+        name: [read_predictions(store, ref_from_json(r["evaluate"]["predictions"]), taxonomy) for r in arm["runs"]]
         for name, arm in outcomes["arms"].items()
     }
     arms = [
@@ -112,9 +109,7 @@ def _arm(
     arm: dict[str, Any] = {
         "name": name,
         "training_images": len(manifest),
-        "by_origin": {
-            str(k): int(v) for k, v in manifest.frame["origin"].value_counts().sort_index().items()
-        },
+        "by_origin": {str(k): int(v) for k, v in manifest.frame["origin"].value_counts().sort_index().items()},
         "share_asked": outcome["mix"].get("share_asked"),
         "count_asked": outcome["mix"].get("count_asked"),
         "share_reached": outcome["mix"].get("share_reached", 0.0),
@@ -153,8 +148,7 @@ def _data(experiment: Any, outcomes: Result, split: Manifest, taxonomy: Taxonomy
         "splits": {name: len(part) for name, part in parts.items()},
         "split_objects": {name: int(part.frame["object_id"].nunique()) for name, part in parts.items()},
         "class_counts": {
-            task: {name: dict(part.counts(task)) for name, part in parts.items()}
-            for task in taxonomy.task_names
+            task: {name: dict(part.counts(task)) for name, part in parts.items()} for task in taxonomy.task_names
         },
         "combinations": int(split.combinations().nunique()),
         "warnings": outcomes["import"]["warnings"],
@@ -192,9 +186,7 @@ def _cracked(run: Run, outcomes: Result, plan: StoredPlan) -> dict[str, Any]:
     made = {image.prompt_id: image.labels for image in plan.images}
     for arm in outcomes["arms"].values():
         made |= {image["prompt_id"]: image["labels"] for image in arm.get("screen", {}).get("further", ())}
-    crackled = [
-        labels for labels in made.values() if negative_prompt(run.taxonomy, labels, generation.avoided)[1]
-    ]
+    crackled = [labels for labels in made.values() if negative_prompt(run.taxonomy, labels, generation.avoided)[1]]
     wares = {entry.names.en for labels in crackled for entry in crackled_classes(run.taxonomy, labels)}
     return {
         "images": len(crackled),

@@ -50,9 +50,7 @@ def confused_pairs(
         named.append(_plain(found) if found else _from_labels(pair.labels, pair.task, pair.codes))
     tasks = wanted.pair_tasks or taxonomy.task_names
     matrices = {
-        task: evidence.confusion(
-            predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes)
-        )
+        task: evidence.confusion(predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes))
         for task in tasks
     }
     limit = wanted.most_confused + len(named)
@@ -80,9 +78,7 @@ def planned_images(
     for arm in experiment.synthetic_arms:
         assert arm.synthetic is not None  # noqa: S101 that makes it a synthetic arm
         taken = pairs if arm.synthetic.pairs is None else pairs[: arm.synthetic.pairs]
-        each, per_pair = images_each(
-            arm.synthetic, experiment.plan, len(combinations), len(taken), training_images
-        )
+        each, per_pair = images_each(arm.synthetic, experiment.plan, len(combinations), len(taken), training_images)
         settings = PlanSettings(
             each, per_pair, generation.seed, generation.avoided, keep_cracked=generation.keep_cracked
         )

@@ -83,9 +83,7 @@ def after_review(
         for standing in standings:
             accepted = _ids(run, ref_from_json(standing.screened["accepted"])) & kept
             further = _missing(run, stored, standing, accepted, sources)
-            grown.append(
-                _extended(run, tick, standing, further, sources, without=rejected) if further else standing
-            )
+            grown.append(_extended(run, tick, standing, further, sources, without=rejected) if further else standing)
         if grown == standings:
             break
         standings = grown
@@ -93,9 +91,7 @@ def after_review(
         new = _unseen(run, data_steps.union_of(run, passed), kept | rejected)
         if new is None:
             continue
-        reviews.append(
-            remote_steps.review(run, tick, new, sources.reference, sources.taxonomy, sources.baseline)
-        )
+        reviews.append(remote_steps.review(run, tick, new, sources.reference, sources.taxonomy, sources.baseline))
     return {
         "arms": {standing.arm.name: _told(stored, standing) for standing in standings},
         "reviews": reviews,
