@@ -12,7 +12,7 @@ from saggar.errors import UnavailableError
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
-TESTS = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parent.parent / "support"
 IDLE = dict.fromkeys(SERVICES, "idle_service")
 
 SUPERVISE = """
@@ -33,7 +33,7 @@ with home.claim():
 
 @pytest.fixture
 def supervisor(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
     said = []
     made = Supervisor(Home(tmp_path), choose_addresses(0), said.append, give_up_after=3, modules=IDLE)
     made.said = said
@@ -96,7 +96,7 @@ def test_a_child_that_never_starts_is_given_up(supervisor, monkeypatch):
 
 
 def test_children_do_not_outlive_a_killed_supervisor(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
     parent = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     with parent:
         line = next(line for line in parent.stdout if line.startswith("ready"))

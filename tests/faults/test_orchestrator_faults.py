@@ -18,7 +18,7 @@ from saggar.v1 import orchestrator_pb2_grpc
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import choose_addresses
 
-FAKES = Path(__file__).resolve().parent.parent / "orchestrator_fakes.py"
+FAKES = Path(__file__).resolve().parent.parent / "support" / "orchestrator_fakes.py"
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.workflow.engine import experiment_id
 from saggar_orchestrator.workflow.order import step_titles
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 GOOD = """\
 name: good
 taxonomy: kilnsim

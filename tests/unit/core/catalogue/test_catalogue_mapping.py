@@ -14,7 +14,7 @@ from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.taxonomy import load_taxonomy
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[4]
 STYLES = sorted((REPOSITORY / "tests" / "data" / "catalogues").glob("*.csv"))
 
 

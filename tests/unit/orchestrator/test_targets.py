@@ -27,7 +27,7 @@ from saggar_orchestrator.workflow.steps.targets import (
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")
 TASKS = TAXONOMY.task_names
-PAPER = Path(__file__).resolve().parents[2] / "experiments" / "paper.yaml"
+PAPER = Path(__file__).resolve().parents[3] / "experiments" / "paper.yaml"
 
 RARE = [
     ("Yuan", "Jun", "MoonW", "Vase"),

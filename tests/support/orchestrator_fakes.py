@@ -1,6 +1,6 @@
 """Hand-written stand-ins of the four worker services: real gRPC, real objects in the store, no torch.
 
-`python tests/orchestrator_fakes.py STORE HOST:PORT IMAGE_SECONDS` serves them in a process of their own.
+`python tests/support/orchestrator_fakes.py STORE HOST:PORT IMAGE_SECONDS` serves them in a process of their own.
 """
 
 # ruff: noqa: N802 the contract names the methods

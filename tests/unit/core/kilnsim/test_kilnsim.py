@@ -170,7 +170,7 @@ def test_world_is_greyer_in_collection():
 @pytest.mark.parametrize(("one", "other"), [("world", "museum"), ("museum", "world")])
 def test_the_two_renderers_share_no_code(one, other):
     """What is learned about the collection can't leak into what nano is trained on."""
-    files = list((Path(saggar.kilnsim.__file__).parent / one).glob("*.py"))
+    files = list((Path(saggar.kilnsim.__file__).parent / one).rglob("*.py"))
     assert len(files) > 5
     for file in files:
         assert f"import saggar.kilnsim.{other}" not in file.read_text("utf-8")
