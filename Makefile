@@ -36,6 +36,7 @@ lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/mypy core/saggar
 	@for dist in $(filter services/%,$(DISTS)); do \
 		package=saggar_$${dist#services/}; echo "mypy $$dist/$$package"; $(BIN)/mypy $$dist/$$package || exit 1; done
+	$(BIN)/lint-imports pyproject.toml $(DISTS:%=%/pyproject.toml)
 	$(BUF) lint protos
 	$(BIN)/python protos/generate.py --check
 
