@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_VIOLATIONS_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,19 @@ class StorageFullError(SaggarError):
 
 class CancelledError(SaggarError):
     """The work was cancelled by its caller."""
+
+
+def refuse(violations: Iterable[FieldViolation], about: str = "") -> None:
+    """Raises one InvalidInputError that names every violation; does nothing where there are none.
+
+    The one way to refuse a request, a file or settings in all services. Without `about` its text is
+    `field: description; field: description`; with it, `about:` and a line for each.
+    """
+    found = tuple(violations)
+    if not found:
+        return
+    shown = [": ".join(filter(None, (each.field, each.description))) for each in found[:_VIOLATIONS_SHOWN]]
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown):,} more")
+    lines = "".join(f"\n  {line}" for line in shown)
+    raise InvalidInputError(f"{about}:{lines}" if about else "; ".join(shown), found)

@@ -19,6 +19,9 @@ from saggar.files.yamlfile import ProblemAt, parse_yaml, read_yaml
 
 Labels = Mapping[str, str | None]  # task name -> class code, None for unknown
 
+Nature = Literal["form", "surface", "context"]
+
+_NATURE_OF_KIND: dict[str, Nature] = {"form": "form", "glaze": "surface", "period": "context", "kiln": "context"}
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_-]+)(:description)?\}")
 
 
@@ -71,7 +74,7 @@ class Task(_Part):
     kind: Literal["period", "kiln", "glaze", "form"] | None = Field(
         None, description="What the classes are, so that catalogue text is read accordingly."
     )
-    nature: Literal["form", "surface", "context"] | None = Field(
+    nature: Nature | None = Field(
         None,
         description="What in a picture tells the classes: shape, surface (colour, texture), or marks of a "
         "time or place. Where it is left out, `kind` says it.",
@@ -97,6 +100,11 @@ class Task(_Part):
                         at = ("classes", number, key, place)
                         raise ProblemAt(at, f"'{word}' stands for {owner} already; keep it with one class")
         return self
+
+    @property
+    def told_by(self) -> Nature | None:
+        """What tells its classes, by `nature` or else by `kind`; None where the taxonomy says neither."""
+        return self.nature or _NATURE_OF_KIND.get(self.kind or "")
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -193,6 +201,21 @@ class Taxonomy(_Part):
             if task.name == name:
                 return task
         raise InvalidInputError(f"taxonomy {self.id} has no task '{name}'; known: {', '.join(self.task_names)}")
+
+    def first_told_by(self, nature: Nature) -> str | None:
+        """The first task that `nature` tells (`Task.told_by`), by name: what other collections call the glaze or
+        the type of a vessel. None where there is none.
+        """
+        return next((task.name for task in self.tasks if task.told_by == nature), None)
+
+    @property
+    def pair_tasks(self) -> tuple[str, str]:
+        """Surface and form, whose combinations an adapter is to learn; the last two tasks where the taxonomy
+        does not say which they are. A taxonomy of one task names it twice.
+        """
+        names = self.task_names
+        surface, form = self.first_told_by("surface"), self.first_told_by("form")
+        return (surface, form) if surface and form else (names[-2 % len(names)], names[-1])
 
     def narrowed(self, names: Sequence[str]) -> Taxonomy:
         """This taxonomy with the tasks in `names` only, without what its captions, prompts and combinations

@@ -18,7 +18,7 @@ from saggar.dataset.mix import count_for_share
 from saggar.dataset.plan import find_rare
 from saggar.describing.describe import BELOW, TO, with_split
 from saggar.describing.power import DISAGREEMENT, POWER, photographs_needed, smallest_difference
-from saggar.taxonomy import Task, Taxonomy
+from saggar.taxonomy import Nature, Task, Taxonomy
 
 FEW = 100  # samples of a class; section 5.2
 SHARE = 0.085  # of the final training set; section 5.2: 8 to 9 per cent
@@ -27,7 +27,6 @@ RARE_AT_MOST, RARE_LIMIT = 5, 9  # photographs, combinations: those of data set 
 PAPER_TEST_IMAGES = 801
 HOPED_FOR = 0.03  # the framework's "3-4 %", as a difference in accuracy
 
-Nature = Literal["form", "surface", "context"]
 Verdict = Literal["generate", "try", "leave out", "not needed", "not now", "cannot tell"]
 
 
@@ -46,9 +45,6 @@ PAPER: dict[Nature, tuple[Seen, ...]] = {
     "context": (Seen("dynasty", 0.0328, 0.0212), Seen("kiln", 0.0221, 0.0088)),
     "surface": (Seen("glaze", -0.0259, -0.0175),),
 }
-_NATURE_OF_KIND: dict[str, Nature] = {
-    "form": "form", "glaze": "surface", "period": "context", "kiln": "context"
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -206,7 +202,7 @@ def _task(
         for code in sorted(training, key=lambda code: (training[code], code))
     ]
     few = tuple(count for count in counts if count.training < FEW)
-    nature = task.nature or _NATURE_OF_KIND.get(task.kind or "")
+    nature = task.told_by
     verdict = _verdict(nature, len(counts), few, given)
     return TaskAdvice(
         task=task.name,

@@ -208,3 +208,23 @@ def test_a_narrowed_taxonomy_is_a_taxonomy(name: str) -> None:
 def test_narrowed_to_an_unknown_task() -> None:
     with pytest.raises(InvalidInputError, match="has no task 'shape'"):
         load_taxonomy("kilnsim").narrowed(["shape"])
+
+
+def test_the_taxonomy_says_which_task_is_form_and_which_is_surface() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    assert (taxonomy.first_told_by("surface"), taxonomy.first_told_by("form")) == ("glaze", "type")
+    assert taxonomy.pair_tasks == ("glaze", "type")
+    assert [task.told_by for task in taxonomy.tasks] == ["context", "context", "surface", "form"]
+    lacquer = SMALL.replace("name: glaze\n", "name: lacquer\n    nature: surface\n").replace("{glaze", "{lacquer")
+    assert parse_yaml(lacquer, Taxonomy, source="tiny.yaml").pair_tasks == ("lacquer", "lacquer")
+    assert parse_yaml(SMALL, Taxonomy, source="tiny.yaml").task("glaze").told_by is None
+
+
+def test_pair_tasks_do_not_depend_on_names_or_order() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    renamed = taxonomy.model_copy(
+        update={"tasks": tuple(task.model_copy(update={"name": f"t_{task.name}"}) for task in taxonomy.tasks[::-1])}
+    )
+    assert renamed.pair_tasks == ("t_glaze", "t_type")
+    untold = [task.model_copy(update={"kind": None}) for task in taxonomy.tasks]
+    assert taxonomy.model_copy(update={"tasks": tuple(untold)}).pair_tasks == ("glaze", "type")

@@ -46,12 +46,6 @@ if TYPE_CHECKING:
     from saggar_orchestrator.workflow.order import Run
 
 
-_PAIR_TASKS = (
-    "glaze",
-    "type",
-)  # what the paper's seven priorities look at; other taxonomies: the last two tasks
-
-
 @dataclass(frozen=True)
 class StoredPlan:
     """All synthetic images that any arm wants, and which of them each arm takes."""
@@ -161,10 +155,8 @@ def select_photographs(run: Run, real: ObjectRef, confusion: ObjectRef) -> Resul
     adapter = run.experiment.adapter
     manifest = read_manifest(run.store, real)
     pairs = _pairs(run, manifest, confusion)
-    tasks = run.taxonomy.task_names
-    pair_tasks = _PAIR_TASKS if set(_PAIR_TASKS) <= set(tasks) else (tasks[-2 % len(tasks)], tasks[-1])
     chosen = select_for_adapter(
-        manifest, run.taxonomy, adapter.images, adapter.selection_seed, pair_tasks, confusion_pairs=pairs
+        manifest, run.taxonomy, adapter.images, adapter.selection_seed, run.taxonomy.pair_tasks, confusion_pairs=pairs
     )
     if adapter.tasks:
         told = run.taxonomy.narrowed(adapter.tasks)
