@@ -15,12 +15,11 @@ from saggar.kilnsim import write_collection
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.server import start_server
-from saggar.store import DirectoryStore
+from saggar.store import DirectoryStore, ObjectRef
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc
 from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.peers.requests import ref_from_json
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.workflow.engine import Engine
 from saggar_orchestrator.workflow.order import Resources
@@ -120,15 +119,15 @@ def test_an_experiment_runs_to_its_report(finished):
 def test_only_training_photographs_reach_adapter_and_generation(finished):
     steps = [json.loads(finished.store.get(key)) for key in finished.store.list("steps/")]
     by_kind = {step["kind"]: step["result"] for step in steps}
-    split = read_manifest(finished.store, ref_from_json(by_kind["split"]["manifest"]))
-    chosen = read_manifest(finished.store, ref_from_json(by_kind["select"]["manifest"]))
+    split = read_manifest(finished.store, ObjectRef.from_json(by_kind["split"]["manifest"]))
+    chosen = read_manifest(finished.store, ObjectRef.from_json(by_kind["select"]["manifest"]))
     held_out = set(split.select(split=("validation", "test")).frame["image"])
     assert held_out
     assert not held_out & set(chosen.frame["image"])
     mixes = [step["result"] for step in steps if step["kind"] == "mix"]
     assert len(mixes) == 2
     for mix in mixes:
-        mixed = read_manifest(finished.store, ref_from_json(mix["manifest"]))
+        mixed = read_manifest(finished.store, ObjectRef.from_json(mix["manifest"]))
         assert set(mixed.select(split=("validation", "test")).frame["origin"]) == {"real"}
 
 
@@ -316,11 +315,11 @@ def test_an_experiment_waits_for_reviewers_and_takes_what_they_leave(bench):
     rejected = {
         source
         for review in reviews
-        for source in read_manifest(bench.store, ref_from_json(review["rejected"])).frame["source"]
+        for source in read_manifest(bench.store, ObjectRef.from_json(review["rejected"])).frame["source"]
     }
     assert len(rejected) == sum(review["rejected_count"] for review in reviews)
     for mix in (r["result"] for r in records if r["kind"] == "mix"):
-        mixed = read_manifest(bench.store, ref_from_json(mix["manifest"])).frame
+        mixed = read_manifest(bench.store, ObjectRef.from_json(mix["manifest"])).frame
         assert not set(mixed["source"]) & rejected
 
 
@@ -394,7 +393,7 @@ def test_an_adapter_for_some_tasks_beside_another_of_the_store(bench):
     assert bench.fakes.uses["adapter"][1] == 0.5
     records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]
     chosen = next(record["result"]["manifest"] for record in records if record["kind"] == "select")
-    captions = set(read_manifest(bench.store, ref_from_json(chosen)).frame["caption"])
+    captions = set(read_manifest(bench.store, ObjectRef.from_json(chosen)).frame["caption"])
     assert any("glaze" in caption for caption in captions)
     assert not any("dynasty" in caption or "kiln" in caption for caption in captions)
     assert failed.state == pb.EXPERIMENT_STATE_FAILED

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, NotFoundError
 
@@ -51,6 +51,21 @@ class ObjectRef:
     sha256: str  # lower-case hexadecimal
     size_bytes: int
     media_type: str  # IANA
+
+    def to_json(self) -> dict[str, Any]:
+        return {"key": self.key, "sha256": self.sha256, "size_bytes": self.size_bytes, "media_type": self.media_type}
+
+    @classmethod
+    def from_json(cls, value: Any) -> ObjectRef:
+        """From what `to_json` gave. Raises DataCorruptionError when it is anything else."""
+        match value:
+            case {"key": str(key), "sha256": str(sha256), "size_bytes": int(size), "media_type": str(media_type)}:
+                if len(value) == 4:
+                    return cls(key, sha256, size, media_type)
+        raise DataCorruptionError(
+            f"{str(value)[:200]} is not the reference of a stored object (key, sha256, size_bytes, media_type); "
+            "restore the file that it was read from, or run the step that made it again"
+        )
 
 
 class ObjectStore(Protocol):

@@ -105,15 +105,11 @@ def measures_to_proto(values: dict[str, Any]) -> qc_pb2.SetMeasures:
     return qc_pb2.SetMeasures(**fields)
 
 
-def ref_to_json(ref: ObjectRef) -> dict[str, Any]:
-    return dataclasses.asdict(ref)
-
-
 def result_to_proto(result: dict[str, Any], report: ObjectRef) -> qc_pb2.ScreenResult:
     """From the JSON of a finished screening, which is also the report."""
     return qc_pb2.ScreenResult(
-        accepted=ref_to_proto(ObjectRef(**result["accepted"])),
-        rejected=ref_to_proto(ObjectRef(**result["rejected"])),
+        accepted=ref_to_proto(ObjectRef.from_json(result["accepted"])),
+        rejected=ref_to_proto(ObjectRef.from_json(result["rejected"])),
         accepted_count=result["accepted_count"],
         rejected_count=result["rejected_count"],
         rejected_by_reason=result["rejected_by_reason"],

@@ -116,8 +116,8 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             if found.measures is not None
         ]
         result = inputs | {
-            "accepted": messages.ref_to_json(write_manifest(self._store, found.accepted)),
-            "rejected": messages.ref_to_json(write_rejected(self._store, found.rejected, found.rejections)),
+            "accepted": write_manifest(self._store, found.accepted).to_json(),
+            "rejected": write_rejected(self._store, found.rejected, found.rejections).to_json(),
             **messages.screened_to_json(found),
             "other_measures": messages.to_json(measured),
             **_about(extraction),

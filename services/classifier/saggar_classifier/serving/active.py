@@ -7,7 +7,6 @@ highest counts.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError
 from saggar.store import ObjectRef, ObjectStore
@@ -17,7 +16,7 @@ FOLDER = "classifier/active/"
 
 def remember(store: ObjectStore, bundle: ObjectRef) -> None:
     """Make `bundle` the one that a restarted classifier serves."""
-    content = json.dumps(asdict(bundle), sort_keys=True).encode()
+    content = json.dumps(bundle.to_json(), sort_keys=True).encode()
     number = _newest(store) + 1
     while True:
         try:
@@ -35,8 +34,8 @@ def recall(store: ObjectStore) -> ObjectRef | None:
         return None
     key = f"{FOLDER}{number:012d}.json"
     try:
-        return ObjectRef(**json.loads(store.get(key)))
-    except (ValueError, TypeError) as error:
+        return ObjectRef.from_json(json.loads(store.get(key)))
+    except (ValueError, DataCorruptionError) as error:
         raise DataCorruptionError(f"{key}: not a reference ({error}); activate a model again") from error
 
 

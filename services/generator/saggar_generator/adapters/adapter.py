@@ -33,10 +33,10 @@ class StoredObject(PydanticModel):
 
     @classmethod
     def of(cls, ref: ObjectRef) -> StoredObject:
-        return cls(key=ref.key, sha256=ref.sha256, size_bytes=ref.size_bytes, media_type=ref.media_type)
+        return cls(**ref.to_json())
 
     def ref(self) -> ObjectRef:
-        return ObjectRef(self.key, self.sha256, self.size_bytes, self.media_type)
+        return ObjectRef.from_json(self.model_dump())
 
 
 class Preview(PydanticModel):

@@ -60,10 +60,10 @@ class ImageIndex:
             return None
         try:
             entry = json.loads(self._store.get(key))
-            image = ObjectRef(**entry["image"])
+            image = ObjectRef.from_json(entry["image"])
             inputs, truncated = entry["inputs"], int(entry["truncated_tokens"])
             seed = int(inputs["seed"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, DataCorruptionError) as error:
             raise DataCorruptionError(f"{key} cannot be read ({error}); delete it to make the image again") from None
         if not self._store.exists(image.key):
             return None
@@ -75,7 +75,7 @@ class ImageIndex:
         if self._signer is not None:
             data = self._signer.sign(data, inputs)
         image = put_image(self._store, data, "png")
-        entry = {"image": asdict(image), "inputs": inputs, "truncated_tokens": picture.truncated_tokens}
+        entry = {"image": image.to_json(), "inputs": inputs, "truncated_tokens": picture.truncated_tokens}
         try:
             note = json.dumps(entry, indent=1, sort_keys=True, ensure_ascii=False).encode()
             self._store.put(key, note, "application/json")

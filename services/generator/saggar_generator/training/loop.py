@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
-from saggar.errors import WrongStateError
+from saggar.errors import DataCorruptionError, WrongStateError
 from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint
@@ -177,7 +177,7 @@ class AdapterTraining:
             self.previews = [_preview(one) for one in state["previews"]]
             self._scaler.load_state_dict(state["scaler"])
             self.step = int(state["step"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, DataCorruptionError) as error:
             raise checkpoint.unreadable(error) from error
 
     def __enter__(self) -> Self:
@@ -267,4 +267,4 @@ class _Batch:
 
 
 def _preview(values: dict[str, Any]) -> AdapterPreview:
-    return AdapterPreview(**{**values, "image": ObjectRef(**values["image"])})
+    return AdapterPreview(**{**values, "image": ObjectRef.from_json(values["image"])})

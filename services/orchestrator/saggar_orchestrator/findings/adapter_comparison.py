@@ -30,7 +30,7 @@ from saggar_orchestrator.findings.recognition import (
 from saggar_orchestrator.pages.names import Names
 from saggar_orchestrator.pages.page import render_page, thumbnail
 from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.peers.requests import prompt_items, ref_from_json
+from saggar_orchestrator.peers.requests import prompt_items
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Cancellation
 
@@ -85,7 +85,7 @@ def unseen_photographs(store: ObjectStore, dataset: Manifest, cards: Sequence[Ma
     seen: set[str] = set()
     for card in cards:
         if card.get("manifest"):
-            frame = read_manifest(store, ref_from_json(card["manifest"])).frame
+            frame = read_manifest(store, ObjectRef.from_json(card["manifest"])).frame
             seen |= {*frame["object_id"], *frame["image"]}
     real = dataset.select(origin="real")
     fresh = ~(real.frame["object_id"].isin(seen) | real.frame["image"].isin(seen))

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_orchestrator.peers.requests import ref_from_json
-
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -35,7 +33,7 @@ def known_models(store: ObjectStore) -> list[ModelEntry]:
             for run in arm["runs"]:
                 entries[run["model_id"]] = ModelEntry(
                     model_id=run["model_id"],
-                    bundle=ref_from_json(run["bundle"]),
+                    bundle=ObjectRef.from_json(run["bundle"]),
                     experiment_id=results["experiment"]["id"],
                     arm=arm["name"],
                     seed=run["seed"],

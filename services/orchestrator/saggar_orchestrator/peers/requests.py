@@ -93,16 +93,3 @@ def prompt_items(
 def as_inputs(message: Message) -> dict[str, Any]:
     """A message as plain values, for a step's hash."""
     return dict(MessageToDict(message, preserving_proto_field_name=True))
-
-
-def ref_to_json(ref: ObjectRef) -> dict[str, Any]:
-    return {
-        "key": ref.key,
-        "sha256": ref.sha256,
-        "size_bytes": ref.size_bytes,
-        "media_type": ref.media_type,
-    }
-
-
-def ref_from_json(value: dict[str, Any]) -> ObjectRef:
-    return ObjectRef(**value)

@@ -21,7 +21,6 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.file import PLANNING, Arm, Experiment, digest
 from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.peers.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.progress import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
 from saggar_orchestrator.workflow.steps import data_steps, remote_steps, topping_up
 from saggar_orchestrator.workflow.steps.topping_up import Sources
@@ -153,7 +152,7 @@ def run_experiment(run: Run) -> Result:
     split = run.step(
         "split",
         {"manifest": imported["manifest"]["sha256"], "seed": experiment.data.split_seed},
-        lambda _: data_steps.split_manifest(run, ref_from_json(imported["manifest"])),
+        lambda _: data_steps.split_manifest(run, ObjectRef.from_json(imported["manifest"])),
     )
     real = split
     if experiment.augmentation:
@@ -161,21 +160,21 @@ def run_experiment(run: Run) -> Result:
         real = run.step(
             "augment",
             {"manifest": split["manifest"]["sha256"], "settings": settings.model_dump()},
-            lambda _: data_steps.augment_manifest(run, ref_from_json(split["manifest"])),
+            lambda _: data_steps.augment_manifest(run, ObjectRef.from_json(split["manifest"])),
         )
 
     outcomes: dict[str, Any] = {"arms": {}}
     base = experiment.baseline
     outcomes["arms"][base.name] = {"mix": real, "runs": _train_arm(run, base, real, taxonomy_ref)}
     if experiment.synthetic_arms:
-        baseline_bundle = ref_from_json(outcomes["arms"][base.name]["runs"][0]["train"]["bundle"])
+        baseline_bundle = ObjectRef.from_json(outcomes["arms"][base.name]["runs"][0]["train"]["bundle"])
         made = _make_images(run, split, real, baseline_bundle)
         outcomes["synthesis"] = made
         sources = Sources(
-            adapter=ref_from_json(made["adapter"]["adapter"]),
-            reference=ref_from_json(made["reference"]),
+            adapter=ObjectRef.from_json(made["adapter"]["adapter"]),
+            reference=ObjectRef.from_json(made["reference"]),
             baseline=baseline_bundle,
-            photographs=ref_from_json(real["manifest"]),
+            photographs=ObjectRef.from_json(real["manifest"]),
             taxonomy=taxonomy_ref,
         )
         screenings = {arm.name: _screen(run, arm, made, sources) for arm in experiment.synthetic_arms}
@@ -183,7 +182,7 @@ def run_experiment(run: Run) -> Result:
         outcomes["reviews"] = reviews
         for arm in experiment.synthetic_arms:
             screened = screenings[arm.name]
-            accepted = data_steps.kept_by_reviews(run, ref_from_json(screened["accepted"]), reviews)
+            accepted = data_steps.kept_by_reviews(run, ObjectRef.from_json(screened["accepted"]), reviews)
             mixed = run.step(
                 "mix",
                 {
@@ -193,7 +192,7 @@ def run_experiment(run: Run) -> Result:
                     "seed": experiment.generation.seed,
                 },
                 lambda _, arm=arm, accepted=accepted: data_steps.mix_arm(  # type: ignore[misc]
-                    run, arm, ref_from_json(real["manifest"]), accepted
+                    run, arm, ObjectRef.from_json(real["manifest"]), accepted
                 ),
             )
             runs = _train_arm(run, arm, mixed, taxonomy_ref)
@@ -205,7 +204,7 @@ def run_experiment(run: Run) -> Result:
 def _train_arm(run: Run, arm: Arm, data: Result, taxonomy: ObjectRef) -> list[Result]:
     """One training and one evaluation on the test split per seed."""
     runs = []
-    manifest = ref_from_json(data["manifest"])
+    manifest = ObjectRef.from_json(data["manifest"])
     for seed in run.experiment.seeds:
         trained = run.step(
             "train",
@@ -224,15 +223,15 @@ def _evaluate(run: Run, trained: Result, manifest: ObjectRef, split: str) -> Res
     return run.step(
         "evaluate",
         {"bundle": trained["bundle"]["sha256"], "rows": rows.sha256, "split": split},
-        lambda tick: remote_steps.evaluate(run, tick, ref_from_json(trained["bundle"]), rows, split),
+        lambda tick: remote_steps.evaluate(run, tick, ObjectRef.from_json(trained["bundle"]), rows, split),
     )
 
 
 def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectRef) -> Result:
     """Adapter, plan and all images that any arm needs."""
     experiment = run.experiment
-    split_ref = ref_from_json(split["manifest"])
-    trained = {"bundle": ref_to_json(baseline_bundle)}
+    split_ref = ObjectRef.from_json(split["manifest"])
+    trained = {"bundle": baseline_bundle.to_json()}
     confusion = _evaluate(run, trained, split_ref, "validation")
     selected = run.step(
         "select",
@@ -246,7 +245,7 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
         },
         lambda _: data_steps.select_photographs(
-            run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])
+            run, ObjectRef.from_json(real["manifest"]), ObjectRef.from_json(confusion["predictions"])
         ),
     )
     base = run.step(
@@ -255,7 +254,7 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
         lambda tick: remote_steps.resolve_base_model(run, tick),
         reuse=False,
     )
-    photographs = ref_from_json(selected["manifest"])
+    photographs = ObjectRef.from_json(selected["manifest"])
     adapter = run.step(
         "adapter",
         remote_steps.adapter_inputs(run, base, photographs),
@@ -271,16 +270,20 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
             "generation": experiment.generation.model_dump(include=set(PLANNING)),
             "taxonomy": digest(run.taxonomy.model_dump(by_alias=True)),
         },
-        lambda _: data_steps.plan_images(run, ref_from_json(real["manifest"]), ref_from_json(confusion["predictions"])),
+        lambda _: data_steps.plan_images(
+            run, ObjectRef.from_json(real["manifest"]), ObjectRef.from_json(confusion["predictions"])
+        ),
     )
     generated = run.step(
         "generate",
-        remote_steps.generation_inputs(run, ref_from_json(planned["plan"]), ref_from_json(adapter["adapter"])),
+        remote_steps.generation_inputs(
+            run, ObjectRef.from_json(planned["plan"]), ObjectRef.from_json(adapter["adapter"])
+        ),
         lambda tick: remote_steps.generate_images(
             run,
             tick,
-            data_steps.read_plan(run, ref_from_json(planned["plan"])).images,
-            ref_from_json(adapter["adapter"]),
+            data_steps.read_plan(run, ObjectRef.from_json(planned["plan"])).images,
+            ObjectRef.from_json(adapter["adapter"]),
         ),
     )
     return {
@@ -290,14 +293,14 @@ def _make_images(run: Run, split: Result, real: Result, baseline_bundle: ObjectR
         "adapter": adapter,
         "plan": planned,
         "generate": generated,
-        "reference": ref_to_json(data_steps.real_training_rows(run, split_ref)),
+        "reference": data_steps.real_training_rows(run, split_ref).to_json(),
     }
 
 
 def _screen(run: Run, arm: Arm, made: Result, sources: Sources) -> Result:
     """The arm's screening, topped up."""
-    plan = ref_from_json(made["plan"]["plan"])
-    images = data_steps.images_of_arm(run, arm, plan, ref_from_json(made["generate"]["manifest"]))
+    plan = ObjectRef.from_json(made["plan"]["plan"])
+    images = data_steps.images_of_arm(run, arm, plan, ObjectRef.from_json(made["generate"]["manifest"]))
     inputs = remote_steps.screen_inputs(run, images, sources.reference, sources.baseline)
     screened = run.step(
         "screen",
@@ -321,7 +324,7 @@ def _review(
     """
     if run.experiment.review.policy == "none":
         return screenings, []
-    accepted = [ref_from_json(screened["accepted"]) for screened in screenings.values()]
+    accepted = [ObjectRef.from_json(screened["accepted"]) for screened in screenings.values()]
     union = data_steps.union_of(run, accepted)
     inputs = remote_steps.review_inputs(run, union, sources.reference, sources.taxonomy, sources.baseline)
     reviewed = run.step(
@@ -331,7 +334,7 @@ def _review(
     )
     if not run.experiment.plan.top_up_rounds or run.experiment.review.policy != "all":
         return screenings, [reviewed]
-    plan = ref_from_json(made["plan"]["plan"])
+    plan = ObjectRef.from_json(made["plan"]["plan"])
     topped = run.step(
         "top_up",
         _top_up_inputs(run, made, sources) | {"review": inputs, "reviewed": reviewed["accepted"]["sha256"]},
@@ -342,7 +345,7 @@ def _review(
 
 def _top_up_inputs(run: Run, made: Result, sources: Sources) -> Result:
     """What decides further images: all that decides images, and how many are asked for."""
-    plan = ref_from_json(made["plan"]["plan"])
+    plan = ObjectRef.from_json(made["plan"]["plan"])
     return {
         "generation": remote_steps.generation_inputs(run, plan, sources.adapter),
         "photographs": sources.photographs.sha256,
@@ -360,17 +363,17 @@ def _conclude(run: Run, outcomes: Result) -> Result:
     gathered = run.step(
         "results",
         {"experiment": identity, "outcomes": digest(outcomes)},
-        lambda _: {"results": ref_to_json(results.gather(run, outcomes))},
+        lambda _: {"results": results.gather(run, outcomes).to_json()},
     )
-    reference = ref_from_json(gathered["results"])
+    reference = ObjectRef.from_json(gathered["results"])
 
     def write(_: Ticker) -> Result:
         values = json.loads(run.store.read(reference))
         html = report.render(values, run.store.get)
         key = f"experiments/{identity}/report.html"
         if run.store.exists(key):  # written by an attempt that died before it could say so
-            return {"report": ref_to_json(run.store.stat(key))}
-        return {"report": ref_to_json(run.store.put(key, html.encode(), "text/html; charset=utf-8"))}
+            return {"report": run.store.stat(key).to_json()}
+        return {"report": run.store.put(key, html.encode(), "text/html; charset=utf-8").to_json()}
 
     written = run.step("report", {"results": reference.sha256}, write)
     return {"results": gathered["results"], "report": written["report"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -119,7 +118,7 @@ def plan_review(
     return Review(
         review_id=identity,
         title=title,
-        manifest=Stored(**dataclasses.asdict(stored)),
+        manifest=Stored(**stored.to_json()),
         taxonomy=taxonomy.id,
         tasks=tuple(manifest.tasks),
         class_names=class_names,

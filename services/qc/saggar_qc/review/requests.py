@@ -58,7 +58,7 @@ def describe_review(
 def conclude_review(desks: Desks, request: qc_pb2.ConcludeReviewRequest) -> qc_pb2.ConcludeReviewResponse:
     """See qc.proto."""
     store, ledger = desks.store, desks.desk(request.review_id).read()
-    stored = ObjectRef(**ledger.review.manifest.model_dump())
+    stored = ObjectRef.from_json(ledger.review.manifest.model_dump())
     outcome = conclude(ledger, read_manifest(store, stored))
     return qc_pb2.ConcludeReviewResponse(
         accepted=_written(store, outcome.accepted),

@@ -159,5 +159,5 @@ def _codes(indices: Indices, codes: tuple[str, ...]) -> list[str | None]:
 
 
 def _outcome(kept: Mapping[str, Any]) -> EvaluationOutcome:
-    references = {name: ObjectRef(**kept[name]) for name in ("metrics", "predictions")}
+    references = {name: ObjectRef.from_json(kept[name]) for name in ("metrics", "predictions")}
     return EvaluationOutcome(**{**kept, **references})

@@ -64,4 +64,4 @@ def predict(
 
 
 def _outcome(kept: Mapping[str, Any]) -> PredictionOutcome:
-    return PredictionOutcome(ObjectRef(**kept["predictions"]), int(kept["count"]))
+    return PredictionOutcome(ObjectRef.from_json(kept["predictions"]), int(kept["count"]))

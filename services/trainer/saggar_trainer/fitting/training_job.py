@@ -208,8 +208,8 @@ def _finished(store: ObjectStore, name: str) -> TrainingOutcome | None:
 
 def _outcome(kept: Mapping[str, Any]) -> TrainingOutcome:
     return TrainingOutcome(
-        bundle=ObjectRef(**kept["bundle"]),
-        history=ObjectRef(**kept["history"]),
+        bundle=ObjectRef.from_json(kept["bundle"]),
+        history=ObjectRef.from_json(kept["history"]),
         best_epoch=kept["best_epoch"],
         validation_macro_f1=kept["validation_macro_f1"],
         warnings=tuple(kept["warnings"]),

@@ -1,5 +1,7 @@
+import json
+
 import pytest
-from saggar.errors import InvalidInputError
+from saggar.errors import DataCorruptionError, InvalidInputError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2
@@ -37,3 +39,24 @@ def test_a_bad_reference_is_refused_by_field(change: dict[str, object], field: s
 def test_an_unset_reference_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"object\.uri"):
         ref_from_proto(common_pb2.ObjectRef())
+
+
+def test_a_reference_survives_json() -> None:
+    assert ObjectRef.from_json(json.loads(json.dumps(REF.to_json()))) == REF
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        "store:images/ab/x.png",
+        {},
+        {"key": "a"},
+        REF.to_json() | {"size_bytes": "7"},
+        REF.to_json() | {"x": 1},
+    ],
+)
+def test_json_that_is_no_reference_is_corrupt_data(broken: object) -> None:
+    with pytest.raises(DataCorruptionError, match="not the reference of a stored object"):
+        ObjectRef.from_json(broken)

@@ -23,7 +23,6 @@ from saggar_orchestrator.findings.predictions import Predictions
 from saggar_orchestrator.findings.recognition import ASKED, shares
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.peers.adapters import adapter_uses, find_adapter, known_adapters
-from saggar_orchestrator.peers.requests import ref_to_json
 
 TAXONOMY = load_taxonomy("kilnsim")
 
@@ -109,7 +108,7 @@ def test_adapters_with_weights(tmp_path):
 def test_only_photographs_that_are_new_to_the_adapter_are_compared_with(photographs):
     store, _, manifest = photographs
     taken = manifest.take(manifest.frame.index.to_numpy() < 40)
-    cards = [{"manifest": ref_to_json(write_manifest(store, taken))}]
+    cards = [{"manifest": write_manifest(store, taken).to_json()}]
     left = unseen_photographs(store, manifest, cards)
     assert set(left.frame["object_id"]).isdisjoint(taken.frame["object_id"])
     assert set(left.frame["object_id"]) | set(taken.frame["object_id"]) == set(manifest.frame["object_id"])
@@ -256,7 +255,7 @@ def put_classifier(store, taxonomy=TAXONOMY, learnt_from=None, seed=0):
         training=training,
     )
     run = {
-        "model_id": identity, "bundle": ref_to_json(bundle), "seed": seed, "test_mean_macro_f1": 1 + seed,
+        "model_id": identity, "bundle": bundle.to_json(), "seed": seed, "test_mean_macro_f1": 1 + seed,
     }  # fmt: skip
     results = {"experiment": {"id": "e"}, "arms": [{"name": "baseline", "runs": [run]}]}
     store.put(f"experiments/e{seed}/results.json", json.dumps(results).encode(), "application/json")
@@ -364,7 +363,7 @@ def test_unknown_labels_are_not_counted():
 def test_of_all_photographs_new_to_the_adapter_the_page_says_so(home, compared, photographs):
     _, identity, manifest = photographs
     taken = manifest.take(manifest.frame.index.to_numpy() < 5)
-    put_adapter(home.store, "cccc1111", manifest=ref_to_json(write_manifest(home.store, taken)))
+    put_adapter(home.store, "cccc1111", manifest=write_manifest(home.store, taken).to_json())
     page = home.folder / "page.html"
     code, _, err = home(
         "generator", "compare", identity, "--adapter", "cccc", "--most", 20,

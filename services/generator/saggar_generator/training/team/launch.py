@@ -63,7 +63,7 @@ def train_together(
     job = {
         "on_gpu": on_gpu,
         "base_model": base_model,
-        "manifest": asdict(manifest),
+        "manifest": manifest.to_json(),
         "settings": asdict(wanted),
     }
     threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
@@ -111,7 +111,7 @@ def _listen(
         if what == "progress":
             report(Progress(**value))
         elif what == "preview":
-            on_preview(AdapterPreview(**{**value, "image": ObjectRef(**value["image"])}))
+            on_preview(AdapterPreview(**{**value, "image": ObjectRef.from_json(value["image"])}))
         else:
             told.setdefault(what, value)
     return told
@@ -149,7 +149,7 @@ def _environment(settings: GeneratorSettings) -> dict[str, str]:
 
 
 def _trained(value: dict[str, Any]) -> TrainedAdapter:
-    refs = {key: ObjectRef(**one) for key, one in value.items() if isinstance(one, dict)}
+    refs = {key: ObjectRef.from_json(one) for key, one in value.items() if isinstance(one, dict)}
     return TrainedAdapter(**{**value, **refs})
 
 

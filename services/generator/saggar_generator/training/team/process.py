@@ -48,7 +48,7 @@ def main() -> int:
             settings.open_store(),
             BaseModels(placement),
             job["base_model"],
-            ObjectRef(**job["manifest"]),
+            ObjectRef.from_json(job["manifest"]),
             AdapterSettings(**{key: _plain(value) for key, value in job["settings"].items()}),
             tuple(settings.lora_targets),
             _tell_progress if first else _say_nothing,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_orchestrator.peers.requests import ref_from_json
 from saggar_orchestrator.progress import Result
 
 _POINTS = 60  # of the training loss: means of as many equal stretches
@@ -17,7 +16,7 @@ _POINTS = 60  # of the training loss: means of as many equal stretches
 def adapter_course(store: ObjectStore, adapter: ObjectRef) -> Result:
     """`training` and `validation`: (step, loss) each; `previews`: step, prompt and image (a store key)."""
     card: dict[str, Any] = json.loads(store.read(adapter))
-    curve = json.loads(store.read(ref_from_json(card["curve"]))) if card["curve"] else {}
+    curve = json.loads(store.read(ObjectRef.from_json(card["curve"]))) if card["curve"] else {}
     return {
         "training": _thinned(curve.get("loss", [])),
         "validation": [[point["step"], point["loss"]] for point in curve.get("validation", ())],

@@ -30,7 +30,6 @@ from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment.file import Arm, digest
 from saggar_orchestrator.findings.predictions import read_predictions
-from saggar_orchestrator.peers.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.progress import Result, Ticker
 from saggar_orchestrator.workflow.steps.targets import (
     LabelPair,
@@ -187,7 +186,7 @@ def plan_images(run: Run, real: ObjectRef, confusion: ObjectRef) -> Result:
     data = json.dumps(values, ensure_ascii=False, indent=1).encode()
     reference = run.store.put(f"plans/{hashlib.sha256(data).hexdigest()[:16]}.json", data, "application/json")
     return {
-        "plan": ref_to_json(reference),
+        "plan": reference.to_json(),
         "images": len(images),
         "by_arm": {name: len(ids) for name, ids in arms.items()},
     }
@@ -299,7 +298,7 @@ def kept_by_reviews(run: Run, accepted: ObjectRef, reviews: Sequence[Mapping[str
     kept = {
         record.source: record
         for reviewed in reviews
-        for record in read_manifest(run.store, ref_from_json(reviewed["accepted"])).records()
+        for record in read_manifest(run.store, ObjectRef.from_json(reviewed["accepted"])).records()
     }
     passed = read_manifest(run.store, accepted).records()
     rows = [kept[record.source] for record in passed if record.source in kept]
@@ -312,4 +311,4 @@ def _pairs(run: Run, manifest: Manifest, confusion: ObjectRef) -> tuple[LabelPai
 
 
 def _store(run: Run, manifest: Manifest) -> dict[str, Any]:
-    return ref_to_json(write_manifest(run.store, manifest))
+    return write_manifest(run.store, manifest).to_json()

@@ -17,7 +17,7 @@ from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
 from saggar_orchestrator.experiment.file import digest
 from saggar_orchestrator.peers import requests
 from saggar_orchestrator.peers.adapters import find_adapter
-from saggar_orchestrator.peers.requests import as_inputs, ref_to_json
+from saggar_orchestrator.peers.requests import as_inputs
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Result, Ticker
 from saggar_orchestrator.workflow.steps.data_steps import generated_manifest
@@ -169,7 +169,7 @@ def generate_images(run: Run, tick: Ticker, planned: Sequence[PlannedImage], ada
         run.cancellation,
     )
     return {
-        "manifest": ref_to_json(generated_manifest(run, planned, images)),
+        "manifest": generated_manifest(run, planned, images).to_json(),
         "count": len(planned),
         "distinct": len({image.image.uri for image in images.values()}),
         "from_photographs": sum(image.photograph is not None for image in planned),
@@ -302,7 +302,7 @@ def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
 
 
 def _ref(message: common_pb2.ObjectRef) -> dict[str, Any]:
-    return ref_to_json(ref_from_proto(message))
+    return ref_from_proto(message).to_json()
 
 
 def _show(tick: Ticker, progress: common_pb2.Progress) -> None:

@@ -20,7 +20,6 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.predictions import Predictions, read_predictions
 from saggar_orchestrator.findings.scores import differences, spread, task_scores
-from saggar_orchestrator.peers.requests import ref_from_json
 from saggar_orchestrator.progress import Result
 from saggar_orchestrator.workflow.steps.adapter_course import adapter_course
 from saggar_orchestrator.workflow.steps.data_steps import StoredPlan, read_plan
@@ -45,10 +44,12 @@ def gather(run: Run, outcomes: Result) -> ObjectRef:
 def _values(run: Run, outcomes: Result) -> dict[str, Any]:
     experiment, taxonomy, store = run.experiment, run.taxonomy, run.store
     base_name = experiment.baseline.name
-    split = read_manifest(store, ref_from_json(outcomes["split"]["manifest"]))
+    split = read_manifest(store, ObjectRef.from_json(outcomes["split"]["manifest"]))
     objects = dict(zip(split.frame["image"], split.frame["object_id"], strict=True))
     predictions = {
-        name: [read_predictions(store, ref_from_json(r["evaluate"]["predictions"]), taxonomy) for r in arm["runs"]]
+        name: [
+            read_predictions(store, ObjectRef.from_json(r["evaluate"]["predictions"]), taxonomy) for r in arm["runs"]
+        ]
         for name, arm in outcomes["arms"].items()
     }
     arms = [
@@ -101,7 +102,7 @@ def _arm(
     objects: dict[str, str],
 ) -> dict[str, Any]:
     taxonomy, store = run.taxonomy, run.store
-    manifest = read_manifest(store, ref_from_json(outcome["mix"]["manifest"])).select(split="train")
+    manifest = read_manifest(store, ObjectRef.from_json(outcome["mix"]["manifest"])).select(split="train")
     combinations = [int(n) for n in manifest.combinations().value_counts()]
     tasks = [task_scores(task.name, task.codes, predictions) for task in taxonomy.tasks]
     measured = [task for task in tasks if task["n"] > 0]
@@ -127,7 +128,7 @@ def _arm(
                 "validation_macro_f1": r["train"]["validation_macro_f1"],
                 "test_mean_macro_f1": float(mean),
                 "warnings": r["train"]["warnings"],
-                "epochs": _epochs(json.loads(store.read(ref_from_json(r["train"]["history"])))),
+                "epochs": _epochs(json.loads(store.read(ObjectRef.from_json(r["train"]["history"])))),
             }
             for r, mean in zip(outcome["runs"], means, strict=True)
         ],
@@ -159,14 +160,14 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
     made = outcomes.get("synthesis")
     if made is None:
         return None
-    plan = read_plan(run, ref_from_json(made["plan"]["plan"]))
+    plan = read_plan(run, ObjectRef.from_json(made["plan"]["plan"]))
     return {
         "base_hash": made["base"]["content_hash"],
         "adapter": made["adapter"]["adapter"],
         "adapter_images": made["select"]["count"],
         "adapter_steps": made["adapter"]["steps"],
         "adapter_final_loss": made["adapter"]["final_loss"],
-        "adapter_course": adapter_course(run.store, ref_from_json(made["adapter"]["adapter"])),
+        "adapter_course": adapter_course(run.store, ObjectRef.from_json(made["adapter"]["adapter"])),
         "generated": made["generate"]["count"],
         "distinct": made["generate"]["distinct"],
         "truncated_prompts": made["generate"]["truncated_prompts"],
@@ -230,8 +231,8 @@ def _pictures(run: Run, outcomes: Result, split: Manifest) -> dict[str, Any]:
     made = outcomes.get("synthesis")
     if made is None:
         return pictures
-    generated = read_manifest(run.store, ref_from_json(made["generate"]["manifest"]))
-    plan = read_plan(run, ref_from_json(made["plan"]["plan"]))
+    generated = read_manifest(run.store, ObjectRef.from_json(made["generate"]["manifest"]))
+    plan = read_plan(run, ObjectRef.from_json(made["plan"]["plan"]))
     wanted = [*plan.combinations, *(labels for pair in plan.pairs for labels in pair)]
     training = split.select(split="train")
 
@@ -275,7 +276,7 @@ def _screening(store: ObjectStore, screen: Result | None) -> Result | None:
     """What the experiment knows of a screening, and from its own report the parts that are shown."""
     if screen is None:
         return None
-    found = json.loads(store.read(ref_from_json(screen["report"])))
+    found = json.loads(store.read(ObjectRef.from_json(screen["report"])))
     return {"rounds": []} | _without_refs(screen) | {name: found.get(name) for name in _FROM_SCREENING}
 
 

@@ -16,7 +16,6 @@ from saggar.dataset.top_up import top_up
 from saggar.store import ObjectRef
 
 from saggar_orchestrator.experiment.file import Arm
-from saggar_orchestrator.peers.requests import ref_from_json, ref_to_json
 from saggar_orchestrator.progress import Result, Ticker
 from saggar_orchestrator.workflow.steps import data_steps, remote_steps
 
@@ -54,7 +53,7 @@ def after_screening(
     stored = data_steps.read_plan(run, plan)
     standing = _begin(stored, arm, images, screened)
     for _ in range(run.experiment.plan.top_up_rounds):
-        accepted = _ids(run, ref_from_json(standing.screened["accepted"]))
+        accepted = _ids(run, ObjectRef.from_json(standing.screened["accepted"]))
         further = _missing(run, stored, standing, accepted, sources)
         if not further:
             break
@@ -73,7 +72,7 @@ def after_review(
     """As `after_screening` for all arms, in place of what people rejected; they see the new images only."""
     stored = data_steps.read_plan(run, plan)
     standings = [
-        _begin(stored, arm, ref_from_json(screenings[arm.name]["images"]), screenings[arm.name])
+        _begin(stored, arm, ObjectRef.from_json(screenings[arm.name]["images"]), screenings[arm.name])
         for arm in run.experiment.synthetic_arms
     ]
     reviews = [reviewed]
@@ -81,13 +80,13 @@ def after_review(
         kept, rejected = _judged(run, reviews)
         grown = []
         for standing in standings:
-            accepted = _ids(run, ref_from_json(standing.screened["accepted"])) & kept
+            accepted = _ids(run, ObjectRef.from_json(standing.screened["accepted"])) & kept
             further = _missing(run, stored, standing, accepted, sources)
             grown.append(_extended(run, tick, standing, further, sources, without=rejected) if further else standing)
         if grown == standings:
             break
         standings = grown
-        passed = [ref_from_json(standing.screened["accepted"]) for standing in standings]
+        passed = [ObjectRef.from_json(standing.screened["accepted"]) for standing in standings]
         new = _unseen(run, data_steps.union_of(run, passed), kept | rejected)
         if new is None:
             continue
@@ -133,7 +132,7 @@ def _extended(
 ) -> _Standing:
     """With `further` images made, and all of them screened together but for those that people rejected."""
     made = remote_steps.generate_images(run, tick, further, sources.adapter)
-    manifests = [standing.images, ref_from_json(made["manifest"])]
+    manifests = [standing.images, ObjectRef.from_json(made["manifest"])]
     images = _left(run, data_steps.union_of(run, manifests), without)
     screened = remote_steps.screen(run, tick, images, sources.reference, sources.baseline)
     done = {"asked": len(further), "accepted": screened["accepted_count"]}
@@ -150,7 +149,7 @@ def _told(stored: data_steps.StoredPlan, standing: _Standing) -> Result:
     """The last screening's result, and how it came about."""
     further = standing.asked[len(standing.planned) :]
     told: dict[str, Any] = {
-        "images": ref_to_json(standing.images),
+        "images": standing.images.to_json(),
         "wanted": stored.wanted[standing.arm.name],
         "planned": len(standing.planned),
         "rounds": list(standing.rounds),
@@ -161,8 +160,8 @@ def _told(stored: data_steps.StoredPlan, standing: _Standing) -> Result:
 
 def _judged(run: Run, reviews: Sequence[Result]) -> tuple[frozenset[str], frozenset[str]]:
     """Ids of the images that people kept, and of those that they rejected."""
-    kept = [_ids(run, ref_from_json(review["accepted"])) for review in reviews]
-    rejected = [_ids(run, ref_from_json(review["rejected"])) for review in reviews]
+    kept = [_ids(run, ObjectRef.from_json(review["accepted"])) for review in reviews]
+    rejected = [_ids(run, ObjectRef.from_json(review["rejected"])) for review in reviews]
     return frozenset().union(*kept), frozenset().union(*rejected)
 
 
