@@ -76,9 +76,9 @@ class Hyperparameters:
         return asdict(self)
 
     def _violations(self) -> Iterator[FieldViolation]:
-        def check(name: str, holds: bool, wanted: str) -> Iterator[FieldViolation]:
+        def check(name: str, holds: bool, bounds: str) -> Iterator[FieldViolation]:
             if not holds:
-                yield FieldViolation(f"settings.{name}", f"is {getattr(self, name)!r}; must be {wanted}")
+                yield FieldViolation(f"settings.{name}", f"is {getattr(self, name)!r}; must be {bounds}")
 
         known = " or ".join(ARCHITECTURES)
         yield from check("architecture", self.architecture in ARCHITECTURES, known)

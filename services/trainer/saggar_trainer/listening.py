@@ -1,11 +1,9 @@
-"""What long work tells its caller, and how it learns that it is no longer wanted."""
+"""What long work reports to its caller, and how it learns that it was cancelled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-from saggar_trainer.fitting.loop import EpochScores
 
 
 @dataclass(frozen=True)
@@ -17,6 +15,20 @@ class Report:
     total: int = 0
     unit: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EpochScores:
+    """What an epoch came to; `epoch` counts from 1."""
+
+    epoch: int
+    training_loss: float
+    training_loss_by_task: Mapping[str, float]
+    validation_loss: float
+    validation_macro_f1: float
+    validation_macro_f1_by_task: Mapping[str, float]
+    best: bool
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

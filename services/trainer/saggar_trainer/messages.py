@@ -10,10 +10,9 @@ from saggar.v1 import common_pb2, trainer_pb2
 
 from saggar_trainer.evidence.evaluating import EvaluationJob, EvaluationOutcome
 from saggar_trainer.evidence.predicting import PredictionJob, PredictionOutcome
-from saggar_trainer.fitting.loop import EpochScores
 from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome
 from saggar_trainer.hyperparameters import Hyperparameters, InitialWeights
-from saggar_trainer.listening import Report
+from saggar_trainer.listening import EpochScores, Report
 
 _INITIAL_WEIGHTS: dict[int, InitialWeights] = {
     trainer_pb2.INITIAL_WEIGHTS_UNSPECIFIED: "imagenet",
@@ -43,17 +42,17 @@ _OPTIONAL = (
 )
 
 
-def training_job(request: trainer_pb2.TrainRequest) -> TrainingJob:
+def training_job_from_message(request: trainer_pb2.TrainRequest) -> TrainingJob:
     """Raises InvalidInputError naming the bad fields."""
     return TrainingJob(
         manifest=ref_from_proto(request.manifest, "manifest"),
         taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
-        settings=hyperparameters(request.settings),
+        settings=settings_from_message(request.settings),
         annotations=dict(request.annotations),
     )
 
 
-def hyperparameters(message: trainer_pb2.TrainingSettings) -> Hyperparameters:
+def settings_from_message(message: trainer_pb2.TrainingSettings) -> Hyperparameters:
     """Unset fields take their defaults; raises InvalidInputError naming the bad fields."""
     if message.initial_weights not in _INITIAL_WEIGHTS:
         text = f"unknown value {message.initial_weights}"
@@ -71,7 +70,7 @@ def hyperparameters(message: trainer_pb2.TrainingSettings) -> Hyperparameters:
     )
 
 
-def evaluation_job(request: trainer_pb2.EvaluateRequest) -> EvaluationJob:
+def evaluation_job_from_message(request: trainer_pb2.EvaluateRequest) -> EvaluationJob:
     """Raises InvalidInputError naming the bad fields."""
     return EvaluationJob(
         bundle=ref_from_proto(request.bundle, "bundle"),
@@ -80,7 +79,7 @@ def evaluation_job(request: trainer_pb2.EvaluateRequest) -> EvaluationJob:
     )
 
 
-def prediction_job(request: trainer_pb2.PredictRequest) -> PredictionJob:
+def prediction_job_from_message(request: trainer_pb2.PredictRequest) -> PredictionJob:
     """Raises InvalidInputError naming the bad fields."""
     return PredictionJob(
         bundle=ref_from_proto(request.bundle, "bundle"),
@@ -88,13 +87,13 @@ def prediction_job(request: trainer_pb2.PredictRequest) -> PredictionJob:
     )
 
 
-def progress_message(report: Report) -> common_pb2.Progress:
+def progress_to_message(report: Report) -> common_pb2.Progress:
     return common_pb2.Progress(
         stage=report.stage, done=report.done, total=report.total, unit=report.unit, metrics=report.metrics
     )
 
 
-def epoch_message(scores: EpochScores) -> trainer_pb2.TrainResponse:
+def epoch_to_message(scores: EpochScores) -> trainer_pb2.TrainResponse:
     return trainer_pb2.TrainResponse(
         epoch=trainer_pb2.EpochMetrics(
             epoch=scores.epoch,
@@ -109,7 +108,7 @@ def epoch_message(scores: EpochScores) -> trainer_pb2.TrainResponse:
     )
 
 
-def training_result(outcome: TrainingOutcome) -> trainer_pb2.TrainResult:
+def training_result_to_message(outcome: TrainingOutcome) -> trainer_pb2.TrainResult:
     return trainer_pb2.TrainResult(
         bundle=ref_to_proto(outcome.bundle),
         history=ref_to_proto(outcome.history),
@@ -119,7 +118,7 @@ def training_result(outcome: TrainingOutcome) -> trainer_pb2.TrainResult:
     )
 
 
-def evaluation_result(outcome: EvaluationOutcome) -> trainer_pb2.EvaluateResult:
+def evaluation_result_to_message(outcome: EvaluationOutcome) -> trainer_pb2.EvaluateResult:
     return trainer_pb2.EvaluateResult(
         metrics=ref_to_proto(outcome.metrics),
         predictions=ref_to_proto(outcome.predictions),
@@ -130,5 +129,5 @@ def evaluation_result(outcome: EvaluationOutcome) -> trainer_pb2.EvaluateResult:
     )
 
 
-def prediction_result(outcome: PredictionOutcome) -> trainer_pb2.PredictResult:
+def prediction_result_to_message(outcome: PredictionOutcome) -> trainer_pb2.PredictResult:
     return trainer_pb2.PredictResult(predictions=ref_to_proto(outcome.predictions), count=outcome.count)

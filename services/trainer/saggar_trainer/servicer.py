@@ -35,32 +35,32 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def Train(
         self, request: trainer_pb2.TrainRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.TrainResponse]:
-        job = messages.training_job(request)
+        job = messages.training_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
-            return messages.training_result(train(job, self._at, _listener(emit, cancelled)))
+            return messages.training_result_to_message(train(job, self._at, _listener(emit, cancelled)))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
     def Evaluate(
         self, request: trainer_pb2.EvaluateRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.EvaluateResponse]:
-        job = messages.evaluation_job(request)
+        job = messages.evaluation_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.EvaluateResult:
             outcome = evaluate(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
-            return messages.evaluation_result(outcome)
+            return messages.evaluation_result_to_message(outcome)
 
         return stream_events(context, trainer_pb2.EvaluateResponse, work, self._jobs)
 
     def Predict(
         self, request: trainer_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer_pb2.PredictResponse]:
-        job = messages.prediction_job(request)
+        job = messages.prediction_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.PredictResult:
             outcome = predict(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
-            return messages.prediction_result(outcome)
+            return messages.prediction_result_to_message(outcome)
 
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
@@ -74,8 +74,8 @@ def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings)
 
 def _listener(emit: Emit, cancelled: threading.Event) -> Listener:
     return Listener(
-        progress=lambda report: emit(messages.progress_message(report)),
-        epoch=lambda scores: emit(messages.epoch_message(scores)),
+        progress=lambda report: emit(messages.progress_to_message(report)),
+        epoch=lambda scores: emit(messages.epoch_to_message(scores)),
         cancelled=cancelled.is_set,
     )
 

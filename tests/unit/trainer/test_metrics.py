@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
-from saggar_trainer.evidence.metrics import UNKNOWN, mean_macro_f1, task_metrics
+from saggar_trainer.data.rows import UNKNOWN
+from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
 from sklearn import metrics as sk
 
 

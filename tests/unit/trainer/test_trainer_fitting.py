@@ -123,10 +123,10 @@ def test_the_cosine_falls_from_the_first_rate_to_almost_nothing() -> None:
 
 def test_cached_pixels_are_the_images() -> None:
     arrays = [np.random.default_rng(i).integers(0, 255, (3, 5 + i, 7), dtype=np.uint8) for i in range(70)]
-    told: list[int] = []
-    cache = cache_pixels(lambda i: arrays[i], 70, progress=told.append)
+    reported: list[int] = []
+    cache = cache_pixels(lambda i: arrays[i], 70, progress=reported.append)
     assert all(np.array_equal(cache[i].numpy(), arrays[i]) for i in range(70))
-    assert told == [64, 70]
+    assert reported == [64, 70]
     assert len(cache_pixels(lambda i: arrays[i], 0)) == 0
 
 

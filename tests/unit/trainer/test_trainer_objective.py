@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 from saggar.taxonomy import load_taxonomy
-from saggar_trainer.data.rows import Samples
-from saggar_trainer.evidence.metrics import UNKNOWN
+from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.fitting.objective import (
     class_weights,
     masked_cross_entropy,

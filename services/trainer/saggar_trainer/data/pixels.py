@@ -50,7 +50,7 @@ def cache_pixels(
 ) -> PixelCache:
     """Load images 0 to `count` - 1, each uint8 [3, H, W], in `threads` threads, into a file under `scratch`.
 
-    `progress` is told the number done. Raises CancelledError, and whatever `load` raises.
+    `progress` gets the number done. Raises CancelledError, and whatever `load` raises.
     """
     arrays: list[tuple[int, int, int]] = []
     # The map keeps its own handle on the unnamed file, so the file may be closed here.

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from saggar.dataset.manifest import Manifest
 from saggar.taxonomy import Taxonomy
 
-from saggar_trainer.evidence.metrics import UNKNOWN, Indices
+UNKNOWN = -1  # index of an unknown label
+
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_trainer import results
 from saggar_trainer.data.reading import read_photograph
-from saggar_trainer.data.rows import Samples, samples_of
-from saggar_trainer.evidence.metrics import UNKNOWN, Indices, TaskMetrics, mean_macro_f1, task_metrics
+from saggar_trainer.data.rows import UNKNOWN, Indices, Samples, samples_of
+from saggar_trainer.evidence.metrics import TaskMetrics, mean_macro_f1, task_metrics
 from saggar_trainer.listening import Listener, Report
 
 SPLITS = ("validation", "test")
@@ -100,8 +100,7 @@ def _check_rows(samples: Samples, job: EvaluationJob) -> None:
         raise InvalidInputError(f"{job.manifest.key} has no rows in split {job.split}; split the data set first")
     if made := int((~samples.real).sum()):
         raise InvalidInputError(
-            f"{job.manifest.key}: {made} images of split {job.split} are augmented or synthetic; evaluate "
-            "on real "
+            f"{job.manifest.key}: {made} images of split {job.split} are augmented or synthetic; evaluate on real "
             "photographs only"
         )
 

@@ -15,9 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from saggar.errors import InvalidInputError
 
-UNKNOWN = -1  # index of an unknown label
-
-Indices = npt.NDArray[np.int64]
+from saggar_trainer.data.rows import UNKNOWN, Indices
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from saggar.errors import DataCorruptionError
 
-from saggar_trainer.fitting.loop import EpochScores, Snapshot, State
+from saggar_trainer.fitting.loop import Snapshot, State
+from saggar_trainer.listening import EpochScores
 
 FORMAT = "1"
 

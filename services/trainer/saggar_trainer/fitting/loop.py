@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from saggar_trainer.data.views import view_batches
 from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.hyperparameters import Hyperparameters
+from saggar_trainer.listening import EpochScores
 from saggar_trainer.model.network import MultiTaskClassifier
 
 LOWEST_LEARNING_RATE = 1e-6  # end of the cosine schedule, as in the authors' code
@@ -40,20 +41,6 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-
-@dataclass(frozen=True)
-class EpochScores:
-    """What an epoch came to; `epoch` counts from 1."""
-
-    epoch: int
-    training_loss: float
-    training_loss_by_task: Mapping[str, float]
-    validation_loss: float
-    validation_macro_f1: float
-    validation_macro_f1_by_task: Mapping[str, float]
-    best: bool
-    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

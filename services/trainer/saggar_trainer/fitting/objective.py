@@ -12,8 +12,7 @@ from saggar.taxonomy import Taxonomy
 from torch import Tensor
 from torch.nn import functional
 
-from saggar_trainer.data.rows import Samples
-from saggar_trainer.evidence.metrics import UNKNOWN
+from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.hyperparameters import Hyperparameters
 
 

@@ -220,8 +220,8 @@ def _check_rows(training: Samples, validation: Samples, source: str) -> None:
     for split, samples, least in (("train", training, 2), ("validation", validation, 1)):
         if len(samples) < least:
             raise InvalidInputError(
-                f"{source} has {len(samples)} rows in split {split}; at least {least} are needed: split the "
-                "data set first"
+                f"{source} has {len(samples)} rows in split {split}; at least {least} are needed: split "
+                "the data set first"
             )
 
 
@@ -279,7 +279,7 @@ def _validation_examples(samples: Samples, spec: InputSpec, at: Workplace, liste
 
 
 def _interrupted(store: ObjectStore, key: str, listener: Listener) -> Snapshot | None:
-    """Where an interrupted run of the same job stopped; its epochs are told again."""
+    """Where an interrupted run of the same job stopped; its epochs are reported again."""
     if not store.exists(key):
         return None
     with tempfile.TemporaryDirectory() as folder:

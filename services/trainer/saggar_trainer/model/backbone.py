@@ -121,9 +121,8 @@ def _torchvision_weights() -> dict[str, torch.Tensor]:
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         file = source.url.rsplit("/", 1)[-1]
         raise NotFoundError(
-            f"torchvision's ImageNet weights cannot be downloaded ({error}). Put {file} into {folder} on "
-            "the trainer's "
-            "machine, or set initial_weights to `file` with a .safetensors of a torchvision MobileNetV3, "
+            f"torchvision's ImageNet weights cannot be downloaded ({error}). Put {file} into {folder} on the "
+            "trainer's machine, or set initial_weights to `file` with a .safetensors of a torchvision MobileNetV3, "
             "or to `random`",
             file,
         ) from error
@@ -141,16 +140,15 @@ def _load(features: nn.Module, path: Path, architecture: str) -> None:
     except SafetensorError as error:
         raise InvalidInputError(f"initial weights {path}: not a safetensors file ({error})") from error
     state = {key.removeprefix("features."): value.float() for key, value in state.items() if _of_features(key)}
-    wanted = features.state_dict()
-    missing = sorted(key for key in wanted if key not in state and not key.endswith("num_batches_tracked"))
-    misfit = sorted(key for key in wanted if key in state and state[key].shape != wanted[key].shape)
-    unknown = sorted(key for key in state if key not in wanted)
+    expected = features.state_dict()
+    missing = sorted(key for key in expected if key not in state and not key.endswith("num_batches_tracked"))
+    misfit = sorted(key for key in expected if key in state and state[key].shape != expected[key].shape)
+    unknown = sorted(key for key in state if key not in expected)
     if missing or misfit or unknown:
         wrong = [f"{len(missing)} missing", f"{len(misfit)} of another shape", f"{len(unknown)} unknown"]
         example = (missing + misfit + unknown)[0]
         raise InvalidInputError(
-            f"initial weights {path} are not those of torchvision's {architecture}: {', '.join(wrong)} "
-            "tensors, "
+            f"initial weights {path} are not those of torchvision's {architecture}: {', '.join(wrong)} tensors, "
             f"e.g. features.{example}; check `architecture` and `initial_weights_path`"
         )
     features.load_state_dict(state, strict=False)  # num_batches_tracked may be left out
