@@ -72,11 +72,11 @@ def test_values_out_of_range_name_their_field(field, value):
 
 
 def test_prompts_keep_their_order_and_seeds():
-    messages = [
+    given = [
         generator_pb2.PromptItem(prompt_id="b", prompt="bowl", negative_prompt="blurry", seed=-5),
         generator_pb2.PromptItem(prompt_id="a", prompt="cup", seed=2**40),
     ]
-    assert messages.prompt_items(messages) == [
+    assert messages.prompt_items(given) == [
         PromptItem("b", Wanted("bowl", "blurry", -5)),
         PromptItem("a", Wanted("cup", "", 2**40)),
     ]

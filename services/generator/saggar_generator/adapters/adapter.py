@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import BaseModel as PydanticModel
@@ -18,6 +19,7 @@ from saggar_generator.adapters import lora, lora_formats
 from saggar_generator.base_models.base_model import BaseModel
 
 WEIGHTS_TYPE = "application/octet-stream"
+_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _SHOWN = 10
 
 
@@ -107,6 +109,11 @@ class Keys:
     @property
     def curve(self) -> str:
         return f"adapters/{self.adapter_id}/curve.json"
+
+
+def library_versions() -> dict[str, str]:
+    """Of those that decide an adapter's weights."""
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def read_card(store: ObjectStore, ref: ObjectRef) -> AdapterCard:

@@ -11,11 +11,10 @@ from pathlib import Path
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.adapters import adapter, adapter_metadata, lora
+from saggar_generator.adapters import adapter, file_metadata, lora
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import ImportedAdapter
-from saggar_generator.training.adapter_job import library_versions
 
 _PEFT_CONFIGURATION = "adapter_config.json"
 _LARGEST_BYTES = 2 << 30  # an adapter of rank 128 for every layer of SD 2.1 takes less than half of it
@@ -60,8 +59,8 @@ def import_adapter(
     kept = adapter.put_once(store, f"adapters/{identity}/imported.safetensors", data, adapter.WEIGHTS_TYPE)
     metadata = {
         **found.metadata,
-        adapter_metadata.BASE_HASH: base.content_hash,
-        adapter_metadata.LICENCE: licence,
+        file_metadata.BASE_HASH: base.content_hash,
+        file_metadata.LICENCE: licence,
     }
     metadata.pop("format", None)
     weights, kohya = adapter.put_weights(store, identity, found.lora, metadata)
@@ -76,7 +75,7 @@ def import_adapter(
         kohya_weights=adapter.StoredObject.of(kohya),
         source=adapter.StoredObject.of(kept),
         metadata=dict(found.metadata),
-        libraries=library_versions(),
+        libraries=adapter.library_versions(),
     )
     ref = adapter.put_once(store, keys.card, card.to_bytes(), "application/json")
     counts = {part: len(layers) for part, layers in found.lora.items()}
@@ -100,8 +99,8 @@ def _read_file(path: Path) -> bytes:
 
 def _check_base(base: BaseModel, metadata: Mapping[str, str]) -> list[str]:
     """Warnings. Raises WrongStateError when the file names another base model."""
-    ours = metadata.get(adapter_metadata.BASE_HASH, "")
-    kohyas = metadata.get(adapter_metadata.KOHYA_BASE_HASH, "")
+    ours = metadata.get(file_metadata.BASE_HASH, "")
+    kohyas = metadata.get(file_metadata.KOHYA_BASE_HASH, "")
     named = ours or (kohyas if base.is_single_file else "")
     if named and named != base.content_hash:
         raise WrongStateError(
@@ -115,4 +114,4 @@ def _check_base(base: BaseModel, metadata: Mapping[str, str]) -> list[str]:
 
 
 def _licence_in(metadata: Mapping[str, str]) -> str:
-    return metadata.get(adapter_metadata.LICENCE) or metadata.get("modelspec.license") or ""
+    return metadata.get(file_metadata.LICENCE) or metadata.get("modelspec.license") or ""

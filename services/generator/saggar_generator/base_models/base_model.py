@@ -74,6 +74,13 @@ class BaseModel:
         side = size if isinstance(size, int) else max(size)
         return int(side * self.pipeline.vae_scale_factor)
 
+    def check_size(self, size_px: int, field: str) -> None:
+        """Raises InvalidInputError unless `size_px` is a multiple of 8 and of the autoencoder's factor."""
+        factor = max(8, int(self.pipeline.vae_scale_factor))  # both are powers of two
+        if size_px % factor or not factor <= size_px <= 2048:
+            text = f"{field} is {size_px}; it must be a multiple of {factor} from {factor} to 2048"
+            raise InvalidInputError(text, (FieldViolation(field, text),))
+
 
 class BaseModels:
     """Keeps the base model that was used last, so that shard after shard finds it loaded.

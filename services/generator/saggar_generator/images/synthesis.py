@@ -24,7 +24,6 @@ from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.prompt_encoding import EncodedPrompt, encode_all
 from saggar_generator.images.starting import draw_noise, from_photographs
 from saggar_generator.requests import GenerationSettings, StartImage, Wanted
-from saggar_generator.training.examples import check_size
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +38,8 @@ class Picture:
 
 def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
     """Raises InvalidInputError for settings that `base` cannot follow."""
-    check_size(base, settings.width_px, "settings.width_px")
-    check_size(base, settings.height_px, "settings.height_px")
+    base.check_size(settings.width_px, "settings.width_px")
+    base.check_size(settings.height_px, "settings.height_px")
 
 
 def encode_prompts(base: BaseModel, wanted: Sequence[Wanted], settings: GenerationSettings) -> dict[str, EncodedPrompt]:

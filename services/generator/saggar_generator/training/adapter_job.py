@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import Any
 
 from saggar.dataset.manifest import read_manifest
@@ -17,23 +16,22 @@ from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.adapters import adapter, adapter_metadata, lora
+from saggar_generator.adapters import adapter, lora
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import memory_for
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
-from saggar_generator.training import optimizing
-from saggar_generator.training.examples import check_size, prepare, training_rows
+from saggar_generator.training import adapter_metadata, optimizing
+from saggar_generator.training.examples import prepare, training_rows
 from saggar_generator.training.held_out import hold_out
 from saggar_generator.training.loop import AdapterTraining
 from saggar_generator.training.previews import draw_previews, prompts_of
-from saggar_generator.training.team.group import Alone, Team
+from saggar_generator.training.group import Alone, Team
 
 log = logging.getLogger(__name__)
 
-LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _LESS_MEMORY = (
     "lower batch_size and raise gradient_accumulation_steps as much, set gradient_checkpointing, lower "
     "resolution_px, or set SAGGAR_MEMORY to sliced or offloaded for the generator"
@@ -76,7 +74,7 @@ def train_adapter(
         clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
         unet_targets=settings.unet_targets or targets,
     )
-    check_size(base, settings.resolution_px, "settings.resolution_px")
+    base.check_size(settings.resolution_px, "settings.resolution_px")
     identity = adapter_id(base.identity, manifest.sha256, settings)
     if finished := _finished(store, identity):
         store.delete(_checkpoint_key(identity))  # left where the process died between card and this
@@ -247,13 +245,9 @@ def _write(
         ),
         weights=adapter.StoredObject.of(weights),
         kohya_weights=adapter.StoredObject.of(kohya),
-        libraries=library_versions(),
+        libraries=adapter.library_versions(),
     )
     adapter.put_once(store, keys.card, card.to_bytes(), "application/json")
-
-
-def library_versions() -> dict[str, str]:
-    return {name: version(name) for name in LIBRARIES}
 
 
 def _curve(training: AdapterTraining, settings: AdapterSettings) -> bytes:

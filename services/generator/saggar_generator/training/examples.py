@@ -131,7 +131,7 @@ def prepare(
 
     Raises NotFoundError when an image is missing, InvalidInputError when one cannot be decoded.
     """
-    check_size(base, settings.resolution_px, "settings.resolution_px")
+    base.check_size(settings.resolution_px, "settings.resolution_px")
     pipeline = base.pipeline
     captions = [row.caption or "" for row in rows]
     different = list(dict.fromkeys(["", *captions]))
@@ -156,14 +156,6 @@ def prepare(
         text=text,
         truncated_captions=sum(caption in cut for caption in captions),
     )
-
-
-def check_size(base: BaseModel, size_px: int, field: str) -> None:
-    """Raises InvalidInputError unless `size_px` is a multiple of 8 and of the autoencoder's factor."""
-    factor = max(8, int(base.pipeline.vae_scale_factor))  # both are powers of two
-    if size_px % factor or not factor <= size_px <= 2048:
-        text = f"{field} is {size_px}; wanted: a multiple of {factor} from {factor} to 2048"
-        raise InvalidInputError(text, (FieldViolation(field, text),))
 
 
 def photograph(store: ObjectStore, row: Record, settings: AdapterSettings) -> Image.Image:

@@ -24,7 +24,7 @@ from saggar_generator.progress import Progress
 from saggar_generator.requests import AdapterPreview, AdapterSettings
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
-from saggar_generator.training.team.group import Accelerated
+from saggar_generator.training.group import Accelerated
 from saggar_generator.training.team.launch import JOB
 
 

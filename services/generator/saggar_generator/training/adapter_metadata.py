@@ -1,4 +1,4 @@
-"""What an adapter's files say about themselves, in safetensors metadata: text only.
+"""What the files of an adapter trained here say about themselves, in safetensors metadata: text only.
 
 Three vocabularies: our own (`saggar.*`), the `modelspec.*` of model libraries, and kohya's `ss_*`, which
 other programs show. Nothing that decides nothing or differs from machine to machine, such as times or paths.
@@ -10,15 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from saggar_generator.adapters.file_metadata import BASE_HASH, KOHYA_BASE_HASH, LICENCE
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.identity import SD2_WIDTH
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.requests import AdapterSettings
 from saggar_generator.training import optimizing
-
-BASE_HASH = "saggar.base_hash"
-LICENCE = "saggar.licence"
-KOHYA_BASE_HASH = "ss_new_sd_model_hash"  # SHA-256 of the base model's single file
 
 
 def of_training(
