@@ -25,10 +25,10 @@ from saggar_generator.progress import Progress, Report, stop_if
 from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
 from saggar_generator.training import adapter_metadata, optimizing
 from saggar_generator.training.examples import prepare, training_rows
+from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.held_out import hold_out
 from saggar_generator.training.loop import AdapterTraining
 from saggar_generator.training.previews import draw_previews, prompts_of
-from saggar_generator.training.group import Alone, Team
 
 log = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import AdapterPreview, AdapterSettings
 from saggar_generator.training import held_out, optimizing
 from saggar_generator.training.examples import Examples
+from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.noising import NoiseSchedule
 from saggar_generator.training.randomness import generator
-from saggar_generator.training.group import Alone, Team
 
 GRADIENT_NORM = 1.0  # at most
 _NAME = "in_training"  # peft makes it an attribute: no name of torch's own
