@@ -1,12 +1,14 @@
 """Domain errors. Every message says what is wrong, where, and what to do about it.
 
-`saggar.rpc.errors` maps each class to one gRPC status and back; nothing here knows of gRPC.
+`SaggarError.to_json` and `from_json` take them from one process to another; `saggar.rpc.errors` maps each class to
+one gRPC status and back. Nothing here knows of gRPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 _VIOLATIONS_SHOWN = 50
 
@@ -22,6 +24,28 @@ class FieldViolation:
 class SaggarError(Exception):
     """Base class: anything that the user can understand and act upon."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` makes an equal error of: `kind`, `message`, and what the class adds."""
+        kind = next(kind for kind in type(self).__mro__ if kind in _KINDS.values())
+        return {"kind": kind.__name__, "message": str(self), **self._details()}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> SaggarError:
+        """The error that `to_json` described; a plain SaggarError where its kind is not known here.
+
+        Details that are missing or of another type are left at their defaults: whoever reports an error should
+        not fail at it.
+        """
+        kind = _KINDS.get(str(value.get("kind", "")), SaggarError)
+        return kind._of(str(value.get("message", "")), value)  # noqa: SLF001 a subclass's own
+
+    def _details(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def _of(cls, message: str, _details: Mapping[str, Any]) -> SaggarError:
+        return cls(message)
+
 
 class InvalidInputError(SaggarError):
     """The caller's input is wrong: a label, a row, a setting. Retrying the same input cannot help."""
@@ -30,6 +54,21 @@ class InvalidInputError(SaggarError):
         super().__init__(message)
         self.violations = violations
 
+    def _details(self) -> dict[str, Any]:
+        return {"violations": [asdict(violation) for violation in self.violations]}
+
+    @classmethod
+    def _of(cls, message: str, details: Mapping[str, Any]) -> SaggarError:
+        found = details.get("violations")
+        return cls(
+            message,
+            tuple(
+                FieldViolation(str(each.get("field", "")), str(each.get("description", "")))
+                for each in (found if isinstance(found, list) else ())
+                if isinstance(each, Mapping)
+            ),
+        )
+
 
 class NotFoundError(SaggarError):
     """Something that was named does not exist. `name` is what was asked for."""
@@ -37,6 +76,13 @@ class NotFoundError(SaggarError):
     def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
         self.name = name
+
+    def _details(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    @classmethod
+    def _of(cls, message: str, details: Mapping[str, Any]) -> SaggarError:
+        return cls(message, str(details.get("name", "")))
 
 
 class AlreadyExistsError(SaggarError):
@@ -58,6 +104,14 @@ class BusyError(SaggarError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
+    def _details(self) -> dict[str, Any]:
+        return {"retry_after_s": self.retry_after_s}
+
+    @classmethod
+    def _of(cls, message: str, details: Mapping[str, Any]) -> SaggarError:
+        seconds = details.get("retry_after_s")
+        return cls(message, float(seconds)) if isinstance(seconds, int | float) else cls(message)
+
 
 class DataCorruptionError(SaggarError):
     """Stored bytes do not match their checksum, or a stored file cannot be read."""
@@ -69,6 +123,39 @@ class StorageFullError(SaggarError):
 
 class CancelledError(SaggarError):
     """The work was cancelled by its caller."""
+
+
+class PeerFailedError(SaggarError):
+    """A peer failed in a way that it does not explain; `correlation_id` finds the details in its log."""
+
+    def __init__(self, message: str, correlation_id: str = "") -> None:
+        super().__init__(message)
+        self.correlation_id = correlation_id
+
+    def _details(self) -> dict[str, Any]:
+        return {"correlation_id": self.correlation_id}
+
+    @classmethod
+    def _of(cls, message: str, details: Mapping[str, Any]) -> SaggarError:
+        return cls(message, str(details.get("correlation_id", "")))
+
+
+_KINDS: dict[str, type[SaggarError]] = {
+    kind.__name__: kind
+    for kind in (
+        SaggarError,
+        InvalidInputError,
+        NotFoundError,
+        AlreadyExistsError,
+        WrongStateError,
+        UnavailableError,
+        BusyError,
+        DataCorruptionError,
+        StorageFullError,
+        CancelledError,
+        PeerFailedError,
+    )
+}
 
 
 def refuse(violations: Iterable[FieldViolation], about: str = "") -> None:

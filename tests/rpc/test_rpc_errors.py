@@ -17,12 +17,13 @@ from saggar.errors import (
     FieldViolation,
     InvalidInputError,
     NotFoundError,
+    PeerFailedError,
     SaggarError,
     StorageFullError,
     UnavailableError,
     WrongStateError,
 )
-from saggar.rpc.errors import TABLE, PeerFailedError
+from saggar.rpc.errors import TABLE
 from saggar.v1.orchestrator_pb2 import (
     ListExperimentsRequest,
     RunExperimentRequest,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import grpc
@@ -25,6 +26,7 @@ from saggar.errors import (
     FieldViolation,
     InvalidInputError,
     NotFoundError,
+    PeerFailedError,
     SaggarError,
     StorageFullError,
     UnavailableError,
@@ -36,14 +38,6 @@ log = logging.getLogger(__name__)
 DOMAIN = "saggar"
 # Status and details travel as HTTP/2 headers, of which peers accept 8 KiB in all.
 _MESSAGE_BUDGET, _STATUS_BUDGET = 2000, 4000
-
-
-class PeerFailedError(SaggarError):
-    """A peer failed in a way that it does not tell; `correlation_id` finds the details in its log."""
-
-    def __init__(self, message: str, correlation_id: str = "") -> None:
-        super().__init__(message)
-        self.correlation_id = correlation_id
 
 
 @dataclass(frozen=True)
@@ -122,22 +116,7 @@ def domain_error(error: grpc.RpcError) -> SaggarError:
         kind = None
     if kind is None:
         kind, text = _foreign(code, text, has_retry=any(_is_retry(d) for d in details))
-    if kind is InvalidInputError:
-        return InvalidInputError(text, _violations(details))
-    if kind is NotFoundError:
-        names = [d.resource_name for d in details if isinstance(d, error_details_pb2.ResourceInfo)]
-        return NotFoundError(text, *names[:1])
-    if kind is BusyError:
-        delays = [d.retry_delay.ToMilliseconds() / 1000 for d in details if isinstance(d, error_details_pb2.RetryInfo)]
-        return BusyError(text, *delays[:1])
-    if kind is PeerFailedError:
-        return PeerFailedError(text, info.metadata["correlation_id"] if info is not None else "")
-    return kind(text)
-
-
-def raise_domain(error: grpc.RpcError) -> None:
-    """Raises `domain_error(error)`, with `error` as its cause."""
-    raise domain_error(error) from error
+    return SaggarError.from_json({"kind": kind.__name__, "message": text, **_as_json(details)})
 
 
 def _foreign(code: grpc.StatusCode, text: str, *, has_retry: bool) -> tuple[type[SaggarError], str]:
@@ -172,17 +151,17 @@ def _within_budget(
     kept = list(violations)
     while True:
         left_out = len(violations) - len(kept)
-        told = [*kept, FieldViolation("", f"and {left_out} more")] if left_out else kept
+        shown = [*kept, FieldViolation("", f"and {left_out} more")] if left_out else kept
         bad = error_details_pb2.BadRequest(
             field_violations=[
                 error_details_pb2.BadRequest.FieldViolation(
                     field=_cut(v.field, 300), description=_cut(v.description, 600)
                 )
-                for v in told
+                for v in shown
             ]
         )
         status = status_pb2.Status(
-            code=code, message=message, details=[_packed(d) for d in [*details, *([bad] if told else [])]]
+            code=code, message=message, details=[_packed(d) for d in [*details, *([bad] if shown else [])]]
         )
         if not kept or status.ByteSize() <= _STATUS_BUDGET:
             if left_out or message != text:
@@ -234,13 +213,22 @@ def _details(error: grpc.RpcError) -> list[Message]:
     return found
 
 
-def _violations(details: list[Message]) -> tuple[FieldViolation, ...]:
-    return tuple(
-        FieldViolation(v.field, v.description)
-        for d in details
-        if isinstance(d, error_details_pb2.BadRequest)
-        for v in d.field_violations
-    )
+def _as_json(details: list[Message]) -> dict[str, Any]:
+    """What the details say, by the names of `SaggarError.from_json`."""
+    values: dict[str, Any] = {}
+    for detail in details:
+        match detail:
+            case error_details_pb2.BadRequest():
+                values["violations"] = [
+                    {"field": one.field, "description": one.description} for one in detail.field_violations
+                ]
+            case error_details_pb2.ResourceInfo():
+                values["name"] = detail.resource_name
+            case error_details_pb2.RetryInfo():
+                values["retry_after_s"] = detail.retry_delay.ToMilliseconds() / 1000
+            case error_details_pb2.ErrorInfo() if "correlation_id" in detail.metadata:
+                values["correlation_id"] = detail.metadata["correlation_id"]
+    return values
 
 
 def _is_retry(detail: Message) -> bool:

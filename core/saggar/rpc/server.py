@@ -51,11 +51,6 @@ class RunningServer:
     _health: health.HealthServicer
     _threads: futures.ThreadPoolExecutor
 
-    def set_serving(self, serving: bool) -> None:
-        """What health checks answer, for the server as a whole."""
-        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        self._health.set("", state)
-
     def stop(self, drain_seconds: float = 0.0) -> None:
         """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all
         are over.

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import grpc
 
 from saggar.errors import BusyError, CancelledError
+from saggar.progress import Progress
+from saggar.rpc.progress import progress_to_message
 from saggar.v1 import common_pb2
 
 HEARTBEAT_S = 10.0
@@ -18,7 +20,7 @@ WORK_THREAD = "saggar-work"
 
 EventT = TypeVar("EventT")
 Emit = Callable[[Any], None]
-Work = Callable[[Emit, threading.Event], Any]
+Job = Callable[[Emit, threading.Event], Any]
 
 
 def cancellation(context: grpc.ServicerContext) -> threading.Event:
@@ -88,14 +90,14 @@ class JobQueue:
 def stream_events(
     context: grpc.ServicerContext,
     response: Callable[..., EventT],
-    work: Work,
+    work: Job,
     jobs: JobQueue | None = None,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> Iterator[EventT]:
     """Runs `work(emit, cancelled)` in a thread and yields what it emits; for a servicer's streaming method.
 
     `response` is the stream's message class, a `oneof` of `progress`, `result` and perhaps others. `emit`
-    takes a `Progress` or a whole `response` message; what `work` returns is sent last, as
+    takes a `saggar.progress.Progress`, its message, or a whole `response` message; what `work` returns is sent last, as
     `response(result=...)`, unless it is a `response` already, or None. When nothing was emitted for
     `heartbeat_s` seconds, the last progress is sent again. With `jobs`, work waits for its turn.
 
@@ -131,9 +133,9 @@ _Event = tuple[str, Any]
 _OVER: _Event = ("over", None)
 
 
-def _run(work: Work, events: queue.SimpleQueue[_Event], cancelled: threading.Event, jobs: JobQueue | None) -> None:
+def _run(work: Job, events: queue.SimpleQueue[_Event], cancelled: threading.Event, jobs: JobQueue | None) -> None:
     def emit(event: Any) -> None:
-        events.put(("event", event))
+        events.put(("event", progress_to_message(event) if isinstance(event, Progress) else event))
 
     try:
         with jobs.turn(cancelled, lambda ahead: emit(_waiting(ahead))) if jobs else nullcontext():

@@ -1,9 +1,21 @@
-"""The one way to refuse several fields at once."""
+"""Domain errors: refused fields, and errors as plain values that another process reads."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from saggar.errors import FieldViolation, InvalidInputError, refuse
+from saggar.errors import (
+    BusyError,
+    CancelledError,
+    FieldViolation,
+    InvalidInputError,
+    NotFoundError,
+    PeerFailedError,
+    SaggarError,
+    StorageFullError,
+    refuse,
+)
 
 WRONG = [FieldViolation("settings.steps", "is 0; must be 1 or more"), FieldViolation("", "the manifest has no rows")]
 
@@ -36,3 +48,49 @@ def test_a_text_stays_readable_however_much_is_wrong() -> None:
         refuse([FieldViolation(f"rows[{n}]", "is empty") for n in range(1234)], "rows")
     assert str(caught.value).splitlines()[-1] == "  and 1,184 more"
     assert len(caught.value.violations) == 1234
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInputError("bad row; correct it", tuple(WRONG)),
+        NotFoundError("no experiment x1; list them", "x1"),
+        BusyError("queue full; try again", 7.5),
+        PeerFailedError("internal error ab12", "ab12"),
+        StorageFullError("disk full; free some space"),
+        CancelledError("cancelled"),
+        SaggarError("something else"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_survives_a_line_of_json(error: SaggarError) -> None:
+    read = SaggarError.from_json(json.loads(json.dumps(error.to_json())))
+    assert (type(read), str(read), vars(read)) == (type(error), str(error), vars(error))
+
+
+def test_a_subclass_of_one_package_arrives_as_what_others_know() -> None:
+    class OfMineError(NotFoundError):
+        pass
+
+    read = SaggarError.from_json(OfMineError("no such thing", "x").to_json())
+    assert (type(read), str(read)) == (NotFoundError, "no such thing")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"kind": "dataclass", "message": "x"}, SaggarError),
+        ({"kind": "Exception", "message": "x"}, SaggarError),
+        ({"kind": ["a"], "message": "x"}, SaggarError),
+        ({"message": "x"}, SaggarError),
+        ({"kind": "InvalidInputError", "message": "x", "violations": "no list"}, InvalidInputError),
+        ({"kind": "InvalidInputError", "message": "x", "violations": [1, {}]}, InvalidInputError),
+        ({"kind": "BusyError", "message": "x", "retry_after_s": "soon"}, BusyError),
+        ({"kind": "NotFoundError", "message": "x"}, NotFoundError),
+    ],
+)
+def test_an_error_of_an_unknown_kind_or_with_broken_details_is_still_reported(
+    value: dict[str, object], kind: type[SaggarError]
+) -> None:
+    read = SaggarError.from_json(value)
+    assert (type(read), str(read)) == (kind, "x")

@@ -262,16 +262,16 @@ def finish(home: Home, identity: str, supervisor: Supervisor | None) -> None:
 
 
 def raise_unless_succeeded(ended: orchestrator_pb2.Experiment) -> None:
-    from saggar import errors
+    from saggar.errors import SaggarError
 
     state = state_name(ended)
     if state == "succeeded":
         return
-    kind = getattr(errors, ended.error_kind, errors.SaggarError)
-    raise kind(
+    message = (
         f"experiment {ended.experiment_id} {state}: {ended.error or 'no reason was recorded'}\n"
-        f"Mend the cause, then `saggar experiment resume {ended.experiment_id}` goes on from finished steps."
+        f"Fix the cause, then `saggar experiment resume {ended.experiment_id}` goes on from finished steps."
     )
+    raise SaggarError.from_json({"kind": ended.error_kind, "message": message})
 
 
 def read_results(home: Home, identity: str) -> dict[str, Any]:

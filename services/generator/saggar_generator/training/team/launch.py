@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from pydantic import SecretStr
-from saggar import errors
 from saggar.errors import FieldViolation, InvalidInputError, SaggarError, UnavailableError, WrongStateError
 from saggar.settings import PREFIX
 from saggar.store import ObjectRef
@@ -90,7 +89,7 @@ def train_together(
         return _trained(told["result"])
     stop_if(cancelled, "adapter training")
     if "error" in told:
-        raise _error(told["error"])
+        raise SaggarError.from_json(told["error"])
     raise UnavailableError(
         f"a process that trained the adapter died (code {code}; the generator's log says more); the same "
         "request goes on from the last checkpoint"
@@ -151,12 +150,3 @@ def _environment(settings: GeneratorSettings) -> dict[str, str]:
 def _trained(value: dict[str, Any]) -> TrainedAdapter:
     refs = {key: ObjectRef.from_json(one) for key, one in value.items() if isinstance(one, dict)}
     return TrainedAdapter(**{**value, **refs})
-
-
-def _error(value: dict[str, Any]) -> SaggarError:
-    kind: type[SaggarError] = getattr(errors, value["kind"])
-    if kind is errors.InvalidInputError:
-        return kind(value["text"], tuple(FieldViolation(**one) for one in value["violations"]))
-    if kind is errors.NotFoundError:
-        return kind(value["text"], value["name"])
-    return kind(value["text"])

@@ -57,9 +57,7 @@ def main() -> int:
             Accelerated(placement.device),
         )
     except SaggarError as error:
-        kept = {key: value for key, value in vars(error).items() if key != "violations"}
-        violations = [asdict(one) for one in getattr(error, "violations", ())]
-        _tell("error", {"kind": type(error).__name__, "text": str(error), **kept, "violations": violations})
+        _tell("error", error.to_json())
         return 1
     if first:
         _tell("result", asdict(result))
