@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 from saggar.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SaggarError, WrongStateError
 
-from saggar_orchestrator.cli import experiments, models, quickstart, review, services
+from saggar_orchestrator.cli import models, quickstart, review
 from saggar_orchestrator.cli.data import commands as data
+from saggar_orchestrator.cli.experiments import commands as experiments
 from saggar_orchestrator.cli.generator import commands as generator
+from saggar_orchestrator.cli.services import doctor, up
 from saggar_orchestrator.cli.terminal.output import Settings, warn
 from saggar_orchestrator.local.home import DEFAULT_HOME, Home
 
@@ -55,7 +57,7 @@ def options(
 
 
 app.command()(quickstart.quickstart)
-app.command()(services.up)
+app.command()(up.up)
 app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiment")
 app.command()(experiments.report)
@@ -63,7 +65,7 @@ app.command()(review.review)
 app.add_typer(generator.app, name="generator")
 app.add_typer(models.app, name="models")
 app.command()(models.classify)
-app.command()(services.doctor)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

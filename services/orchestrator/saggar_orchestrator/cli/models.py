@@ -20,7 +20,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     """Classifiers of all experiments, best test macro-F1 first."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     with orchestrator(settings(context).home) as stub:
         models = stub.ListModels(orchestrator_pb2.ListModelsRequest(), timeout=_DEADLINE_S).models
@@ -52,7 +52,7 @@ def activate(context: typer.Context, model: Annotated[str, typer.Argument(help="
     """Makes the classifier serve a model."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     with orchestrator(settings(context).home) as stub:
         stub.ServeModel(orchestrator_pb2.ServeModelRequest(model_id=model), timeout=_DEADLINE_S)
@@ -80,7 +80,7 @@ def classify_files(home: Home, images: list[Path], top: int) -> list[dict[str, A
     from saggar.errors import InvalidInputError, NotFoundError
     from saggar.v1 import classifier_pb2
 
-    from saggar_orchestrator.cli.client import classifier
+    from saggar_orchestrator.cli.services.client import classifier
 
     found = []
     with classifier(home) as stub:

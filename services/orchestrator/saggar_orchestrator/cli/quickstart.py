@@ -17,12 +17,14 @@ _NEEDED = ("orchestrator", "classifier")  # enough for a second time; the others
 
 def quickstart(context: typer.Context) -> None:
     """The whole story here, in minutes: photographs, adapter, images, mixes, report, serving classifier."""
-    from saggar_orchestrator.cli.experiments import finish, read_results, show_results, start
-    from saggar_orchestrator.cli.local_services import local_services
+    from saggar_orchestrator.cli.experiments.commands import finish, read_results, show_results, start
+    from saggar_orchestrator.cli.services.local import local_services
     from saggar_orchestrator.local.supervisor import SERVICES
 
     home = settings(context).home
-    with resources.as_file(resources.files("saggar_orchestrator") / "experiments" / "quickstart.yaml") as file:
+    with resources.as_file(
+        resources.files("saggar_orchestrator") / "experiment" / "shipped" / "quickstart.yaml"
+    ) as file:
         text = file.read_text(encoding="utf-8")
         say("Saggar quickstart: does synthetic data help to classify drawn porcelain?")
         with local_services(home, needed=_NEEDED, started=_NEEDED) as supervisor:
@@ -41,8 +43,8 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     """Puts the winner into service and shows it one photograph that no training has seen."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
     from saggar_orchestrator.cli.models import classify_files, print_classification
+    from saggar_orchestrator.cli.services.client import orchestrator
     from saggar_orchestrator.cli.terminal.output import open_home_store
 
     winner, held_out = results["winner"], results["pictures"]["held_out"]

@@ -7,7 +7,7 @@ import sys
 import pytest
 from saggar.errors import InvalidInputError, WrongStateError
 from saggar.kilnsim.collection import write_collection
-from saggar_orchestrator.cli.experiments import choose
+from saggar_orchestrator.cli.experiments.commands import choose
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import choose_addresses

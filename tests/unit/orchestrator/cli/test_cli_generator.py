@@ -16,11 +16,11 @@ from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
+from saggar_orchestrator.adapter_comparison.comparing import plan_comparison, unseen_photographs
+from saggar_orchestrator.adapter_comparison.recognition import asked_of, shares
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
-from saggar_orchestrator.findings.adapter_comparison import plan_comparison, unseen_photographs
 from saggar_orchestrator.findings.predictions import Predictions
-from saggar_orchestrator.findings.recognition import ASKED, shares
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.peers.adapters import adapter_uses, find_adapter, known_adapters
 
@@ -275,9 +275,7 @@ def test_with_and_without_an_adapter(home, compared):
         "FID\t40.0\t20.0\t-50%\t",
         "KID (95 % interval)\t0.0200 (0.0000 to 0.0000)\t0.0100 (0.0000 to 0.0000)\t-50%\t",
         "n images / photographs\t20 / 20\t20 / 20\t\t",
-        f"glaze as asked\t{why}\t\t\t",
-        f"type as asked\t{why}\t\t\t",
-        f"glaze and type as asked\t{why}\t\t\t",
+        f"surface and form as asked\t{why}\t\t\t",
     ]
     assert "warning: few images" in err
     assert "new to the adapter: unknown: aaaa1111 does not say what it was trained on" in err
@@ -357,7 +355,7 @@ def test_unknown_labels_are_not_counted():
         probabilities={},
     )
     found = shares(said, "glaze", "type")
-    assert [(found[name].hits, found[name].n) for name in ASKED] == [(3, 4), (3, 4), (1, 3)]
+    assert [(found[name].hits, found[name].n) for name in asked_of("glaze", "type")] == [(3, 4), (3, 4), (1, 3)]
 
 
 def test_of_all_photographs_new_to_the_adapter_the_page_says_so(home, compared, photographs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,31 +32,38 @@ _STYLES = {"generate": "bold green", "try": "bold green", "leave out": "bold red
 _FEW_SHOWN = 8
 
 
-def advise_collection(
-    context: typer.Context,
-    dataset: Dataset,
-    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
-    taxonomy: ChosenTaxonomy = None,
-    hours: Annotated[
-        float | None, typer.Option(help="Hours there are to train an adapter on your machine.", min=0)
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What there is to work with, and to reckon with."""
+
+    hours: Annotated[float | None, typer.Option(help="Hours there are to train an adapter on your machine.", min=0)] = (
+        None
+    )
     review: Annotated[
         bool | None,
         typer.Option("--review/--no-review", help="Will people who know the wares check generated images?"),
-    ] = None,
+    ] = None
     disagreement: Annotated[
         float,
         typer.Option(help="Share of test photographs that only one of two classifiers gets right.", min=0.01, max=1),
-    ] = 0.10,
-    split_seed: Annotated[int, typer.Option(help="For a data set without a split.", min=0)] = 0,
+    ] = 0.10
+    split_seed: Annotated[int, typer.Option(help="For a data set without a split.", min=0)] = 0
+
+
+def advise_collection(
+    context: typer.Context,
+    dataset: Dataset,
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
+    taxonomy: ChosenTaxonomy = None,
+    means: Means,
     as_json: AsJson = False,
 ) -> None:
-    """Should this collection be given synthetic images, for which task, and could it show that they help?
+    """Advises whether to add synthetic images, and for which task.
 
-    The paper's decision framework, with the number behind each answer. Nothing is changed or kept.
+    And whether the data could show that they help: the paper's decision framework, with the number behind
+    each answer. Nothing is changed or kept.
     """
-    from dataclasses import asdict
-
     from saggar.describing.advise import advise, experiment_file
     from saggar.errors import InvalidInputError
 
@@ -69,7 +77,14 @@ def advise_collection(
             f"no shipped taxonomy has the tasks and codes of {dataset}, and advice needs to know what the "
             "tasks are: give the file with --taxonomy"
         )
-    found = advise(manifest, chosen, hours=hours, reviewed=review, disagreement=disagreement, split_seed=split_seed)
+    found = advise(
+        manifest,
+        chosen,
+        hours=means.hours,
+        reviewed=means.review,
+        disagreement=means.disagreement,
+        split_seed=means.split_seed,
+    )
     if html:
         write_page(html, render(dataset, found, Names(chosen)))
     if as_json:

@@ -13,6 +13,7 @@ from saggar_orchestrator.cli.data.export import export_collection
 from saggar_orchestrator.cli.data.fetch import fetch_museum
 from saggar_orchestrator.cli.data.importing import import_collection
 from saggar_orchestrator.cli.data.mapping import map_catalogue
+from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, settings
 
 app = typer.Typer(
@@ -22,12 +23,12 @@ app = typer.Typer(
 )
 
 
-app.command("import")(import_collection)
-app.command("map")(map_catalogue)
-app.command("fetch")(fetch_museum)
-app.command("describe")(describe_collection)
-app.command("advise")(advise_collection)
-app.command("export")(export_collection)
+app.command("import")(grouped(import_collection))
+app.command("map")(grouped(map_catalogue))
+app.command("fetch")(grouped(fetch_museum))
+app.command("describe")(grouped(describe_collection))
+app.command("advise")(grouped(advise_collection))
+app.command("export")(grouped(export_collection))
 
 
 @app.command()

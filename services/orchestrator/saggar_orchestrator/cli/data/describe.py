@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,21 +48,29 @@ FORMATS = {
 _BANDS = ((1, 1), (2, 4), (5, 9), (10, 49), (50, 99), (100, None))  # photographs of a combination
 
 
+@dataclass(frozen=True, kw_only=True)
+class Augmenting:
+    """Threshold augmentation to reckon with, and the split of a data set that has none."""
+
+    below: Annotated[
+        int, typer.Option(help="Threshold augmentation: combinations of fewer training photographs.", min=1)
+    ] = 50
+    to: Annotated[int, typer.Option(help="Threshold augmentation: images that they are given.", min=1)] = 100
+    split_seed: Annotated[int, typer.Option(help="For a data set without a split.", min=0)] = 0
+
+
 def describe_collection(
     context: typer.Context,
     dataset: Dataset,
+    *,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots and photographs to this file.")] = None,
     taxonomy: ChosenTaxonomy = None,
-    below: Annotated[
-        int, typer.Option(help="Threshold augmentation: combinations of fewer training photographs.", min=1)
-    ] = 50,
-    to: Annotated[int, typer.Option(help="Threshold augmentation: images that they are given.", min=1)] = 100,
-    split_seed: Annotated[int, typer.Option(help="For a data set without a split.", min=0)] = 0,
+    augmenting: Augmenting,
     as_json: AsJson = False,
 ) -> None:
-    """Counts per class and combination, how uneven they are, and what augmentation would change.
+    """Counts classes and combinations, and shows how uneven they are.
 
-    Nothing is changed or kept.
+    Also what augmentation would change. Nothing is changed or kept.
     """
     from saggar.describing.describe import describe
     from saggar.describing.remarks import remarks
@@ -71,7 +80,7 @@ def describe_collection(
     store = open_home_store(settings(context).home)
     manifest = read_dataset(store, dataset)
     names = Names(taxonomy_of(manifest, taxonomy))
-    summary = describe(manifest, below=below, to=to, split_seed=split_seed)
+    summary = describe(manifest, **asdict(augmenting))
     summary["remarks"] = list(remarks(summary, names.of))
     if html:
         from saggar_orchestrator.pages.description import render

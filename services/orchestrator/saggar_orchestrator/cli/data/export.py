@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from saggar_orchestrator.cli.data.datasets import Dataset, read_dataset
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, plural, print_json, say, settings
-
-if TYPE_CHECKING:
-    from saggar.export.exporting import Progress
+from saggar_orchestrator.cli.terminal.progress_line import counting
 
 
 class Format(StrEnum):
@@ -25,26 +23,36 @@ class Format(StrEnum):
     DATASHEET = "datasheet"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What the files say of the data set."""
+
+    name: Annotated[str | None, typer.Option(help="How the data set is called.")] = None
+    description: Annotated[str | None, typer.Option(help="What it is, and what for.")] = None
+    licence: Annotated[
+        str | None, typer.Option(help="URI of the licence of the whole; default: those of the records.")
+    ] = None
+    creator: Annotated[str | None, typer.Option(help="Who made it: person or institution.")] = None
+    url: Annotated[str | None, typer.Option(help="Web page of the data set.")] = None
+    cite_as: Annotated[str | None, typer.Option(help="Citation, best as BibTeX.")] = None
+
+
 def export_collection(
     context: typer.Context,
     dataset: Dataset,
+    *,
     kind: Annotated[Format, typer.Option("--format", help="What to write.")],
     output: Annotated[Path, typer.Option(help="New folder to write into.")],
-    name: Annotated[str | None, typer.Option(help="How the data set is called.")] = None,
-    description: Annotated[str | None, typer.Option(help="What it is, and what for.")] = None,
-    licence: Annotated[
-        str | None, typer.Option(help="URI of the licence of the whole; left out: those of the records.")
-    ] = None,
-    creator: Annotated[str | None, typer.Option(help="Who made it: person or institution.")] = None,
-    url: Annotated[str | None, typer.Option(help="Web page of the data set.")] = None,
-    cite_as: Annotated[str | None, typer.Option(help="Citation, best as BibTeX.")] = None,
+    described: Description,
     as_json: AsJson = False,
 ) -> None:
-    """Writes a data set as Croissant 1.1, as an image folder of Hugging Face, or as a datasheet.
+    """Writes a data set as Croissant, an image folder, or a datasheet.
 
-    Synthetic images are marked as such in each. Augmented records have no files of their own, and are left
-    out.
+    Croissant 1.1; image folders as Hugging Face reads them. Synthetic images are marked as such in each.
+    Augmented records do not have files of their own, and are left out.
     """
+    from dataclasses import asdict
+
     from saggar.export.about import About
     from saggar.export.exporting import export
 
@@ -52,15 +60,10 @@ def export_collection(
     manifest = read_dataset(store, dataset)
     about = About(
         dataset=dataset,
-        name=name or f"Porcelain data set {dataset}",
         published=datetime.now(UTC).date(),
-        description=description,
-        licence=licence,
-        creator=creator,
-        url=url,
-        cite_as=cite_as,
+        **(asdict(described) | {"name": described.name or f"Porcelain data set {dataset}"}),
     )
-    remarks = list(export(manifest, store, about, kind.value, output, _progress_line()))
+    remarks = list(export(manifest, store, about, kind.value, output, counting("images")))
     if augmented := int(manifest.mask(origin="augmented").sum()):
         remarks.append(f"augmented records left out: {augmented:,}; each is a photograph and a seed")
     images = len(manifest) - augmented
@@ -81,16 +84,3 @@ def export_collection(
         say(f"note: {remark}")
     marked = f", {synthetic:,} of them synthetic" if synthetic else ""
     print(f"{output}\t{plural(images, 'image')}{marked}")
-
-
-def _progress_line() -> Progress | None:
-    """Counts on one line of a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        if done % 20 == 0 or done == total:
-            end = "\n" if done == total else ""
-            print(f"\rimages: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
-
-    return tell

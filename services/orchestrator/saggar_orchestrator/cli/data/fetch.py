@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import shlex
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, say, settings
+from saggar_orchestrator.cli.terminal.progress_line import counting
 
 if TYPE_CHECKING:
-    from saggar.museums.fetching import FetchReport, Progress
+    from saggar.museums.fetching import FetchReport
     from saggar.museums.settings import MuseumSettings
 
 _SHOWN = 10  # failures on the terminal; JSON has all
 
 
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """How the museum is asked."""
+
+    pause: Annotated[float | None, typer.Option(help="Seconds between requests; each museum has its own default.")] = (
+        None
+    )
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask anew, rather than use answers of the last seven days.")
+    ] = False
+
+
 def fetch_museum(
     context: typer.Context,
     museum: Annotated[str, typer.Argument(help="met, cleveland, aic or npm.")],
+    *,
     query: Annotated[str, typer.Option(help="What to look for, in the museum's own search.")],
-    limit: Annotated[int, typer.Option(help="Most objects that are wanted.", min=1)] = 100,
+    limit: Annotated[int, typer.Option(help="Fetch at most so many objects.", min=1)] = 100,
     output: Annotated[
-        Path | None, typer.Option(help="Folder to fetch into; by default one called as the museum.")
+        Path | None, typer.Option(help="Folder to fetch into; default: one named after the museum.")
     ] = None,
     image_px: Annotated[
         int,
         typer.Option(help="Longer side of the images, about; the nearest size there is.", min=64, max=3000),
     ] = 843,
-    pause: Annotated[
-        float | None, typer.Option(help="Seconds between requests; each museum has its own default.")
-    ] = None,
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask anew, rather than use answers of the last seven days.")
-    ] = False,
+    requests: Requests,
     as_json: AsJson = False,
 ) -> None:
-    """Fetches photographs that a museum lets everybody use, with its texts, licence and credit line.
+    """Fetches a museum's open-access photographs, with texts and licences.
 
     An interrupted fetch goes on when the same command is given again. See docs/museums.md for what each
     museum offers and asks for.
@@ -49,14 +58,14 @@ def fetch_museum(
 
     source = find_museum(museum)
     folder = output or Path(museum)
-    limits = Limits(cache_s=0.0) if refresh else Limits()
+    limits = Limits(cache_s=0.0) if requests.refresh else Limits()
     cache = settings(context).home.root / "cache" / "museums"
-    web = _settings_from_environment().open_web(source, cache, pause_s=pause, limits=limits)
+    web = _settings_from_environment().open_web(source, cache, pause_s=requests.pause, limits=limits)
     say(f"{source.name}: terms at {source.terms}")
     if source.caution:
         say(f"note: {source.caution}")
     try:
-        report = fetch(source, web, query, folder, limit=limit, image_px=image_px, progress=_progress_line())
+        report = fetch(source, web, query, folder, limit=limit, image_px=image_px, progress=counting("photographs"))
     except KeyboardInterrupt:
         say(f"\nwhat has come is in {folder}; give the same command again to go on")
         raise
@@ -81,13 +90,13 @@ def fetch_museum(
             }
         )
     else:
-        _tell(folder, report)
+        _show(folder, report)
         say("next:")
         for step in steps:
             say(f"  {step}")
 
 
-def _tell(folder: Path, report: FetchReport) -> None:
+def _show(folder: Path, report: FetchReport) -> None:
     for each in report.failed[:_SHOWN]:
         say(f"failed: {each.object_id}: {each.reason}")
     if len(report.failed) > _SHOWN:
@@ -107,19 +116,3 @@ def _settings_from_environment() -> MuseumSettings:
     except ValidationError as error:
         problems = (f"SAGGAR_{str(p['loc'][0]).upper()}: {p['msg']}" for p in error.errors())
         raise InvalidInputError("bad settings in the environment:\n  " + "\n  ".join(problems)) from None
-
-
-def _progress_line() -> Progress | None:
-    """Counts on one line of a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        print(
-            f"\rphotographs: {done:,} of {total:,}",
-            end="\n" if done == total else "",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    return tell

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, plural, print_json, say, settings
+from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,35 +17,77 @@ if TYPE_CHECKING:
     from saggar.errors import InvalidInputError
     from saggar.importing.intake import Progress
     from saggar.importing.report import ImportReport, RowsRefusedError
+    from saggar.store import ObjectStore
+    from saggar.taxonomy import Taxonomy
 
 _SHOWN = 20  # refusals on the terminal; the report has all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Where the labels are: one of four sources, and how to read it."""
+
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV with a row per photograph: image, one column per task, perhaps object_id."),
+    ] = None
+    layout: Annotated[
+        str | None, typer.Option(help="Labels are the folders: a task per level, e.g. `kiln` or `dynasty/kiln`.")
+    ] = None
+    labelbee: Annotated[
+        Path | None, typer.Option(help="Labels are LabelBee's: its exported JSON, or its result folder.")
+    ] = None
+    catalogue: Annotated[
+        Path | None, typer.Option(help="Labels are read out of a catalogue's text, as `saggar data map` does.")
+    ] = None
+    image_column: Annotated[
+        str | None,
+        typer.Option(help="Column of paths, or of numbers that files are called by (--catalogue, --labels)."),
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
+    ] = None
+
+    def check(self) -> None:
+        """Raises BadParameter unless one source is given, with what goes with it."""
+        given = {
+            "--labels": self.labels,
+            "--catalogue": self.catalogue,
+            "--layout": self.layout,
+            "--labelbee": self.labelbee,
+        }
+        sources = [name for name, value in given.items() if value is not None]
+        if len(sources) != 1:
+            raise typer.BadParameter("give one of --labels, --catalogue, --layout and --labelbee")
+        if sources == ["--catalogue"] and not self.image_column:
+            raise typer.BadParameter("--catalogue needs --image-column: the column that names the photographs")
+        if sources[0] in {"--layout", "--labelbee"} and (self.image_column or self.encoding):
+            raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
+
+    def read(self, images: Path, taxonomy: Taxonomy, store: ObjectStore, **shared: Any) -> ImportReport:
+        """Imports from the source that is given; raises as `saggar.importing.intake` does."""
+        from saggar.importing import intake
+
+        column, encoding = self.image_column, self.encoding
+        if self.labels:
+            return intake.import_csv(
+                images, self.labels, taxonomy, store, image_column=column, encoding=encoding, **shared
+            )
+        if self.catalogue:
+            return intake.import_catalogue(
+                images, self.catalogue, column or "", taxonomy, store, encoding=encoding, **shared
+            )
+        if self.layout:
+            tasks = [name.strip() for name in self.layout.strip("/").split("/")]
+            return intake.import_folders(images, tasks, taxonomy, store, **shared)
+        return intake.import_labelbee(images, self.labelbee or Path(), taxonomy, store, **shared)
 
 
 def import_collection(
     context: typer.Context,
     images: Annotated[Path, typer.Argument(help="Folder of the photographs.")],
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="CSV with a row per photograph: image, one column per task, perhaps object_id."),
-    ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(help="Labels are the folders: a task per level, e.g. `kiln` or `dynasty/kiln`."),
-    ] = None,
-    labelbee: Annotated[
-        Path | None, typer.Option(help="Labels are LabelBee's: its exported JSON, or its result folder.")
-    ] = None,
-    catalogue: Annotated[
-        Path | None,
-        typer.Option(help="Labels are read out of a catalogue's text, as `saggar data map` does."),
-    ] = None,
-    image_column: Annotated[
-        str | None,
-        typer.Option(help="Column of paths, or of numbers that files are called by (--catalogue, --labels)."),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of the CSV, where it cannot be told: gb18030, big5, windows-1252...")
-    ] = None,
+    *,
+    labels: Labels,
     taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Leave bad rows and files out, and import the others.")
@@ -52,47 +95,33 @@ def import_collection(
     report: Annotated[Path | None, typer.Option(help="Also write all that was refused or noted to this CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Checks every row and photograph, then copies them into the store.
+    """Imports photographs and labels: checks every row and file, then copies them.
 
-    A bad row stops it before anything is written, unless told to keep going. Give one of --labels,
+    A bad row stops it before anything is written, unless --keep-going is given. Give one of --labels,
     --catalogue, --layout and --labelbee.
     """
     from saggar.dataset.manifest import write_manifest
     from saggar.errors import InvalidInputError
-    from saggar.importing import intake
     from saggar.importing.report import RowsRefusedError, report_csv, write_report
     from saggar.taxonomy import load_taxonomy
 
-    given = {"--labels": labels, "--catalogue": catalogue, "--layout": layout, "--labelbee": labelbee}
-    _check_usage([name for name, value in given.items() if value is not None], image_column, encoding)
+    labels.check()
     store = open_home_store(settings(context).home)
     chosen = load_taxonomy(taxonomy)
-    shared: dict[str, Any] = {"strict": not keep_going, "progress": _progress_line()}
+    progress: Progress = ProgressLine(quiet_when_piped=True).show
     try:
-        if labels:
-            found = intake.import_csv(
-                images, labels, chosen, store, image_column=image_column, encoding=encoding, **shared
-            )
-        elif catalogue:
-            found = intake.import_catalogue(
-                images, catalogue, image_column or "", chosen, store, encoding=encoding, **shared
-            )
-        elif layout:
-            tasks = [name.strip() for name in layout.strip("/").split("/")]
-            found = intake.import_folders(images, tasks, chosen, store, **shared)
-        else:
-            found = intake.import_labelbee(images, labelbee or Path(), chosen, store, **shared)
+        found = labels.read(images, chosen, store, strict=not keep_going, progress=progress)
     except RowsRefusedError as error:
         if report:
             report.write_bytes(report_csv(error.refused))
         raise _with_remedy(error, images, report) from None
     except InvalidInputError as error:
-        raise _with_catalogue(error, labels, chosen.task_names) from None
+        raise _with_catalogue(error, labels.labels, chosen.task_names) from None
     reference = write_manifest(store, found.manifest)
     kept = write_report(store, reference, found)
     if report:
         report.write_bytes(found.to_csv())
-    _tell(found)
+    _show_refused(found)
     identity = reference.key.split("/")[1]
     if as_json:
         print_json(
@@ -112,15 +141,6 @@ def import_collection(
     say(f"next: saggar data describe {identity}")
 
 
-def _check_usage(sources: list[str], image_column: str | None, encoding: str | None) -> None:
-    if len(sources) != 1:
-        raise typer.BadParameter("give one of --labels, --catalogue, --layout and --labelbee")
-    if sources == ["--catalogue"] and not image_column:
-        raise typer.BadParameter("--catalogue needs --image-column: the column that tells the photographs")
-    if sources[0] in {"--layout", "--labelbee"} and (image_column or encoding):
-        raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
-
-
 def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> Exception:
     from saggar.errors import InvalidInputError
     from saggar.importing.photographs.files import NO_SUCH_FILE
@@ -131,12 +151,12 @@ def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> 
     if report:
         lines.append(f"all of them are in {report}")
     if error.importable:
-        lines.append(f"mend these, or add --keep-going to import the other {error.importable:,}")
+        lines.append(f"fix these, or add --keep-going to import the other {error.importable:,}")
     return InvalidInputError("\n".join(lines), error.violations)
 
 
 def _with_catalogue(error: InvalidInputError, labels: Path | None, tasks: Sequence[str]) -> Exception:
-    """Tells of --catalogue where a table has none of the tasks' columns."""
+    """Points to --catalogue where a table has none of the tasks' columns."""
     from saggar.errors import InvalidInputError
 
     if labels is None or not set(tasks) <= {violation.field for violation in error.violations}:
@@ -145,7 +165,7 @@ def _with_catalogue(error: InvalidInputError, labels: Path | None, tasks: Sequen
     return InvalidInputError(f"{error}\n{text} --catalogue {labels} --image-column COLUMN", error.violations)
 
 
-def _tell(found: ImportReport) -> None:
+def _show_refused(found: ImportReport) -> None:
     for refusal in found.refused[:_SHOWN]:
         say(f"refused: {refusal}")
     if len(found.refused) > _SHOWN:
@@ -156,16 +176,3 @@ def _tell(found: ImportReport) -> None:
 
 def _refusal(each: Any) -> dict[str, Any]:
     return {"row": each.row or None, "file": each.file, "column": each.column or None, "reason": each.reason}
-
-
-def _progress_line() -> Progress | None:
-    """Counts on one line of a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(stage: str, done: int, total: int) -> None:
-        if done % 20 == 0 or done == total:
-            end = "\n" if done == total else ""
-            print(f"\r{stage}: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
-
-    return tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,45 +19,56 @@ _SHOWN = 20  # conflicts on the terminal; JSON and --output have all
 Columns = list[str] | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColumnRoles:
+    """What columns hold, where their content does not show it."""
+
+    name_column: Annotated[Columns, typer.Option(help="Column of names or titles (name, or number).")] = None
+    era_column: Annotated[Columns, typer.Option(help="Column of dynasties or years.")] = None
+    kiln_column: Annotated[Columns, typer.Option(help="Column of kilns or wares.")] = None
+    glaze_column: Annotated[Columns, typer.Option(help="Column of glazes, or materials.")] = None
+    type_column: Annotated[Columns, typer.Option(help="Column of types of vessel.")] = None
+    description_column: Annotated[Columns, typer.Option(help="Column of descriptions.")] = None
+    ignore_column: Annotated[Columns, typer.Option(help="Column to leave alone.")] = None
+
+    def given(self) -> dict[Role, list[str]]:
+        """The columns by their role."""
+        return {
+            "name": self.name_column or [],
+            "period": self.era_column or [],
+            "kiln": self.kiln_column or [],
+            "glaze": self.glaze_column or [],
+            "form": self.type_column or [],
+            "description": self.description_column or [],
+            "noise": self.ignore_column or [],
+        }
+
+
 def map_catalogue(
     catalogue: Annotated[Path, typer.Argument(help="CSV with a row per object, Chinese or English.")],
+    *,
     taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
     output: Annotated[
         Path | None, typer.Option(help="Also write the labels to this CSV, to be corrected by hand.")
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="Of the CSV, where it cannot be told: gb18030, big5, windows-1252...")
+        str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
     ] = None,
-    name_column: Annotated[Columns, typer.Option(help="Column of names or titles (name, or number).")] = None,
-    era_column: Annotated[Columns, typer.Option(help="Column of dynasties or years.")] = None,
-    kiln_column: Annotated[Columns, typer.Option(help="Column of kilns or wares.")] = None,
-    glaze_column: Annotated[Columns, typer.Option(help="Column of glazes, or materials.")] = None,
-    type_column: Annotated[Columns, typer.Option(help="Column of types of vessel.")] = None,
-    description_column: Annotated[Columns, typer.Option(help="Column of descriptions.")] = None,
-    ignore_column: Annotated[Columns, typer.Option(help="Column to leave alone.")] = None,
+    roles: ColumnRoles,
     as_json: AsJson = False,
 ) -> None:
-    """Proposes labels for a catalogue, with the words that they rest on, and says where columns disagree.
+    """Proposes labels for a catalogue, with the words they rest on.
 
-    What the columns hold is found by their content; the options for columns overrule that, and can be given
-    several times. Rows count from 0, below the header.
+    It says where columns disagree. What the columns hold is found by their content; the options for columns
+    overrule that, and can be given several times. Rows count from 0, below the header.
     """
     from saggar.catalogue.mapping import looks_like_an_object, map_rows
     from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
     from saggar.taxonomy import load_taxonomy
 
-    given: dict[Role, list[str]] = {
-        "name": name_column or [],
-        "period": era_column or [],
-        "kiln": kiln_column or [],
-        "glaze": glaze_column or [],
-        "form": type_column or [],
-        "description": description_column or [],
-        "noise": ignore_column or [],
-    }
     table = read_catalogue(catalogue, encoding)
     classes = load_taxonomy(taxonomy)
-    columns, mapped = map_rows(classes, table.header, table.rows, told_roles(table, given))
+    columns, mapped = map_rows(classes, table.header, table.rows, told_roles(table, roles.given()))
     rows = list(mapped)
     say(f"{catalogue}: {plural(len(rows), 'row')}, {table.encoding}")
     for column in columns:
@@ -72,7 +84,7 @@ def map_catalogue(
     if as_json:
         print_json([row_record(row) for row in rows])
     else:
-        _tell(rows, columns)
+        _show(rows, columns)
 
 
 _ROLES: dict[Role, str] = {
@@ -87,7 +99,7 @@ _ROLES: dict[Role, str] = {
 }
 
 
-def _tell(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
+def _show(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
     if not rows:
         return
     counts = []

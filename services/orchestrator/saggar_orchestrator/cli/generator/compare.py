@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saggar_orchestrator.cli.generator.options import (
-    Adapters,
-    BaseModel,
-    ClipSkip,
-    Guidance,
-    Line,
-    Scheduler,
-    Steps,
-    open_peers,
-    sampling_settings,
-)
+from saggar_orchestrator.cli.generator.options import Models, Sampling, open_peers
 from saggar_orchestrator.cli.terminal.output import (
     AsJson,
     open_home_store,
@@ -27,84 +18,96 @@ from saggar_orchestrator.cli.terminal.output import (
     settings,
     write_page,
 )
-from saggar_orchestrator.experiment.base_model_name import with_absolute_path
+from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from saggar.store import ObjectRef, ObjectStore
+    from saggar.v1 import qc_pb2
 
-    from saggar_orchestrator.findings.adapter_comparison import Comparison
+    from saggar_orchestrator.adapter_comparison.comparing import Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judges:
+    """What measures the images, and what names the classes in them."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(help="Classifier that compares, or beside --inception names classes; default: the best."),
+    ] = None
+    inception: Annotated[
+        Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")
+    ] = None
+
+    def classifier(self, store: ObjectStore) -> ObjectRef | None:
+        """None where only Inception-v3 measures."""
+        return _classifier(store, self.model) if self.inception is None or self.model is not None else None
+
+    def extractor(self, classifier: ObjectRef | None) -> qc_pb2.FeatureExtractor:
+        from saggar.rpc.refs import ref_to_proto
+        from saggar.v1 import qc_pb2
+
+        extractor = qc_pb2.FeatureExtractor()
+        if self.inception is not None:
+            extractor.inception_weights_path = str(self.inception.resolve())
+        elif classifier is not None:
+            extractor.bundle.CopyFrom(ref_to_proto(classifier))
+        return extractor
 
 
 def compare(
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="Data set of photographs, as `saggar data import` prints it.")],
-    adapter: Adapters = None,
-    base_model: BaseModel = None,
+    dataset: Annotated[str, typer.Argument(help="Data set of photographs, as `saggar data list` shows it.")],
+    *,
+    models: Models,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
     most: Annotated[int, typer.Option(help="Photographs, and images of each kind, at most.", min=10)] = 200,
     seed: Annotated[int, typer.Option(help="Of the choice of photographs, and of the images.", min=0)] = 0,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Classifier that compares, or beside --inception names classes; default: the best."),
-    ] = None,
-    inception: Annotated[
-        Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")
-    ] = None,
+    judges: Judges,
     taxonomy: Annotated[
         str | None, typer.Option(help="Shipped taxonomy or path; default: the smallest that fits.")
     ] = None,
-    steps: Steps = None,
-    guidance: Guidance = None,
-    scheduler: Scheduler = None,
-    clip_skip: ClipSkip = None,
+    sampling: Sampling,
     as_json: AsJson = False,
 ) -> None:
-    """Images with the adapter and without, measured against photographs that it was not trained on.
+    """Measures images with the adapter and without against photographs that it was not trained on.
 
     The paper's Table 6 on your own photographs: FID and KID, with n, interval and extractor, and how often
-    the classifier names the glaze and the type that were asked for.
+    the classifier names the surface and the form that were asked for.
     """
     from saggar.errors import InvalidInputError
     from saggar.prompts import NEGATIVE_PROMPT
-    from saggar.rpc.refs import ref_to_proto
-    from saggar.v1 import qc_pb2
 
+    from saggar_orchestrator.adapter_comparison import comparing, page
     from saggar_orchestrator.cli.data.datasets import read_dataset, taxonomy_of
-    from saggar_orchestrator.findings import adapter_comparison
     from saggar_orchestrator.peers.adapters import adapter_uses
     from saggar_orchestrator.peers.shards import Order
 
-    if not adapter:
+    if not models.adapter:
         raise typer.BadParameter("name an --adapter; `saggar generator adapters` lists them")
     store = open_home_store(settings(context).home)
-    entries, uses = adapter_uses(store, adapter)
+    entries, uses = adapter_uses(store, models.adapter)
     manifest = read_dataset(store, dataset)
     fitting = taxonomy_of(manifest, taxonomy)
     if fitting is None:
         raise InvalidInputError(f"no shipped taxonomy fits data set {dataset}; name one with --taxonomy")
-    classifier = _classifier(store, model) if inception is None or model is not None else None
-    extractor = qc_pb2.FeatureExtractor()
-    if inception is not None:
-        extractor.inception_weights_path = str(inception.resolve())
-    elif classifier is not None:
-        extractor.bundle.CopyFrom(ref_to_proto(classifier))
+    classifier = judges.classifier(store)
+    extractor = judges.extractor(classifier)
     cards = [entry.card for entry in entries]
-    unseen = adapter_comparison.unseen_photographs(store, manifest, cards)
-    untold = adapter_comparison.of_unknown_training(cards)
-    planned, photographs = adapter_comparison.plan_comparison(fitting, unseen, most, seed)
-    chosen = sampling_settings(steps, guidance, scheduler, clip_skip, None)
-    base = with_absolute_path(base_model or entries[0].base_model, Path())
-    order = Order(base, tuple(uses), chosen)
-    found = adapter_comparison.compare(
-        store, open_peers(context), order, extractor, classifier, planned, photographs, Line().show
-    )
+    unseen = comparing.unseen_photographs(store, manifest, cards)
+    undeclared = comparing.of_unknown_training(cards)
+    planned, photographs = comparing.plan_comparison(fitting, unseen, most, seed)
+    order = Order(models.base(entries), tuple(uses), sampling.to_message())
+    bench = comparing.Bench(store, open_peers(context), extractor, planned, photographs, ProgressLine().show)
+    found = comparing.compare(bench, order, classifier)
     crackled = sum(image.negative_prompt != NEGATIVE_PROMPT for image in planned)
+    adapters = ", ".join(models.adapter)
     facts = {
-        "base model": base,
-        "adapter": ", ".join(adapter),
+        "base model": order.base_model,
+        "adapter": adapters,
         "data set": f"{dataset}, {len(photographs)} of {len(unseen)} photographs",
         "new to the adapter": (
-            f"unknown: {', '.join(untold)} does not say what it was trained on" if untold else "all of them"
+            f"unknown: {', '.join(undeclared)} does not say what it was trained on" if undeclared else "all of them"
         ),
         "extractor": found.adapter.measures.get("extractor", ""),
         "classifier": found.recognised.classifier or "none",
@@ -113,9 +116,10 @@ def compare(
         "images whose crackle is a trait",
     }
     if html is not None:
-        title = f"With and without adapter {', '.join(adapter)}"
-        write_page(html, adapter_comparison.page(found, title, facts, fitting, store.get, all_new=not untold))
-    _tell(found, facts, html, as_json=as_json)
+        title = f"With and without adapter {adapters}"
+        text = page.render(found, title, facts, taxonomy=fitting, picture=store.get, all_new=not undeclared)
+        write_page(html, text)
+    _show(found, facts, html, as_json=as_json)
 
 
 def _classifier(store: ObjectStore, model: str | None) -> ObjectRef:
@@ -134,8 +138,8 @@ def _classifier(store: ObjectStore, model: str | None) -> ObjectRef:
     return models[0].bundle
 
 
-def _tell(found: Comparison, facts: dict[str, str], html: Path | None, *, as_json: bool) -> None:
-    from saggar_orchestrator.findings.adapter_comparison import table
+def _show(found: Comparison, facts: dict[str, str], html: Path | None, *, as_json: bool) -> None:
+    from saggar_orchestrator.adapter_comparison.comparing import table
 
     if as_json:
         print_json({

@@ -41,9 +41,9 @@ def open_home_store(home: Home) -> ObjectStore:
     return StoreSettings().open(home)
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """A line of progress, for people."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, end=end, file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`saggar up` and `saggar doctor`: the services on this machine, and what they need."""
+"""`saggar doctor`: what the services need on this machine, and how to get it."""
 
 from __future__ import annotations
 
@@ -6,58 +6,21 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-import signal
+import subprocess
 import sys
-from typing import Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.terminal.output import AsJson, print_json, say, settings
+from saggar_orchestrator.cli.terminal.output import AsJson, print_json, settings
 from saggar_orchestrator.local.home import Home
-from saggar_orchestrator.local.supervisor import (
-    DEFAULT_PORT_BASE,
-    PAGES,
-    SERVICES,
-    Supervisor,
-    choose_addresses,
-)
+from saggar_orchestrator.local.supervisor import PAGES, SERVICES
 
 _ROOM_NEEDED_GB = 2.0
-
-
-def up(
-    context: typer.Context,
-    port_base: Annotated[
-        int,
-        typer.Option(min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."),
-    ] = DEFAULT_PORT_BASE,
-) -> None:
-    """Runs all five services here, in the foreground. Ctrl-C lets them finish and stops them."""
-    home = settings(context).home
-    stopping: list[int] = []
-
-    def stop(number: int, _frame: Any) -> None:
-        if stopping:  # a second Ctrl-C: at once
-            os._exit(130)
-        stopping.append(number)
-        say("stopping; running experiments continue at the next start (again: stop at once)")
-
-    with home.claim():
-        supervisor = Supervisor(home, choose_addresses(port_base), say)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-        try:
-            say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
-            supervisor.start()
-            home.publish(supervisor.addresses)
-            supervisor.run(lambda: bool(stopping))
-        finally:
-            supervisor.stop()
-            say("all services have stopped")
+_TORCH_S = 60
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """What is installed, reachable and missing, and how to mend it."""
+    """Checks what is installed, reachable and missing, and says how to fix it."""
     checks = examine(settings(context).home)
     if as_json:
         print_json([{"check": name, "state": state, "detail": detail} for name, state, detail in checks])
@@ -90,13 +53,22 @@ def examine(home: Home) -> list[tuple[str, str, str]]:
 
 
 def _torch() -> tuple[str, str, str]:
+    """By a process of its own: this one must not load what takes seconds and gigabytes."""
     if importlib.util.find_spec("torch") is None:
         return ("PyTorch", "missing", "generator, trainer and qc need it; `make setup` installs it")
-    import torch
-
-    if torch.cuda.is_available():
-        return ("PyTorch", "ok", f"{torch.__version__}, {torch.cuda.get_device_name(0)}")
-    return ("PyTorch", "ok", f"{torch.__version__}, no GPU; nano runs well without, SD 1.5 is slow")
+    version = importlib.metadata.version("torch")
+    program = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
+    try:
+        asked = subprocess.run(  # noqa: S603 our own program
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=_TORCH_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return ("PyTorch", "note", f"{version}; it did not load within {_TORCH_S} s, so the device is not known")
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return ("PyTorch", "missing", f"{version} is installed but does not load ({why}); `make setup` reinstalls it")
+    device = asked.stdout.strip()
+    return ("PyTorch", "ok", f"{version}, {device or 'no GPU; nano runs well without, SD 1.5 is slow'}")
 
 
 def _disk(home: Home) -> tuple[str, str, str]:

@@ -18,25 +18,20 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 
-from saggar_orchestrator.experiment.file import digest
-from saggar_orchestrator.findings.recognition import (
-    ASKED,
+from saggar_orchestrator.adapter_comparison.recognition import (
     PHOTOGRAPHS,
     Recognised,
     find_judge,
     recognise,
-    told,
+    share_words,
 )
-from saggar_orchestrator.pages.names import Names
-from saggar_orchestrator.pages.page import render_page, thumbnail
+from saggar_orchestrator.experiment.file import digest
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.peers.requests import prompt_items
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Cancellation
 
 _SHARD = 32
-_PICTURED = 12  # combinations on the page
-_EACH = 3  # pictures of each in a row
 
 Say = Callable[[str, int, int], object]  # stage, done, total
 
@@ -114,67 +109,61 @@ def plan_comparison(
     return tuple(planned), Manifest.from_records(rows, photographs.tasks)
 
 
-def compare(
-    store: ObjectStore,
-    peers: Peers,
-    order: Order,
-    extractor: qc_pb2.FeatureExtractor,
-    classifier: ObjectRef | None,
-    planned: Sequence[PlannedImage],
-    photographs: Manifest,
-    say: Say,
-) -> Comparison:
+@dataclass(frozen=True)
+class Bench:
+    """What both sides of a comparison are made and measured with."""
+
+    store: ObjectStore
+    peers: Peers
+    extractor: qc_pb2.FeatureExtractor
+    planned: Sequence[PlannedImage]
+    photographs: Manifest
+    say: Say
+
+
+def compare(bench: Bench, order: Order, classifier: ObjectRef | None) -> Comparison:
     """Generates every planned image with the adapters of `order` and without any, and measures both.
 
     The bundle `classifier` says what it sees in them, where it knows the photographs' classes. Raises the
     services' domain errors.
     """
-    judge, missing = find_judge(store, classifier, photographs)
+    judge, missing = find_judge(bench.store, classifier, bench.photographs)
     bare = Order(order.base_model, (), order.settings)
-    vanilla = _side(store, peers, "without adapter", bare, extractor, planned, photographs, say)
-    adapter = _side(store, peers, "with adapter", order, extractor, planned, photographs, say)
+    vanilla = _side(bench, "without adapter", bare)
+    adapter = _side(bench, "with adapter", order)
     recognised = Recognised(missing=missing)
     if judge is not None:
-        sets = {side.name: _as_manifest(planned, side.images, photographs) for side in (vanilla, adapter)}
-        recognised = recognise(store, peers, judge, sets, photographs, say)
-    return Comparison(vanilla, adapter, tuple(planned), photographs, recognised)
+        sets = {side.name: _as_manifest(bench, side.images) for side in (vanilla, adapter)}
+        recognised = recognise(bench.store, bench.peers, judge, sets, bench.photographs, bench.say)
+    return Comparison(vanilla, adapter, tuple(bench.planned), bench.photographs, recognised)
 
 
-def _side(
-    store: ObjectStore,
-    peers: Peers,
-    name: str,
-    order: Order,
-    extractor: qc_pb2.FeatureExtractor,
-    planned: Sequence[PlannedImage],
-    photographs: Manifest,
-    say: Say,
-) -> Side:
+def _side(bench: Bench, name: str, order: Order) -> Side:
     cancellation = Cancellation()
     made = generate_in_shards(
-        peers,
+        bench.peers,
         order,
-        prompt_items(planned, store),
+        prompt_items(bench.planned, bench.store),
         _SHARD,
         1,
-        lambda done, stage, _: say(f"images {name}{f' ({stage})' if stage else ''}", done, len(planned)),
+        lambda done, stage, _: bench.say(f"images {name}{f' ({stage})' if stage else ''}", done, len(bench.planned)),
         cancellation,
     )
     keys = {identity: ref_from_proto(image.image).key for identity, image in made.items()}
-    manifest = write_manifest(store, _as_manifest(planned, keys, photographs))
+    manifest = write_manifest(bench.store, _as_manifest(bench, keys))
     request = qc_pb2.CompareSetsRequest(
-        request_id=digest([manifest.sha256, sorted(photographs.frame["image"]), str(extractor)])[:32],
+        request_id=digest([manifest.sha256, sorted(bench.photographs.frame["image"]), str(bench.extractor)])[:32],
         first=ref_to_proto(manifest),
-        second=ref_to_proto(write_manifest(store, photographs)),
-        extractor=extractor,
+        second=ref_to_proto(write_manifest(bench.store, bench.photographs)),
+        extractor=bench.extractor,
     )
-    say(f"measuring images {name}", 0, 0)
-    result = peers.stream("qc", "CompareSets", request, lambda _: None, cancellation)
+    bench.say(f"measuring images {name}", 0, 0)
+    result = bench.peers.stream("qc", "CompareSets", request, lambda _: None, cancellation)
     return Side(name, keys, _measures(result))
 
 
-def _as_manifest(planned: Sequence[PlannedImage], keys: Mapping[str, str], like: Manifest) -> Manifest:
-    size = like.frame.iloc[0]
+def _as_manifest(bench: Bench, keys: Mapping[str, str]) -> Manifest:
+    size = bench.photographs.frame.iloc[0]
     records = [
         Record(
             image=keys[image.prompt_id],
@@ -187,9 +176,9 @@ def _as_manifest(planned: Sequence[PlannedImage], keys: Mapping[str, str], like:
             source=image.prompt_id,
             caption=image.prompt,
         )
-        for image in planned
+        for image in bench.planned
     ]
-    return Manifest.from_records(records, like.tasks)
+    return Manifest.from_records(records, bench.photographs.tasks)
 
 
 def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
@@ -207,7 +196,7 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
         ["FID", *(f"{m['fid']:.1f}" for m in measures), _percent(comparison.change("fid")), ""],
         ["KID (95 % interval)", *kid, _percent(comparison.change("kid")), ""],
         ["n images / photographs", *counts, "", ""],
-        *(_recognised_row(comparison, asked) for asked in ASKED),
+        *(_recognised_row(comparison, asked) for asked in comparison.recognised.asked),
     ]
     return ["", *(side.name for side in sides), "change", PHOTOGRAPHS], rows
 
@@ -224,56 +213,4 @@ def _recognised_row(comparison: Comparison, asked: str) -> list[str]:
         found.sets[of][asked] for of in (comparison.vanilla.name, comparison.adapter.name, PHOTOGRAPHS)
     )
     points = f"{100 * (after.value - before.value):+.0f} points" if before.n and after.n else "–"
-    return [name, told(before), told(after), points, told(known)]
-
-
-def page(
-    comparison: Comparison,
-    title: str,
-    facts: Mapping[str, str],
-    taxonomy: Taxonomy,
-    picture: Callable[[str], bytes],
-    *,
-    all_new: bool,
-) -> str:
-    """One HTML file: the measures, and photographs beside images of the same combinations.
-
-    `all_new`: no photograph is one that an adapter was trained on.
-    """
-    by_labels: dict[str, tuple[list[str], list[PlannedImage]]] = {}
-    names = Names(taxonomy)
-    pairs = zip(comparison.photographs.records(), comparison.planned, strict=True)
-    for record, image in pairs:
-        photographs, images = by_labels.setdefault(names.combination(record.labels), ([], []))
-        photographs.append(record.image)
-        images.append(image)
-
-    def strip(keys: Sequence[str]) -> list[str]:
-        return [thumbnail(picture(key), key) for key in keys[:_EACH]]
-
-    ordered = sorted(by_labels.items(), key=lambda entry: (-len(entry[1][0]), entry[0]))
-    grid = [
-        {
-            "words": words,
-            "count": len(photographs),
-            "rows": [
-                ("photographs", strip(photographs)),
-                (comparison.vanilla.name, strip([comparison.vanilla.images[i.prompt_id] for i in images])),
-                (comparison.adapter.name, strip([comparison.adapter.images[i.prompt_id] for i in images])),
-            ],
-        }
-        for words, (photographs, images) in ordered[:_PICTURED]
-    ]
-    columns, rows = table(comparison)
-    values = {
-        "title": title,
-        "facts": facts,
-        "all_new": all_new,
-        "columns": columns,
-        "rows": rows,
-        "classifier": comparison.recognised.classifier,
-        "grid": grid,
-        "combinations": len(by_labels),
-        "warnings": comparison.warnings,
-    }
-    return render_page("compare.html", values, {"minus": lambda text: text.replace("-", "−")})
+    return [name, share_words(before), share_words(after), points, share_words(known)]

@@ -41,7 +41,7 @@ def run_file(
     """
     from saggar.errors import WrongStateError
 
-    from saggar_orchestrator.cli.local_services import local_services
+    from saggar_orchestrator.cli.services.local import local_services
     from saggar_orchestrator.experiment.file import parse_experiment
 
     text = read_file(file)
@@ -66,7 +66,7 @@ def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     """All experiments of this home, newest first."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     with orchestrator(settings(context).home) as stub:
         found = stub.ListExperiments(orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S).experiments
@@ -82,8 +82,8 @@ def show(context: typer.Context, experiment: Id, as_json: AsJson = False) -> Non
     """An experiment's steps, and its comparison table when it is done."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
-    from saggar_orchestrator.cli.terminal.watch import step_state
+    from saggar_orchestrator.cli.experiments.watch import step_state
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     home = settings(context).home
     with orchestrator(home) as stub:
@@ -114,7 +114,7 @@ def show(context: typer.Context, experiment: Id, as_json: AsJson = False) -> Non
 @app.command()
 def watch(context: typer.Context, experiment: Id) -> None:
     """Follows a running experiment."""
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     home = settings(context).home
     with orchestrator(home) as stub:
@@ -128,7 +128,7 @@ def cancel(context: typer.Context, experiment: Id) -> None:
     """Stops an experiment; its finished steps are kept."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     with orchestrator(settings(context).home) as stub:
         identity = full_id(stub, experiment)
@@ -146,8 +146,8 @@ def resume(
     """Continues a cancelled, failed or interrupted experiment from its finished steps."""
     from saggar.errors import WrongStateError
 
-    from saggar_orchestrator.cli.client import orchestrator
-    from saggar_orchestrator.cli.local_services import local_services
+    from saggar_orchestrator.cli.services.client import orchestrator
+    from saggar_orchestrator.cli.services.local import local_services
 
     home = settings(context).home
     if detach and home.running() is None:
@@ -201,7 +201,7 @@ def start(home: Home, text: str, file: Path) -> orchestrator_pb2.Experiment:
     """Starts what `text` describes, or continues it where it was stopped; says which."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.client import orchestrator
+    from saggar_orchestrator.cli.services.client import orchestrator
 
     with orchestrator(home) as stub:
         answer = stub.RunExperiment(
@@ -247,7 +247,7 @@ def resume_if_stopped(stub: Any, identity: str) -> None:
 
 def finish(home: Home, identity: str, supervisor: Supervisor | None) -> None:
     """Follows an experiment to its end; raises what ended it when that was not success."""
-    from saggar_orchestrator.cli.terminal.watch import follow
+    from saggar_orchestrator.cli.experiments.watch import follow
 
     try:
         ended = follow(home, identity, supervisor)

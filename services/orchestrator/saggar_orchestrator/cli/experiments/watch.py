@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from saggar.errors import SaggarError, UnavailableError
 from saggar.v1 import orchestrator_pb2
 
-from saggar_orchestrator.cli.client import orchestrator
+from saggar_orchestrator.cli.services.client import orchestrator
 from saggar_orchestrator.cli.terminal.output import err, say
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import Supervisor

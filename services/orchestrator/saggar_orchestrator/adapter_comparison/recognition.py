@@ -1,4 +1,5 @@
-"""How often a classifier names the glaze and the type that a prompt asked for (the paper's Table 6, by eye).
+"""How often a classifier names the surface and the form that a prompt asked for, the paper's glaze and type (its
+Table 6, by eye).
 
 Of photographs, whose labels are known, the same share says how far the classifier is to be believed.
 """
@@ -16,22 +17,20 @@ from saggar.errors import NotFoundError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.shares import Share, wilson
 from saggar.store import ObjectRef, ObjectStore
-from saggar.taxonomy import Taxonomy
 from saggar.v1 import trainer_pb2
 
 from saggar_orchestrator.findings.predictions import Predictions, read_predictions
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Cancellation
 
-ASKED = ("glaze", "type", "glaze and type")
 PHOTOGRAPHS = "photographs"
 
-Shares = Mapping[str, Share]  # by what of ASKED is named as labelled
+Shares = Mapping[str, Share]  # by what is named as labelled: a task, or `glaze and type`
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A classifier that knows the classes of a data set; in `tasks` those of glaze and of type."""
+    """A classifier that knows the classes of a data set; `tasks`: the one of the surface and the one of the form."""
 
     bundle: ObjectRef
     card: BundleCard
@@ -44,6 +43,7 @@ class Recognised:
     """Shares by set of images, or in `missing` why there are none."""
 
     classifier: str = ""
+    asked: tuple[str, ...] = ("surface and form",)
     sets: Mapping[str, Shares] | None = None
     missing: str = ""
     warnings: tuple[str, ...] = ()
@@ -71,10 +71,15 @@ def find_judge(store: ObjectStore, bundle: ObjectRef | None, photographs: Manife
     taxonomy = card.taxonomy
     if not fits(photographs, taxonomy):
         return None, f"classifier {card.bundle_id} was trained on other classes (taxonomy {taxonomy.id})"
-    glaze, form = _task(taxonomy, "glaze", "glaze"), _task(taxonomy, "form", "type")
-    if glaze is None or form is None:
-        return None, f"taxonomy {taxonomy.id} has no task for the {'type' if glaze else 'glaze'}"
-    return Judge(bundle, card, (glaze, form), _learnt_from(store, card)), ""
+    surface, form = taxonomy.first_told_by("surface"), taxonomy.first_told_by("form")
+    if surface is None or form is None:
+        return None, f"taxonomy {taxonomy.id} has no task for the {'form' if surface else 'surface'}"
+    return Judge(bundle, card, (surface, form), _learnt_from(store, card)), ""
+
+
+def asked_of(surface: str, form: str) -> tuple[str, str, str]:
+    """What shares are counted of: both tasks, and both at once."""
+    return surface, form, f"{surface} and {form}"
 
 
 def recognise(
@@ -93,7 +98,7 @@ def recognise(
     found: dict[str, Shares] = {}
     for name, images in {**sets, PHOTOGRAPHS: fresh}.items():
         if len(images) == 0:
-            found[name] = dict.fromkeys(ASKED, wilson(0, 0))
+            found[name] = dict.fromkeys(asked_of(*judge.tasks), wilson(0, 0))
             continue
         stage = f"classifying {name if name == PHOTOGRAPHS else f'images {name}'}"
         say(stage, 0, len(images))
@@ -109,19 +114,20 @@ def recognise(
         said = read_predictions(store, ref_from_proto(result.predictions), judge.card.taxonomy)
         found[name] = shares(said, *judge.tasks)
         say(stage, len(images), len(images))
-    return Recognised(judge.card.bundle_id, found, warnings=tuple(warnings))
+    return Recognised(judge.card.bundle_id, asked_of(*judge.tasks), found, warnings=tuple(warnings))
 
 
-def shares(said: Predictions, glaze: str, form: str) -> Shares:
-    """How many of the images with known labels are called what they are: glaze, type, and both at once."""
-    known = {task: said.true[task] >= 0 for task in (glaze, form)}
-    right = {task: known[task] & (said.predicted[task] == said.true[task]) for task in (glaze, form)}
-    counted = (known[glaze], known[form], known[glaze] & known[form])
-    hits = (right[glaze], right[form], right[glaze] & right[form])
-    return {asked: wilson(int(hit.sum()), int(n.sum())) for asked, hit, n in zip(ASKED, hits, counted, strict=True)}
+def shares(said: Predictions, surface: str, form: str) -> Shares:
+    """How many of the images with known labels are called what they are: surface, form, and both at once."""
+    known = {task: said.true[task] >= 0 for task in (surface, form)}
+    right = {task: known[task] & (said.predicted[task] == said.true[task]) for task in (surface, form)}
+    counted = (known[surface], known[form], known[surface] & known[form])
+    hits = (right[surface], right[form], right[surface] & right[form])
+    names = asked_of(surface, form)
+    return {asked: wilson(int(hit.sum()), int(n.sum())) for asked, hit, n in zip(names, hits, counted, strict=True)}
 
 
-def told(share: Share) -> str:
+def share_words(share: Share) -> str:
     """E.g. `43/50 = 86 % (74 to 93 %)`."""
     if not share.n:
         return "none"
@@ -159,12 +165,6 @@ def _learnt_from(store: ObjectStore, card: BundleCard) -> Manifest | None:
     except NotFoundError:
         return None
     return manifest.select(split=("train", "validation"))
-
-
-def _task(taxonomy: Taxonomy, kind: str, name: str) -> str | None:
-    """The task of this kind; of this name in taxonomies of before kinds were written down."""
-    of_kind = [task.name for task in taxonomy.tasks if task.kind == kind]
-    return next(iter(of_kind), name if name in taxonomy.task_names else None)
 
 
 def _share_to_json(share: Share) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""`saggar up`: all five services on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Annotated, Any
+
+import typer
+
+from saggar_orchestrator.cli.terminal.output import say, settings
+from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, Supervisor, choose_addresses
+
+
+def up(
+    context: typer.Context,
+    port_base: Annotated[
+        int,
+        typer.Option(min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."),
+    ] = DEFAULT_PORT_BASE,
+) -> None:
+    """Runs all five services here, in the foreground. Ctrl-C lets them finish and stops them."""
+    home = settings(context).home
+    stopping: list[int] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        if stopping:  # a second Ctrl-C: at once
+            os._exit(130)
+        stopping.append(number)
+        say("stopping; running experiments continue at the next start (again: stop at once)")
+
+    with home.claim():
+        supervisor = Supervisor(home, choose_addresses(port_base), say)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
+            supervisor.start()
+            home.publish(supervisor.addresses)
+            supervisor.run(lambda: bool(stopping))
+        finally:
+            supervisor.stop()
+            say("all services have stopped")
