@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DISTS  := core services/generator services/qc services/trainer services/classifier services/orchestrator
+CORE   := .venv-core
+LIGHT  := core services/classifier services/orchestrator
 BUF    := .cache/buf/node_modules/.bin/buf
 BUF_VERSION := 1.75.0
 PROTOS := $(wildcard protos/saggar/v1/*.proto)
 TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint proto bench clean
+.PHONY: help setup setup-core quickstart test test-fast lint lint-imports proto bench clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(VENV)/.ready ## install everything into .venv
 
@@ -24,11 +26,21 @@ $(VENV)/.ready: constraints.txt requirements-dev.txt $(DISTS:%=%/pyproject.toml)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(DISTS:%=-e ./%) -r requirements-dev.txt
 	@touch $@
 
+setup-core: $(CORE)/.ready ## install the parts without torch into .venv-core, in under a minute
+
+$(CORE)/.ready: constraints.txt requirements-core.txt $(LIGHT:%=%/pyproject.toml)
+	test -x $(CORE)/bin/python || $(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(LIGHT:%=-e ./%) -r requirements-core.txt
+	@touch $@
+
 quickstart: setup ## the whole story on this machine, in minutes
 	$(BIN)/saggar quickstart
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+test-fast: setup-core ## run core's and the classifier's tests, in under a minute, without torch
+	$(CORE)/bin/python -m pytest -n 2 -m "not slow" tests/unit/core $(wildcard tests/unit/classifier)
 
 lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/ruff format --check .
@@ -36,9 +48,13 @@ lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/mypy core/saggar
 	@for dist in $(filter services/%,$(DISTS)); do \
 		package=saggar_$${dist#services/}; echo "mypy $$dist/$$package"; $(BIN)/mypy $$dist/$$package || exit 1; done
-	$(BIN)/lint-imports pyproject.toml $(DISTS:%=%/pyproject.toml)
+	@$(MAKE) --no-print-directory lint-imports
 	$(BUF) lint protos
 	$(BIN)/python protos/generate.py --check
+	$(BIN)/python docs/rooms.py --check
+
+lint-imports: setup ## which room may import which
+	$(BIN)/lint-imports pyproject.toml $(DISTS:%=%/pyproject.toml)
 
 proto: setup $(BUF) ## regenerate the code of the contract
 	$(BUF) lint protos
@@ -54,6 +70,6 @@ bench: setup ## measured comparisons, as JSON lines (the long ones: see docs/res
 	@for bench in $(BENCHES); do $(BIN)/python bench/$$bench.py || exit 1; done
 
 clean: ## remove what make has made (not .saggar, where your results are)
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CORE) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
