@@ -49,8 +49,8 @@ from oracle import (
 )
 from PIL import Image
 from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.describing.shares import wilson
 from saggar.kilnsim import RARE_COMBINATIONS
-from saggar.shares import wilson
 from saggar.store import DirectoryStore
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.placement import choose as choose_placement

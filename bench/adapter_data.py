@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
 from saggar.importing.intake import import_csv
 from saggar.kilnsim import CONFUSION_PAIRS, KILNSIM, RARE_COMBINATIONS, write_collection
 from saggar.kilnsim.pieces import RARE_PAIRS
 from saggar.store import DirectoryStore, ObjectRef, ObjectStore
+from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 
 TAXONOMY = load_taxonomy("kilnsim")

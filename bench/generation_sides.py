@@ -118,7 +118,7 @@ def _plain_images(setting: Setting) -> Work:
 
 
 def _our_training(setting: Setting) -> Work:
-    from saggar.dataset.manifest import read_manifest
+    from saggar.stored_datasets import read_manifest
     from saggar_generator.base_models.base_model import BaseModels
     from saggar_generator.requests import AdapterSettings
     from saggar_generator.settings import ATTENTION
@@ -159,7 +159,7 @@ def _plain_training(setting: Setting) -> Work:
     from diffusers import DDPMScheduler
     from diffusers.training_utils import compute_snr
     from peft import LoraConfig
-    from saggar.dataset.manifest import read_manifest
+    from saggar.stored_datasets import read_manifest
     from saggar_generator.requests import AdapterSettings
     from saggar_generator.training.examples import photograph
 

@@ -34,7 +34,7 @@ IMPORT = """
 import resource, sys, time
 from pathlib import Path
 from saggar.importing.intake import import_csv
-from saggar.dataset.manifest import write_manifest
+from saggar.stored_datasets import write_manifest
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 import pandas, pyarrow.parquet, saggar.decoding, scipy.fft

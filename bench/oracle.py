@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
+from saggar.describing.shares import wilson
 from saggar.kilnsim import KILNSIM, RARE_COMBINATIONS, RENDERER, Piece, render
 from saggar.kilnsim.pieces import COLLECTION, WORLD
 from saggar.prompts import prompt
-from saggar.shares import wilson
 from saggar.taxonomy import load_taxonomy
 from torch import Tensor, nn
 

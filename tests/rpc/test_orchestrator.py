@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 from orchestrator_fakes import EXPERIMENT, SERVICES, serve_fakes
-from saggar.dataset.manifest import read_manifest, write_manifest
 from saggar.errors import BusyError, InvalidInputError, NotFoundError, UnavailableError, WrongStateError
 from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
@@ -16,6 +15,7 @@ from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore, ObjectRef
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc

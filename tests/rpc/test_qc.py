@@ -15,13 +15,14 @@ from typing import Any
 import grpc
 import pandas as pd
 import pytest
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.rpc.channel import open_channel, wait_ready
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore, ObjectRef
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import common_pb2, qc_pb2, qc_pb2_grpc
 from saggar_qc.review.journal import read_review
 from saggar_qc.servicer import QcServicer

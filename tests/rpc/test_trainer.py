@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 from saggar.bundle import read_card
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
+from saggar.stored_datasets import write_manifest
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 from saggar_trainer.servicer import register
 from saggar_trainer.settings import TrainerSettings

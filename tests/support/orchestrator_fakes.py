@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.errors import WrongStateError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
 from saggar.rpc.work import stream_events
 from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore, put_image
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import (
     classifier_pb2,

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 from PIL import Image
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.store import put_image
+from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar_qc.review.journal import keep_review
 from saggar_qc.review.plan import ReviewSettings, plan_review

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.store import ObjectRef, ObjectStore, put_image
+from saggar.stored_datasets import write_manifest
 
 WORDS = (
     *("song", "yuan", "dynasty", "ding", "jun", "kiln", "produced", "chinese", "porcelain", "bowl", "vase"),

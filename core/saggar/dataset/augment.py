@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageOps
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.ordering import rank_within, seeded_hash
+from saggar.dataset.seeds import rank_within, seeded_hash
 from saggar.errors import InvalidInputError
 
 FLIP_PROBABILITY = 0.5

@@ -1,8 +1,10 @@
-"""A manifest: the table of a data set's images and labels, kept as Parquet in the object store."""
+"""A manifest: the table of a data set's images and labels, and its form as a Parquet file.
+
+`saggar.stored_datasets` keeps it in the object store.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +21,7 @@ from saggar.taxonomy import Taxonomy
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from saggar.store import ObjectRef, ObjectStore
-
 LABEL_PREFIX = "label_"
-MEDIA_TYPE = "application/vnd.apache.parquet"
 
 _DTYPES = {
     "image": "str",
@@ -215,23 +214,6 @@ class Manifest:
         for task in tasks:
             if task not in self.tasks:
                 raise InvalidInputError(f"no task '{task}' in this data set; known: {', '.join(self.tasks)}")
-
-
-def manifest_key(identity: str, prefix: str = "datasets") -> str:
-    """Where a store has the manifest of a data set."""
-    return f"{prefix.strip('/')}/{identity}/manifest.parquet"
-
-
-def write_manifest(store: ObjectStore, manifest: Manifest, prefix: str = "datasets") -> ObjectRef:
-    """Keeps `manifest` under `<prefix>/<first 16 digits of its SHA-256>/manifest.parquet`."""
-    data = manifest.to_parquet()
-    identity = hashlib.sha256(data).hexdigest()[:16]
-    return store.put(manifest_key(identity, prefix), data, MEDIA_TYPE)
-
-
-def read_manifest(store: ObjectStore, ref: ObjectRef) -> Manifest:
-    """The manifest at `ref`. Raises NotFoundError, DataCorruptionError, or InvalidInputError."""
-    return Manifest.from_parquet(store.read(ref), ref.key)
 
 
 def validate(manifest: Manifest, taxonomy: Taxonomy) -> None:

@@ -112,7 +112,7 @@ def planned_image(
 
 
 def start_from_photographs(
-    planned: Sequence[PlannedImage], manifest: Manifest, task: str = "glaze", seed: int = 0
+    planned: Sequence[PlannedImage], manifest: Manifest, task: str, seed: int = 0
 ) -> tuple[PlannedImage, ...]:
     """The same images, each starting from a real training photograph with the same label of `task`.
 

@@ -16,20 +16,11 @@ import numpy.typing as npt
 from saggar import prompts
 from saggar.dataset.augment import variants
 from saggar.dataset.manifest import Combination, Manifest
-from saggar.dataset.ordering import rank_within, seeded_hash
 from saggar.dataset.plan import Pair
+from saggar.dataset.seeds import rank_within, seeded_hash
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Labels, Taxonomy
 
-PRIORITIES = (
-    "extreme rare",
-    "very rare",
-    "confusion pairs",
-    "moderately rare",
-    "balance of the second task",
-    "balance of the first task",
-    "general fill",
-)
 _TABLE_SIZE = 1000
 _BALANCED = 100  # images per type and per glaze that tiers 5 and 6 aim at
 
@@ -38,15 +29,11 @@ _BALANCED = 100  # images per type and per glaze that tiers 5 and 6 aim at
 class Quotas:
     """How many images each priority gives to each combination of the pair tasks.
 
-    `images[p]` [G] belongs to `PRIORITIES[p]`; `combinations` [G] are sorted as in the manifest.
+    `images[p]` [G] belongs to priority p + 1 of `adapter_quotas`; `combinations` [G] are sorted as in the manifest.
     """
 
     combinations: tuple[Combination, ...]
     images: tuple[npt.NDArray[np.int64], ...]
-
-    @property
-    def by_priority(self) -> dict[str, int]:
-        return {name: int(given.sum()) for name, given in zip(PRIORITIES, self.images, strict=True)}
 
     @property
     def by_combination(self) -> npt.NDArray[np.int64]:
@@ -59,14 +46,17 @@ def select_for_adapter(
     taxonomy: Taxonomy,
     size: int,
     seed: int,
-    pair_tasks: tuple[str, str] = ("glaze", "type"),
+    *,
+    pair_tasks: tuple[str, str] | None = None,
     confusion_pairs: Sequence[Pair] = (),
 ) -> Manifest:
-    """`size` rows of the training split, with captions, as `adapter_quotas` divides them.
+    """`size` rows of the training split, with captions, as `adapter_quotas` divides them over the combinations of
+    `pair_tasks` (the taxonomy's surface and form unless given).
 
     Photographs come before variants; where rows run out, further augmented variants are added (origin
     "augmented", see `saggar.dataset.augment`). Raises InvalidInputError as `adapter_quotas` does.
     """
+    pair_tasks = pair_tasks or taxonomy.pair_tasks
     quotas = adapter_quotas(manifest, size, pair_tasks, confusion_pairs)
     pool = _pool(manifest)
     ids, _ = pool.combination_ids(pair_tasks)
@@ -76,14 +66,15 @@ def select_for_adapter(
 def adapter_quotas(
     manifest: Manifest,
     size: int,
-    pair_tasks: tuple[str, str] = ("glaze", "type"),
+    pair_tasks: tuple[str, str],
     confusion_pairs: Sequence[Pair] = (),
 ) -> Quotas:
     """`size` images divided over the combinations of the training split by seven priorities.
 
     1 combinations of the pair tasks with one real training photograph, 2 with 2 to 4, 3 those of
-    `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (type) and 6 of the first (glaze)
-    among the classes that priorities 1 to 4 are about, 7 the rest. Rows without any known label are left out.
+    `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (the type of a vessel) and 6 of the first
+    (its glaze) among the classes that priorities 1 to 4 are about, 7 the rest. Rows without any known label are left
+    out.
 
     Raises InvalidInputError when a pair task is not in the data set, when `size` < 1, when there are
     synthetic rows in the training split, or when no row can be used.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.ordering import rank_within, seeded_hash
+from saggar.dataset.seeds import rank_within, seeded_hash
 from saggar.errors import InvalidInputError
 
 

@@ -18,10 +18,10 @@ def top_up(
     planned: Sequence[PlannedImage],
     asked: Sequence[PlannedImage],
     accepted: Collection[str],
+    *,
     wanted: int,
     seed: int,
     negative: str = NEGATIVE_PROMPT,
-    *,
     keep_cracked: bool = False,
 ) -> tuple[PlannedImage, ...]:
     """Further images, so that about `wanted` are accepted in all; none when they are.

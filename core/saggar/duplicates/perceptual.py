@@ -7,19 +7,9 @@ on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from PIL import Image
-
-from saggar.decoding import decode
-from saggar.files.parallel import in_threads
-
-if TYPE_CHECKING:
-    from saggar.dataset.manifest import Manifest
-    from saggar.store import ObjectStore
 
 HASH_BITS = 256
 _SIDE = 16  # frequencies a side
@@ -62,18 +52,3 @@ def look_alike(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) 
     if min(float(np.abs(colour).max()) for colour in colours) <= 2:  # a black-and-white copy
         return True
     return float(np.sqrt(((colours[0] - colours[1]) ** 2).mean())) <= _MOST_COLOUR
-
-
-def with_hashes(store: ObjectStore, manifest: Manifest) -> Manifest:
-    """`manifest` with a perceptual hash wherever it has none, from the images in `store`.
-
-    Raises as `ObjectStore.get`, and InvalidInputError for an image that cannot be decoded.
-    """
-
-    def hashed(image: str) -> str | None:
-        return perceptual_hash(decode(store.get(image), image))
-
-    frame = manifest.frame
-    missing = frame.loc[frame["phash"].isna(), "image"].drop_duplicates().tolist()
-    found = pd.Series(in_threads(hashed, missing), index=missing, dtype="str")
-    return manifest.with_columns(phash=frame["phash"].fillna(frame["image"].map(found)))

@@ -28,6 +28,7 @@ def export(
     about: About,
     kind: Format,
     output: Path,
+    *,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
     """Writes `manifest` in the form `kind` into the folder `output`, which appears when it is complete.

@@ -16,7 +16,7 @@ from saggar.dataset.record import Record
 from saggar.duplicates.perceptual import look_alike
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
-from saggar.importing.photographs import object_groups
+from saggar.importing import object_groups
 from saggar.importing.photographs.files import Photograph, inspect, locate, small_copy
 from saggar.importing.report import (
     ImportReport,

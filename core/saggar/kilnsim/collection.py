@@ -61,7 +61,7 @@ def write_collection(directory: Path, count: int, seed: int, size: int = 64, cla
                 rows.append([name, f"kilnsim-{seed}-{number:06d}", *known])
         _write_labels(folder, rows)
 
-    return _once(directory, "collection", count, seed, size, classes, write)
+    return _once(directory, write, kind="collection", count=count, seed=seed, size=size, classes=classes)
 
 
 def write_balanced(directory: Path, count: int, seed: int, size: int = 64, classes: Classes = KILNSIM) -> Path:
@@ -79,17 +79,11 @@ def write_balanced(directory: Path, count: int, seed: int, size: int = 64, class
             rows.append([name, f"kilnsim-balanced-{seed}-{number:06d}", *labels])
         _write_labels(folder, rows)
 
-    return _once(directory, "balanced", count, seed, size, classes, write)
+    return _once(directory, write, kind="balanced", count=count, seed=seed, size=size, classes=classes)
 
 
 def _once(
-    directory: Path,
-    kind: str,
-    count: int,
-    seed: int,
-    size: int,
-    classes: Classes,
-    write: Callable[[Path], None],
+    directory: Path, write: Callable[[Path], None], *, kind: str, count: int, seed: int, size: int, classes: Classes
 ) -> Path:
     """Let ``write`` fill ``directory``, wholly or not at all, unless it is there already."""
     arguments: dict[str, Any] = {"kind": kind, "count": count, "seed": seed, "size": size}

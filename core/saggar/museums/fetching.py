@@ -83,7 +83,9 @@ def fetch(
     with _alone(folder):
         records = read_records(folder)
         try:
-            report = _fetch(museum.search(web, query.strip(), image_px), web, folder, records, limit, now, tell)
+            report = _fetch(
+                museum.search(web, query.strip(), image_px), web, folder, records, limit=limit, now=now, tell=tell
+            )
         finally:
             if records:
                 write_whole(folder / "catalogue.csv", catalogue_csv(records))
@@ -97,6 +99,7 @@ def _fetch(
     web: Web,
     folder: Path,
     records: dict[str, FetchedRecord],
+    *,
     limit: int,
     now: Callable[[], datetime],
     tell: Progress,

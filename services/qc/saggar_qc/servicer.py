@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator
 
 import grpc
-from saggar.dataset.manifest import read_manifest, write_manifest
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 
 from saggar_qc import messages

@@ -10,10 +10,11 @@ import safetensors.torch
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from diffusers.training_utils import compute_snr
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import DirectoryStore
+from saggar.stored_datasets import write_manifest
 from saggar_generator.adapters import adapter, lora
 from saggar_generator.adapters.lora_formats import write_diffusers
 from saggar_generator.base_models.base_model import BaseModels

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saggar.kilnsim.pieces import Piece
 from saggar.kilnsim.world.geometry import INSIDE, LIP, OUTSIDE, Surface
 from saggar.kilnsim.world.maths import (
     NOISE_CELLS,
@@ -83,17 +84,9 @@ class Style:
     coarse: float
 
 
-def coat(
-    glaze: str,
-    kiln: str,
-    dynasty: str,
-    surface: Surface,
-    shape: Profile,
-    style: Style,
-    rng: np.random.Generator,
-) -> Coat:
+def coat(piece: Piece, surface: Surface, shape: Profile, style: Style, rng: np.random.Generator) -> Coat:
     """Glaze the visible surface and leave the kiln's and dynasty's marks on it."""
-    s = surface
+    s, glaze, kiln, dynasty = surface, piece.glaze, piece.kiln, piece.dynasty
     mottle = lattice(rng)
     fine = lattice(rng)
     inside = s.part == INSIDE
@@ -118,7 +111,7 @@ def coat(
     rim = np.maximum(rim, (s.part == LIP).astype(np.float32))
 
     if glaze == "BlueW":
-        colour = _cobalt(colour, s, shape, mottle, u, v, rng)
+        colour = _cobalt(colour, s, shape, rng, mottle=mottle, u=u, v=v)
     elif glaze == "Black":
         fur = noise(fine, u * np.float32(3.0), v * np.float32(0.35))
         hair = step(0.15, 0.8, fur) * step(0.1, 0.9, s.along) * np.float32(0.45)
@@ -179,13 +172,7 @@ def _paint(colour: Array, over: RGB, weight: Array) -> Array:
 
 
 def _cobalt(
-    colour: Array,
-    s: Surface,
-    shape: Profile,
-    mottle: Array,
-    u: Array,
-    v: Array,
-    rng: np.random.Generator,
+    colour: Array, s: Surface, shape: Profile, rng: np.random.Generator, *, mottle: Array, u: Array, v: Array
 ) -> Array:
     """Underglaze blue: lines at rim and foot, a scroll on the wall, a flower in the well."""
     inside = s.part == INSIDE

@@ -34,7 +34,7 @@ def render_world(piece: Piece, size: int, view: int) -> np.ndarray:
     surface = see(shape, camera, pixels)
     if shape.spout:
         surface = _with_spout(surface, shape, camera, pixels, thing)
-    painted = coat(piece.glaze, piece.kiln, piece.dynasty, surface, shape, style, thing)
+    painted = coat(piece, surface, shape, style, thing)
     canvas = scenes.ground(scene, camera, shape, pixels, photo)
     canvas.reshape(-1, 3)[surface.index] = _lit(painted, surface, shape, scene)
     small = canvas.reshape(size, OVERSAMPLE, size, OVERSAMPLE, 3)

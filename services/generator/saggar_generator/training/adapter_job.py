@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from saggar.dataset.manifest import read_manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
 
 from saggar_generator.adapters import adapter, lora
 from saggar_generator.base_models.base_model import BaseModel, BaseModels

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
 from saggar.errors import InvalidInputError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 

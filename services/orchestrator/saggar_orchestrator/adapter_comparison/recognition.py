@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from saggar.bundle import BundleCard, read_card
-from saggar.dataset.manifest import Manifest, manifest_key, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.describing.fitting import fits
+from saggar.describing.shares import Share, wilson
 from saggar.errors import NotFoundError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.shares import Share, wilson
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import manifest_key, read_manifest, write_manifest
 from saggar.v1 import trainer_pb2
 
 from saggar_orchestrator.findings.predictions import Predictions, read_predictions

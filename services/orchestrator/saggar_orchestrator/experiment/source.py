@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from saggar.dataset.manifest import manifest_key
 from saggar.errors import NotFoundError
 from saggar.store import ObjectStore
+from saggar.stored_datasets import manifest_key
 
 from saggar_orchestrator.experiment.file import Experiment, digest
 

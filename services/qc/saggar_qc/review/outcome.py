@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from saggar.dataset.manifest import Manifest
+from saggar.describing.shares import Share, wilson
 from saggar.errors import WrongStateError
-from saggar.shares import Share, wilson
 from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from saggar_qc.review.ledger import Ledger, Standing

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.yamlfile import parse_yaml
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, qc_pb2
 

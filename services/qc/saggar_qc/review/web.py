@@ -13,8 +13,8 @@ from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from saggar.describing.shares import wilson
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
-from saggar.shares import wilson
 from saggar.store import media_type_of
 
 from saggar_qc.review import pages

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from saggar.bundle import BundleModel
-from saggar.dataset.manifest import read_manifest, validate
+from saggar.dataset.manifest import validate
 from saggar.errors import CancelledError, InvalidInputError
 from saggar.images import preprocess
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_trainer import results

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from saggar.bundle import BundleModel
-from saggar.dataset.manifest import read_manifest, validate
+from saggar.dataset.manifest import validate
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
 
 from saggar_trainer import results
 from saggar_trainer.data.rows import samples_of

@@ -15,10 +15,11 @@ import torch
 from saggar.bundle import write_bundle
 from saggar.dataset import leakage
 from saggar.dataset.augment import apply_augmentation
-from saggar.dataset.manifest import Manifest, read_manifest, validate
+from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
 from saggar.images import InputSpec
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_trainer import results

@@ -2,10 +2,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saggar.dataset.manifest import Manifest, read_manifest, validate, write_manifest
+from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError, InvalidInputError
 from saggar.store import DirectoryStore
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import load_taxonomy
 
 TASKS = ("glaze", "type")

@@ -171,7 +171,7 @@ def test_images_start_from_training_photographs_of_their_glaze():
     assert start_from_photographs(wanted[:7], more, "glaze", seed=1) == started[:7]
     assert start_from_photographs(wanted, more, "glaze", seed=2) != started
     with pytest.raises(InvalidInputError, match="no training photograph with glaze crackle_celadon"):
-        start_from_photographs(plan(SMALL, [{"glaze": "crackle_celadon"}]), more)
+        start_from_photographs(plan(SMALL, [{"glaze": "crackle_celadon"}]), more, "glaze")
 
 
 def test_photographs_of_held_out_splits_are_refused():

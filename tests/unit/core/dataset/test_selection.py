@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.record import Record
-from saggar.dataset.selection import PRIORITIES, Quotas, adapter_quotas, select_for_adapter
+from saggar.dataset.selection import Quotas, adapter_quotas, select_for_adapter
 from saggar.errors import InvalidInputError
 from saggar.prompts import caption
 from saggar.taxonomy import load_taxonomy
 
 TAXONOMY = load_taxonomy("palace-visual")
+PAIR = TAXONOMY.pair_tasks
 GLAZES = TAXONOMY.task("glaze").codes
 TYPES = TAXONOMY.task("type").codes
 
@@ -88,8 +89,8 @@ def test_the_papers_table_3_to_the_image():
     ]
     manifest = Manifest.from_records(rows, taxonomy.task_names)
     pairs = [tuple(dict(zip(("glaze", "type"), side, strict=True)) for side in pair) for pair in CONFUSED]
-    quotas = adapter_quotas(manifest, 1000, confusion_pairs=pairs)
-    assert quotas.by_priority == dict(zip(PRIORITIES, (270, 200, 200, 150, 30, 45, 105), strict=True))
+    quotas = adapter_quotas(manifest, 1000, PAIR, confusion_pairs=pairs)
+    assert _division(quotas) == [270, 200, 200, 150, 30, 45, 105]
 
     def given(priority: int) -> dict[tuple[str | None, ...], int]:
         numbers = zip(quotas.combinations, quotas.images[priority].tolist(), strict=True)
@@ -107,20 +108,20 @@ def test_the_papers_table_3_to_the_image():
     assert set(given(6)) == set(COMMON)
 
     expanded = expand_rare(manifest, seed=0)  # the paper selects from the augmented training set
-    after = adapter_quotas(expanded, 1000, confusion_pairs=pairs)
-    assert after.by_priority == quotas.by_priority
+    after = adapter_quotas(expanded, 1000, PAIR, confusion_pairs=pairs)
+    assert _division(after) == _division(quotas)
     chosen = select_for_adapter(expanded, taxonomy, 1000, 0, confusion_pairs=pairs)
     assert _by_pair(chosen) == dict(zip(after.combinations, after.by_combination.tolist(), strict=True))
 
 
 def _division(quotas: Quotas) -> list[int]:
-    return list(quotas.by_priority.values())
+    return [int(given.sum()) for given in quotas.images]
 
 
 @pytest.mark.parametrize("size", [100, 160, 500, 2000])
 def test_other_sizes_keep_the_proportions(size):
-    of_a_thousand = _division(adapter_quotas(_manifest(_long_tail()), 1000))
-    division = _division(adapter_quotas(_manifest(_long_tail()), size))
+    of_a_thousand = _division(adapter_quotas(_manifest(_long_tail()), 1000, PAIR))
+    division = _division(adapter_quotas(_manifest(_long_tail()), size, PAIR))
     assert sum(division) == size
     for n, thousand in zip(division[:4], of_a_thousand[:4], strict=True):
         assert n == pytest.approx(thousand * size / 1000, abs=9)  # 9 combinations, each rounded
@@ -160,8 +161,8 @@ def test_any_size_of_any_collection(sizes, size, seed):
     for pair in _by_pair(chosen.select(origin="augmented")):
         assert drawn[pair] == available[pair]
     assert select_for_adapter(manifest, TAXONOMY, size, seed) == chosen
-    quotas = adapter_quotas(manifest, size)
-    assert sum(quotas.by_priority.values()) == size
+    quotas = adapter_quotas(manifest, size, PAIR)
+    assert sum(_division(quotas)) == size
     assert min(int(given.min()) for given in quotas.images) >= 0
     divided = zip(quotas.combinations, quotas.by_combination.tolist(), strict=True)
     assert {pair: n for pair, n in divided if n} == _by_pair(chosen)

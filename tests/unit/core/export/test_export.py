@@ -327,5 +327,7 @@ def test_nothing_to_export_is_said(manifest, store, tmp_path):
 
 def test_progress_is_told(manifest, store, tmp_path):
     told = []
-    export(manifest, store, ABOUT, "croissant", tmp_path / "out", lambda done, total: told.append((done, total)))
+    export(
+        manifest, store, ABOUT, "croissant", tmp_path / "out", progress=lambda done, total: told.append((done, total))
+    )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -8,13 +8,14 @@ import pytest
 from hostile_files import encoded, picture
 from PIL import Image
 from saggar.dataset import leakage
-from saggar.dataset.manifest import validate, write_manifest
+from saggar.dataset.manifest import validate
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.importing.intake import import_csv, import_folders, import_labelbee
 from saggar.importing.report import Note, RowsRefusedError, summed_up, write_report
 from saggar.importing.tables.label_rows import spellings
 from saggar.store import DirectoryStore
+from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import Task, load_taxonomy
 
 TAXONOMY = load_taxonomy("palace-visual")

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from saggar.dataset.manifest import read_manifest, validate, write_manifest
+from saggar.dataset.manifest import validate
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.importing.intake import ImportReport, import_csv
 from saggar.store import DirectoryStore
+from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import load_taxonomy
 
 TAXONOMY = load_taxonomy("palace-visual")

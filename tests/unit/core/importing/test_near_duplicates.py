@@ -8,11 +8,12 @@ from PIL import Image, ImageEnhance, ImageOps
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
-from saggar.duplicates.perceptual import look_alike, perceptual_hash, thumbnail, with_hashes
+from saggar.duplicates.perceptual import look_alike, perceptual_hash, thumbnail
 from saggar.duplicates.search import POSSIBLE_BITS, SURE_BITS, close_pairs, close_pairs_between, pack
 from saggar.errors import InvalidInputError
 from saggar.kilnsim import render, sample_collection
 from saggar.store import DirectoryStore, put_image
+from saggar.stored_datasets import with_hashes
 
 
 def bits_of(hashes):

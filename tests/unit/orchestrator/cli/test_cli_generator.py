@@ -9,12 +9,13 @@ import pytest
 from orchestrator_fakes import SERVICES, serve_fakes
 from PIL import Image
 from saggar.bundle import write_bundle
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.images import InputSpec
 from saggar.importing.intake import import_csv
 from saggar.kilnsim import write_collection
 from saggar.store import DirectoryStore
+from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.adapter_comparison.comparing import plan_comparison, unseen_photographs
 from saggar_orchestrator.adapter_comparison.recognition import asked_of, shares

@@ -39,8 +39,8 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Divides a data set into train, validation and test, per label combination, keeping objects whole."""
-    from saggar.dataset.manifest import write_manifest
     from saggar.dataset.split import split as divide
+    from saggar.stored_datasets import write_manifest
 
     store = open_home_store(settings(context).home)
     divided = divide(read_dataset(store, dataset), seed)

@@ -23,8 +23,8 @@ ChosenTaxonomy = Annotated[
 
 def read_dataset(store: ObjectStore, dataset: str) -> Manifest:
     """Raises NotFoundError when there is no data set of this id."""
-    from saggar.dataset.manifest import manifest_key, read_manifest
     from saggar.errors import NotFoundError
+    from saggar.stored_datasets import manifest_key, read_manifest
 
     key = manifest_key(dataset)
     if not store.exists(key):

@@ -63,7 +63,7 @@ def export_collection(
         published=datetime.now(UTC).date(),
         **(asdict(described) | {"name": described.name or f"Porcelain data set {dataset}"}),
     )
-    remarks = list(export(manifest, store, about, kind.value, output, counting("images")))
+    remarks = list(export(manifest, store, about, kind.value, output, progress=counting("images")))
     if augmented := int(manifest.mask(origin="augmented").sum()):
         remarks.append(f"augmented records left out: {augmented:,}; each is a photograph and a seed")
     images = len(manifest) - augmented

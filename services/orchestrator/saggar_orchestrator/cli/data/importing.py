@@ -100,9 +100,9 @@ def import_collection(
     A bad row stops it before anything is written, unless --keep-going is given. Give one of --labels,
     --catalogue, --layout and --labelbee.
     """
-    from saggar.dataset.manifest import write_manifest
     from saggar.errors import InvalidInputError
     from saggar.importing.report import RowsRefusedError, report_csv, write_report
+    from saggar.stored_datasets import write_manifest
     from saggar.taxonomy import load_taxonomy
 
     labels.check()

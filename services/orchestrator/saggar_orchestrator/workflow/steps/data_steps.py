@@ -14,18 +14,18 @@ import numpy as np
 from PIL import Image
 from saggar.dataset import leakage
 from saggar.dataset.augment import expand_rare
-from saggar.dataset.manifest import Manifest, manifest_key, read_manifest, validate, write_manifest
+from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.mix import mix
 from saggar.dataset.plan import PlannedImage, start_from_photographs
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
-from saggar.duplicates.perceptual import with_hashes
 from saggar.errors import InvalidInputError
 from saggar.importing.intake import import_csv
 from saggar.prompts import caption
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectRef
+from saggar.stored_datasets import manifest_key, read_manifest, with_hashes, write_manifest
 from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment.file import Arm, digest
@@ -154,9 +154,7 @@ def select_photographs(run: Run, real: ObjectRef, confusion: ObjectRef) -> Resul
     adapter = run.experiment.adapter
     manifest = read_manifest(run.store, real)
     pairs = _pairs(run, manifest, confusion)
-    chosen = select_for_adapter(
-        manifest, run.taxonomy, adapter.images, adapter.selection_seed, run.taxonomy.pair_tasks, confusion_pairs=pairs
-    )
+    chosen = select_for_adapter(manifest, run.taxonomy, adapter.images, adapter.selection_seed, confusion_pairs=pairs)
     if adapter.tasks:
         told = run.taxonomy.narrowed(adapter.tasks)
         chosen = chosen.with_columns(caption=[caption(told, record.labels) for record in chosen.records()])

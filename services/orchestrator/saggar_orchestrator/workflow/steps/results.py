@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from saggar.dataset.balance import imbalance, lorenz
-from saggar.dataset.manifest import Manifest, read_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.prompts import crackled_classes, negative_prompt
 from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.predictions import Predictions, read_predictions

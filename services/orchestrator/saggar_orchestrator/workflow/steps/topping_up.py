@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from saggar.dataset.manifest import Manifest, read_manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlannedImage
 from saggar.dataset.top_up import top_up
 from saggar.store import ObjectRef
+from saggar.stored_datasets import read_manifest, write_manifest
 
 from saggar_orchestrator.experiment.file import Arm
 from saggar_orchestrator.progress import Result, Ticker
@@ -114,9 +115,9 @@ def _missing(
         standing.planned,
         standing.asked,
         accepted,
-        stored.wanted[standing.arm.name],
-        generation.seed,
-        generation.avoided,
+        wanted=stored.wanted[standing.arm.name],
+        seed=generation.seed,
+        negative=generation.avoided,
         keep_cracked=generation.keep_cracked,
     )
     return data_steps.started(run, further, sources.photographs)

@@ -3,7 +3,7 @@
 from math import isnan
 
 import pytest
-from saggar.shares import wilson
+from saggar.describing.shares import wilson
 from scipy.stats import binomtest
 
 
