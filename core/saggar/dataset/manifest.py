@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 LABEL_PREFIX = "label_"
+LARGEST_LOSS_WEIGHT = 1000.0
 
 _DTYPES = {
     "image": "str",
@@ -36,8 +37,10 @@ _DTYPES = {
     "phash": "str",
     "made_from": "str",
     **dict.fromkeys(PROVENANCE, "str"),
+    "loss_weight": "float64",
 }
-_ADDED = ("phash", "made_from", *PROVENANCE)  # columns that older manifests lack; empty there
+_ADDED = ("phash", "made_from", *PROVENANCE, "loss_weight")  # columns that older manifests lack; empty there
+_SELDOM = ("loss_weight",)  # not written where they are empty, so that manifests without them keep their ids
 _NEVER_EMPTY = ("image", "object_id", "origin", "source")
 _PROBLEMS_SHOWN = 50
 
@@ -185,6 +188,7 @@ class Manifest:
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         table = pa.Table.from_pandas(self.frame, schema=_arrow_schema(self.tasks), preserve_index=False)
+        table = table.drop_columns([name for name in _SELDOM if self.frame[name].isna().all()])
         sink = io.BytesIO()
         pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
         return sink.getvalue()
@@ -220,7 +224,7 @@ def validate(manifest: Manifest, taxonomy: Taxonomy) -> None:
     """Raises InvalidInputError, one violation per problem, when `manifest` does not fit `taxonomy`.
 
     Checked: the same tasks, labels that the taxonomy has, known splits and origins, nothing needed is empty,
-    augmentation seeds where and only where origin is "augmented".
+    augmentation seeds where and only where origin is "augmented", loss weights 0 to 1,000.
     """
     problems: list[FieldViolation] = []
     if set(manifest.tasks) != set(taxonomy.task_names):
@@ -241,6 +245,10 @@ def validate(manifest: Manifest, taxonomy: Taxonomy) -> None:
     for name in _NEVER_EMPTY:
         if empty := int(frame[name].isna().sum()):
             problems.append(FieldViolation(name, f"empty in {empty:,} {'row' if empty == 1 else 'rows'}"))
+    weights = frame["loss_weight"]
+    if strange := int((weights.notna() & ~weights.between(0, LARGEST_LOSS_WEIGHT)).sum()):
+        text = f"not between 0 and {LARGEST_LOSS_WEIGHT:g} in {strange:,} {'row' if strange == 1 else 'rows'}"
+        problems.append(FieldViolation("loss_weight", text))
     unseeded = (frame["origin"] == "augmented") != frame["augmentation_seed"].notna()
     if count := int(unseeded.sum()):
         rows = f"rows that have an augmentation seed and are not augmented, or the reverse: {count:,}"
@@ -298,6 +306,6 @@ def _as_list(column: pd.Series[Any]) -> list[Any]:
 def _arrow_schema(tasks: tuple[str, ...]) -> pa.Schema:
     import pyarrow as pa
 
-    kinds = {"str": pa.large_string(), "int32": pa.int32(), "Int64": pa.int64()}
+    kinds = {"str": pa.large_string(), "int32": pa.int32(), "Int64": pa.int64(), "float64": pa.float64()}
     fields = [(name, kinds[kind]) for name, kind in _DTYPES.items()]
     return pa.schema(fields + [(LABEL_PREFIX + task, pa.large_string()) for task in tasks])

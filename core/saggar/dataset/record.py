@@ -37,3 +37,4 @@ class Record:
     licence: str | None = None
     credit_line: str | None = None
     object_url: str | None = None
+    loss_weight: float | None = None  # how much the row counts in training, 0 to 1,000; None: 1

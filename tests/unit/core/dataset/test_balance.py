@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saggar.dataset.balance import effective_number_weights, imbalance, lorenz, sampler_weights
+from saggar.dataset.balance import (
+    effective_number_weights,
+    imbalance,
+    lorenz,
+    sampler_weights,
+    taught_class_weights,
+)
 from saggar.errors import InvalidInputError
 from scipy import stats
 
@@ -62,11 +68,53 @@ def test_sampler_takes_indices_tuples_and_real_counts_only():
     assert sampler_weights(np.array([-1, 0, 0, 2])) == pytest.approx(sampler_weights([None, "a", "a", "b"]))
     assert sampler_weights([("a", None), ("a", None), ("b", "c")]) == pytest.approx(sampler_weights([0, 0, 1]))
     real = np.array([True, False, False, True])
-    assert sampler_weights(["a", "a", "a", "b"], real) == pytest.approx([1, 1, 1, 1])
+    # one photograph each, so each label is drawn as often, however many others "a" has besides
+    assert sampler_weights(["a", "a", "a", "b"], real) == pytest.approx(np.array([1 / 3, 1 / 3, 1 / 3, 1]) * 2)
     assert sampler_weights(["a", "b"], np.array([True, False])) == pytest.approx([1, 1])
     assert list(sampler_weights([None, None])) == [1, 1]
     with pytest.raises(InvalidInputError, match="counted has 1 rows"):
         sampler_weights(["a", "b"], np.array([True]))
+
+
+def test_synthetic_rows_of_a_rare_class_do_not_make_it_the_most_drawn():
+    # 95 photographs of "a", 5 of "b", and 100 synthetic images of "b"
+    labels = ["a"] * 95 + ["b"] * 105
+    real = np.array([True] * 100 + [False] * 100)
+    for power in (0.5, 1.0):
+        alone = sampler_weights(labels[:100], power=power)
+        mixed = sampler_weights(labels, real, power=power)
+        assert mixed[95:].sum() / mixed.sum() == pytest.approx(alone[95:].sum() / alone.sum())
+        assert len(set(np.round(mixed[95:], 12))) == 1  # photographs and synthetic images share in it
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 60), st.sampled_from([0.0, 0.5, 1.0]))
+def test_rows_that_teach_nothing_keep_their_natural_share(a, b, masked, power):
+    labels = np.array([0] * a + [1] * b + [0] * masked)
+    taught = np.array([1.0] * (a + b) + [0.0] * masked)
+    alone = sampler_weights(labels[: a + b], power=power)
+    weights = sampler_weights(labels, power=power, taught=taught)
+    assert np.array_equal(weights[: a + b] / weights[: a + b].sum(), alone / alone.sum())
+    assert weights[a + b :].sum() / weights.sum() == pytest.approx(masked / len(labels))
+
+
+def test_a_row_counts_by_its_weight_towards_the_sampler():
+    weights = sampler_weights(np.array([0, 0, 1]), power=1, taught=np.array([0.5, 0.5, 1.0]))
+    assert weights == pytest.approx([1, 1, 1])
+    with pytest.raises(InvalidInputError, match="power is 2"):
+        sampler_weights(["a"], power=2)
+
+
+def test_a_class_of_synthetic_images_only_never_weighs_more_than_the_mean():
+    taught, photographs = np.array([200.0, 20.0, 3.0]), np.array([200.0, 20.0, 0.0])
+    weights = taught_class_weights(taught, photographs)
+    assert weights[:2] == pytest.approx(effective_number_weights([200, 20]))
+    assert weights[2] == 1.0 < weights[1]
+    many = taught_class_weights(np.array([200.0, 20.0, 10_000.0]), photographs)
+    assert many[2] < many[0]  # by its own number, where that is large
+    assert np.array_equal(taught_class_weights(taught, taught), effective_number_weights(taught))
+    masked = taught_class_weights(np.array([200.0, 20.0, 0.0]), photographs)
+    assert np.array_equal(masked, effective_number_weights([200, 20, 0]))
+    assert np.array_equal(taught_class_weights(taught, np.zeros(3)), effective_number_weights(taught))
 
 
 @given(st.integers(1, 30), st.integers(1, 1000))

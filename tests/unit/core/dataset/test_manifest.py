@@ -1,3 +1,6 @@
+import dataclasses
+import io
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -128,3 +131,23 @@ def test_validate_names_every_problem():
     assert "'whte' in 1 row: glaze has no such class; known: celadon_or_sky_blue" in str(caught.value)
     with pytest.raises(InvalidInputError, match="the data set has glaze, type; taxonomy palace-visual has"):
         validate(Manifest.from_records([], TASKS), taxonomy)
+
+
+def test_loss_weights_are_kept_and_a_manifest_without_any_has_no_such_column():
+    import pyarrow.parquet as pq
+
+    plain = Record("images/aa/x.png", "o", {"glaze": None, "type": None}, "train", source="x")
+    weighed = dataclasses.replace(plain, loss_weight=0.25)
+    manifest = Manifest.from_records([plain, weighed], TASKS)
+    again = Manifest.from_parquet(manifest.to_parquet())
+    assert [row.loss_weight for row in again.records()] == [None, 0.25]
+    columns = pq.read_table(io.BytesIO(Manifest.from_records([plain], TASKS).to_parquet())).column_names
+    assert "loss_weight" not in columns
+
+
+def test_a_loss_weight_out_of_range_is_refused():
+    taxonomy = load_taxonomy("kilnsim")
+    labels = dict.fromkeys(taxonomy.task_names)
+    row = Record("images/aa/x.png", "o", labels, "train", source="x", loss_weight=-1.0)
+    with pytest.raises(InvalidInputError, match="loss_weight"):
+        validate(Manifest.from_records([row], taxonomy.task_names), taxonomy)
