@@ -1,7 +1,7 @@
 """The object store: a directory by default, any S3 where that is outgrown.
 
 Objects are written whole or not at all and never overwritten (checkpoints, through `replace`, are the one
-exception).
+exception). What is read is compared with the hash that its key or its reference names.
 
 `S3Store` is in `saggar.store.s3`, for its client takes a while to import.
 """
@@ -10,6 +10,7 @@ from saggar.store.directory import DirectoryStore
 from saggar.store.images import put_image
 from saggar.store.objects import ObjectRef, ObjectStore, check_key, media_type_of
 from saggar.store.opening import open_store
+from saggar.store.reading import sha256_of_key
 
 __all__ = [
     "DirectoryStore",
@@ -19,4 +20,5 @@ __all__ = [
     "media_type_of",
     "open_store",
     "put_image",
+    "sha256_of_key",
 ]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from saggar.errors import (
     InvalidInputError,
@@ -24,7 +24,6 @@ from saggar.store.flushing import flush, flush_folder, flush_together
 from saggar.store.objects import (
     OCTETS,
     ObjectRef,
-    check_content,
     check_key,
     check_prefix,
     check_replaceable,
@@ -33,13 +32,16 @@ from saggar.store.objects import (
     ref_of,
     taken,
 )
+from saggar.store.reading import Take, VerifiedReads
 
 _UNFINISHED = ".unfinished"  # folder of files being written; keys never start with a dot
 _STALE_S = 24 * 3600.0
 _CHUNK = 1 << 20
 
+ResultT = TypeVar("ResultT")
 
-class DirectoryStore:
+
+class DirectoryStore(VerifiedReads):
     """Objects as files below `root`, which is made when missing. Works on any file system with hard links.
 
     A file is written beside the objects, flushed to the disk and then linked under its key, which fails where
@@ -90,33 +92,6 @@ class DirectoryStore:
             temporary.replace(path)
             flush_folder(path.parent)
         return ref_of(key, data, media_type)
-
-    def get(self, key: str) -> bytes:
-        path = self._path(key)
-        with self._named_errors(f"read {key}"), self._missing_is_not_found(key):
-            return path.read_bytes()
-
-    def read(self, ref: ObjectRef) -> bytes:
-        data = self.get(ref.key)
-        check_content(ref, data)
-        return data
-
-    def fetch(self, key: str, path: Path) -> None:
-        source = self._path(key)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        with self._named_errors(f"copy {key} to {path}"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with (
-                    self._missing_is_not_found(key),
-                    source.open("rb") as stored,
-                    temporary.open("xb") as file,
-                ):
-                    while chunk := stored.read(_CHUNK):
-                        file.write(chunk)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
@@ -182,6 +157,11 @@ class DirectoryStore:
                     self.holds(ObjectRef(key, digest, size, media_type_of(key, OCTETS)))
                 yield key
             flush_together(self.root, folders={path.parent for path in paths.values()})
+
+    def _receive(self, key: str, take: Take[ResultT], doing: str) -> ResultT:
+        path = self._path(key)
+        with self._named_errors(doing), self._missing_is_not_found(key), path.open("rb", buffering=0) as file:
+            return take(os.fstat(file.fileno()).st_size, iter(lambda: file.read(_CHUNK), b""))
 
     def _path(self, key: str) -> Path:
         check_key(key)

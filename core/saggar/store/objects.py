@@ -88,17 +88,20 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, key: str) -> bytes:
-        """The object's bytes. NotFoundError when there is none."""
+        """The object's bytes. NotFoundError when there is none.
+
+        DataCorruptionError when an image (`images/<aa>/<sha256>.<ext>`) is not the one that its key names.
+        """
         ...
 
     def read(self, ref: ObjectRef) -> bytes:
-        """As `get`; DataCorruptionError when size or checksum differ from the reference."""
+        """As `get`; DataCorruptionError when size or checksum differ from the reference, before reading where the
+        size does.
+        """
         ...
 
     def fetch(self, key: str, path: Path) -> None:
-        """Copies the object to a local file, which appears whole or not at all. NotFoundError when there is
-        none.
-        """
+        """Copies the object to a local file, which appears whole or not at all. Raises as `get`."""
         ...
 
     def exists(self, key: str) -> bool: ...
@@ -155,17 +158,6 @@ def media_type_of(key: str, otherwise: str = OCTETS) -> str:
 def ref_of(key: str, data: bytes, media_type: str) -> ObjectRef:
     """The reference of `data` under `key`."""
     return ObjectRef(key, hashlib.sha256(data).hexdigest(), len(data), media_type_of(key, media_type))
-
-
-def check_content(ref: ObjectRef, data: bytes) -> None:
-    """Raises DataCorruptionError when `data` is not what `ref` names."""
-    if len(data) == ref.size_bytes and hashlib.sha256(data).hexdigest() == ref.sha256:
-        return
-    raise DataCorruptionError(
-        f"{ref.key} does not match its checksum: {len(data)} bytes stored, {ref.size_bytes} expected, "
-        f"sha256 should be "
-        f"{ref.sha256}; restore the object from a copy, or remove it and run the step that made it again"
-    )
 
 
 def not_found(key: str, where: str) -> NotFoundError:

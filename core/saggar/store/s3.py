@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ from saggar.errors import (
 from saggar.store.objects import (
     OCTETS,
     ObjectRef,
-    check_content,
     check_key,
     check_prefix,
     check_replaceable,
@@ -36,6 +34,7 @@ from saggar.store.objects import (
     ref_of,
     taken,
 )
+from saggar.store.reading import Take, VerifiedReads
 
 _SHA256 = "x-amz-meta-sha256"  # user metadata; what `stat` answers without reading the object
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
@@ -74,7 +73,7 @@ _REFUSED = {
 ResultT = TypeVar("ResultT")
 
 
-class S3Store:
+class S3Store(VerifiedReads):
     """Objects in one existing bucket. Nothing is sent before the first call.
 
     A new object is written with `If-None-Match: *`, so that of two writers one wins; its SHA-256 is kept in
@@ -141,30 +140,6 @@ class S3Store:
         self._try(f"write {key}", lambda: self._send(self._client, ref, data))
         return ref
 
-    def get(self, key: str) -> bytes:
-        check_key(key)
-        return self._try(f"read {key}", lambda: b"".join(self._chunks(key)), key)
-
-    def read(self, ref: ObjectRef) -> bytes:
-        data = self.get(ref.key)
-        check_content(ref, data)
-        return data
-
-    def fetch(self, key: str, path: Path) -> None:
-        check_key(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-
-        def copy() -> None:
-            with temporary.open("wb") as file:
-                file.writelines(self._chunks(key))
-
-        try:
-            self._try(f"read {key}", copy, key)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
     def exists(self, key: str) -> bool:
         try:
             self._head(key)
@@ -176,7 +151,7 @@ class S3Store:
         found = self._head(key)
         digest = (found.metadata or {}).get(_SHA256)
         if not digest:  # written by another program
-            digest = hashlib.sha256(self.get(key)).hexdigest()
+            digest = self._receive(key, _sha256_of, f"read {key}")
         return ObjectRef(key, digest, found.size or 0, media_type_of(key, found.content_type or OCTETS))
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -205,13 +180,18 @@ class S3Store:
             part_size=max(len(data), _SMALLEST_PART),
         )
 
-    def _chunks(self, key: str) -> Iterator[bytes]:
-        response = self._client.get_object(self._bucket, key)
-        try:
-            yield from response.stream(_CHUNK)
-        finally:
-            response.close()
-            response.release_conn()
+    def _receive(self, key: str, take: Take[ResultT], doing: str) -> ResultT:
+        check_key(key)
+
+        def receive() -> ResultT:
+            response = self._client.get_object(self._bucket, key)
+            try:
+                return take(int(response.headers["Content-Length"]), response.stream(_CHUNK))
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._try(doing, receive, key)
 
     def _head(self, key: str) -> Any:
         check_key(key)
@@ -266,6 +246,13 @@ class S3Store:
                 "endpoint is right, then try again"
             )
         return WrongStateError(f"cannot {doing} in {self._where}: the server refused ({code or 'no code'}: {said})")
+
+
+def _sha256_of(_size: int, pieces: Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 class _ExistsError(Exception):

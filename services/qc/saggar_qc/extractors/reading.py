@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +19,12 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, InvalidInputError
 from saggar.images import decode
-from saggar.store import ObjectStore
+from saggar.store import ObjectStore, sha256_of_key
 
 from saggar_qc.extractors.extraction import Extraction, Pending, Row, View
 from saggar_qc.picture.picture import Picture, measure
 
 _READERS = 4
-_CONTENT_KEY = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})\.[a-z0-9]+")
 _WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -114,8 +112,7 @@ class _File:
 
     @property
     def sha256(self) -> str:
-        named = _CONTENT_KEY.fullmatch(self._record.image)
-        return named[1] if named else hashlib.sha256(self.data).hexdigest()
+        return sha256_of_key(self._record.image) or hashlib.sha256(self.data).hexdigest()
 
     @property
     def opaque(self) -> bool:
