@@ -28,8 +28,8 @@ from saggar.kilnsim import render, sample_collection
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.store.images import put_image
 from saggar.taxonomy import load_taxonomy
+from saggar_qc.extractors.choice import BundleChoice, Choice, InceptionChoice, identity, open_extractor
 from saggar_qc.extractors.extraction import Extraction
-from saggar_qc.extractors.features import BundleChoice, Choice, InceptionChoice, identity, open_extractor
 from saggar_qc.extractors.reading import examine
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.hyperparameters import Hyperparameters
@@ -103,8 +103,8 @@ def main() -> None:
                 extractor.analyse(batch)
 
         def whole(name: str) -> None:
-            extraction = Extraction(store, extractor, name)
-            for _ in examine(store, manifest, extraction, ("upright",), given.batch, threading.Event()):
+            extraction = Extraction(store, extractor, name, given.batch)
+            for _ in examine(manifest, extraction, ("upright",), threading.Event()):
                 pass
 
         ratios = []

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -21,10 +20,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from planted.sets import EACH, manifest_of, planted, probe, read_collection, with_combinations
 from saggar.dataset.manifest import Manifest
+from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
+from saggar_qc.extractors.choice import BundleChoice, identity, open_extractor
 from saggar_qc.extractors.extraction import Extraction
-from saggar_qc.extractors.features import BundleChoice, identity, open_extractor
 from saggar_qc.screening.reference import comparison_side_px, study
 from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.screen_run import Screened, screen_beside
@@ -79,11 +79,10 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
     bad = planted(store, held_out, reference, taxonomy, options.seed)
     thresholds = Thresholds(trimmed_share=options.trimmed_share)
 
-    quiet, never = (lambda *_: None), threading.Event()
-    beside = study(store, known, extraction, comparison_side_px(sound), thresholds.trimmed_share, 32, quiet, never)
+    beside = study(known, extraction, comparison_side_px(sound), thresholds.trimmed_share, Work())
 
     def screened(manifest: Manifest) -> Screened:
-        return screen_beside(beside, store, manifest, extraction, thresholds, 1, 32, quiet, never)
+        return screen_beside(beside, manifest, extraction, thresholds, 1, Work())
 
     hits = 0
     missed = []

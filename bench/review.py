@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 
 from review_site import TOKENS, open_review
 from saggar.store import DirectoryStore
+from saggar_qc.pages.server import ReviewServer
 from saggar_qc.review.journal import Desk, Desks
-from saggar_qc.review.server import ReviewServer
 from saggar_qc.review.verdicts import Verdict
 
 ITEMS, ROUNDS = 10_000, 200

@@ -36,6 +36,6 @@ def open_review(store, count=6, **changes):
     manifest = pictures(store, count, "synthetic", 1)
     photographs = pictures(store, 12, "real", 2)
     stored = write_manifest(store, manifest)
-    review = plan_review("Small", manifest, stored, photographs, load_taxonomy("kilnsim"), settings)
+    review = plan_review("Small", manifest, stored, photographs, load_taxonomy("kilnsim"), settings=settings)
     keep_review(store, review)
     return review

@@ -23,6 +23,7 @@ GLAZES = Taxonomy.model_validate(
         "tasks": [
             {
                 "name": "glaze",
+                "kind": "glaze",
                 "classes": [{"code": c, "names": {"en": c}, "phrase": c} for c in ("red", "blue")],
             }
         ],

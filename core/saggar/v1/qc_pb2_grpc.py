@@ -102,7 +102,7 @@ class QcServiceServicer:
     def DescribeReview(self, request, context):
         """Says how far a review is.
 
-        NOT_FOUND: there is none such. UNAVAILABLE: store down.
+        NOT_FOUND: no such review. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +111,7 @@ class QcServiceServicer:
     def ConcludeReview(self, request, context):
         """The manifests that follow from a finished review: accepted rows, with labels that were judged wrong made unknown, and rejected ones.
 
-        NOT_FOUND: there is no such review. FAILED_PRECONDITION: it is not finished. UNAVAILABLE: store down.
+        NOT_FOUND: no such review. FAILED_PRECONDITION: it is not finished. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -16,7 +16,7 @@ from saggar_qc.settings import QcSettings
 def main() -> int:
     """Serves until SIGTERM."""
     settings = read_settings(QcSettings, "Screens generated images and measures sets of images.")
-    from saggar_qc.review.server import review_pages
+    from saggar_qc.pages.server import review_pages
     from saggar_qc.servicer import QcServicer  # after --help, for it takes pandas along
 
     servicer = QcServicer(settings.open_store(), settings.threads, settings.batch_size, settings.queue_limit)

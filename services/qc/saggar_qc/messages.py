@@ -1,4 +1,4 @@
-"""Between the contract's messages and the domain."""
+"""Between the contract's messages, the domain, and the JSON that is kept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from saggar.errors import FieldViolation, InvalidInputError
+from pydantic import ValidationError
+from saggar.errors import FieldViolation, refuse
 from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
-from saggar.v1 import common_pb2, qc_pb2
+from saggar.v1 import qc_pb2
 
-from saggar_qc.extractors.features import BundleChoice, Choice, Dinov2Choice, Dinov2Model, InceptionChoice
+from saggar_qc.extractors.choice import BundleChoice, Choice, Dinov2Choice, InceptionChoice
+from saggar_qc.extractors.features import Dinov2Model
 from saggar_qc.measures.distances import MAX_RESAMPLES
 from saggar_qc.picture.texture import EDGES
+from saggar_qc.review.ledger import Ledger
+from saggar_qc.review.opening import Opening
+from saggar_qc.review.outcome import Outcome
+from saggar_qc.review.plan import ReviewSettings
 from saggar_qc.screening.limits import CALIBRATED, Limit
 from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.screen_run import Screened, Verified
@@ -35,14 +41,14 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def thresholds_from(settings: qc_pb2.ScreenSettings) -> Thresholds:
+def thresholds_from_message(settings: qc_pb2.ScreenSettings) -> Thresholds:
     """Unset fields take their defaults. InvalidInputError, one violation per field out of range."""
     given = {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(Thresholds)
         if field.name in _RANGES and settings.HasField(field.name)
     }
-    _refuse(
+    refuse(
         FieldViolation(f"settings.{name}", f"must be {low:g} to {high:g}, is {given[name]:g}")
         for name, (low, high) in _RANGES.items()
         if name in given and not low <= given[name] <= high
@@ -55,35 +61,31 @@ def thresholds_to_json(thresholds: Thresholds) -> dict[str, Any]:
     return values | {"report_only": sorted(str(reason) for reason in thresholds.report_only)}
 
 
-def resamples_from(message: qc_pb2.ScreenSettings | qc_pb2.CompareSetsRequest) -> int:
+def resamples_from_message(message: qc_pb2.ScreenSettings | qc_pb2.CompareSetsRequest) -> int:
     """Bootstrap resamples, 1 to `MAX_RESAMPLES`; InvalidInputError for others."""
     name = "settings.kid_resamples" if isinstance(message, qc_pb2.ScreenSettings) else "kid_resamples"
     count = message.kid_resamples if message.HasField("kid_resamples") else DEFAULT_RESAMPLES
     if not 1 <= count <= MAX_RESAMPLES:
-        _refuse([FieldViolation(name, f"must be 1 to {MAX_RESAMPLES}, is {count}")])
+        refuse([FieldViolation(name, f"must be 1 to {MAX_RESAMPLES}, is {count}")])
     return count
 
 
-def choice_from(message: qc_pb2.FeatureExtractor, name: str = "extractor") -> Choice:
+def choice_from_message(message: qc_pb2.FeatureExtractor, name: str = "extractor") -> Choice:
     """InvalidInputError when no extractor, or an unknown model, is named."""
-    match message.WhichOneof("extractor"):
+    asked = message.WhichOneof("extractor")
+    refuse([] if asked else [FieldViolation(name, "name a bundle, Inception or DINOv2")])
+    match asked:
         case "bundle":
             return BundleChoice(ref_from_proto(message.bundle, f"{name}.bundle"))
         case "inception_weights_path":
             return InceptionChoice(_path(message.inception_weights_path))
-        case "dinov2":
-            known: tuple[Dinov2Model, ...] = get_args(Dinov2Model)
-            asked = message.dinov2.model or Dinov2Choice.model
-            model = next((each for each in known if each == asked), None)
-            if model is None:
-                raise _bad_field(f"{name}.dinov2.model", f"known: {', '.join(known)}; is {asked}")
-            return Dinov2Choice(model, _path(message.dinov2.repository_path), _path(message.dinov2.weights_path))
         case _:
-            raise _bad_field(name, "name a bundle, Inception or DINOv2")
-
-
-def progress_to(stage: str, done: int, total: int) -> common_pb2.Progress:
-    return common_pb2.Progress(stage=stage, done=done, total=total, unit="images" if total else "")
+            known: tuple[Dinov2Model, ...] = get_args(Dinov2Model)
+            model = message.dinov2.model or Dinov2Choice.model
+            if model not in known:
+                refuse([FieldViolation(f"{name}.dinov2.model", f"known: {', '.join(known)}; is {model}")])
+            chosen = next(each for each in known if each == model)
+            return Dinov2Choice(chosen, _path(message.dinov2.repository_path), _path(message.dinov2.weights_path))
 
 
 def to_json(value: Any) -> Any:
@@ -99,13 +101,62 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def measures_to_proto(values: dict[str, Any]) -> qc_pb2.SetMeasures:
+def measures_to_message(values: dict[str, Any]) -> qc_pb2.SetMeasures:
     """From the JSON of `SetMeasures`."""
     fields: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
     return qc_pb2.SetMeasures(**fields)
 
 
-def result_to_proto(result: dict[str, Any], report: ObjectRef) -> qc_pb2.ScreenResult:
+def opening_from_message(request: qc_pb2.OpenReviewRequest) -> Opening:
+    """InvalidInputError, with a violation per field, for references or settings that cannot be."""
+    return Opening(
+        manifest=ref_from_proto(request.manifest, "manifest"),
+        photographs=ref_from_proto(request.photographs, "photographs"),
+        taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
+        title=request.title or "Review",
+        settings=review_settings_from_message(request.settings),
+    )
+
+
+def review_settings_from_message(message: qc_pb2.ReviewSettings) -> ReviewSettings:
+    """Unset fields take their defaults. InvalidInputError, one violation per field out of range."""
+    given = {field.name: value for field, value in message.ListFields()}
+    if "maskable_tasks" in given:
+        given["maskable_tasks"] = tuple(given["maskable_tasks"])
+    try:
+        return ReviewSettings(**given)
+    except ValidationError as error:
+        refuse(FieldViolation(f"settings.{problem['loc'][0]}", problem["msg"]) for problem in error.errors())
+        raise
+
+
+def standing_to_message(ledger: Ledger, pages_address: str) -> qc_pb2.DescribeReviewResponse:
+    return qc_pb2.DescribeReviewResponse(
+        items=len(ledger.review.items),
+        left=ledger.left,
+        conflicts=len(ledger.conflicts()),
+        finished=ledger.complete,
+        pages_address=pages_address,
+    )
+
+
+def outcome_to_message(outcome: Outcome, accepted: ObjectRef, rejected: ObjectRef) -> qc_pb2.ConcludeReviewResponse:
+    """`accepted` and `rejected`: where the outcome's manifests lie."""
+    return qc_pb2.ConcludeReviewResponse(
+        accepted=ref_to_proto(accepted),
+        rejected=ref_to_proto(rejected),
+        accepted_count=len(outcome.accepted),
+        rejected_count=len(outcome.rejected),
+        reviewed_count=outcome.passed.n,
+        passed_count=outcome.passed.hits,
+        pass_rate_low=outcome.passed.low,
+        pass_rate_high=outcome.passed.high,
+        masked_by_task=outcome.masked,
+        whole_set_rejected=outcome.whole_set_rejected,
+    )
+
+
+def result_to_message(result: dict[str, Any], report: ObjectRef) -> qc_pb2.ScreenResult:
     """From the JSON of a finished screening, which is also the report."""
     return qc_pb2.ScreenResult(
         accepted=ref_to_proto(ObjectRef.from_json(result["accepted"])),
@@ -113,9 +164,9 @@ def result_to_proto(result: dict[str, Any], report: ObjectRef) -> qc_pb2.ScreenR
         accepted_count=result["accepted_count"],
         rejected_count=result["rejected_count"],
         rejected_by_reason=result["rejected_by_reason"],
-        measures=None if result["measures"] is None else measures_to_proto(result["measures"]),
+        measures=None if result["measures"] is None else measures_to_message(result["measures"]),
         report=ref_to_proto(report),
-        other_measures=[measures_to_proto(each) for each in result["other_measures"]],
+        other_measures=[measures_to_message(each) for each in result["other_measures"]],
         found_by_reason=result["found_by_reason"],
     )
 
@@ -173,21 +224,14 @@ def _verified_to_json(verified: Verified) -> dict[str, Any]:
 
 def _reasons(names: Iterable[str]) -> frozenset[Reason]:
     known = {str(reason): frozenset({reason}) for reason in Reason} | {CALIBRATED_REASONS: CALIBRATED}
-    if strange := [name for name in names if name not in known]:
-        raise _bad_field("settings.report_only", f"no reason '{strange[0]}'; known: {', '.join(sorted(known))}")
-    return frozenset().union(*(known[name] for name in names))
+    asked = list(names)
+    refuse(
+        FieldViolation("settings.report_only", f"no reason '{name}'; known: {', '.join(sorted(known))}")
+        for name in asked
+        if name not in known
+    )
+    return frozenset().union(*(known[name] for name in asked))
 
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
-
-
-def _bad_field(name: str, description: str) -> InvalidInputError:
-    return InvalidInputError(f"{name}: {description}", (FieldViolation(name, description),))
-
-
-def _refuse(found: Any) -> None:
-    violations = tuple(found)
-    if violations:
-        text = "; ".join(f"{v.field}: {v.description}" for v in violations)
-        raise InvalidInputError(text, violations)

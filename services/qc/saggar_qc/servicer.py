@@ -8,20 +8,22 @@ import threading
 from collections.abc import Iterator
 
 import grpc
+from saggar.progress import Progress, Work
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.work import Emit, JobQueue, stream_events
-from saggar.store import ObjectStore
+from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 
 from saggar_qc import messages
-from saggar_qc.compare_run import compare_sets
+from saggar_qc.extractors.choice import Choice, identity, open_extractor
 from saggar_qc.extractors.extraction import Extraction
-from saggar_qc.extractors.features import Choice, identity, open_extractor
 from saggar_qc.results import Result, find_result, keep_result, library_versions, result_key, write_rejected
 from saggar_qc.review.journal import Desks
-from saggar_qc.review.requests import conclude_review, describe_review, open_review
-from saggar_qc.screening.reference import Report, training_photographs
+from saggar_qc.review.opening import open_review
+from saggar_qc.review.outcome import conclude
+from saggar_qc.screening.comparing import compare_sets
+from saggar_qc.screening.reference import training_photographs
 from saggar_qc.screening.screen_run import screen
 
 
@@ -39,53 +41,59 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
     def Screen(self, request: qc_pb2.ScreenRequest, context: grpc.ServicerContext) -> Iterator[qc_pb2.ScreenResponse]:
         """See qc.proto."""
 
-        def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.ScreenResult:
-            key, result = self._screen(request, emit, cancelled)
-            return messages.result_to_proto(result, self._store.stat(key))
+        def job(emit: Emit, cancelled: threading.Event) -> qc_pb2.ScreenResult:
+            key, result = self._screen(request, Work(emit, cancelled))
+            return messages.result_to_message(result, self._store.stat(key))
 
-        return stream_events(context, qc_pb2.ScreenResponse, work, self._jobs)
+        return stream_events(context, qc_pb2.ScreenResponse, job, self._jobs)
 
     def CompareSets(
         self, request: qc_pb2.CompareSetsRequest, context: grpc.ServicerContext
     ) -> Iterator[qc_pb2.CompareSetsResponse]:
         """See qc.proto."""
 
-        def work(emit: Emit, cancelled: threading.Event) -> qc_pb2.SetMeasures:
-            return messages.measures_to_proto(self._compare(request, emit, cancelled)["measures"])
+        def job(emit: Emit, cancelled: threading.Event) -> qc_pb2.SetMeasures:
+            return messages.measures_to_message(self._compare(request, Work(emit, cancelled))["measures"])
 
-        return stream_events(context, qc_pb2.CompareSetsResponse, work, self._jobs)
+        return stream_events(context, qc_pb2.CompareSetsResponse, job, self._jobs)
 
     def OpenReview(
         self, request: qc_pb2.OpenReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.OpenReviewResponse:
         """See qc.proto."""
+        opening = messages.opening_from_message(request)
         extraction = None
         if request.HasField("extractor"):
-            extraction = self._open(messages.choice_from(request.extractor), lambda *_: None)
-        return open_review(self._store, request, extraction)
+            extraction = self._open(messages.choice_from_message(request.extractor), Work())
+        review = open_review(self._store, opening, extraction)
+        return qc_pb2.OpenReviewResponse(review_id=review.review_id, items=len(review.items))
 
     def DescribeReview(
         self, request: qc_pb2.DescribeReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.DescribeReviewResponse:
         """See qc.proto."""
-        return describe_review(self.desks, request, self.pages_address)
+        return messages.standing_to_message(self.desks.desk(request.review_id).read(), self.pages_address)
 
     def ConcludeReview(
         self, request: qc_pb2.ConcludeReviewRequest, _context: grpc.ServicerContext
     ) -> qc_pb2.ConcludeReviewResponse:
         """See qc.proto."""
-        return conclude_review(self.desks, request)
+        ledger = self.desks.desk(request.review_id).read()
+        manifest = read_manifest(self._store, ObjectRef.from_json(ledger.review.manifest.model_dump()))
+        outcome = conclude(ledger, manifest)
+        accepted, rejected = (write_manifest(self._store, each) for each in (outcome.accepted, outcome.rejected))
+        return messages.outcome_to_message(outcome, accepted, rejected)
 
-    def _screen(self, request: qc_pb2.ScreenRequest, emit: Emit, cancelled: threading.Event) -> tuple[str, Result]:
+    def _screen(self, request: qc_pb2.ScreenRequest, work: Work) -> tuple[str, Result]:
         manifest = ref_from_proto(request.manifest, "manifest")
         reference = ref_from_proto(request.reference, "reference")
-        choice = messages.choice_from(request.extractor)
+        choice = messages.choice_from_message(request.extractor)
         others = [
-            messages.choice_from(message, f"also_measured_by[{number}]")
+            messages.choice_from_message(message, f"also_measured_by[{number}]")
             for number, message in enumerate(request.also_measured_by)
         ]
-        thresholds = messages.thresholds_from(request.settings)
-        resamples = messages.resamples_from(request.settings)
+        thresholds = messages.thresholds_from_message(request.settings)
+        resamples = messages.resamples_from_message(request.settings)
         inputs = {
             "manifest": manifest.sha256,
             "reference": reference.sha256,
@@ -97,21 +105,11 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         if (finished := find_result(self._store, key)) is not None:
             return key, finished
         rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
-        report = _reporter(emit)
-        extraction = self._open(choice, report)
-        found = screen(self._store, rows, real, extraction, thresholds, resamples, self._batch_size, report, cancelled)
+        extraction = self._open(choice, work)
+        found = screen(rows, real, extraction, thresholds, resamples, work)
         photographs = training_photographs(real)
         measured = [
-            compare_sets(
-                self._store,
-                found.accepted,
-                photographs,
-                self._open(other, report),
-                resamples,
-                self._batch_size,
-                report,
-                cancelled,
-            )
+            compare_sets(found.accepted, photographs, self._open(other, work), resamples, work)
             for other in others
             if found.measures is not None
         ]
@@ -124,11 +122,11 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         }
         return key, keep_result(self._store, key, result)
 
-    def _compare(self, request: qc_pb2.CompareSetsRequest, emit: Emit, cancelled: threading.Event) -> Result:
+    def _compare(self, request: qc_pb2.CompareSetsRequest, work: Work) -> Result:
         first = ref_from_proto(request.first, "first")
         second = ref_from_proto(request.second, "second")
-        choice = messages.choice_from(request.extractor)
-        resamples = messages.resamples_from(request)
+        choice = messages.choice_from_message(request.extractor)
+        resamples = messages.resamples_from_message(request)
         inputs = {
             "first": first.sha256,
             "second": second.sha256,
@@ -139,22 +137,15 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         if (finished := find_result(self._store, key)) is not None:
             return finished
         one, two = read_manifest(self._store, first), read_manifest(self._store, second)
-        report = _reporter(emit)
-        extraction = self._open(choice, report)
-        measures = compare_sets(self._store, one, two, extraction, resamples, self._batch_size, report, cancelled)
+        extraction = self._open(choice, work)
+        measures = compare_sets(one, two, extraction, resamples, work)
         result = inputs | {"measures": messages.to_json(measures), **_about(extraction)}
         return keep_result(self._store, key, result)
 
-    def _open(self, choice: Choice, report: Report) -> Extraction:
-        report("loading extractor", 0, 0)
-        return Extraction(self._store, open_extractor(choice, self._store, self._threads), identity(choice))
-
-
-def _reporter(emit: Emit) -> Report:
-    def report(stage: str, done: int, total: int) -> None:
-        emit(messages.progress_to(stage, done, total))
-
-    return report
+    def _open(self, choice: Choice, work: Work) -> Extraction:
+        work.report(Progress("loading extractor"))
+        extractor = open_extractor(choice, self._store, self._threads)
+        return Extraction(self._store, extractor, identity(choice), self._batch_size)
 
 
 def _about(extraction: Extraction) -> Result:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore, ObjectRef
-from saggar_qc.extractors.features import BundleChoice, InceptionChoice, identity, open_extractor
+from saggar_qc.extractors.choice import BundleChoice, InceptionChoice, identity, open_extractor
 from saggar_qc.extractors.fidelity import inception
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 

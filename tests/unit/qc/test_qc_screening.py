@@ -8,7 +8,7 @@ from saggar.errors import InvalidInputError
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
-from saggar_qc.messages import thresholds_from
+from saggar_qc.messages import thresholds_from_message
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
 from saggar_qc.screening import rules
@@ -233,9 +233,9 @@ def test_the_index_finds_the_nearest_of_many():
 
 
 def test_reasons_that_only_are_told_are_named_one_by_one_or_as_calibrated():
-    told = thresholds_from(qc_pb2.ScreenSettings(report_only=["calibrated", "duplicate"])).report_only
+    told = thresholds_from_message(qc_pb2.ScreenSettings(report_only=["calibrated", "duplicate"])).report_only
     assert {Reason.DUPLICATE, Reason.BLURRED, Reason.IMPROBABLE_CLASS, Reason.UNFAMILIAR} <= told
     assert not told & {Reason.UNDECODABLE, Reason.FLAT, Reason.TRAINING_COPY, Reason.IMPLAUSIBLE}
-    assert thresholds_from(qc_pb2.ScreenSettings()).report_only == frozenset()
+    assert thresholds_from_message(qc_pb2.ScreenSettings()).report_only == frozenset()
     with pytest.raises(InvalidInputError, match=r"settings\.report_only: no reason 'ugly'; known: blurred"):
-        thresholds_from(qc_pb2.ScreenSettings(report_only=["ugly"]))
+        thresholds_from_message(qc_pb2.ScreenSettings(report_only=["ugly"]))

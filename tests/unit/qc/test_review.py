@@ -61,7 +61,7 @@ def manifest(count, origin="synthetic"):
 
 def review(count=6, **changes):
     chosen = ReviewSettings(**{"double_share": 0.0, "controls": 0} | changes)
-    return plan_review("test", manifest(count), STORED, manifest(8, "real"), TAXONOMY, chosen)
+    return plan_review("test", manifest(count), STORED, manifest(8, "real"), TAXONOMY, settings=chosen)
 
 
 class Clock:

@@ -9,8 +9,8 @@ import pytest
 from review_site import TOKENS, open_review
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.store import DirectoryStore
+from saggar_qc.pages.server import ReviewServer, read_tokens, review_pages
 from saggar_qc.review.journal import Desks
-from saggar_qc.review.server import ReviewServer, read_tokens, review_pages
 from saggar_qc.settings import QcSettings
 
 

@@ -39,18 +39,21 @@ class Pending:
 class Extraction:
     """An extractor with the store as its memory. Safe to use from several threads."""
 
-    def __init__(self, store: ObjectStore, extractor: FeatureExtractor, identity: str) -> None:
-        """`identity`: as `features.identity`, equal for extractors that give equal features."""
+    def __init__(self, store: ObjectStore, extractor: FeatureExtractor, identity: str, batch_size: int = 32) -> None:
+        """`identity`: as `choice.identity`, equal for extractors that give equal features; `batch_size`: images
+        in one pass of the network.
+        """
         about = f"{identity}\n{extractor.preparation}"
         self.extractor = extractor
-        self._store = store
+        self.store = store
+        self.batch_size = batch_size
         self._folder = f"features/{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
     def begin(self, sha256: str, open_image: Callable[[], Image.Image], view: View) -> Pending:
         """Looks up the view of the image file with this hash; prepares it where it is not there."""
         key = f"{self._folder}/{view}/{sha256[:2]}/{sha256}.npy"
         try:
-            return Pending(key, np.load(io.BytesIO(self._store.get(key)), allow_pickle=False), None)
+            return Pending(key, np.load(io.BytesIO(self.store.get(key)), allow_pickle=False), None)
         except NotFoundError:
             image = open_image()
         if view == "turned":
@@ -71,7 +74,7 @@ class Extraction:
         out = io.BytesIO()
         np.save(out, row, allow_pickle=False)
         try:
-            self._store.put(key, out.getvalue(), "application/octet-stream")
+            self.store.put(key, out.getvalue(), "application/octet-stream")
         except AlreadyExistsError:
             return
 

@@ -49,24 +49,23 @@ class _Read:
 
 
 def examine(
-    store: ObjectStore,
     manifest: Manifest,
     extraction: Extraction,
     views: Sequence[View],
-    batch_size: int,
     cancelled: threading.Event,
     side_px: int | None = None,
 ) -> Iterator[list[Examined]]:
-    """Batches of `batch_size` rows, in order; at most two batches are read ahead.
+    """Batches of `extraction.batch_size` rows, in order; at most two batches are read ahead.
 
-    `side_px`: the scale at which pictures are measured; None: only features are wanted. Raises as
+    `side_px`: the scale at which pictures are measured; None: only features are computed. Raises as
     `ObjectStore.get`, and CancelledError once `cancelled` is set.
     """
+    batch_size = extraction.batch_size
 
     def read(row: int, record: Record) -> _Read:
         if cancelled.is_set():
             raise CancelledError("cancelled by the caller")
-        file = _File(store, record)
+        file = _File(extraction.store, record)
         try:
             picture = None if side_px is None else measure(file.image, side_px, opaque=file.opaque)
             pending = tuple(extraction.begin(file.sha256, lambda: file.image, view) for view in views)

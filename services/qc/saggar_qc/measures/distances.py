@@ -74,6 +74,7 @@ def compare(
     second: FeatureSet,
     extractor: str,
     resamples: int = 200,
+    *,
     seed: int = 0,
     preparation: str = "",
     libraries: str = "",

@@ -15,7 +15,7 @@ Mask = npt.NDArray[np.bool_]  # [H, W]
 Lab = npt.NDArray[np.float32]  # [H, W, 3]: L 0 to 100, a and b about -100 to 100
 Float64 = npt.NDArray[np.float64]
 
-PROFILE = 8  # heights at which the outline's width is told
+PROFILE = 8  # heights at which the outline's width is measured
 _ROUNDS = 3
 _BORDER = 0.03  # of the shorter side
 _LEAST_SPREAD = 1.2  # of Lab: less is quantisation

@@ -138,7 +138,7 @@ def _enlarged(mask: artefacts.Mask, shape: tuple[int, ...]) -> artefacts.Mask:
 
 
 def _colour(lab: Lab, outline: Outline) -> Float32:
-    """[9] mean, spread and ends of the object's Lab; what is told of a glaze."""
+    """[9] mean, spread and ends of the object's Lab; by which glazes are compared."""
     inside = lab[outline.mask]
     light = inside[:, 0]
     chroma = np.hypot(inside[:, 1], inside[:, 2])

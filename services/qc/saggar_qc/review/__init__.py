@@ -1,1 +1,1 @@
-"""Review by people: what is asked, what was answered, and what follows from it."""
+"""Review by people, as values and a log: what is asked, what was answered, and what follows from it."""

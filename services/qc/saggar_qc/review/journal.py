@@ -35,9 +35,7 @@ def read_review(store: ObjectStore, review_id: str) -> Review:
     try:
         return Review.model_validate_json(store.get(review_key(review_id)))
     except NotFoundError:
-        raise NotFoundError(
-            f"there is no review {review_id}; `saggar review` lists those that there are", review_id
-        ) from None
+        raise NotFoundError(f"no review {review_id} found; `saggar review` lists all of them", review_id) from None
 
 
 def list_reviews(store: ObjectStore) -> list[str]:

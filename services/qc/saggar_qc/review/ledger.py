@@ -85,12 +85,14 @@ class Ledger:
         self.events += 1
 
     def check(self, event: Event) -> None:
-        """Raises InvalidInputError for an item that there isn't, WrongStateError for an event out of turn."""
+        """Raises InvalidInputError for an item of another review, WrongStateError for an event out of turn."""
         standing = self._standings.get(event.item_id)
         if standing is None:
             raise InvalidInputError(f"item {event.item_id} is not of review {self.review.review_id}")
         if (event.kind in {"verdict", "settle"}) != (event.verdict is not None):
-            raise InvalidInputError(f"an event '{event.kind}' with a verdict missing or too many")
+            raise InvalidInputError(
+                f"an event '{event.kind}' {'without a verdict' if event.verdict is None else 'cannot have a verdict'}"
+            )
         if event.kind == "verdict":
             if event.reviewer in standing.verdicts:
                 raise WrongStateError("you have judged this image already; undo that first")
@@ -205,8 +207,8 @@ class Ledger:
             del self._held[event.reviewer]
 
 
-def _keep(items: dict[str, None], item_id: str, wanted: bool) -> None:
-    if wanted:
+def _keep(items: dict[str, None], item_id: str, belongs: bool) -> None:
+    if belongs:
         items.setdefault(item_id)
     else:
         items.pop(item_id, None)

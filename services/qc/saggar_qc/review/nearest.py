@@ -6,43 +6,38 @@ import threading
 
 import numpy as np
 from saggar.dataset.manifest import Manifest
-from saggar.store import ObjectStore
 
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.extractors.reading import examine
 from saggar_qc.measures.neighbours import Neighbours
 from saggar_qc.review.plan import NEIGHBOURS
 
-_BATCH = 32
-
 
 def nearest_photographs(
-    store: ObjectStore, manifest: Manifest, photographs: Manifest, extraction: Extraction
+    manifest: Manifest, photographs: Manifest, extraction: Extraction
 ) -> dict[str, tuple[str, ...]]:
     """Keys of the nearest photographs by the key of each image of `manifest`, and of each photograph.
 
     A photograph of the same object is never beside one. Screening leaves its features in the store, so after
     it hardly anything is computed. Raises as `saggar_qc.extractors.reading.examine`.
     """
-    keys, objects, rows = _features(store, photographs, extraction)
+    keys, objects, rows = _features(photographs, extraction)
     if not keys:
         return {}
     reference = Neighbours(rows, objects)
     found: dict[str, tuple[str, ...]] = {}
     for own, (key, feature) in enumerate(zip(keys, rows, strict=True)):
         found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS, own))
-    images, _, features = _features(store, manifest, extraction)
+    images, _, features = _features(manifest, extraction)
     for key, feature in zip(images, features, strict=True):
         found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS))
     return found
 
 
-def _features(
-    store: ObjectStore, manifest: Manifest, extraction: Extraction
-) -> tuple[list[str], list[str], np.ndarray]:
+def _features(manifest: Manifest, extraction: Extraction) -> tuple[list[str], list[str], np.ndarray]:
     """Keys, object ids and features [N, F] of the images that can be decoded."""
     keys, objects, rows = [], [], []
-    for batch in examine(store, manifest, extraction, ("upright",), _BATCH, threading.Event()):
+    for batch in examine(manifest, extraction, ("upright",), threading.Event()):
         readable = [item for item in batch if item.problem is None]
         keys += [item.record.image for item in readable]
         objects += [item.record.object_id for item in readable]

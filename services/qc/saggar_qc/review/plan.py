@@ -82,6 +82,7 @@ def plan_review(
     stored: ObjectRef,
     photographs: Manifest,
     taxonomy: Taxonomy,
+    *,
     settings: ReviewSettings,
     neighbours: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Review:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
 from saggar.images import decode
+from saggar.progress import Progress, Work
 from saggar.store import ObjectStore
 from saggar.taxonomy import Labels, Taxonomy
 
@@ -28,7 +28,6 @@ from saggar_qc.screening.limits import Limit, calibrate
 from saggar_qc.screening.verification import Verifier, glaze_of, learn
 
 Float64 = npt.NDArray[np.float64]
-Report = Callable[[str, int, int], None]  # stage, images done, images in all
 
 CALIBRATION_SIZE = 2_000  # photographs, drawn at random, whose extremes are the limits
 _LARGEST_SIDE_PX, _SMALLEST_SIDE_PX = 256, 32  # where pictures are measured
@@ -150,26 +149,17 @@ def comparison_side_px(manifest: Manifest) -> int:
     return int(np.clip(known.median(), _SMALLEST_SIDE_PX, _LARGEST_SIDE_PX))
 
 
-def study(
-    store: ObjectStore,
-    photographs: Manifest,
-    extraction: Extraction,
-    side_px: int,
-    trimmed_share: float,
-    batch_size: int,
-    report: Report,
-    cancelled: threading.Event,
-) -> Reference:
+def study(photographs: Manifest, extraction: Extraction, side_px: int, trimmed_share: float, work: Work) -> Reference:
     """Reads every photograph once. InvalidInputError for one that cannot be decoded, else as `examine`."""
     notes = _Notes()
     views: tuple[View, ...] = ("upright", "turned")
-    for batch in examine(store, photographs, extraction, views, batch_size, cancelled, side_px):
+    for batch in examine(photographs, extraction, views, work.cancelled, side_px):
         if broken := next((item.problem for item in batch if item.problem is not None), None):
             raise InvalidInputError(f"reference photograph {broken}")
         upright, turned = (extraction.unpack(rows).features for rows in zip(*(i.views for i in batch), strict=True))
         notes.take(batch, upright, turned)
-        report("reading reference", notes.features.count, len(photographs))
-    return notes.conclude(store, extraction, side_px, trimmed_share)
+        work.report(Progress("reading reference", notes.features.count, len(photographs), "images"))
+    return notes.conclude(extraction, side_px, trimmed_share)
 
 
 class _Notes:
@@ -192,7 +182,7 @@ class _Notes:
         self._upright.append(upright.astype(np.float16))
         self._turned.append(turned.astype(np.float16))
 
-    def conclude(self, store: ObjectStore, extraction: Extraction, side_px: int, trimmed_share: float) -> Reference:
+    def conclude(self, extraction: Extraction, side_px: int, trimmed_share: float) -> Reference:
         objects = [record.object_id for record in self._records]
         upright, turned = np.concatenate(self._upright), np.concatenate(self._turned)
         neighbours = Neighbours(upright, objects)
@@ -219,7 +209,7 @@ class _Notes:
             limits=(),
         )
         closest = drawn[np.argsort(distances)[:_CLOSEST]]
-        known = replace(known, copy_detail=known.usual_detail_match(store, upright, closest))
+        known = replace(known, copy_detail=known.usual_detail_match(extraction.store, upright, closest))
         values = [
             dict(self._pictures[i].values)
             | known.scores(

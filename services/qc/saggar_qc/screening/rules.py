@@ -1,7 +1,7 @@
 """The rules of screening: small functions, each of which says why an image is rejected, or None.
 
-All are asked. Of the reasons that are found, the first in the order of `Reason` is the image's reason; those
-that a set is only told of are left out of the verdict.
+All rules are applied. Of the reasons found, the first in the order of `Reason` is the image's reason; reasons that
+are only reported are left out of the verdict.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def rejects_size(picture: Picture, thresholds: Thresholds) -> Rejection | None:
 
 
 def rejects_other_size(picture: Picture, width_px: int, height_px: int) -> Rejection | None:
-    """Against the size that the manifest tells; 0 where it tells none."""
+    """Against the size in the manifest; 0 where the manifest has none."""
     if not width_px or (picture.width_px, picture.height_px) == (width_px, height_px):
         return None
     size = f"{picture.width_px} x {picture.height_px} pixels"

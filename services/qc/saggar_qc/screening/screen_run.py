@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,8 @@ import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
+from saggar.progress import Progress, Work
 from saggar.reject_reasons import Reason
-from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
 
 from saggar_qc.extractors.extraction import Extraction, Row, View
@@ -26,7 +25,7 @@ from saggar_qc.picture.picture import Picture
 from saggar_qc.picture.texture import TextureRatio, TextureTally, ratios
 from saggar_qc.screening import rules
 from saggar_qc.screening.limits import Limit
-from saggar_qc.screening.reference import Reference, Report, comparison_side_px, study, training_photographs
+from saggar_qc.screening.reference import Reference, comparison_side_px, study, training_photographs
 from saggar_qc.screening.rejection import Rejection
 from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.verification import glaze_of
@@ -40,7 +39,7 @@ class Verified:
 
     probabilities: tuple[float, ...]
     lowest: float  # accepted; below, an image is far too wrong
-    highest: float = rules.BAND_TOP  # above, far too easy: told, never rejected
+    highest: float = rules.BAND_TOP  # above, far too easy: counted, never rejected
 
 
 @dataclass(frozen=True)
@@ -69,45 +68,39 @@ class Screened:
 
 
 def screen(
-    store: ObjectStore,
     manifest: Manifest,
     reference: Manifest,
     extraction: Extraction,
     thresholds: Thresholds,
     kid_resamples: int,
-    batch_size: int,
-    report: Report,
-    cancelled: threading.Event,
+    work: Work,
 ) -> Screened:
     """Screens all rows of `manifest`, in order, beside the training photographs of `reference`.
 
     Raises InvalidInputError for an empty manifest, labels that the extractor's taxonomy lacks, or a reference
-    without training photographs; NotFoundError for a missing image; CancelledError once `cancelled` is set.
+    without training photographs; NotFoundError for a missing image; CancelledError once `work.cancelled` is set.
     """
     _check(manifest, extraction.extractor)
     photographs = training_photographs(reference)
     side = comparison_side_px(manifest)
-    known = study(store, photographs, extraction, side, thresholds.trimmed_share, batch_size, report, cancelled)
-    return screen_beside(known, store, manifest, extraction, thresholds, kid_resamples, batch_size, report, cancelled)
+    known = study(photographs, extraction, side, thresholds.trimmed_share, work)
+    return screen_beside(known, manifest, extraction, thresholds, kid_resamples, work)
 
 
 def screen_beside(
     known: Reference,
-    store: ObjectStore,
     manifest: Manifest,
     extraction: Extraction,
     thresholds: Thresholds,
     kid_resamples: int,
-    batch_size: int,
-    report: Report,
-    cancelled: threading.Event,
+    work: Work,
 ) -> Screened:
     """As `screen`, beside photographs that have been studied at the set's scale."""
-    tally = _Tally(store, extraction, thresholds, known)
-    for batch in examine(store, manifest, extraction, _VIEWS, batch_size, cancelled, known.side_px):
+    tally = _Tally(extraction, thresholds, known)
+    for batch in examine(manifest, extraction, _VIEWS, work.cancelled, known.side_px):
         tally.take(batch)
-        report("screening", batch[-1].row + 1, len(manifest))
-    report("measuring", 0, 0)
+        work.report(Progress("screening", batch[-1].row + 1, len(manifest), "images"))
+    work.report(Progress("measuring"))
     rejected = np.zeros(len(manifest), dtype=np.bool_)
     rows = sorted(tally.rejections)
     rejected[rows] = True
@@ -150,7 +143,6 @@ def _check(manifest: Manifest, extractor: FeatureExtractor) -> None:
 class _Tally:
     """Verdicts and features so far."""
 
-    store: ObjectStore
     extraction: Extraction
     thresholds: Thresholds
     reference: Reference
@@ -217,8 +209,8 @@ class _Tally:
     def _copied_in_part(self, item: Examined, upright: Row) -> Rejection | None:
         if not self.reference.may_hold(upright):
             return None
-        image = decode(self.store.get(item.record.image), item.record.image)
-        match = self.reference.best_detail_match(self.store, image, upright)
+        image = decode(self.extraction.store.get(item.record.image), item.record.image)
+        match = self.reference.best_detail_match(self.extraction.store, image, upright)
         return rules.rejects_detail_of_training(*match, self.reference.copy_detail)
 
     def _of_classes(self, item: Examined, picture: Picture, classifier: dict[str, Row]) -> list[Rejection]:

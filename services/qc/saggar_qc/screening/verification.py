@@ -97,7 +97,7 @@ def learn(
     discriminants: dict[str, Any] = {}
     glazes: dict[str, tuple[Float64, int]] = {}
     precision: Float64 = np.eye(1)
-    surface = surface_task(taxonomy)
+    surface = taxonomy.first_told_by("surface")
     for task in taxonomy.tasks:
         described = [_described(task, *pair) for pair in zip(colours, forms, strict=True)]
         rows, codes = _examples([each.get(task.name) for each in labels], described)
@@ -115,22 +115,10 @@ def learn(
     return Verifier(taxonomy, discriminants, surface, glazes, precision)
 
 
-def surface_task(taxonomy: Taxonomy) -> str | None:
-    """The task whose classes are told by the surface: the glaze."""
-    return next((task.name for task in taxonomy.tasks if nature(task) == "surface"), None)
-
-
 def glaze_of(labels: Labels, taxonomy: Taxonomy | None) -> str | None:
-    """The label of the task that is told by the surface; of the task called glaze without a taxonomy."""
-    task = "glaze" if taxonomy is None else surface_task(taxonomy)
+    """The label of the task whose classes differ in surface; without a taxonomy, of the task called glaze."""
+    task = "glaze" if taxonomy is None else taxonomy.first_told_by("surface")
     return None if task is None else labels.get(task)
-
-
-def nature(task: Task) -> str:
-    """Whether form, surface or context tells the classes; context where the taxonomy does not say."""
-    by_kind = {"form": "form", "glaze": "surface"}
-    named = {"glaze": "surface", "type": "form"}  # taxonomies of before kinds were written down
-    return task.nature or by_kind.get(task.kind or "") or named.get(task.name, "context")
 
 
 def _examples(codes: Sequence[str | None], described: Sequence[Described]) -> tuple[Float64, npt.NDArray[Any]]:
@@ -143,7 +131,7 @@ def _examples(codes: Sequence[str | None], described: Sequence[Described]) -> tu
 def _described(task: Task, colour: Described, form: Described) -> Described:
     if colour is None or form is None:
         return None
-    match nature(task):
+    match task.told_by:
         case "surface":
             return colour
         case "form":

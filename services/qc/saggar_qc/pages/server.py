@@ -13,8 +13,8 @@ from pydantic import RootModel, field_validator
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.files.yamlfile import read_yaml
 
+from saggar_qc.pages.app import create_app
 from saggar_qc.review.journal import Desks
-from saggar_qc.review.web import create_app
 from saggar_qc.settings import QcSettings
 
 _START_S = 15.0

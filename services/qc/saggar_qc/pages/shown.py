@@ -6,11 +6,11 @@ import csv
 import io
 from dataclasses import dataclass
 
+from saggar_qc.pages.words import WORDS, class_name, task_name
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.outcome import verdict_rows
 from saggar_qc.review.plan import Item, Review
 from saggar_qc.review.verdicts import REASONS
-from saggar_qc.review.words import WORDS, class_name, task_name
 
 _RATE_MINUTES = 10
 

@@ -17,11 +17,11 @@ from saggar.describing.shares import wilson
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
 from saggar.store import media_type_of
 
-from saggar_qc.review import pages
+from saggar_qc.pages import shown
+from saggar_qc.pages.words import LANGUAGES, WORDS, preferred_language, task_name
 from saggar_qc.review.journal import Desk, Desks, list_reviews
 from saggar_qc.review.outcome import agreement, reviewer_scores
 from saggar_qc.review.verdicts import REASONS, Verdict
-from saggar_qc.review.words import LANGUAGES, WORDS, preferred_language, task_name
 
 COOKIE, LANGUAGE_COOKIE = "saggar-token", "saggar-language"
 _HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ class Site:
         self._tokens = dict(tokens)
         self._recent: dict[tuple[str, str], deque[float]] = defaultdict(lambda: deque(maxlen=200))
         self._templates = Environment(
-            loader=PackageLoader("saggar_qc.review"),
+            loader=PackageLoader("saggar_qc.pages"),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -85,7 +85,7 @@ class Site:
         page = None
         if item is not None:
             ahead = ledger.following(reviewer, item.item_id, now)
-            page = pages.item_page(desk.review, item, ahead, language_of(request))
+            page = shown.item_page(desk.review, item, ahead, language_of(request))
         return self.page(
             "item.html" if request.headers.get("x-fragment") else "judge.html",
             request,
@@ -96,9 +96,9 @@ class Site:
             note=note,
         )
 
-    def progress(self, desk: Desk, reviewer: str) -> pages.Progress:
+    def progress(self, desk: Desk, reviewer: str) -> shown.Progress:
         recent = list(self._recent[desk.review.review_id, reviewer])
-        return pages.progress(desk.read(), reviewer, self.clock(), recent)
+        return shown.progress(desk.read(), reviewer, self.clock(), recent)
 
     def judged(self, review_id: str, reviewer: str) -> None:
         """Remembers the moment, for the rate."""
@@ -126,7 +126,7 @@ Reviewer = Annotated[str, Depends(signed_in)]
 def verdict_of(form: Mapping[str, Any]) -> Verdict:
     """The form's fields as a verdict: `is_<task>`, `plausible`, `coherent`, `modern`, `reason`, `comment`.
 
-    Raises InvalidInputError for an answer or a reason that there isn't.
+    Raises InvalidInputError for an unknown answer or reason.
     """
     reason = str(form.get("reason", "")) or None
     if reason is not None and reason not in REASONS:
@@ -305,7 +305,7 @@ def _add_overview(app: FastAPI, site: Site) -> None:
     @app.get("/reviews/{review_id}/verdicts.csv")
     def export(review_id: str, _reviewer: Reviewer) -> Response:
         headers = {"Content-Disposition": f'attachment; filename="verdicts-{review_id}.csv"'}
-        text = pages.verdicts_csv(site.desk(review_id).read())
+        text = shown.verdicts_csv(site.desk(review_id).read())
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     @app.get("/reviews/{review_id}/conflicts")
@@ -313,7 +313,7 @@ def _add_overview(app: FastAPI, site: Site) -> None:
         desk = site.desk(review_id)
         language = language_of(request)
         found = [
-            (pages.item_page(desk.review, standing.item, [], language), standing)
+            (shown.item_page(desk.review, standing.item, [], language), standing)
             for standing in desk.read().conflicts()
         ]
         return site.page("conflicts.html", request, reviewer=reviewer, review=desk.review, conflicts=found)

@@ -1,0 +1,49 @@
+"""Opening a review, and what is written when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saggar.files.yamlfile import parse_yaml
+from saggar.store import ObjectRef, ObjectStore
+from saggar.stored_datasets import read_manifest
+from saggar.taxonomy import Taxonomy
+
+from saggar_qc.extractors.extraction import Extraction
+from saggar_qc.review.journal import keep_review
+from saggar_qc.review.nearest import nearest_photographs
+from saggar_qc.review.plan import Review, ReviewSettings, plan_review
+from saggar_qc.screening.reference import training_photographs
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a review is asked of, and how."""
+
+    manifest: ObjectRef
+    photographs: ObjectRef
+    taxonomy: ObjectRef
+    title: str
+    settings: ReviewSettings
+
+
+def open_review(store: ObjectStore, opening: Opening, extraction: Extraction | None = None) -> Review:
+    """The review that equal inputs opened, or a new one.
+
+    `extraction`: by whose features the photographs beside an image are the nearest; None: those that share most
+    labels. Raises NotFoundError for a missing object, InvalidInputError for an empty manifest.
+    """
+    manifest = read_manifest(store, opening.manifest)
+    photographs = training_photographs(read_manifest(store, opening.photographs))
+    taxonomy = parse_yaml(store.read(opening.taxonomy).decode(), Taxonomy, opening.taxonomy.key)
+    review = plan_review(
+        opening.title,
+        manifest,
+        opening.manifest,
+        photographs,
+        taxonomy,
+        settings=opening.settings,
+        neighbours=nearest_photographs(manifest, photographs, extraction) if extraction else None,
+    )
+    keep_review(store, review)
+    return review
