@@ -7,6 +7,7 @@ InvalidInputError that names the file.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import warnings
@@ -14,18 +15,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, TiffTags, UnidentifiedImageError
 
 from saggar.errors import InvalidInputError
+from saggar.files.image_end import JPEG_END, image_end
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")
 LARGEST_PX = 64_000_000  # a decompression bomb otherwise: 64 Mpx are 192 MB of RGB
+NARROWEST = 200  # sides to one; a line of pixels, enlarged to a network's input, takes gigabytes
 
 _HEAVY_PX = 24_000_000  # images above this are decoded one at a time, for the sake of memory
 _MOST_SCANNED_PX = 100 * LARGEST_PX  # scans of a JPEG times its area; decoding reads some 10^9 a second
+_MOST_PAGES = 100  # of a TIFF that are looked at
+_THUMBNAIL_SHARE = 0.5  # of the largest page's pixels: a first page with fewer is taken for its thumbnail
+_DEPTHS = (8, 10, 12, 14, 16)  # bits of grey that cameras and scanners have
+_TOO_DARK = 64  # of 256: colours that are all below it have at most 14 of 16 bits
 _JPEG = ("JPEG", "MPO")  # MPO: a JPEG with smaller pictures behind it, as phones write
 _SCAN = b"\xff\xda"  # marker of a scan
 _SAME_EVERYWHERE = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1"), "WEBP": ("RGB",)}
@@ -33,6 +42,8 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _SRGB = ("srgb", "c2")  # how descriptions of sRGB profiles begin; c2 is the one that some web sites embed
 
 FIRST_OF_SEVERAL = "first of several frames or pages taken"
+MORE_PICTURES = "further pictures behind the first are left out"
+END_MISSING = "the file's end is missing, though all pixels are there"
 PROFILE_UNREADABLE = "colour profile cannot be used, taken as sRGB"
 EXIF_UNREADABLE = "EXIF data cannot be read, taken as upright"
 NO_CMYK_PROFILE = "CMYK without a colour profile, so its colours are approximate"
@@ -71,34 +82,97 @@ def read_image(data: bytes, source: str, formats: tuple[str, ...] = FORMATS, *, 
     With `grey_will_do` the image of a plain JPEG may come as L: its colours cost a third of the time.
     """
     try:
-        with _quiet_pillow(), Image.open(io.BytesIO(data), formats=_likely(data, formats)) as image:
-            pixels = image.width * image.height
-            too_many_scans = image.format in _JPEG and data.count(_SCAN) * pixels > _MOST_SCANNED_PX
-            if pixels <= LARGEST_PX and not too_many_scans:
-                with _heavy if pixels > _HEAVY_PX else nullcontext():
-                    return _decoded(image, grey_will_do)
+        with _quiet_pillow():
+            return _read(data, formats, grey_will_do)
+    except _RefusedError as error:
+        raise InvalidInputError(f"{source}: {error}") from None
     except UnidentifiedImageError:
         raise InvalidInputError(f"{source}: {_what_it_is(data, formats)}") from None
     except Image.DecompressionBombError:
-        size = "the image's size"
+        raise InvalidInputError(f"{source}: the image's size {_TOO_LARGE}") from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
         raise InvalidInputError(f"{source}: the image is truncated or damaged ({error}); replace it") from error
-    else:
-        if too_many_scans:
-            raise InvalidInputError(f"{source}: a JPEG of so many scans takes minutes to decode; save it anew")
-        size = f"{image.width} x {image.height} pixels"
-    raise InvalidInputError(
-        f"{source}: {size} is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"
-    )
 
 
-def _decoded(image: ImageFile.ImageFile, grey_will_do: bool) -> Decoded:
-    """The opened file's first frame in RGB. Raises whatever Pillow's decoders do."""
-    notes: list[str] = []
+class _RefusedError(Exception):
+    """An image that is what it says, and cannot be used."""
+
+
+_TOO_LARGE = f"is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"
+
+
+def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool) -> Decoded:
+    """Raises _RefusedError, or whatever Pillow's decoders do."""
+    with Image.open(io.BytesIO(data), formats=_likely(data, formats)) as image:
+        notes = _at_best_page(image)
+        width, height = image.size
+        if width * height > LARGEST_PX:
+            raise _RefusedError(f"{width} x {height} pixels {_TOO_LARGE}")
+        if max(width, height) > NARROWEST * min(width, height):
+            raise _RefusedError(
+                f"{width} x {height} pixels: no photograph is so narrow (at most {NARROWEST} to 1 is read); crop it"
+            )
+        if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
+            raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it anew")
+        with _heavy if width * height > _HEAVY_PX else nullcontext():
+            try:
+                return _decoded(image, grey_will_do, notes)
+            except OSError:
+                whole = ended_jpeg(data) if image.format in _JPEG else None
+                if whole is None or not _has_all_pixels(data):
+                    raise
+                with Image.open(io.BytesIO(whole), formats=_JPEG) as ended:
+                    return _decoded(ended, grey_will_do, [*notes, END_MISSING])
+
+
+def ended_jpeg(data: bytes) -> bytes | None:
+    """A JPEG without an end marker, with one; None for a JPEG that has its end."""
+    return data.rstrip(b"\xff") + JPEG_END if image_end(data, "JPEG") is None else None
+
+
+def _has_all_pixels(data: bytes) -> bool:
+    """Whether a JPEG without an end marker holds all its pixels, rather than being cut off earlier.
+
+    A decoder fills what is missing with grey and says nothing. So it is given more data behind the file's own:
+    where pixels were missing, they come out as something else.
+    """
+    start = data.rstrip(b"\xff")
+    more = bytes(range(1, 129))  # no marker in it
+    restarts = b"".join(bytes([0xFF, 0xD0 + number]) + more for number in range(8))
+    seen: set[bytes] = set()
+    for tail in (b"", more, restarts):
+        with Image.open(io.BytesIO(start + tail + JPEG_END), formats=_JPEG) as image:
+            seen.add(hashlib.sha256(image.tobytes()).digest())
+    return len(seen) == 1
+
+
+def _at_best_page(image: ImageFile.ImageFile) -> list[str]:
+    """Turns a TIFF of several pages to the one to take: the first, unless that is the thumbnail of a larger one."""
+    if image.format != "TIFF" or not getattr(image, "is_animated", False):
+        return []
+    areas: list[int] = []
+    try:
+        for page in range(_MOST_PAGES):
+            image.seek(page)
+            areas.append(image.width * image.height)
+    except Exception:  # noqa: BLE001 S110 no more pages, or one of a kind that Pillow does not know
+        pass
+    largest = max(range(len(areas)), key=lambda page: (areas[page], -page))
+    best = largest if areas[0] < _THUMBNAIL_SHARE * areas[largest] else 0
+    image.seek(best)
+    return [f"page {best + 1} of several taken, the largest" if best else FIRST_OF_SEVERAL]
+
+
+def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str]) -> Decoded:
+    """The opened file's present frame in RGB. Raises whatever Pillow's decoders do."""
     kind = "JPEG" if image.format in _JPEG else image.format or ""
     several = kind != "JPEG" and bool(getattr(image, "is_animated", False))
-    if several:
+    if several and not notes:
         notes.append(FIRST_OF_SEVERAL)
+    if image.format == "MPO":
+        notes.append(MORE_PICTURES)
+    deep = any(";16" in str(tile.args) for tile in image.tile)
+    negative = image.format == "TIFF" and _is_negative(image)
     grey_will_do &= kind == "JPEG" and image.mode == "RGB" and "icc_profile" not in image.info
     if grey_will_do:
         image.draft("L", None)
@@ -113,18 +187,17 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool) -> Decoded:
     except Exception:  # noqa: BLE001 the parser of EXIF raises anything; the pixels are read already
         notes.append(EXIF_UNREADABLE)
     plain = image.mode in _SAME_EVERYWHERE.get(kind, ()) and "transparency" not in image.info
-    pixels = image if grey_will_do else _to_srgb(image, notes)
+    if deep and image.mode in {"RGB", "RGBA", "LA"}:
+        _refuse_dark(image)
+    whole = _eight_bits(image, notes, negative) if image.mode.startswith(("I", "F")) else image
+    pixels = whole if grey_will_do else _to_srgb(whole, notes)
     pixels.info.clear()  # a profile that was applied must not be saved with them
     return Decoded(pixels, kind, plain and not several, tuple(notes), has_position)
 
 
 def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     """`image` of any mode as 8-bit RGB in sRGB, on white."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey; PIL's own conversion would clip to 255
-        grey = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I;16") or grey.max(initial=0) > 255 else 255.0
-        image = Image.fromarray((grey.clip(0, top) * (255 / top)).round().astype(np.uint8))
+    profile = None if image.mode == "LAB" else image.info.get("icc_profile")
     alpha = None
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -152,6 +225,61 @@ def _by_profile(image: Image.Image, profile: bytes | None, notes: list[str]) -> 
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append(PROFILE_UNREADABLE)
         return None
+
+
+def _is_negative(image: ImageFile.ImageFile) -> bool:
+    """Whether a TIFF's deep greys count from white, which Pillow heeds in those of 8 bits only."""
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith(("I", "F")) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+assert TiffTags.lookup(_PHOTOMETRIC).name == "PhotometricInterpretation"  # noqa: S101
+
+
+def _refuse_dark(image: Image.Image) -> None:
+    """Pillow keeps the upper 8 of 16 bits of colours; where 10 or 12 bits lie in the lower ones, little is left."""
+    bands = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name != "A"]
+    brightest = max(int(np.asarray(band).max(initial=0)) for band in bands)
+    if brightest < _TOO_DARK:
+        bits = 8 + brightest.bit_length()
+        raise _RefusedError(f"16 bits a channel of which {bits} are used: it would be black; save it with 8 bits")
+
+
+def _eight_bits(image: Image.Image, notes: list[str], negative: bool) -> Image.Image:
+    """Greys of 16 or 32 bits in 8, by the range that their values have; Pillow's own conversion clips to 255."""
+    values = np.asarray(image)
+    scaled = _floats(values, notes) if image.mode == "F" else _integers(values, notes)
+    return Image.fromarray(255 - scaled if negative else scaled)
+
+
+def _integers(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:
+    """Whole greys: the smallest depth that holds them all is theirs, since 12 bits in 16 are dark otherwise."""
+    highest = int(values.max(initial=0))
+    bits = next((depth for depth in _DEPTHS if highest < 1 << depth), highest.bit_length())
+    if bits < _DEPTHS[-1]:
+        notes.append(f"{bits} bits of grey in {values.dtype.itemsize * 8}, shown by their own range")
+    elif bits > _DEPTHS[-1]:
+        notes.append(f"greys of {bits} bits, shown by their own range")
+        values, bits = values >> (bits - _DEPTHS[-1]), _DEPTHS[-1]
+    levels = (np.arange(1 << bits) * (255 / ((1 << bits) - 1))).round().astype(np.uint8)
+    return np.asarray(levels[np.maximum(values, 0)])
+
+
+def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:
+    """Greys as numbers: 0 to 1, 0 to 255 and 0 to 65,535 are known ranges; any other is stretched."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise _RefusedError("greys that are no numbers; save it with 8 bits a channel")
+    low, high = float(finite.min()), float(finite.max())
+    top = next((known for known in (1.0, 255.0, 65535.0) if low >= 0 and high <= known), None)
+    low, top = (0.0, top) if top else (low, high)
+    notes.append(f"greys as numbers, {low:g} to {top:g} shown as black to white")
+    scaled = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):  # a line at a time, for the sake of memory
+        known = np.nan_to_num(line.astype(np.float64), nan=low, posinf=top, neginf=low)
+        scaled[row] = ((known - low) * (255 / max(top - low, 1e-300))).round().clip(0, 255)
+    return scaled
 
 
 @lru_cache(maxsize=16)
@@ -184,9 +312,17 @@ def _what_it_is(data: bytes, formats: tuple[str, ...]) -> str:
         return "is empty; replace it"
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and "HEIF" in formats and not _register_heif():
         return "is a HEIC photograph; `pip install pillow-heif` to have it read, or save it as JPEG"
+    if known := next((name for start, name in _STARTS if data.startswith(start)), None):
+        return f"is a {known} file of a kind that cannot be read, or damaged; save it as JPEG or PNG"
+    if data.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the image; `git lfs pull` gets it"
+    if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "is a web page, not an image; download the image itself"
     names = "WebP or TIFF" if formats == FORMATS else "WebP, TIFF, GIF, BMP, AVIF or HEIC"
     return f"is not a JPEG, PNG, {names} image; replace it"
 
+
+_STARTS = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"))
 
 _quiet_lock = threading.Lock()
 _quiet_depth = 0

@@ -19,6 +19,8 @@ from saggar.errors import InvalidInputError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_MOST_ENLARGED = 16  # times the input's pixels that a picture may have before it is cropped
+
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputSpec", "decode", "preprocess"]
 
 Resize = Literal["shorter-side-bilinear-then-centre-crop", "stretch"]
@@ -61,7 +63,13 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
         shorter = min(image.size)
         width, height = (max(size, round(side * size / shorter)) for side in image.size)
         left, top = (width - size) // 2, (height - size) // 2
-        square = image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
+        if width * height > _MOST_ENLARGED * size * size:  # a long strip: only what is kept of it is resampled
+            across, down = image.width / width, image.height / height
+            box = (left * across, top * down, (left + size) * across, (top + size) * down)
+            square = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        else:
+            whole = image.resize((width, height), Image.Resampling.BILINEAR)
+            square = whole.crop((left, top, left + size, top + size))
     pixels = np.asarray(square.convert("RGB"))  # [S, S, 3]
     normal = np.empty((3, size, size), np.float32)
     for channel, values in enumerate(_normal_values(spec.mean, spec.std)):

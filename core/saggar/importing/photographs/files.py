@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from saggar.decoding import IMPORTED, Decoded, read_image
+from saggar.decoding import END_MISSING, IMPORTED, MORE_PICTURES, Decoded, ended_jpeg, read_image
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 from saggar.errors import InvalidInputError
-from saggar.importing.photographs.image_end import image_end
+from saggar.files.image_end import first_picture, image_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,10 @@ def _kept(data: bytes, decoded: Decoded) -> tuple[bytes, str, tuple[str, ...]]:
     if decoded.same_everywhere:
         end = image_end(data, decoded.format)
         if end is None:
-            return data, _STORED[decoded.format], ("the file's end is missing, though all pixels are there",)
+            whole = ended_jpeg(data) if END_MISSING in decoded.notes else None
+            return whole or data, _STORED[decoded.format], () if whole else (END_MISSING,)
+        if MORE_PICTURES in decoded.notes:
+            return first_picture(data, end), _STORED[decoded.format], ()
         if not data[end:].strip(b"\0 \t\r\n"):
             return data, _STORED[decoded.format], ()
         note = "bytes after the image's end left out (another file?)"
