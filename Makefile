@@ -56,8 +56,9 @@ lint: setup $(BUF) ## formatting, lint, types, contract
 lint-imports: setup ## which room may import which
 	$(BIN)/lint-imports pyproject.toml $(DISTS:%=%/pyproject.toml)
 
-proto: setup $(BUF) ## regenerate the code of the contract
+proto: setup $(BUF) ## write the settings into the contract and regenerate its code
 	$(BUF) lint protos
+	$(BIN)/python protos/setting_comments.py
 	$(BIN)/python protos/generate.py
 
 $(BUF):

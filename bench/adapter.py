@@ -50,20 +50,15 @@ from oracle import (
 from PIL import Image
 from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.describing.shares import wilson
+from saggar.job_settings.adapter import AdapterSettings
+from saggar.job_settings.generation import GenerationSettings
 from saggar.kilnsim import RARE_COMBINATIONS
 from saggar.store import DirectoryStore
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.placement import choose as choose_placement
 from saggar_generator.images.generation_job import generate
 from saggar_generator.progress import Progress
-from saggar_generator.requests import (
-    AdapterSettings,
-    AdapterUse,
-    GeneratedImage,
-    GenerationSettings,
-    PromptItem,
-    Wanted,
-)
+from saggar_generator.requests import AdapterUse, GeneratedImage, PromptItem, Wanted
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.examples import latents_of

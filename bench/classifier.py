@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from saggar.bundle import BundleModel, write_bundle
 from saggar.images import decode, preprocess
+from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, render
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
@@ -27,7 +28,6 @@ from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 from saggar_classifier.servicer import ClassifierServicer
 from saggar_classifier.settings import ClassifierSettings
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
 
@@ -82,7 +82,7 @@ def rate(work: Callable[[bytes], None], photographs: list[bytes]) -> float:
 def untrained_bundle(store: ObjectStore) -> ObjectRef:
     """A MobileNetV3-Large of the paper's size with random weights."""
     taxonomy = load_taxonomy("song-yuan-porcelain")
-    settings = Hyperparameters(initial_weights="random")
+    settings = TrainingSettings(initial_weights="random")
     classes = {task.name: len(task.classes) for task in taxonomy.tasks}
     model = MultiTaskClassifier(build_backbone(settings).layers, classes)
     spec = input_spec(settings)

@@ -24,6 +24,7 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.decoding import decode
 from saggar.images import InputSpec
+from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import render, sample_collection
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.store.images import put_image
@@ -32,7 +33,6 @@ from saggar_qc.extractors.choice import BundleChoice, Choice, InceptionChoice, i
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.extractors.reading import examine
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone
 from saggar_trainer.model.network import MultiTaskClassifier
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -41,7 +41,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 def bundle(store: DirectoryStore, size_px: int) -> ObjectRef:
     taxonomy = load_taxonomy("kilnsim")
     torch.manual_seed(0)
-    layers = build_backbone(Hyperparameters(initial_weights="random")).layers
+    layers = build_backbone(TrainingSettings(initial_weights="random")).layers
     model = MultiTaskClassifier(layers, {task.name: len(task.classes) for task in taxonomy.tasks})
     return write_bundle(
         store, to_onnx(model, size_px), b"", taxonomy=taxonomy, input_spec=InputSpec(size_px),

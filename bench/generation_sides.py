@@ -67,10 +67,11 @@ class Setting:
 
 
 def _our_images(setting: Setting) -> Work:
+    from saggar.job_settings.generation import GenerationSettings
     from saggar.store import DirectoryStore
     from saggar_generator.base_models.base_model import BaseModels
     from saggar_generator.images.generation_job import generate
-    from saggar_generator.requests import GenerationSettings, PromptItem, Wanted
+    from saggar_generator.requests import PromptItem, Wanted
 
     options, store = setting.options, DirectoryStore(setting.folder)
     models = BaseModels(setting.placement)
@@ -118,9 +119,9 @@ def _plain_images(setting: Setting) -> Work:
 
 
 def _our_training(setting: Setting) -> Work:
+    from saggar.job_settings.adapter import AdapterSettings
     from saggar.stored_datasets import read_manifest
     from saggar_generator.base_models.base_model import BaseModels
-    from saggar_generator.requests import AdapterSettings
     from saggar_generator.settings import ATTENTION
     from saggar_generator.training.examples import prepare, training_rows
     from saggar_generator.training.loop import AdapterTraining
@@ -159,8 +160,8 @@ def _plain_training(setting: Setting) -> Work:
     from diffusers import DDPMScheduler
     from diffusers.training_utils import compute_snr
     from peft import LoraConfig
+    from saggar.job_settings.adapter import AdapterSettings
     from saggar.stored_datasets import read_manifest
-    from saggar_generator.requests import AdapterSettings
     from saggar_generator.training.examples import photograph
 
     options, pipeline = setting.options, _pipeline(setting)

@@ -24,6 +24,7 @@ import torch
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.dataset.split import split
+from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced, sample_collection
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_trainer.data.pixels import PixelCache
@@ -31,7 +32,6 @@ from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.loop import Examples, best_epoch, fit, predict
 from saggar_trainer.fitting.objective import objective_of, row_weights
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
 
@@ -64,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     taxonomy = load_taxonomy(options.taxonomy)
     classes = classes_of(taxonomy)
-    settings = Hyperparameters(
+    settings = TrainingSettings(
         architecture="mobilenet_v3_large_minimalistic",
         initial_weights="file" if options.weights else "random",
         initial_weights_path=options.weights or "",
@@ -99,7 +99,7 @@ def experiment(
     whole: Manifest,
     test: tuple[Manifest, dict[str, Piece]],
     taxonomy: Taxonomy,
-    settings: Hyperparameters,
+    settings: TrainingSettings,
     pieces: dict[str, Piece],
 ) -> dict[str, Any]:
     """Train on one manifest, and score it on its own test split, if it has one, and on ``test``."""
@@ -158,7 +158,7 @@ def score(
     model: MultiTaskClassifier,
     samples: Samples,
     pixels: PixelCache,
-    settings: Hyperparameters,
+    settings: TrainingSettings,
     taxonomy: Taxonomy,
 ) -> dict[str, Any]:
     """Macro-F1 per task and their mean, and the most confused pair of classes per task."""

@@ -20,13 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from planted.sets import EACH, manifest_of, planted, probe, read_collection, with_combinations
 from saggar.dataset.manifest import Manifest
+from saggar.job_settings.screening import ScreenSettings
 from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar_qc.extractors.choice import BundleChoice, identity, open_extractor
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.screening.reference import comparison_side_px, study
-from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.screen_run import Screened, screen_beside
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64, help="their side in pixels")
     parser.add_argument("--reference", type=int, default=0, help="use only so many reference photographs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--trimmed-share", type=float, default=Thresholds().trimmed_share)
+    parser.add_argument("--trimmed-share", type=float, default=ScreenSettings().trimmed_share)
     parser.add_argument("--details", action="store_true", help="also what was missed, and what was rejected")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -77,12 +77,12 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
     sound = manifest_of(store, held_out, taxonomy.task_names)
     sound = sound.with_columns(origin="synthetic", source="sound/" + sound.frame["source"])
     bad = planted(store, held_out, reference, taxonomy, options.seed)
-    thresholds = Thresholds(trimmed_share=options.trimmed_share)
+    thresholds = ScreenSettings(trimmed_share=options.trimmed_share, kid_resamples=1)
 
     beside = study(known, extraction, comparison_side_px(sound), thresholds.trimmed_share, Work())
 
     def screened(manifest: Manifest) -> Screened:
-        return screen_beside(beside, manifest, extraction, thresholds, 1, Work())
+        return screen_beside(beside, manifest, extraction, thresholds, Work())
 
     hits = 0
     missed = []

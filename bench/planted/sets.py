@@ -184,14 +184,14 @@ def probe(
     import torch
     from saggar.bundle import write_bundle
     from saggar.images import preprocess
+    from saggar.job_settings.training import TrainingSettings
     from saggar_trainer.export.onnx_export import to_onnx
-    from saggar_trainer.hyperparameters import Hyperparameters
     from saggar_trainer.model.backbone import build_backbone, input_spec
     from saggar_trainer.model.network import MultiTaskClassifier
     from sklearn.linear_model import LogisticRegression
 
     torch.manual_seed(0)
-    settings = Hyperparameters(
+    settings = TrainingSettings(
         architecture="mobilenet_v3_large_minimalistic",
         initial_weights="file" if weights else "random",
         initial_weights_path=str(weights or ""),

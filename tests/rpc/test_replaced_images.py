@@ -38,7 +38,7 @@ def trainer(store: DirectoryStore, record: Record) -> None:
 
 def generator(store: DirectoryStore, record: Record) -> None:
     pytest.importorskip("torch")
-    from saggar_generator.requests import AdapterSettings
+    from saggar.job_settings.adapter import AdapterSettings
     from saggar_generator.training.examples import photograph
 
     photograph(store, record, AdapterSettings())

@@ -10,7 +10,7 @@ from saggar.store import put_image
 from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar_qc.review.journal import keep_review
-from saggar_qc.review.plan import ReviewSettings, plan_review
+from saggar_qc.review.plan import HeldReview, plan_review
 
 TOKENS = {"ana": "secret-of-ana", "bo": "secret-of-bo-"}
 
@@ -32,7 +32,7 @@ def pictures(store, count, origin, seed):
 
 def open_review(store, count=6, **changes):
     """The review that was kept in `store`."""
-    settings = ReviewSettings(**{"double_share": 0.0, "controls": 0} | changes)
+    settings = HeldReview(**{"double_share": 0.0, "controls": 0} | changes)
     manifest = pictures(store, count, "synthetic", 1)
     photographs = pictures(store, 12, "real", 2)
     stored = write_manifest(store, manifest)

@@ -2,9 +2,11 @@
 
 import threading
 
+from saggar.job_settings.adapter import AdapterSettings
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import DirectoryStore
 from saggar_generator.images.generation_job import generate
-from saggar_generator.requests import AdapterSettings, AdapterUse, GenerationSettings, PromptItem, Wanted
+from saggar_generator.requests import AdapterUse, PromptItem, Wanted
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import train_adapter
 from tiny_pipeline import training_manifest

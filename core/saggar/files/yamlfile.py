@@ -71,7 +71,9 @@ def _own(problems: list[Any]) -> list[Any]:
             other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in problems
         )
 
-    return [problem for problem in problems if not follows(problem)]
+    # A default that another setting decides is missing where that one is bad; only the bad one is worth a line.
+    caused = [problem for problem in problems if problem["type"] != "default_factory_not_called"]
+    return [problem for problem in caused if not follows(problem)]
 
 
 def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolation:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
+from saggar.job_settings.generation import GenerationSettings, StartSettings
+from saggar.job_settings.messages import from_message
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2
@@ -16,14 +17,9 @@ from saggar.webui.prompt_syntax import ADAPTER_NAME, parse_prompt
 
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
-    FRAMINGS,
-    OPTIMIZERS,
-    SCHEDULES,
     AdapterPreview,
-    AdapterSettings,
     AdapterUse,
     GeneratedImage,
-    GenerationSettings,
     ImportedAdapter,
     PromptItem,
     StartImage,
@@ -31,82 +27,16 @@ from saggar_generator.requests import (
     Wanted,
 )
 
-# Least and greatest values.
-_ADAPTER_RANGES = {
-    "rank": (1, 1024),
-    "alpha": (1, 4096),
-    "steps": (1, 1_000_000),
-    "batch_size": (1, 1024),
-    "learning_rate": (1e-9, 1.0),
-    "resolution_px": (8, 2048),
-    "checkpoint_every_steps": (1, 1_000_000),
-    "clip_skip": (0, 100),
-    "min_snr_gamma": (0.0, 1000.0),
-    "text_encoder_learning_rate": (1e-9, 1.0),
-    "warm_up_steps": (0, 1_000_000),
-    "gradient_accumulation_steps": (1, 1024),
-    "noise_offset": (0.0, 1.0),
-    "caption_dropout": (0.0, 1.0),
-    "validation_share": (0.0, 0.5),
-    "validation_every_steps": (1, 1_000_000),
-    "preview_every_steps": (0, 1_000_000),
-}
-_ADAPTER_CHOICES = {"optimizer": OPTIMIZERS, "learning_rate_schedule": SCHEDULES, "framing": FRAMINGS}
-_MOST_PREVIEWS = 8
-_GENERATION_RANGES = {
-    "steps": (1, 1000),
-    "guidance_scale": (0.0, 100.0),
-    "clip_skip": (0, 100),
-    "width_px": (8, 2048),
-    "height_px": (8, 2048),
-    "batch_size": (1, 256),
-}
-_WEIGHTS = (-10.0, 10.0)
-
 
 def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
-    """Raises InvalidInputError, with a violation per field that is out of range."""
-    _check_ranges(message, _ADAPTER_RANGES)
-    violations = [
-        FieldViolation(f"settings.{name}", f"no {name} '{getattr(message, name)}'; known: {', '.join(known)}")
-        for name, known in _ADAPTER_CHOICES.items()
-        if message.HasField(name) and getattr(message, name) not in known
-    ]
-    if len(message.preview_prompts) > _MOST_PREVIEWS:
-        count = f"{len(message.preview_prompts)} prompts; wanted: at most {_MOST_PREVIEWS}"
-        violations.append(FieldViolation("settings.preview_prompts", count))
-    previews = []
-    for number, prompt in enumerate(message.preview_prompts):
-        try:
-            previews.append(_preview_text(prompt))
-        except InvalidInputError as error:
-            violations.append(FieldViolation(f"settings.preview_prompts[{number}]", str(error)))
-    if "" in message.unet_targets:
-        violations.append(FieldViolation("settings.unet_targets", "a name is empty, which fits no layer"))
-    if message.HasField("text_encoder_learning_rate") and not message.train_text_encoder:
-        violations.append(FieldViolation("settings.text_encoder_learning_rate", "needs train_text_encoder: true"))
-    _refuse(violations)
-    given: dict[str, Any] = {
-        field.name: tuple(value) if field.is_repeated else value for field, value in message.ListFields()
-    }
-    rank = given.get("rank", AdapterSettings.rank)
-    return AdapterSettings(**{"alpha": rank, **given, "preview_prompts": tuple(previews)})
-
-
-def _preview_text(prompt: str) -> str:
-    parsed = parse_prompt(prompt)
-    if parsed.weights:
-        raise InvalidInputError("names an adapter; a preview shows the one in training, and no other")
-    return parsed.text
+    """With the texts that previews' prompts stand for. Raises InvalidInputError, with a violation per bad field."""
+    settings = from_message(AdapterSettings, message)
+    return settings.with_values(preview_prompts=tuple(parse_prompt(text).text for text in settings.preview_prompts))
 
 
 def generation_settings(message: generator_pb2.GenerationSettings) -> GenerationSettings:
-    """Sizes of 0 are the base model's own. Raises InvalidInputError, with a violation per field that is out
-    of range.
-    """
-    _check_ranges(message, _GENERATION_RANGES)
-    given = {field.name: value for field, value in message.ListFields() if field.name != "batch_size"}
-    return GenerationSettings(**given)
+    """Sizes of 0 are the base model's own. Raises InvalidInputError, with a violation per bad field."""
+    return from_message(GenerationSettings, message)
 
 
 def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptItem]:
@@ -146,16 +76,16 @@ def adapter_uses(messages: Iterable[generator_pb2.AdapterUse]) -> list[AdapterUs
     violations: list[FieldViolation] = []
     for number, one in enumerate(messages):
         field = f"adapters[{number}]"
-        low, high = _WEIGHTS
         if not ADAPTER_NAME.fullmatch(one.name):
             text = f"is '{one.name}'; wanted: letters, digits, '.', '_' and '-'"
             violations.append(FieldViolation(f"{field}.name", text))
         elif one.name in {use.name for use in uses}:
             violations.append(FieldViolation(f"{field}.name", f"'{one.name}' stands twice"))
-        weight = one.weight if one.HasField("weight") else AdapterUse.weight
-        if not low <= weight <= high:  # not for NaN either
-            text = f"is {weight:g}; wanted: {low:g} to {high:g}"
-            violations.append(FieldViolation(f"{field}.weight", text))
+        weight = AdapterUse.weight
+        try:
+            weight = from_message(AdapterWeight, one, field).weight
+        except InvalidInputError as error:
+            violations += error.violations
         uses.append(AdapterUse(one.name, ref_from_proto(one.adapter, f"{field}.adapter"), weight))
     _refuse(violations)
     return uses
@@ -231,19 +161,8 @@ def generate_result(images: Iterable[GeneratedImage]) -> generator_pb2.GenerateR
 def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:
     if not message.HasField("start"):
         return None
-    strength = message.start.strength if message.start.HasField("strength") else StartImage.strength
-    if not 0 < strength <= 1:  # not for NaN either
-        _refuse([FieldViolation(f"{field}.strength", f"is {strength:g}; wanted: above 0, at most 1")])
+    strength = from_message(StartSettings, message.start, field).strength
     return StartImage(ref_from_proto(message.start.image, f"{field}.image"), strength)
-
-
-def _check_ranges(message: Message, ranges: dict[str, tuple[float, float]]) -> None:
-    violations = []
-    for name, (low, high) in ranges.items():
-        value = getattr(message, name)
-        if message.HasField(name) and not (math.isfinite(value) and low <= value <= high):
-            violations.append(FieldViolation(f"settings.{name}", f"is {value:g}; wanted: {low:g} to {high:g}"))
-    _refuse(violations)
 
 
 def _refuse(violations: list[FieldViolation]) -> None:

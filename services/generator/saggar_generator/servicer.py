@@ -100,7 +100,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         adapters = messages.adapter_uses(request.adapters)
         items = messages.prompt_items(request.prompts)
         settings = messages.generation_settings(request.settings)
-        batch_size = request.settings.batch_size
+        batch_size = settings.batch_size
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.GenerateResult:
             def on_image(image: GeneratedImage) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from saggar.job_settings.adapter import AdapterSettings
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator.adapters import adapter_import
@@ -19,10 +21,8 @@ from saggar_generator.images.content_credentials import Signer
 from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterPreview,
-    AdapterSettings,
     AdapterUse,
     GeneratedImage,
-    GenerationSettings,
     ImportedAdapter,
     PromptItem,
     TrainedAdapter,

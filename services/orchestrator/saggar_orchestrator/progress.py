@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from saggar.errors import AlreadyExistsError, CancelledError
 from saggar.store import ObjectStore
 
-from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.experiment.digest import digest
 
 # Raise the number of a kind when its code gives other results for equal inputs.
 CODE_VERSIONS = {

@@ -4,70 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from pydantic import ValidationError
 from saggar.errors import FieldViolation, refuse
-from saggar.reject_reasons import CALIBRATED_REASONS, Reason
+from saggar.job_settings.messages import from_message
+from saggar.job_settings.screening import ScreenSettings
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import qc_pb2
 
 from saggar_qc.extractors.choice import BundleChoice, Choice, Dinov2Choice, InceptionChoice
 from saggar_qc.extractors.features import Dinov2Model
-from saggar_qc.measures.distances import MAX_RESAMPLES
 from saggar_qc.picture.texture import EDGES
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.opening import Opening
 from saggar_qc.review.outcome import Outcome
-from saggar_qc.review.plan import ReviewSettings
-from saggar_qc.screening.limits import CALIBRATED, Limit
-from saggar_qc.screening.rules import Thresholds
+from saggar_qc.review.plan import HeldReview
+from saggar_qc.screening.limits import Limit
+from saggar_qc.screening.rules import report_only
 from saggar_qc.screening.screen_run import Screened, Verified
 
-DEFAULT_RESAMPLES = 200
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "min_side_px": (1, 100_000),
-    "min_luminance_sd": (0, 127.5),
-    "min_entropy_bits": (0, 8),
-    "min_relative_sharpness": (0, 1000),
-    "duplicate_distance_bits": (0, 64),
-    "min_intended_probability": (0, 1),
-    "trimmed_share": (0, 0.5),
-}
-
-
-def thresholds_from_message(settings: qc_pb2.ScreenSettings) -> Thresholds:
-    """Unset fields take their defaults. InvalidInputError, one violation per field out of range."""
-    given = {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(Thresholds)
-        if field.name in _RANGES and settings.HasField(field.name)
-    }
-    refuse(
-        FieldViolation(f"settings.{name}", f"must be {low:g} to {high:g}, is {given[name]:g}")
-        for name, (low, high) in _RANGES.items()
-        if name in given and not low <= given[name] <= high
-    )
-    return Thresholds(**given, report_only=_reasons(settings.report_only))
-
-
-def thresholds_to_json(thresholds: Thresholds) -> dict[str, Any]:
-    values = {name: getattr(thresholds, name) for name in _RANGES}
-    return values | {"report_only": sorted(str(reason) for reason in thresholds.report_only)}
-
-
-def resamples_from_message(message: qc_pb2.ScreenSettings | qc_pb2.CompareSetsRequest) -> int:
-    """Bootstrap resamples, 1 to `MAX_RESAMPLES`; InvalidInputError for others."""
-    name = "settings.kid_resamples" if isinstance(message, qc_pb2.ScreenSettings) else "kid_resamples"
-    count = message.kid_resamples if message.HasField("kid_resamples") else DEFAULT_RESAMPLES
-    if not 1 <= count <= MAX_RESAMPLES:
-        refuse([FieldViolation(name, f"must be 1 to {MAX_RESAMPLES}, is {count}")])
-    return count
+def settings_to_json(settings: ScreenSettings) -> dict[str, Any]:
+    """All values, with the reasons that `report_only` stands for."""
+    return settings.model_dump() | {"report_only": sorted(map(str, report_only(settings.report_only)))}
 
 
 def choice_from_message(message: qc_pb2.FeatureExtractor, name: str = "extractor") -> Choice:
@@ -114,20 +77,8 @@ def opening_from_message(request: qc_pb2.OpenReviewRequest) -> Opening:
         photographs=ref_from_proto(request.photographs, "photographs"),
         taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
         title=request.title or "Review",
-        settings=review_settings_from_message(request.settings),
+        settings=from_message(HeldReview, request.settings),
     )
-
-
-def review_settings_from_message(message: qc_pb2.ReviewSettings) -> ReviewSettings:
-    """Unset fields take their defaults. InvalidInputError, one violation per field out of range."""
-    given = {field.name: value for field, value in message.ListFields()}
-    if "maskable_tasks" in given:
-        given["maskable_tasks"] = tuple(given["maskable_tasks"])
-    try:
-        return ReviewSettings(**given)
-    except ValidationError as error:
-        refuse(FieldViolation(f"settings.{problem['loc'][0]}", problem["msg"]) for problem in error.errors())
-        raise
 
 
 def standing_to_message(ledger: Ledger, pages_address: str) -> qc_pb2.DescribeReviewResponse:
@@ -220,17 +171,6 @@ def _verified_to_json(verified: Verified) -> dict[str, Any]:
         "band": [verified.lowest, verified.highest],
         "histogram": np.histogram(values, bins=10, range=(0, 1))[0].tolist(),
     }
-
-
-def _reasons(names: Iterable[str]) -> frozenset[Reason]:
-    known = {str(reason): frozenset({reason}) for reason in Reason} | {CALIBRATED_REASONS: CALIBRATED}
-    asked = list(names)
-    refuse(
-        FieldViolation("settings.report_only", f"no reason '{name}'; known: {', '.join(sorted(known))}")
-        for name in asked
-        if name not in known
-    )
-    return frozenset().union(*(known[name] for name in asked))
 
 
 def _path(text: str) -> Path | None:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 
 import grpc
+from saggar.job_settings.messages import from_message
+from saggar.job_settings.screening import ScreenSettings, SetMeasureSettings
 from saggar.progress import Progress, Work
 from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.work import Emit, JobQueue, stream_events
@@ -92,24 +94,23 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             messages.choice_from_message(message, f"also_measured_by[{number}]")
             for number, message in enumerate(request.also_measured_by)
         ]
-        thresholds = messages.thresholds_from_message(request.settings)
-        resamples = messages.resamples_from_message(request.settings)
+        settings = from_message(ScreenSettings, request.settings)
         inputs = {
             "manifest": manifest.sha256,
             "reference": reference.sha256,
             "extractor": identity(choice),
             "also_measured_by": [identity(other) for other in others],
-            "settings": messages.thresholds_to_json(thresholds) | {"kid_resamples": resamples},
+            "settings": messages.settings_to_json(settings),
         }
         key = result_key("screen", inputs)
         if (finished := find_result(self._store, key)) is not None:
             return key, finished
         rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
         extraction = self._open(choice, work)
-        found = screen(rows, real, extraction, thresholds, resamples, work)
+        found = screen(rows, real, extraction, settings, work)
         photographs = training_photographs(real)
         measured = [
-            compare_sets(found.accepted, photographs, self._open(other, work), resamples, work)
+            compare_sets(found.accepted, photographs, self._open(other, work), settings.kid_resamples, work)
             for other in others
             if found.measures is not None
         ]
@@ -126,7 +127,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         first = ref_from_proto(request.first, "first")
         second = ref_from_proto(request.second, "second")
         choice = messages.choice_from_message(request.extractor)
-        resamples = messages.resamples_from_message(request)
+        resamples = from_message(SetMeasureSettings, request, "").kid_resamples
         inputs = {
             "first": first.sha256,
             "second": second.sha256,

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from saggar.errors import FieldViolation, InvalidInputError
+from saggar.job_settings.messages import from_message
+from saggar.job_settings.training import TrainingSettings
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.v1 import common_pb2, trainer_pb2
 
 from saggar_trainer.evidence.evaluating import EvaluationJob, EvaluationOutcome
 from saggar_trainer.evidence.predicting import PredictionJob, PredictionOutcome
 from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome
-from saggar_trainer.hyperparameters import Hyperparameters, InitialWeights
 from saggar_trainer.listening import EpochScores, Report
-
-_INITIAL_WEIGHTS: dict[int, InitialWeights] = {
-    trainer_pb2.INITIAL_WEIGHTS_UNSPECIFIED: "imagenet",
-    trainer_pb2.INITIAL_WEIGHTS_IMAGENET: "imagenet",
-    trainer_pb2.INITIAL_WEIGHTS_FILE: "file",
-    trainer_pb2.INITIAL_WEIGHTS_RANDOM: "random",
-}
-
-# Fields that are `optional` in the contract and have the same name here.
-_OPTIONAL = (
-    "architecture",
-    "image_size_px",
-    "batch_size",
-    "max_epochs",
-    "patience_epochs",
-    "backbone_learning_rate",
-    "head_learning_rate",
-    "weight_decay",
-    "dropout",
-    "gradient_clip_norm",
-    "class_weight_beta",
-    "class_weight_cap",
-    "seed",
-    "projection",
-    "cosine_schedule",
-    "balance_from_real_only",
-)
 
 
 def training_job_from_message(request: trainer_pb2.TrainRequest) -> TrainingJob:
@@ -47,26 +18,8 @@ def training_job_from_message(request: trainer_pb2.TrainRequest) -> TrainingJob:
     return TrainingJob(
         manifest=ref_from_proto(request.manifest, "manifest"),
         taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
-        settings=settings_from_message(request.settings),
+        settings=from_message(TrainingSettings, request.settings),
         annotations=dict(request.annotations),
-    )
-
-
-def settings_from_message(message: trainer_pb2.TrainingSettings) -> Hyperparameters:
-    """Unset fields take their defaults; raises InvalidInputError naming the bad fields."""
-    if message.initial_weights not in _INITIAL_WEIGHTS:
-        text = f"unknown value {message.initial_weights}"
-        raise InvalidInputError(
-            f"settings.initial_weights: {text}", (FieldViolation("settings.initial_weights", text),)
-        )
-    given: dict[str, Any] = {name: getattr(message, name) for name in _OPTIONAL if message.HasField(name)}
-    return Hyperparameters(
-        **given,
-        initial_weights=_INITIAL_WEIGHTS[message.initial_weights],
-        initial_weights_path=message.initial_weights_path,
-        sampler_task=message.sampler_task,
-        task_weights=dict(message.task_weights),
-        synthetic_task_weights=dict(message.synthetic_task_weights),
     )
 
 

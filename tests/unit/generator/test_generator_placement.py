@@ -3,10 +3,11 @@
 import pytest
 import torch
 from saggar.errors import WrongStateError
+from saggar.job_settings.generation import GenerationSettings
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement, choose, natural_memory
 from saggar_generator.images.synthesis import draw, encode_prompts
-from saggar_generator.requests import GenerationSettings, Wanted
+from saggar_generator.requests import Wanted
 from saggar_generator.training.examples import latents_of
 from tiny_pipeline import SIZE_PX, save_tiny_pipeline
 

@@ -13,6 +13,7 @@ from diffusers.training_utils import compute_snr
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import DirectoryStore
 from saggar.stored_datasets import write_manifest
 from saggar_generator.adapters import adapter, lora
@@ -20,7 +21,7 @@ from saggar_generator.adapters.lora_formats import write_diffusers
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.images.image_index import ImageIndex
-from saggar_generator.requests import GenerationSettings, Wanted
+from saggar_generator.requests import Wanted
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training import adapter_job
 from saggar_generator.training.adapter_job import train_adapter

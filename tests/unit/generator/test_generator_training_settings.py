@@ -10,11 +10,11 @@ import torch
 from diffusers.optimization import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.store import DirectoryStore
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.requests import AdapterSettings
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import adapter_id, train_adapter
 from saggar_generator.training.examples import EmbeddedText, Examples

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import InvalidInputError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import generator_pb2
 from saggar_generator.messages import adapter_settings
-from saggar_orchestrator.experiment.file import Adapter, parse_experiment
+from saggar_orchestrator.experiment.file import parse_experiment
+from saggar_orchestrator.experiment.sections import Adapter
 from saggar_orchestrator.peers import requests
 
 TAXONOMY = load_taxonomy("kilnsim")
@@ -64,9 +66,9 @@ def test_every_setting_can_be_given_and_arrives():
     assert settings.caption_template.startswith("{dynasty} dynasty, {kiln} kiln produced")
 
 
-def test_what_is_left_out_is_left_to_the_generator():
+def test_what_is_left_out_arrives_as_its_default():
     message = requests.adapter_settings(Adapter.model_validate({}), TAXONOMY)
-    assert [field.name for field, _ in message.ListFields()] == ["caption_template"]
+    assert adapter_settings(message).with_values(caption_template="") == AdapterSettings()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
-from saggar_orchestrator.experiment.file import Experiment, parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.workflow.engine import experiment_id
 from saggar_orchestrator.workflow.order import step_titles
@@ -61,14 +62,18 @@ def test_the_papers_data_sets_add_up():
             "glase: 2.0",
             "file.yaml:6 training.task_weights.glase: unknown task 'glase'; known: dynasty",
         ),
-        ('"95:5"', "baseline", "arm names stand twice: baseline"),
+        ('"95:5"', "baseline", "arm names appear twice: baseline"),
         ("    synthetic: {share: 0.05}\n", "", "exactly one arm must have no synthetic images"),
         ("share: 0.05", "share: 1.5", "arms.1.synthetic.share"),
         ("share: 0.05", "share: 0.05, count: 7", "exactly one of count, share, or per_combination"),
         ("name: good", "name: Good File", "file.yaml:1 name"),
         ("  kilnsim: {count: 100}", "  images: photographs", "name the photographs"),
-        ("name: good", "name: good\nseeds: [1, 1]", "a seed stands twice"),
-        ("training:", "training:\n  initial_weights: file", "initial_weights_path belong together"),
+        ("name: good", "name: good\nseeds: [1, 1]", "a seed appears twice"),
+        (
+            "training:",
+            "training:\n  initial_weights: file",
+            "file.yaml:5 training.initial_weights_path: is empty; name a .safetensors file",
+        ),
         (
             "training:",
             "screening:\n  report_only: [blury]\ntraining:",

@@ -15,7 +15,8 @@ from saggar.errors import InvalidInputError
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar.webui.prompt_syntax import parse_prompt
-from saggar_orchestrator.experiment.file import Plan, Synthetic, parse_experiment
+from saggar_orchestrator.experiment.arms import Plan, Synthetic
+from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.findings.predictions import Predictions
 from saggar_orchestrator.peers.requests import prompt_items
 from saggar_orchestrator.workflow.steps.targets import (

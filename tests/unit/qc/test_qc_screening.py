@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 from saggar.errors import InvalidInputError
+from saggar.job_settings.messages import from_message
+from saggar.job_settings.screening import ScreenSettings
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
-from saggar_qc.messages import thresholds_from_message
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
 from saggar_qc.screening import rules
 from saggar_qc.screening.limits import MEASURES, Limit
 from saggar_qc.screening.rejection import Rejection
-from saggar_qc.screening.rules import Thresholds
 
 RANDOM = np.random.default_rng(0)
 THUMBNAIL = RANDOM.integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -31,7 +31,7 @@ GOOD = Picture(
     mirrored_phash="f" * 64,
     thumbnail=THUMBNAIL,
 )
-DEFAULTS = Thresholds()
+DEFAULTS = ScreenSettings()
 
 
 def like(**changes: object) -> Picture:
@@ -130,8 +130,8 @@ def test_equal_pixels_are_a_duplicate_of_the_first():
 def test_near_duplicates_by_distance():
     near = other(phash="0" * 63 + "8")  # two bits from GOOD
     earlier = index((near, "prompt-1"))
-    assert rules.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=1), earlier) is None
-    rejection = rules.rejects_duplicate(GOOD, Thresholds(duplicate_distance_bits=2), earlier)
+    assert rules.rejects_duplicate(GOOD, ScreenSettings(duplicate_distance_bits=1), earlier) is None
+    rejection = rules.rejects_duplicate(GOOD, ScreenSettings(duplicate_distance_bits=2), earlier)
     assert rejection == Rejection(Reason.NEAR_DUPLICATE, "perceptual hash is 2 bits from prompt-1")
 
 
@@ -186,13 +186,13 @@ def test_limits_tell_their_quantile_and_pass_what_was_not_measured():
 
 def test_the_least_probable_intended_class_is_named():
     labels = {"glaze": "celadon", "type": "bowl"}
-    asked = Thresholds(min_intended_probability=0.25)
+    asked = ScreenSettings(min_intended_probability=0.25)
     assert rules.rejects_improbable_class({"glaze": 0.25, "type": 0.9}, labels, asked) is None
     rejection = rules.rejects_improbable_class({"glaze": 0.2, "type": 0.1}, labels, asked)
     assert rejection is not None
     assert rejection.reason == Reason.IMPROBABLE_CLASS
     assert rejection.detail == "type: intended bowl has a probability of 0.100; at least 0.25 is needed"
-    report_only = Thresholds(min_intended_probability=0)
+    report_only = ScreenSettings(min_intended_probability=0)
     assert rules.rejects_improbable_class({"glaze": 0.0}, labels, report_only) is None
 
 
@@ -213,7 +213,7 @@ def test_combinations_are_judged_by_the_taxonomy():
 def test_the_first_reason_counts_and_those_that_are_only_told_do_not():
     found = [Rejection(Reason.FRAME, "f"), Rejection(Reason.BLURRED, "b"), Rejection(Reason.FLAT, "flat")]
     assert rules.verdict(found, DEFAULTS) == found[2]
-    told = Thresholds(report_only=frozenset({Reason.FLAT, Reason.BLURRED}))
+    told = ScreenSettings(report_only=(Reason.FLAT, Reason.BLURRED))
     assert rules.verdict(found, told) == found[0]
     assert rules.verdict([], DEFAULTS) is None
 
@@ -233,9 +233,11 @@ def test_the_index_finds_the_nearest_of_many():
 
 
 def test_reasons_that_only_are_told_are_named_one_by_one_or_as_calibrated():
-    told = thresholds_from_message(qc_pb2.ScreenSettings(report_only=["calibrated", "duplicate"])).report_only
+    told = rules.report_only(
+        from_message(ScreenSettings, qc_pb2.ScreenSettings(report_only=["calibrated", "duplicate"])).report_only
+    )
     assert {Reason.DUPLICATE, Reason.BLURRED, Reason.IMPROBABLE_CLASS, Reason.UNFAMILIAR} <= told
     assert not told & {Reason.UNDECODABLE, Reason.FLAT, Reason.TRAINING_COPY, Reason.IMPLAUSIBLE}
-    assert thresholds_from_message(qc_pb2.ScreenSettings()).report_only == frozenset()
-    with pytest.raises(InvalidInputError, match=r"settings\.report_only: no reason 'ugly'; known: blurred"):
-        thresholds_from_message(qc_pb2.ScreenSettings(report_only=["ugly"]))
+    assert rules.report_only(ScreenSettings().report_only) == frozenset()
+    with pytest.raises(InvalidInputError, match=r"settings\.report_only: no reason 'ugly'; known: calibrated"):
+        from_message(ScreenSettings, qc_pb2.ScreenSettings(report_only=["ugly"]))

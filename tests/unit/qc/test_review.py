@@ -12,7 +12,7 @@ from saggar.taxonomy import Taxonomy
 from saggar_qc.review.journal import Desk, keep_review, list_reviews, read_review
 from saggar_qc.review.ledger import Event, Ledger
 from saggar_qc.review.outcome import agreement, conclude, reviewer_scores, verdict_rows
-from saggar_qc.review.plan import ReviewSettings, plan_review
+from saggar_qc.review.plan import HeldReview, plan_review
 from saggar_qc.review.verdicts import Verdict, decide
 
 TASKS = ("glaze", "type")
@@ -60,7 +60,7 @@ def manifest(count, origin="synthetic"):
 
 
 def review(count=6, **changes):
-    chosen = ReviewSettings(**{"double_share": 0.0, "controls": 0} | changes)
+    chosen = HeldReview(**{"double_share": 0.0, "controls": 0} | changes)
     return plan_review("test", manifest(count), STORED, manifest(8, "real"), TAXONOMY, settings=chosen)
 
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 from PIL import Image
 from saggar.errors import CancelledError, DataCorruptionError, WrongStateError
+from saggar.job_settings.training import TrainingSettings
 from saggar_trainer.data.pixels import cache_pixels, evaluation_pixels, training_pixels
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.loop import Examples, Snapshot, best_epoch, fit, learning_rate
 from saggar_trainer.fitting.objective import Objective
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
 
-SETTINGS = Hyperparameters(
+SETTINGS = TrainingSettings(
     initial_weights="random",
     image_size_px=32,
     batch_size=8,
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 OBJECTIVE = Objective({"colour": 1.0}, {"colour": torch.ones(2)})
 
 
-def examples(settings: Hyperparameters, count: int, *, training: bool) -> Examples:
+def examples(settings: TrainingSettings, count: int, *, training: bool) -> Examples:
     rng = np.random.default_rng(count)
     labels = np.arange(count) % 2
     colours = np.array([[190, 40, 40], [40, 40, 190]])
@@ -42,7 +42,7 @@ def examples(settings: Hyperparameters, count: int, *, training: bool) -> Exampl
     return Examples(pixels, {"colour": torch.tensor(labels)}, {"colour": torch.ones(count)})
 
 
-def run(settings: Hyperparameters = SETTINGS, **arguments: object) -> Snapshot:
+def run(settings: TrainingSettings = SETTINGS, **arguments: object) -> Snapshot:
     torch.manual_seed(settings.seed)
     model = MultiTaskClassifier(build_backbone(settings).layers, {"colour": 2}, settings.dropout, settings.projection)
     training, validation = examples(settings, 25, training=True), examples(settings, 8, training=False)
@@ -113,12 +113,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_advice() -> None:
 
 
 def test_the_cosine_falls_from_the_first_rate_to_almost_nothing() -> None:
-    settings = Hyperparameters(max_epochs=10)
+    settings = TrainingSettings(max_epochs=10)
     rates = [learning_rate(1e-3, epoch, settings) for epoch in range(11)]
     assert rates[0] == pytest.approx(1e-3)
     assert rates[5] == pytest.approx((1e-3 + 1e-6) / 2)
     assert rates[10] == pytest.approx(1e-6)
-    assert learning_rate(1e-3, 9, Hyperparameters(cosine_schedule=False)) == 1e-3
+    assert learning_rate(1e-3, 9, TrainingSettings(cosine_schedule=False)) == 1e-3
 
 
 def test_cached_pixels_are_the_images() -> None:

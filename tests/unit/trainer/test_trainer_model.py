@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.job_settings.training import TrainingSettings
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.model.backbone import build_backbone, input_spec, minimalistic
 from saggar_trainer.model.network import MultiTaskClassifier
 from torchvision.models import _api, mobilenet_v3_large
@@ -21,7 +21,7 @@ MINIMALISTIC = "mobilenet_v3_large_minimalistic"
 @pytest.mark.parametrize("architecture", ["mobilenet_v3_large", MINIMALISTIC])
 def test_the_onnx_file_answers_as_torch_does(architecture: str) -> None:
     torch.manual_seed(0)
-    settings = Hyperparameters(architecture=architecture, initial_weights="random")
+    settings = TrainingSettings(architecture=architecture, initial_weights="random")
     model = MultiTaskClassifier(build_backbone(settings).layers, {"type": 3, "glaze": 7})
     with torch.no_grad():  # batch statistics of noise, so that features are not all alike
         for _ in range(3):
@@ -43,7 +43,7 @@ def test_the_onnx_file_answers_as_torch_does(architecture: str) -> None:
 
 
 def test_a_task_may_be_called_type_and_projection_may_be_left_out() -> None:
-    settings = Hyperparameters(initial_weights="random")
+    settings = TrainingSettings(initial_weights="random")
     model = MultiTaskClassifier(build_backbone(settings).layers, {"type": 3}, projection=False).eval()
     logits, features = model(torch.zeros(2, 3, 32, 32))
     assert logits["type"].shape == (2, 3)
@@ -52,7 +52,7 @@ def test_a_task_may_be_called_type_and_projection_may_be_left_out() -> None:
 
 
 def test_random_weights_are_warned_of() -> None:
-    (warning,) = build_backbone(Hyperparameters(initial_weights="random")).warnings
+    (warning,) = build_backbone(TrainingSettings(initial_weights="random")).warnings
     assert "random initial weights" in warning
 
 
@@ -61,7 +61,7 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     network = minimalistic()
     state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
     save_file(state, tmp_path / "weights.safetensors")
-    settings = Hyperparameters(
+    settings = TrainingSettings(
         architecture=MINIMALISTIC,
         initial_weights="file",
         initial_weights_path=str(tmp_path / "weights.safetensors"),
@@ -74,24 +74,24 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
 
 def test_the_shared_weights_fit(project_data: Path) -> None:
     path = project_data / "weights" / "mobilenet_v3_large_minimalistic_imagenet.safetensors"
-    settings = Hyperparameters(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
+    settings = TrainingSettings(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
     assert build_backbone(settings).warnings == ()
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file(mobilenet_v3_large().state_dict(), path)
-    settings = Hyperparameters(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
+    settings = TrainingSettings(architecture=MINIMALISTIC, initial_weights="file", initial_weights_path=str(path))
     with pytest.raises(InvalidInputError, match=r"other\.safetensors are not those of torchvision's .*minimalistic"):
         build_backbone(settings)
 
 
 def test_missing_and_broken_weights_are_refused(tmp_path: Path) -> None:
-    missing = Hyperparameters(initial_weights="file", initial_weights_path=str(tmp_path / "none.safetensors"))
+    missing = TrainingSettings(initial_weights="file", initial_weights_path=str(tmp_path / "none.safetensors"))
     with pytest.raises(NotFoundError, match="no such file on the trainer's machine"):
         build_backbone(missing)
     (tmp_path / "text.safetensors").write_text("not weights")
-    broken = Hyperparameters(initial_weights="file", initial_weights_path=str(tmp_path / "text.safetensors"))
+    broken = TrainingSettings(initial_weights="file", initial_weights_path=str(tmp_path / "text.safetensors"))
     with pytest.raises(InvalidInputError, match="not a safetensors file"):
         build_backbone(broken)
 
@@ -102,10 +102,10 @@ def test_without_a_connection_the_error_says_what_to_do(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
     with pytest.raises(NotFoundError, match=r"no route to host.*Put mobilenet_v3_large.*\.pth into .*initial_weights"):
-        build_backbone(Hyperparameters())
+        build_backbone(TrainingSettings())
 
 
 def test_each_architecture_names_the_input_that_its_weights_expect() -> None:
-    assert input_spec(Hyperparameters()).mean == (0.485, 0.456, 0.406)
-    minimal = input_spec(Hyperparameters(architecture=MINIMALISTIC, initial_weights="random", image_size_px=96))
+    assert input_spec(TrainingSettings()).mean == (0.485, 0.456, 0.406)
+    minimal = input_spec(TrainingSettings(architecture=MINIMALISTIC, initial_weights="random", image_size_px=96))
     assert (minimal.size_px, minimal.mean, minimal.std) == (96, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from PIL import Image
 from saggar.errors import DataCorruptionError
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import ObjectRef, ObjectStore
-from saggar.webui.scheduler_names import canonical
 
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
@@ -23,14 +23,7 @@ from saggar_generator.images.request_prompts import Mix, by_weights, compose
 from saggar_generator.images.starting import check_strength, read_photograph
 from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import (
-    AdapterUse,
-    GeneratedImage,
-    GenerationSettings,
-    PromptItem,
-    StartImage,
-    Wanted,
-)
+from saggar_generator.requests import AdapterUse, GeneratedImage, PromptItem, StartImage, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +63,10 @@ def generate(
     Every image is in the store, with its index entry, before the next batch begins: after a crash the same
     call goes on. Raises what the contract lists for `Generate`, as domain errors.
     """
-    settings = replace(settings, scheduler=canonical(settings.scheduler))
     compositions = compose(items, uses)
     report(Progress("loading base model", message=base_model))
     base = models.get(base_model)
-    settings = replace(
-        settings,
+    settings = settings.with_values(
         clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
         width_px=settings.width_px or base.size_px,
         height_px=settings.height_px or base.size_px,

@@ -6,10 +6,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import ObjectRef, ObjectStore, put_image
 
 from saggar_generator.base_models.base_model import BaseModel
@@ -17,7 +17,7 @@ from saggar_generator.images.content_credentials import Signer
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.request_prompts import Mix
 from saggar_generator.images.synthesis import Picture
-from saggar_generator.requests import GeneratedImage, GenerationSettings, Wanted
+from saggar_generator.requests import GeneratedImage, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class ImageIndex:
             "prompt": wanted.prompt,
             "negative_prompt": wanted.negative_prompt,
             "seed": wanted.seed,
-            "settings": asdict(settings),
+            "settings": settings.model_dump(exclude={"batch_size"}),
         }
         if wanted.start is not None:
             inputs["photograph"] = {

@@ -18,12 +18,13 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from saggar.errors import WrongStateError
+from saggar.job_settings.generation import GenerationSettings
 
 from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.prompt_encoding import EncodedPrompt, encode_all
 from saggar_generator.images.starting import draw_noise, from_photographs
-from saggar_generator.requests import GenerationSettings, StartImage, Wanted
+from saggar_generator.requests import StartImage, Wanted
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 
@@ -22,7 +23,7 @@ from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import memory_for
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
+from saggar_generator.requests import AdapterPreview, TrainedAdapter
 from saggar_generator.training import adapter_metadata, optimizing
 from saggar_generator.training.examples import prepare, training_rows
 from saggar_generator.training.group import Alone, Team
@@ -68,8 +69,7 @@ def train_adapter(
     report(Progress("loading base model", message=base_model))
     base = models.get(base_model)
     lora.remove(base)  # an earlier job's adapters, before captions go through the text encoder
-    settings = replace(
-        settings,
+    settings = settings.with_values(
         resolution_px=settings.resolution_px or base.size_px,
         clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
         unet_targets=settings.unet_targets or targets,
@@ -290,7 +290,7 @@ def _dataset_id(manifest: ObjectRef) -> str:
 
 def _deciding(settings: AdapterSettings) -> dict[str, Any]:
     """The settings that decide the adapter: its weights, and what its files say of it."""
-    return {key: value for key, value in asdict(settings).items() if key not in _NOT_DECIDING}
+    return {key: value for key, value in settings.model_dump().items() if key not in _NOT_DECIDING}
 
 
 def _checkpoint_key(identity: str) -> str:

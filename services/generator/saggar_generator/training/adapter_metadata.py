@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from saggar.job_settings.adapter import AdapterSettings
+
 from saggar_generator.adapters.file_metadata import BASE_HASH, KOHYA_BASE_HASH, LICENCE
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.identity import SD2_WIDTH
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
-from saggar_generator.requests import AdapterSettings
 from saggar_generator.training import optimizing
 
 

@@ -14,6 +14,7 @@ from saggar.dataset.augment import apply_augmentation
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.store import ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
@@ -25,7 +26,6 @@ from saggar_generator.base_models.prompt_encoding import (
     truncated_tokens,
 )
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterSettings
 from saggar_generator.training.framing import square
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from typing import Any, Self
 
 import torch
 from saggar.errors import DataCorruptionError, WrongStateError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint
 from saggar_generator.adapters import lora
 from saggar_generator.base_models.base_model import BaseModel
-from saggar_generator.requests import AdapterPreview, AdapterSettings
+from saggar_generator.requests import AdapterPreview
 from saggar_generator.training import held_out, optimizing
 from saggar_generator.training.examples import Examples
 from saggar_generator.training.group import Alone, Team

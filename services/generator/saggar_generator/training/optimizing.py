@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 from saggar.errors import WrongStateError
-
-from saggar_generator.requests import AdapterSettings
+from saggar.job_settings.adapter import AdapterSettings
 
 WEIGHT_DECAY = 1e-2  # of AdamW; the diffusers LoRA example's
 WARM_UP_STEPS = 100  # unless told otherwise: at most, and at most a tenth of all

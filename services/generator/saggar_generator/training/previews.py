@@ -7,13 +7,15 @@ import threading
 from collections.abc import Sequence
 
 from saggar.errors import AlreadyExistsError
+from saggar.job_settings.adapter import AdapterSettings
+from saggar.job_settings.generation import GenerationSettings
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.progress import stop_if
-from saggar_generator.requests import AdapterPreview, AdapterSettings, GenerationSettings, Wanted
+from saggar_generator.requests import AdapterPreview, Wanted
 
 _CAPTIONS = 4  # shown unless prompts are given
 

@@ -26,7 +26,7 @@ from saggar_orchestrator.adapter_comparison.recognition import (
     recognise,
     share_words,
 )
-from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.peers.requests import prompt_items
 from saggar_orchestrator.peers.shards import Order, generate_in_shards

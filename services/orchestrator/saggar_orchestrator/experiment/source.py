@@ -10,7 +10,8 @@ from saggar.errors import NotFoundError
 from saggar.store import ObjectStore
 from saggar.stored_datasets import manifest_key
 
-from saggar_orchestrator.experiment.file import Experiment, digest
+from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.experiment.schema import Experiment
 
 _REMEDY = "check the path (relative paths start from the experiment file's folder)"
 

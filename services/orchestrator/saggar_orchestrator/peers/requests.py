@@ -8,54 +8,36 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
+from saggar.job_settings.messages import to_message
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 from saggar.webui.prompt_syntax import escaped
 
-from saggar_orchestrator.experiment.file import (
-    PLANNING,
-    Adapter,
-    Generation,
-    Review,
-    Screening,
-    Training,
-)
-
-_INITIAL_WEIGHTS = {
-    "imagenet": trainer_pb2.INITIAL_WEIGHTS_IMAGENET,
-    "file": trainer_pb2.INITIAL_WEIGHTS_FILE,
-    "random": trainer_pb2.INITIAL_WEIGHTS_RANDOM,
-}
+from saggar_orchestrator.experiment.sections import Adapter, Generation, Review, Screening, Training
 
 
 def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSettings:
-    values = training.model_dump(exclude_none=True)
-    values["initial_weights"] = _INITIAL_WEIGHTS[training.initial_weights]
-    return trainer_pb2.TrainingSettings(**values, seed=seed)
+    return to_message(training, trainer_pb2.TrainingSettings, seed=seed)
 
 
 def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.AdapterSettings:
     """With the template that the taxonomy makes captions from."""
-    values = adapter.model_dump(exclude_none=True, exclude={"images", "selection_seed", "tasks"})
-    told = taxonomy.narrowed(adapter.tasks or taxonomy.task_names)
-    return generator_pb2.AdapterSettings(**values, caption_template=", ".join(told.caption))
+    narrowed = taxonomy.narrowed(adapter.tasks or taxonomy.task_names)
+    return to_message(adapter, generator_pb2.AdapterSettings, caption_template=", ".join(narrowed.caption))
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
-    own = {"shard_size", "adapter_weight", "further_adapters", *PLANNING}
-    values = generation.model_dump(exclude_none=True, exclude=own)
-    return generator_pb2.GenerationSettings(**values)
+    return to_message(generation, generator_pb2.GenerationSettings)
 
 
 def screen_settings(screening: Screening) -> qc_pb2.ScreenSettings:
-    values = screening.model_dump(exclude_none=True, exclude={"inception_weights_path"})
-    return qc_pb2.ScreenSettings(**values)
+    return to_message(screening, qc_pb2.ScreenSettings)
 
 
 def review_settings(review: Review) -> qc_pb2.ReviewSettings:
-    return qc_pb2.ReviewSettings(**review.model_dump(exclude_none=True))
+    return to_message(review, qc_pb2.ReviewSettings)
 
 
 def extractor(screening: Screening, baseline_bundle: ObjectRef) -> qc_pb2.FeatureExtractor:

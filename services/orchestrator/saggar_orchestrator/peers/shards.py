@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from saggar.v1 import generator_pb2
 
-from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.peers.requests import as_inputs
 from saggar_orchestrator.progress import Cancellation

@@ -24,7 +24,9 @@ from saggar.errors import CancelledError, NotFoundError, SaggarError, WrongState
 from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.experiment.file import Experiment, digest, parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import CODE_VERSIONS, Board, Cancellation, StepRecord, StepView
 from saggar_orchestrator.workflow.order import Resources, Run, Specification, run_experiment, step_titles

@@ -19,7 +19,10 @@ from saggar.errors import SaggarError
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.experiment.file import PLANNING, Arm, Experiment, digest
+from saggar_orchestrator.experiment.arms import Arm
+from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.experiment.schema import Experiment
+from saggar_orchestrator.experiment.sections import PLANNING
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation, Result, StepRecord, Ticker, find_or_do, step_id
 from saggar_orchestrator.workflow.steps import data_steps, remote_steps, topping_up

@@ -19,7 +19,6 @@ from saggar_qc.measures.featureset import FeatureSet, Float64, Moments
 from saggar_qc.measures.manifold import manifolds
 
 ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
-MAX_RESAMPLES = 2_000
 LEAST_FOR_INFINITY = 100  # images of the first set; fewer give no line to extend
 _INFINITY_POINTS = 10
 _BLOCK = 1_024  # rows of a kernel matrix that are in memory at once

@@ -12,7 +12,7 @@ from saggar.taxonomy import Taxonomy
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.review.journal import keep_review
 from saggar_qc.review.nearest import nearest_photographs
-from saggar_qc.review.plan import Review, ReviewSettings, plan_review
+from saggar_qc.review.plan import HeldReview, Review, plan_review
 from saggar_qc.screening.reference import training_photographs
 
 
@@ -24,7 +24,7 @@ class Opening:
     photographs: ObjectRef
     taxonomy: ObjectRef
     title: str
-    settings: ReviewSettings
+    settings: HeldReview
 
 
 def open_review(store: ObjectStore, opening: Opening, extraction: Extraction | None = None) -> Review:

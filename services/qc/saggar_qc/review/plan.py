@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.job_settings.review import ReviewSettings
 from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
 
 NEIGHBOURS = 4  # photographs shown beside an image
 
-Policy = Literal["sample", "all"]
 Control = Literal["real", "bad"]
 
 
@@ -24,15 +24,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ReviewSettings(Strict):
-    """How a review is held."""
+class HeldReview(ReviewSettings):
+    """How a review is held: what the caller decides, and what the service does."""
 
-    policy: Policy = "all"
-    sample_size: int = Field(default=100, ge=1)  # with policy "sample"
-    least_pass_rate: float = Field(default=0.8, ge=0, le=1)  # of a sample: the interval's lower end
-    double_share: float = Field(default=0.1, ge=0, le=1)  # of the items, seen blind by two people
-    controls: int = Field(default=10, ge=0)  # of each kind: photographs, and images with wrong labels
-    maskable_tasks: tuple[str, ...] = ("glaze",)
     lease_seconds: float = Field(default=600.0, ge=1)
     seed: int = 0
 
@@ -67,7 +61,7 @@ class Review(Strict):
     taxonomy: str  # id
     tasks: tuple[str, ...]
     class_names: dict[str, dict[str, dict[str, str]]]  # task -> code -> language -> name
-    settings: ReviewSettings
+    settings: HeldReview
     items: tuple[Item, ...]
 
     @property
@@ -83,7 +77,7 @@ def plan_review(
     photographs: Manifest,
     taxonomy: Taxonomy,
     *,
-    settings: ReviewSettings,
+    settings: HeldReview,
     neighbours: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Review:
     """A review of `manifest`'s images, with controls from `photographs`; equal inputs give the equal review.

@@ -7,32 +7,17 @@ are only reported are left out of the verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from saggar.duplicates.search import SURE_BITS
-from saggar.reject_reasons import Reason
+from saggar.job_settings.screening import ScreenSettings
+from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
-from saggar_qc.screening.limits import Limit
+from saggar_qc.screening.limits import CALIBRATED, Limit
 from saggar_qc.screening.rejection import Rejection
 
 BAND_TOP = 0.999  # a class that is found as surely as this teaches little
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What an image must reach. Defaults are those of the contract (`ScreenSettings` in qc.proto)."""
-
-    min_side_px: int = 32
-    min_luminance_sd: float = 4.0  # of 0 to 255
-    min_entropy_bits: float = 2.0
-    min_relative_sharpness: float = 0.02  # of the reference set's median
-    duplicate_distance_bits: int = SURE_BITS  # of 256
-    min_intended_probability: float = 0.05  # 0: report only
-    trimmed_share: float = 0.02  # of the reference photographs; see `saggar_qc.screening.limits`
-    report_only: frozenset[Reason] = frozenset()
 
 
 def rejects_undecodable(problem: str | None) -> Rejection | None:
@@ -40,7 +25,7 @@ def rejects_undecodable(problem: str | None) -> Rejection | None:
     return None if problem is None else Rejection(Reason.UNDECODABLE, problem)
 
 
-def rejects_size(picture: Picture, thresholds: Thresholds) -> Rejection | None:
+def rejects_size(picture: Picture, thresholds: ScreenSettings) -> Rejection | None:
     if min(picture.width_px, picture.height_px) >= thresholds.min_side_px:
         return None
     size = f"{picture.width_px} x {picture.height_px} pixels"
@@ -61,7 +46,7 @@ def rejects_transparency(picture: Picture) -> Rejection | None:
     return Rejection(Reason.TRANSPARENT, "has transparent pixels; what lies behind them is not known")
 
 
-def rejects_flatness(picture: Picture, thresholds: Thresholds) -> Rejection | None:
+def rejects_flatness(picture: Picture, thresholds: ScreenSettings) -> Rejection | None:
     found = picture.values["luminance_sd"]
     if found >= thresholds.min_luminance_sd:
         return None
@@ -69,7 +54,7 @@ def rejects_flatness(picture: Picture, thresholds: Thresholds) -> Rejection | No
     return Rejection(Reason.FLAT, f"{words}; at least {thresholds.min_luminance_sd:g} of 255 is needed")
 
 
-def rejects_entropy(picture: Picture, thresholds: Thresholds) -> Rejection | None:
+def rejects_entropy(picture: Picture, thresholds: ScreenSettings) -> Rejection | None:
     found = picture.values["entropy_bits"]
     if found >= thresholds.min_entropy_bits:
         return None
@@ -77,7 +62,7 @@ def rejects_entropy(picture: Picture, thresholds: Thresholds) -> Rejection | Non
     return Rejection(Reason.LOW_ENTROPY, f"{words}; at least {thresholds.min_entropy_bits:g} are needed")
 
 
-def rejects_blur(picture: Picture, thresholds: Thresholds, reference_sharpness: float) -> Rejection | None:
+def rejects_blur(picture: Picture, thresholds: ScreenSettings, reference_sharpness: float) -> Rejection | None:
     """`reference_sharpness` is the reference set's median; where it is 0 nothing can be said."""
     if reference_sharpness <= 0:
         return None
@@ -99,7 +84,7 @@ def rejects_combination(labels: Labels, taxonomy: Taxonomy | None) -> Rejection 
     return Rejection(Reason.IMPLAUSIBLE, f"{named}: not among the known combinations of {taxonomy.id}")
 
 
-def rejects_duplicate(picture: Picture, thresholds: Thresholds, earlier: PictureIndex) -> Rejection | None:
+def rejects_duplicate(picture: Picture, thresholds: ScreenSettings, earlier: PictureIndex) -> Rejection | None:
     """Against the accepted pictures of the same set that came before."""
     found = earlier.find(picture, thresholds.duplicate_distance_bits)
     if found is None:
@@ -107,7 +92,7 @@ def rejects_duplicate(picture: Picture, thresholds: Thresholds, earlier: Picture
     return Rejection(Reason.DUPLICATE if found.same_pixels else Reason.NEAR_DUPLICATE, found.words)
 
 
-def rejects_training_copy(picture: Picture, thresholds: Thresholds, training: PictureIndex) -> Rejection | None:
+def rejects_training_copy(picture: Picture, thresholds: ScreenSettings, training: PictureIndex) -> Rejection | None:
     """Against the photographs that the generator learned from, by hash."""
     found = training.find(picture, thresholds.duplicate_distance_bits)
     return None if found is None else Rejection(Reason.TRAINING_COPY, found.words)
@@ -135,7 +120,9 @@ def beyond_limits(values: Mapping[str, float], limits: Sequence[Limit]) -> Itera
             )
 
 
-def rejects_improbable_class(verified: Mapping[str, float], labels: Labels, thresholds: Thresholds) -> Rejection | None:
+def rejects_improbable_class(
+    verified: Mapping[str, float], labels: Labels, thresholds: ScreenSettings
+) -> Rejection | None:
     """`verified`: probability of the intended class by task."""
     wrong = {t: p for t, p in verified.items() if p < thresholds.min_intended_probability}
     if not wrong:
@@ -148,8 +135,15 @@ def rejects_improbable_class(verified: Mapping[str, float], labels: Labels, thre
     )
 
 
-def verdict(found: Sequence[Rejection], thresholds: Thresholds) -> Rejection | None:
+def verdict(found: Sequence[Rejection], thresholds: ScreenSettings) -> Rejection | None:
     """The reason that counts, of those that may."""
     order = list(Reason)
-    counting = [each for each in found if each.reason not in thresholds.report_only]
+    silent = report_only(thresholds.report_only)
+    counting = [each for each in found if each.reason not in silent]
     return min(counting, key=lambda each: order.index(each.reason), default=None)
+
+
+def report_only(names: Sequence[str]) -> frozenset[Reason]:
+    """The reasons that `names` stand for."""
+    each = (CALIBRATED if name == CALIBRATED_REASONS else frozenset({Reason(name)}) for name in names)
+    return frozenset().union(*each)

@@ -10,6 +10,7 @@ import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
+from saggar.job_settings.screening import ScreenSettings
 from saggar.progress import Progress, Work
 from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
@@ -27,7 +28,6 @@ from saggar_qc.screening import rules
 from saggar_qc.screening.limits import Limit
 from saggar_qc.screening.reference import Reference, comparison_side_px, study, training_photographs
 from saggar_qc.screening.rejection import Rejection
-from saggar_qc.screening.rules import Thresholds
 from saggar_qc.screening.verification import glaze_of
 
 _VIEWS: tuple[View, ...] = ("upright", "turned")
@@ -71,8 +71,7 @@ def screen(
     manifest: Manifest,
     reference: Manifest,
     extraction: Extraction,
-    thresholds: Thresholds,
-    kid_resamples: int,
+    thresholds: ScreenSettings,
     work: Work,
 ) -> Screened:
     """Screens all rows of `manifest`, in order, beside the training photographs of `reference`.
@@ -84,15 +83,14 @@ def screen(
     photographs = training_photographs(reference)
     side = comparison_side_px(manifest)
     known = study(photographs, extraction, side, thresholds.trimmed_share, work)
-    return screen_beside(known, manifest, extraction, thresholds, kid_resamples, work)
+    return screen_beside(known, manifest, extraction, thresholds, work)
 
 
 def screen_beside(
     known: Reference,
     manifest: Manifest,
     extraction: Extraction,
-    thresholds: Thresholds,
-    kid_resamples: int,
+    thresholds: ScreenSettings,
     work: Work,
 ) -> Screened:
     """As `screen`, beside photographs that have been studied at the set's scale."""
@@ -116,8 +114,8 @@ def screen_beside(
             for task, values in sorted(tally.verified.items())
         },
         intended={task: (float(np.mean(values)), len(values)) for task, values in sorted(tally.intended.items())},
-        measures=extraction.compare(tally.features, known.features, kid_resamples) if enough else None,
-        combinations=compare_combinations(tally.features, known.features, kid_resamples),
+        measures=extraction.compare(tally.features, known.features, thresholds.kid_resamples) if enough else None,
+        combinations=compare_combinations(tally.features, known.features, thresholds.kid_resamples),
         textures=ratios(tally.textures, known.textures),
         embedding=embed(tally.features, known.features),
         reference_count=known.features.count,
@@ -144,7 +142,7 @@ class _Tally:
     """Verdicts and features so far."""
 
     extraction: Extraction
-    thresholds: Thresholds
+    thresholds: ScreenSettings
     reference: Reference
     seen: PictureIndex = field(default_factory=PictureIndex)
     features: FeatureSet = field(default_factory=FeatureSet)

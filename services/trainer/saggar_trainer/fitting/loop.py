@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from saggar.errors import CancelledError, WrongStateError
 from saggar.images import InputSpec
+from saggar.job_settings.training import TrainingSettings
 from torch import Tensor, nn
 
 from saggar_trainer.data.pixels import PixelCache, normalise
 from saggar_trainer.data.views import view_batches
 from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
 from saggar_trainer.fitting.objective import Objective
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.listening import EpochScores
 from saggar_trainer.model.network import MultiTaskClassifier
 
@@ -69,7 +69,7 @@ def fit(
     validation: Examples,
     objective: Objective,
     spec: InputSpec,
-    settings: Hyperparameters,
+    settings: TrainingSettings,
     *,
     device: torch.device,
     resume: Snapshot | None = None,
@@ -158,7 +158,7 @@ def best_epoch(history: tuple[EpochScores, ...]) -> EpochScores:
     return next(scores for scores in reversed(history) if scores.best)
 
 
-def learning_rate(initial: float, epoch: int, settings: Hyperparameters) -> float:
+def learning_rate(initial: float, epoch: int, settings: TrainingSettings) -> float:
     """Rate of the epoch that counts from 0: constant, or a half cosine from `initial` to 1e-6."""
     if not settings.cosine_schedule:
         return initial
@@ -192,7 +192,7 @@ def _validate(
     validation: Examples,
     objective: Objective,
     spec: InputSpec,
-    settings: Hyperparameters,
+    settings: TrainingSettings,
     device: torch.device,
 ) -> tuple[float, dict[str, float]]:
     """Loss, and macro-F1 of every task that has a weight and known validation labels."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from saggar.dataset.balance import effective_number_weights
+from saggar.job_settings.training import TrainingSettings
 from saggar.taxonomy import Taxonomy
 from torch import Tensor
 from torch.nn import functional
 
 from saggar_trainer.data.rows import UNKNOWN, Samples
-from saggar_trainer.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def masked_cross_entropy(logits: Tensor, labels: Tensor, row_weights: Tensor, cl
     return (each * weights).sum() / weights.sum().clamp(min=torch.finfo(each.dtype).tiny)
 
 
-def objective_of(training: Samples, taxonomy: Taxonomy, settings: Hyperparameters) -> Objective:
+def objective_of(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> Objective:
     """Task weights from the settings or the taxonomy; class weights from the training rows' counts."""
     weights = {task.name: settings.task_weights.get(task.name, task.weight) for task in taxonomy.tasks}
     weights = {task: weight for task, weight in weights.items() if weight > 0}
@@ -56,7 +56,7 @@ def objective_of(training: Samples, taxonomy: Taxonomy, settings: Hyperparameter
     return Objective(weights, classes)
 
 
-def class_weights(training: Samples, task: str, classes: int, settings: Hyperparameters) -> Tensor:
+def class_weights(training: Samples, task: str, classes: int, settings: TrainingSettings) -> Tensor:
     """[C] effective-number weights, or ones when beta is 0."""
     if settings.class_weight_beta == 0:
         return torch.ones(classes)
@@ -68,13 +68,13 @@ def class_weights(training: Samples, task: str, classes: int, settings: Hyperpar
     return torch.tensor(weights, dtype=torch.float32)
 
 
-def row_weights(samples: Samples, task: str, settings: Hyperparameters) -> Tensor:
+def row_weights(samples: Samples, task: str, settings: TrainingSettings) -> Tensor:
     """[N] weight of each row in the loss of `task`: 1, or what the settings give synthetic images."""
     synthetic = settings.synthetic_task_weights.get(task, 1.0)
     return torch.tensor(np.where(samples.synthetic, synthetic, 1.0), dtype=torch.float32)
 
 
-def sampling_weights(training: Samples, taxonomy: Taxonomy, settings: Hyperparameters) -> Tensor | None:
+def sampling_weights(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> Tensor | None:
     """[N] chance, up to a factor, that a row is drawn: 1 / its class's count in the sampler's task.
 
     Rows whose label is unknown keep their natural share of an epoch. None: the sampler is off.

@@ -7,7 +7,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from saggar.dataset.augment import apply_augmentation
 from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
 from saggar.images import InputSpec
+from saggar.job_settings.training import TrainingSettings
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
@@ -30,7 +31,6 @@ from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.loop import Examples, Snapshot, StepReport, best_epoch, fit
 from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
-from saggar_trainer.hyperparameters import Hyperparameters
 from saggar_trainer.listening import Listener, Report
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -48,7 +48,7 @@ class TrainingJob:
 
     manifest: ObjectRef
     taxonomy: ObjectRef
-    settings: Hyperparameters
+    settings: TrainingSettings
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -128,7 +128,7 @@ def train(job: TrainingJob, at: Workplace, listener: Listener | None = None) -> 
     listener.progress(Report("exporting"))
     best = best_epoch(snapshot.history)
     model.load_state_dict(snapshot.best_model)
-    settings = _without_path(job.settings).to_dict()
+    settings = _without_path(job.settings).model_dump()
     _, bundle = write_bundle(
         at.store,
         to_onnx(model, spec.size_px),
@@ -170,13 +170,13 @@ def _inputs(job: TrainingJob, initial_weights: str) -> dict[str, Any]:
     return {
         "manifest": job.manifest.sha256,
         "taxonomy": job.taxonomy.sha256,
-        "settings": _without_path(job.settings).to_dict(),
+        "settings": _without_path(job.settings).model_dump(),
         "initial_weights": initial_weights,
         "annotations": dict(job.annotations),
     }
 
 
-def _initial_weights(settings: Hyperparameters) -> str:
+def _initial_weights(settings: TrainingSettings) -> str:
     """What the first weights are, a file by its content; raises NotFoundError when it is missing."""
     if settings.initial_weights == "imagenet":
         return "imagenet (torchvision IMAGENET1K_V2)"
@@ -194,9 +194,9 @@ def _initial_weights(settings: Hyperparameters) -> str:
     return f"file {path.name} (sha256 {digest})"
 
 
-def _without_path(settings: Hyperparameters) -> Hyperparameters:
+def _without_path(settings: TrainingSettings) -> TrainingSettings:
     """Where the weights lie on this machine is nobody else's business and changes no result."""
-    return replace(settings, initial_weights_path=Path(settings.initial_weights_path).name)
+    return settings.with_values(initial_weights_path=Path(settings.initial_weights_path).name)
 
 
 def _finished(store: ObjectStore, name: str) -> TrainingOutcome | None:
@@ -226,7 +226,7 @@ def _check_rows(training: Samples, validation: Samples, source: str) -> None:
             )
 
 
-def _untaught(training: Samples, taxonomy: Taxonomy, settings: Hyperparameters) -> tuple[str, ...]:
+def _untaught(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> tuple[str, ...]:
     """A warning per task that has classes without a training image."""
     found = []
     for task in taxonomy.tasks:
@@ -240,7 +240,7 @@ def _untaught(training: Samples, taxonomy: Taxonomy, settings: Hyperparameters) 
 
 
 def _training_examples(
-    samples: Samples, taxonomy: Taxonomy, settings: Hyperparameters, at: Workplace, listener: Listener
+    samples: Samples, taxonomy: Taxonomy, settings: TrainingSettings, at: Workplace, listener: Listener
 ) -> Examples:
     def load(index: int) -> Pixels:
         image = read_photograph(at.store, samples.images[index])
@@ -305,7 +305,7 @@ def _save(store: ObjectStore, key: str, snapshot: Snapshot, listener: Listener) 
 class _StepReports:
     """Turns optimiser steps into progress, at most two a second."""
 
-    def __init__(self, listener: Listener, settings: Hyperparameters) -> None:
+    def __init__(self, listener: Listener, settings: TrainingSettings) -> None:
         self._listener = listener
         self._settings = settings
         self._last = self._started = time.monotonic()

@@ -22,7 +22,7 @@ from torchvision.models.mobilenetv3 import (  # type: ignore[import-untyped]
 )
 
 if TYPE_CHECKING:
-    from saggar_trainer.hyperparameters import Hyperparameters
+    from saggar.job_settings.training import TrainingSettings
 
 RANDOM_WEIGHTS = (
     "random initial weights: the backbone has not seen ImageNet, so scores are below what the method reaches"
@@ -59,7 +59,7 @@ class Backbone:
     warnings: tuple[str, ...]
 
 
-def build_backbone(settings: Hyperparameters) -> Backbone:
+def build_backbone(settings: TrainingSettings) -> Backbone:
     """The backbone with its first weights. Random ones come from torch's global generator: seed it first.
 
     Raises NotFoundError when weights are missing or cannot be downloaded, InvalidInputError when they do not
@@ -81,7 +81,7 @@ def build_backbone(settings: Hyperparameters) -> Backbone:
     return Backbone(network.features, warnings)
 
 
-def input_spec(settings: Hyperparameters) -> InputSpec:
+def input_spec(settings: TrainingSettings) -> InputSpec:
     """How images are prepared for `settings.architecture`: the minimalistic weights expect x / 127.5 - 1."""
     half = (0.5, 0.5, 0.5)
     minimal = settings.architecture == "mobilenet_v3_large_minimalistic"

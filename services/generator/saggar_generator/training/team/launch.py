@@ -9,18 +9,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from pydantic import SecretStr
 from saggar.errors import FieldViolation, InvalidInputError, SaggarError, UnavailableError, WrongStateError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.settings import PREFIX
 from saggar.store import ObjectRef
 
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterPreview, AdapterSettings, TrainedAdapter
+from saggar_generator.requests import AdapterPreview, TrainedAdapter
 from saggar_generator.settings import GeneratorSettings
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def train_together(
         "on_gpu": on_gpu,
         "base_model": base_model,
         "manifest": manifest.to_json(),
-        "settings": asdict(wanted),
+        "settings": wanted.model_dump(mode="json"),
     }
     threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
     command = [

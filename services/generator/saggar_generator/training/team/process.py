@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from saggar.errors import SaggarError
+from saggar.job_settings.adapter import AdapterSettings
 from saggar.logs import configure_logs
 from saggar.settings import read_settings
 from saggar.store import ObjectRef
@@ -21,7 +22,7 @@ from saggar.store import ObjectRef
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import choose
 from saggar_generator.progress import Progress
-from saggar_generator.requests import AdapterPreview, AdapterSettings
+from saggar_generator.requests import AdapterPreview
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.group import Accelerated
@@ -49,7 +50,7 @@ def main() -> int:
             BaseModels(placement),
             job["base_model"],
             ObjectRef.from_json(job["manifest"]),
-            AdapterSettings(**{key: _plain(value) for key, value in job["settings"].items()}),
+            AdapterSettings.model_validate(job["settings"]),
             tuple(settings.lora_targets),
             _tell_progress if first else _say_nothing,
             cancelled,
@@ -62,10 +63,6 @@ def main() -> int:
     if first:
         _tell("result", asdict(result))
     return 0
-
-
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _tell_progress(progress: Progress) -> None:

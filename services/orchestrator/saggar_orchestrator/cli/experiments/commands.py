@@ -61,6 +61,14 @@ def run_file(
             show_results(home, read_results(home, experiment.experiment_id))
 
 
+@app.command("schema")
+def print_schema() -> None:
+    """Prints the JSON Schema of experiment files: every key, what it is, its bounds and its default."""
+    from saggar_orchestrator.experiment.schema import json_schema
+
+    print_json(json_schema())
+
+
 @app.command("list")
 def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     """All experiments of this home, newest first."""

@@ -44,10 +44,15 @@ class Models:
 class Sampling:
     """How images are sampled."""
 
-    steps: Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1)] = None
-    guidance: Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0)] = None
-    scheduler: Annotated[str | None, typer.Option(help="E.g. `DPM++ 2M Karras` (default), `Euler a`, `ddim`.")] = None
-    clip_skip: Annotated[int | None, typer.Option(help="As in web UIs minus one; default 1, SD 2.x: 0.", min=0)] = None
+    steps: Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1, max=1000)] = None
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0, max=100)] = None
+    scheduler: Annotated[
+        str | None, typer.Option(help="E.g. `DPM++ 2M Karras`, `Euler a`, `ddim`; default dpmpp_2m_karras.")
+    ] = None
+    clip_skip: Annotated[
+        int | None,
+        typer.Option(help="As in web UIs minus one; default 1, and 0 for Stable Diffusion 2.x.", min=0, max=100),
+    ] = None
 
     def to_message(self, size: str | None = None) -> generator_pb2.GenerationSettings:
         """The request's; raises InvalidInputError for an unknown scheduler, BadParameter for a size."""

@@ -28,7 +28,8 @@ from saggar.store import ObjectRef
 from saggar.stored_datasets import manifest_key, read_manifest, with_hashes, write_manifest
 from saggar.v1 import generator_pb2
 
-from saggar_orchestrator.experiment.file import Arm, digest
+from saggar_orchestrator.experiment.arms import Arm
+from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.findings.predictions import read_predictions
 from saggar_orchestrator.progress import Result, Ticker
 from saggar_orchestrator.workflow.steps.targets import (

@@ -14,7 +14,7 @@ from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import common_pb2, generator_pb2, qc_pb2, trainer_pb2
 
-from saggar_orchestrator.experiment.file import digest
+from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.peers import requests
 from saggar_orchestrator.peers.adapters import find_adapter
 from saggar_orchestrator.peers.requests import as_inputs

@@ -80,7 +80,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
         "settings": {
             "seeds": list(experiment.seeds),
             "base_model": experiment.base_model,
-            "architecture": experiment.training.architecture or "mobilenet_v3_large",
+            "architecture": experiment.training.architecture,
             "initial_weights": experiment.training.initial_weights,
         },
         "baseline": base_name,

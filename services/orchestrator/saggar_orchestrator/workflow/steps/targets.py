@@ -21,7 +21,8 @@ from saggar.dataset.plan import (
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.experiment.file import Arm, Experiment, Plan, Synthetic
+from saggar_orchestrator.experiment.arms import Arm, Plan, Synthetic
+from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.findings import evidence
 from saggar_orchestrator.findings.predictions import Predictions
 

@@ -16,7 +16,7 @@ from saggar.dataset.top_up import top_up
 from saggar.store import ObjectRef
 from saggar.stored_datasets import read_manifest, write_manifest
 
-from saggar_orchestrator.experiment.file import Arm
+from saggar_orchestrator.experiment.arms import Arm
 from saggar_orchestrator.progress import Result, Ticker
 from saggar_orchestrator.workflow.steps import data_steps, remote_steps
 

@@ -1,0 +1,56 @@
+"""How images are sampled."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+from pydantic.config import JsonDict
+
+from saggar.errors import InvalidInputError
+from saggar.job_settings.declared import JobSettings
+from saggar.webui.scheduler_names import SCHEDULERS, canonical
+
+_OWN_SIZE: JsonDict = {"left_out": "the base model's own"}
+
+
+class GenerationSettings(JobSettings):
+    """Settings of one set of images."""
+
+    steps: int = Field(default=20, ge=1, le=1000, description="Denoising steps")
+    guidance_scale: float = Field(default=7.0, ge=0, le=100, description="Classifier-free guidance scale")
+    clip_skip: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="As in the web UIs minus one",
+        json_schema_extra={"left_out": "1, and 0 for Stable Diffusion 2.x"},
+    )
+    scheduler: str = Field(
+        default="dpmpp_2m_karras",
+        description=f"The scheduler (sampler): {', '.join(f'`{name}`' for name in SCHEDULERS)}; or one of these as "
+        "web UIs write it, such as `DPM++ 2M Karras`",
+    )
+    width_px: int = Field(default=0, ge=0, le=2048, description="Width in pixels", json_schema_extra=_OWN_SIZE)
+    height_px: int = Field(default=0, ge=0, le=2048, description="Height in pixels", json_schema_extra=_OWN_SIZE)
+    batch_size: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Images per forward pass; does not change the pictures beyond rounding",
+        json_schema_extra={"left_out": "chosen by the service"},
+    )
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            return canonical(name)
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
+
+
+class StartSettings(JobSettings):
+    """How an image is made from a photograph."""
+
+    strength: float = Field(
+        default=0.6, gt=0, le=1, description="How much of the photograph gives way; 1 leaves nothing of it"
+    )

@@ -1,0 +1,119 @@
+"""How a classifier is trained. Defaults are the paper's and its authors' code's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from saggar.errors import FieldViolation, refuse
+from saggar.files.yamlfile import ProblemAt
+from saggar.job_settings.declared import JobSettings
+from saggar.taxonomy import Taxonomy
+
+LARGEST_SEED = 2**63 - 1
+MINIMALISTIC = "mobilenet_v3_large_minimalistic"
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainingSettings(JobSettings):
+    """Settings of one training of a classifier."""
+
+    architecture: Literal["mobilenet_v3_large", "mobilenet_v3_large_minimalistic"] = Field(
+        default="mobilenet_v3_large", description="Backbone"
+    )
+    initial_weights: Literal["imagenet", "file", "random"] = Field(
+        default="imagenet",
+        description="Where the backbone's first weights come from: torchvision's ImageNet weights, a safetensors file "
+        "(`initial_weights_path`), or chance, which costs accuracy and is said in every result",
+    )
+    initial_weights_path: str = Field(
+        default="", description="Path of a safetensors file on the trainer's machine, with `initial_weights: file`"
+    )
+    image_size_px: int = Field(default=224, ge=32, le=1024, description="Side of the square input in pixels")
+    batch_size: int = Field(default=64, ge=2, le=65_536, description="Images per step; batch normalisation needs two")
+    max_epochs: int = Field(default=50, ge=1, le=100_000, description="Most epochs")
+    patience_epochs: int = Field(
+        default=10, ge=1, le=100_000, description="Epochs without a better validation score before training stops"
+    )
+    backbone_learning_rate: float = Field(
+        default=1e-4, ge=0, le=10, description="Learning rate of the backbone at the start; 0 freezes it"
+    )
+    head_learning_rate: float = Field(default=1e-3, ge=0, le=10, description="Learning rate of the heads at the start")
+    weight_decay: float = Field(default=1e-5, ge=0, le=10, description="AdamW's weight decay")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="Share of features left out before the heads")
+    gradient_clip_norm: float = Field(
+        default=1.0, ge=0, le=1e6, description="Largest norm of the gradient; 0 turns clipping off"
+    )
+    class_weight_beta: float = Field(
+        default=0.999,
+        ge=0,
+        lt=1,
+        description="Beta of effective-number class weights (Cui et al. 2019, doi:10.1109/CVPR.2019.00949); 0 turns "
+        "class weights off",
+    )
+    class_weight_cap: float = Field(default=10.0, ge=1, le=1e6, description="Largest class weight")
+    sampler_task: str = Field(
+        default="", description="Task whose classes the weighted sampler balances; empty turns it off"
+    )
+    task_weights: dict[str, Weight] = Field(
+        default_factory=dict,
+        description="Weight of each task's loss; a task that is not named takes the taxonomy's",
+        json_schema_extra={"left_out": "the taxonomy's"},
+    )
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, description="Seed of the heads' first weights, order and augmentation"
+    )
+    projection: bool = Field(
+        default=True,
+        description="Whether Linear 512 - ReLU - Dropout - Linear 256 - ReLU - Dropout stand before the heads, as in "
+        "the authors' code",
+    )
+    cosine_schedule: bool = Field(
+        default=True, description="Whether the learning rates fall to 1e-6, along a cosine over the epochs"
+    )
+    balance_from_real_only: bool = Field(
+        default=False, description="Whether class weights and sampler count real images only"
+    )
+    synthetic_task_weights: dict[str, Share] = Field(
+        default_factory=dict,
+        description="Weight of synthetic images in a task's loss: 0 masks the task; a task that is not named takes 1",
+        json_schema_extra={"left_out": "1 for every task"},
+    )
+
+    @model_validator(mode="after")
+    def _weights_are_there(self) -> Self:
+        if self.initial_weights == "file" and not self.initial_weights_path:
+            raise ProblemAt(("initial_weights_path",), "is empty; name a .safetensors file")
+        if self.initial_weights != "file" and self.initial_weights_path:
+            raise ProblemAt(
+                ("initial_weights_path",), "is given, so initial_weights must be `file`; set it, or remove the path"
+            )
+        if self.initial_weights == "imagenet" and self.architecture == MINIMALISTIC:
+            raise ProblemAt(
+                ("initial_weights",),
+                f"torchvision has no ImageNet weights of {MINIMALISTIC}; use `file` with a path, or `random`",
+            )
+        return self
+
+    def check_tasks(self, taxonomy: Taxonomy) -> None:
+        """Raises InvalidInputError when a setting names an unknown task, or no task has any weight."""
+        wrong = [FieldViolation(f"settings.{name}", problem) for name, problem in self.task_problems(taxonomy)]
+        refuse(wrong)
+
+    def task_problems(self, taxonomy: Taxonomy) -> list[tuple[str, str]]:
+        """(setting, what is wrong) of every setting that `taxonomy` does not fit."""
+        known = ", ".join(taxonomy.task_names)
+        named = [("sampler_task", self.sampler_task)] if self.sampler_task else []
+        named += [("task_weights", task) for task in self.task_weights]
+        named += [("synthetic_task_weights", task) for task in self.synthetic_task_weights]
+        wrong = [
+            (setting, f"no task '{task}' in taxonomy {taxonomy.id}; known: {known}")
+            for setting, task in named
+            if task not in taxonomy.task_names
+        ]
+        if not any(self.task_weights.get(task.name, task.weight) > 0 for task in taxonomy.tasks):
+            wrong.append(("task_weights", "all are 0; give at least one task a weight"))
+        return wrong

@@ -1,0 +1,61 @@
+"""What an experiment names that its taxonomy lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saggar.errors import InvalidInputError, SaggarError
+from saggar.taxonomy import Taxonomy
+
+from saggar_orchestrator.experiment.schema import Experiment
+from saggar_orchestrator.experiment.sections import Data
+
+Problem = tuple[tuple[Any, ...], str]  # location in the file, what is wrong there
+
+
+def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
+    """(location in the file, what is wrong there) of every task and class that the taxonomy lacks."""
+    data, plan, training = experiment.data, experiment.plan, experiment.training
+    photographs = experiment.generation
+    used: list[tuple[tuple[Any, ...], str, tuple[str, ...]]] = []  # location, task, codes
+    for task, codes in data.where.items():
+        used.append((("data", "where", task), task, tuple(codes)))
+    for number, combination in enumerate(plan.combinations):
+        for task, code in combination.items():
+            used.append((("plan", "combinations", number, task), task, (code,)))
+    for number, pair in enumerate(plan.pairs):
+        used.append((("plan", "pairs", number, "task"), pair.task, pair.codes))
+        for task, code in pair.labels.items():
+            used.append((("plan", "pairs", number, "labels", task), task, (code,)))
+    used += [(("plan", "pair_tasks"), task, ()) for task in plan.pair_tasks]
+    used += [(("training", "sampler_task"), task, ()) for task in [training.sampler_task] if task]
+    used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
+    used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
+    used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
+    used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
+    problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
+    return problems + _beyond_kilnsim(data, taxonomy)
+
+
+def _beyond_kilnsim(data: Data, taxonomy: Taxonomy) -> list[Problem]:
+    if data.kilnsim is None:
+        return []
+    from saggar.kilnsim import classes_of
+
+    try:
+        classes_of(taxonomy)
+    except InvalidInputError as error:
+        return [(("taxonomy",), str(error))]
+    return []
+
+
+def _unknown(taxonomy: Taxonomy, task: str, codes: tuple[str, ...]) -> list[str]:
+    if task not in taxonomy.task_names:
+        return [f"unknown task '{task}'; known: {', '.join(taxonomy.task_names)}"]
+    problems = []
+    for code in codes:
+        try:
+            taxonomy.task(task).index(code)
+        except SaggarError as error:
+            problems.append(str(error))
+    return problems

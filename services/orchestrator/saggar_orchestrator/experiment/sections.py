@@ -1,0 +1,178 @@
+"""The sections of an experiment file that say how its steps are done; `arms` has what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+from saggar.errors import InvalidInputError
+from saggar.job_settings.adapter import AdapterSettings
+from saggar.job_settings.declared import JobSettings
+from saggar.job_settings.generation import GenerationSettings
+from saggar.job_settings.review import ReviewTerms
+from saggar.job_settings.screening import ScreenSettings
+from saggar.job_settings.training import LARGEST_SEED, TrainingSettings
+from saggar.prompts import NEGATIVE_PROMPT
+from saggar.webui.prompt_syntax import parse_negative_prompt
+
+MOST = 1_000_000  # photographs or images that anything is counted in
+
+# Settings of `Generation` that decide the plan; the generator does not get them.
+PLANNING = frozenset({"seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_task"})
+
+
+class Kilnsim(JobSettings):
+    """A procedural collection, drawn instead of read.
+
+    The experiment's taxonomy says which classes: those of `kilnsim`, of `song-yuan-porcelain`, or fewer.
+    """
+
+    count: int = Field(ge=20, le=100_000, description="Objects to draw")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of what is drawn")
+    size_px: int = Field(default=96, ge=32, le=1024, description="Side of the square pictures in pixels")
+
+
+class Data(JobSettings):
+    """Where the photographs come from: a data set of the store, a folder with a CSV of labels, or kilnsim."""
+
+    dataset: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{16}$",
+        description="A data set of the store, as `saggar data import` prints it",
+    )
+    images: str | None = Field(
+        default=None, min_length=1, description="Folder that the file names in the CSV start from"
+    )
+    labels: str | None = Field(default=None, min_length=1, description="The CSV of labels")
+    where: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Keep only photographs with these labels, per task",
+        json_schema_extra={"left_out": "all are kept"},
+    )
+    kilnsim: Kilnsim | None = Field(default=None, description="A drawn collection")
+    split_seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, description="Seed of the split into train, validation and test"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Data:
+        given = (self.dataset is not None, bool(self.images or self.labels), self.kilnsim is not None)
+        if sum(given) > 1:
+            raise ValueError("give only one of dataset, images with labels, and kilnsim")
+        if not any(given) or (given[1] and not (self.images and self.labels)):
+            raise ValueError("name the photographs: dataset (an id), images (a folder) and labels (a CSV), or kilnsim")
+        if any(not codes for codes in self.where.values()):
+            raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
+        return self
+
+
+class Augmentation(JobSettings):
+    """Classical augmentation of rare training combinations (paper: below 50 samples, to 100)."""
+
+    below: int = Field(
+        default=50, ge=1, le=MOST, description="Combinations with fewer training photographs are expanded"
+    )
+    to: int = Field(default=100, ge=1, le=MOST, description="How many they have then")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of the variants")
+
+    @model_validator(mode="after")
+    def _grows(self) -> Augmentation:
+        if self.to < self.below:
+            raise ValueError(f"to ({self.to}) must be at least below ({self.below})")
+        return self
+
+
+class Training(TrainingSettings):
+    """Settings of the classifier's training; what is left out takes its default."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {"seed": "stands under `seeds`, a training for each"}
+
+    seed: int = Field(default=0, exclude=True)
+
+
+class Adapter(AdapterSettings):
+    """Settings of the LoRA adapter's training; what is left out takes its default."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {"caption_template": "is the taxonomy's `caption`"}
+
+    caption_template: str = Field(default="", exclude=True)
+    images: int = Field(
+        default=1000, ge=1, le=MOST, description="Training photographs that are shown to it (paper: 1,000)"
+    )
+    selection_seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of the choice of photographs")
+    tasks: tuple[str, ...] = Field(
+        default=(),
+        description="Tasks that captions speak of, [type] for an adapter of forms",
+        json_schema_extra={"left_out": "all"},
+    )
+
+
+class Generation(GenerationSettings):
+    """How images are sampled; what is left out takes its default."""
+
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of what the images start from")
+    shard_size: int = Field(
+        default=32, ge=1, le=10_000, description="Prompts per call: what a generator that dies costs"
+    )
+    adapter_weight: float = Field(
+        default=0.4, ge=-10, le=10, description="How strongly the adapter changes the pictures"
+    )
+    further_adapters: dict[str, Annotated[float, Field(ge=-10, le=10)]] = Field(
+        default_factory=dict,
+        description="Adapters of the store that take part as well, by id, each with its weight",
+        json_schema_extra={"left_out": "none"},
+    )
+    photograph_strength: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Start from training photographs of the same photograph_task class; so much of them gives way",
+        json_schema_extra={"left_out": "start from noise"},
+    )
+    photograph_task: str = Field(
+        default="",
+        description="Task whose label an image and its photograph share",
+        json_schema_extra={"left_out": "the taxonomy's task of surfaces"},
+    )
+    negative_prompt: str | None = Field(
+        default=None, description="What to avoid", json_schema_extra={"left_out": "the paper's words"}
+    )
+    keep_cracked: bool = Field(
+        default=False, description='Whether "cracked" stays in the negative prompt of crackled wares too'
+    )
+
+    @field_validator("negative_prompt")
+    @classmethod
+    def _plain(cls, text: str | None) -> str | None:
+        try:
+            parse_negative_prompt(text or "")
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @property
+    def avoided(self) -> str:
+        """The negative prompt, before "cracked" is left out for crackled wares."""
+        return NEGATIVE_PROMPT if self.negative_prompt is None else self.negative_prompt
+
+
+class Screening(ScreenSettings):
+    """Automatic quality control; what is left out takes its default."""
+
+    inception_weights_path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of torch-fidelity's Inception-v3 weights that images are measured with",
+        json_schema_extra={"left_out": "the baseline classifier's backbone measures"},
+    )
+
+
+class Review(ReviewTerms):
+    """Review by people of what passed the screening; the experiment waits for it."""
+
+    policy: Literal["none", "sample", "all"] = Field(
+        default="none",
+        description="`none`: nobody is asked; `all`: every image is shown; `sample`: some, and their pass rate decides "
+        "for the set",
+    )
