@@ -54,6 +54,9 @@ class ServiceSettings(BaseSettings):
         description="how long running calls may go on after SIGTERM before they are cancelled",
     )
     max_message_mib: int = Field(default=20, ge=1, le=1024, description="largest message that is accepted")
+    max_streams: int = Field(
+        default=200, ge=1, le=2000, description="streams that may be open at once; others are refused"
+    )
     tls_cert: Path | None = Field(
         default=None, description="server's certificate chain (PEM); with tls_key turns TLS on"
     )

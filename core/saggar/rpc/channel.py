@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from saggar.errors import CancelledError, SaggarError, UnavailableError
 from saggar.rpc.errors import domain_error
+from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
 
 MIB = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
@@ -43,6 +44,9 @@ def open_channel(
     times (at most 5) within a second or two; a stream only as long as nothing has arrived (see `call_stream`
     for more patience). A unary call without a timeout of its own gets `timeout_s`. Nothing is sent before the
     first call. Close it after use.
+
+    Addresses of this machine are never asked for through a proxy; a name's addresses are asked for again every ten
+    seconds, so that new replicas get work.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_service_config(attempts))),
@@ -56,11 +60,17 @@ def open_channel(
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.dns_min_time_between_resolutions_ms", 5_000),
     ]
-    if tls is None:
-        channel = grpc.insecure_channel(target, options)
-    else:
-        channel = grpc.secure_channel(target, _credentials(tls), options)
-    return grpc.intercept_channel(channel, _DomainErrors(timeout_s))
+    if is_local(target):
+        options.append(("grpc.enable_http_proxy", 0))
+    credentials = None if tls is None else _credentials(tls)
+
+    def connect() -> grpc.Channel:
+        if credentials is None:
+            return grpc.insecure_channel(target, options)
+        return grpc.secure_channel(target, credentials, options)
+
+    channel = RenewingChannel(connect) if is_name(target) else connect()
+    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, proxy_hint(target)))
 
 
 def call_stream(
@@ -193,26 +203,32 @@ class _IdleWatch:
 class _DomainErrors(
     grpc.UnaryUnaryClientInterceptor,  # type: ignore[type-arg,unused-ignore]
     grpc.UnaryStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
+    grpc.StreamStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
 ):
     """Every call raises domain errors; a unary call without a deadline gets one."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, hint: str) -> None:
         self._timeout_s = timeout_s
+        self._hint = hint
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         if client_call_details.timeout is None:
             client_call_details = client_call_details._replace(timeout=self._timeout_s)
-        return _Call(continuation(client_call_details, request))
+        return _Call(continuation(client_call_details, request), self._hint)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return _Call(continuation(client_call_details, request))
+        return _Call(continuation(client_call_details, request), self._hint)
+
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return _Call(continuation(client_call_details, request_iterator), self._hint)
 
 
 class _Call:
-    """A gRPC call whose result and messages raise domain errors."""
+    """A gRPC call whose result and messages raise domain errors; `hint` is added where the peer is out of reach."""
 
-    def __init__(self, call: Any) -> None:
+    def __init__(self, call: Any, hint: str) -> None:
         self._call = call
+        self._hint = hint
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
@@ -221,7 +237,7 @@ class _Call:
         try:
             return self._call.result(timeout)
         except grpc.RpcError as error:
-            raise domain_error(error) from error
+            raise domain_error(error, self._hint) from error
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -230,4 +246,4 @@ class _Call:
         try:
             return next(self._call)
         except grpc.RpcError as error:
-            raise domain_error(error) from error
+            raise domain_error(error, self._hint) from error

@@ -102,9 +102,9 @@ def status_of(error: BaseException) -> status_pb2.Status:
     return _within_budget(_number(row.code), str(error), details, violations)
 
 
-def domain_error(error: grpc.RpcError) -> SaggarError:
+def domain_error(error: grpc.RpcError, hint: str = "") -> SaggarError:
     """The domain error that `error`, raised by a call, stands for: what the peer raised, where it was one of
-    ours.
+    ours. `hint` is added where the peer was not reached.
     """
     code = error.code()
     text = (error.details() or "").strip()
@@ -116,6 +116,8 @@ def domain_error(error: grpc.RpcError) -> SaggarError:
         kind = None
     if kind is None:
         kind, text = _foreign(code, text, has_retry=any(_is_retry(d) for d in details))
+        if hint and code is grpc.StatusCode.UNAVAILABLE:
+            text = f"{text}; {hint}"
     return SaggarError.from_json({"kind": kind.__name__, "message": text, **_as_json(details)})
 
 

@@ -16,7 +16,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -27,7 +26,8 @@ from grpc_reflection.v1alpha import reflection
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
 from saggar.logs import configure_logs
-from saggar.rpc.interceptor import ErrorInterceptor
+from saggar.rpc.interceptor import CallInterceptor
+from saggar.rpc.pools import Pools
 from saggar.rpc.work import cancellation
 from saggar.settings import ServiceSettings
 
@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 
 Register = Callable[[grpc.Server], Sequence[str]]  # adds servicers; returns the services' full names
 MIB = 1 << 20
-_THREADS = 64  # open streams and running calls; more wait
+# Clients with round robin ask DNS again when a connection ends: so new replicas get work. Running calls go on.
+_CONNECTION_AGE_MS = 20_000
 _AFTERMATH_S = 10.0  # how long cancelled work may take to put its things down
 _DRAINED = b"\0"  # no signal's number
 
@@ -49,7 +50,7 @@ class RunningServer:
     address: str
     _server: grpc.Server
     _health: health.HealthServicer
-    _threads: futures.ThreadPoolExecutor
+    _pools: Pools
 
     def stop(self, drain_seconds: float = 0.0) -> None:
         """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all
@@ -57,7 +58,7 @@ class RunningServer:
         """
         self._health.enter_graceful_shutdown()
         self._server.stop(drain_seconds).wait()
-        self._threads.shutdown(wait=False)
+        self._pools.shutdown()
 
 
 def start_server(
@@ -70,17 +71,20 @@ def start_server(
     """
     settings = settings or ServiceSettings()
     size = settings.max_message_mib * MIB
-    threads = futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="saggar-rpc")
+    pools = Pools.of(settings.max_streams)
     server = grpc.server(
-        threads,
-        interceptors=[ErrorInterceptor()],
+        pools.calls,
+        interceptors=[CallInterceptor(pools)],
         options=(
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
             ("grpc.so_reuseport", 0),  # else a second server on the port starts and takes half of the calls
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # clients ping every 30 s
+            # Clients in Go and Java may ping every 10 s, also between calls, and ours do every 30 s.
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
         ),
     )
     names = tuple(register(server))
@@ -91,7 +95,7 @@ def start_server(
         healths.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
     address = _bind(server, settings)
     server.start()
-    running = RunningServer(address, server, healths, threads)
+    running = RunningServer(address, server, healths, pools)
     try:
         if settings.address_file is not None:
             _write_whole(settings.address_file, address)
