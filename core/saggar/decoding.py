@@ -250,7 +250,9 @@ def _eight_bits(image: Image.Image, notes: list[str], negative: bool) -> Image.I
     """Greys of 16 or 32 bits in 8, by the range that their values have; Pillow's own conversion clips to 255."""
     values = np.asarray(image)
     scaled = _floats(values, notes) if image.mode == "F" else _integers(values, notes)
-    return Image.fromarray(255 - scaled if negative else scaled)
+    shown = Image.fromarray(255 - scaled if negative else scaled)
+    shown.info.update(image.info)  # its colour profile
+    return shown
 
 
 def _integers(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:

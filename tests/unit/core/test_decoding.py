@@ -36,8 +36,8 @@ def difference(first, second):
     return np.abs(np.asarray(first, int) - np.asarray(second.convert("RGB"), int)).mean()
 
 
-def linear_profile():
-    """An RGB profile with sRGB's primaries and no gamma, written out by hand."""
+def linear_profile(space=b"RGB "):
+    """A profile with sRGB's primaries (or none, for b"GRAY") and no gamma, written out by hand."""
     import struct
 
     def curve(gamma):
@@ -55,6 +55,8 @@ def linear_profile():
         b"bXYZ": xyz(0.1431, 0.0606, 0.7139),
         b"rTRC": curve(1.0), b"gTRC": curve(1.0), b"bTRC": curve(1.0), b"cprt": b"text" + bytes(5),
     }  # fmt: skip
+    if space == b"GRAY":
+        tags = {name: tags[name] for name in (b"desc", b"wtpt", b"cprt")} | {b"kTRC": curve(1.0)}
     start = 128 + 4 + 12 * len(tags)
     index, body = b"", b""
     for name, data in tags.items():
@@ -62,7 +64,7 @@ def linear_profile():
         index += name + struct.pack(">II", start + len(body), len(padded))
         body += padded
     head = bytearray(128)
-    head[8:12], head[12:16], head[16:20], head[20:24] = b"\x02\x10\0\0", b"mntr", b"RGB ", b"XYZ "
+    head[8:12], head[12:16], head[16:20], head[20:24] = b"\x02\x10\0\0", b"mntr", space, b"XYZ "
     head[36:40], head[68:80] = b"acsp", struct.pack(">iii", 63190, 65536, 54061)
     head[0:4] = struct.pack(">I", start + len(body))
     return bytes(head) + struct.pack(">I", len(tags)) + index + body
@@ -148,6 +150,17 @@ def test_heic_is_read_with_its_plug_in(picture):
     found = read_image(out.getvalue(), "a", IMPORTED)
     assert (found.format, found.image.size) == ("HEIF", (128, 96))
     assert difference(found.image.resize((64, 48)), picture) < 12
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_profile_of_greys_is_converted_too(depth):
+    levels = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(1, 64)
+    values = levels if depth == 8 else levels.astype(np.uint16) * 257
+    data = encoded(Image.fromarray(values), "PNG", icc_profile=linear_profile(b"GRAY"))
+    found = read_image(data, "a")
+    assert found.notes == ()
+    off = np.abs(np.asarray(found.image, float)[..., 0] - to_srgb(levels / 255))
+    assert off[:, 2:].max() < 2.5  # littlecms interpolates coarsely between the darkest
 
 
 def test_sixteen_bits_a_channel(picture):
