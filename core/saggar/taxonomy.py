@@ -87,7 +87,7 @@ class Task(_Part):
         owners: dict[str, str] = {}
         for number, entry in enumerate(self.classes):
             if entry.code in codes:
-                raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' stands twice; rename one")
+                raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' appears twice; rename one")
             codes.add(entry.code)
             unknown = [code for code in entry.yields_to if code not in self.codes]
             if unknown:
@@ -149,7 +149,7 @@ class Taxonomy(_Part):
         names = self.task_names
         for number, name in enumerate(names):
             if name in names[:number]:
-                raise ProblemAt(("tasks", number, "name"), f"task name '{name}' stands twice; rename one")
+                raise ProblemAt(("tasks", number, "name"), f"task name '{name}' appears twice; rename one")
         for key in ("caption", "prompt"):
             for number, segment in enumerate(getattr(self, key)):
                 self._check_segment(segment, (key, number))

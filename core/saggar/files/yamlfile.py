@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.files.yamltext import load
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -41,18 +42,7 @@ def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
 
 def parse_yaml(text: str, model: type[ModelT], source: str) -> ModelT:
     """As `read_yaml`, from text; `source` names it in errors."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise InvalidInputError(f"{source}{line}: not valid YAML: {problem}") from None
-    duplicate = _duplicate_key(root)
-    if duplicate:
-        key, line_number = duplicate
-        raise InvalidInputError(f"{source}:{line_number}: key '{key}' stands twice; remove one")
+    root, data = load(text, source)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -135,19 +125,3 @@ def _arguments(annotation: Any) -> list[Any]:
     for argument in getattr(annotation, "__args__", ()):
         found += [argument, *_arguments(argument)]
     return found
-
-
-def _duplicate_key(node: Any) -> tuple[str, int] | None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                return key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            if found := _duplicate_key(value):
-                return found
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            if found := _duplicate_key(value):
-                return found
-    return None

@@ -90,7 +90,7 @@ def test_misspelt_key_deep_inside_names_its_line() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("code: B", "code: A", "tiny.yaml:9 tasks.0.classes.1.code: code 'A' stands twice"),
+        ("code: B", "code: A", "tiny.yaml:9 tasks.0.classes.1.code: code 'A' appears twice"),
         ("{glaze} glaze with", "{kiln} kiln with", "tiny.yaml:4 prompt.0: segment '{kiln} kiln with"),
         (", description: second", "", "needs a description for glaze B"),
         (
@@ -118,7 +118,7 @@ def test_misspelt_key_deep_inside_names_its_line() -> None:
             "id: tiny\ncombinations: [{labels: {form: [D], kiln: [D]}, source: [x]}]",
             "no task 'form'",
         ),
-        ("id: tiny", "id: tiny\nid: again", "tiny.yaml:2: key 'id' stands twice"),
+        ("id: tiny", "id: tiny\nid: again", "tiny.yaml:2: key 'id' appears twice, first in line 1"),
         ("caption: [", "caption: [[", "not valid YAML"),
     ],
 )

@@ -1,0 +1,134 @@
+"""YAML text to plain values, within limits: files come from people and, over the network, from anybody.
+
+What a settings file has no use for is refused by name and line, before it can cost time or memory: anchors and
+aliases (an alias bomb of 450 bytes holds 10^9 values), merge keys, tags, keys that appear twice or are no words,
+deep nesting, long numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from saggar.errors import InvalidInputError
+
+LARGEST = 1 << 18  # characters; the largest taxonomy that is shipped has 25,000
+DEEPEST = 32  # lists and mappings within one another
+LONGEST_NUMBER = 40  # characters
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
+_NO_DATES = "tag:yaml.org,2002:timestamp"  # 2026-02-30 is a text here, not an error of the calendar
+
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # with libyaml it takes a twentieth of the time
+
+
+class _Loader(_Fastest):  # type: ignore[misc]
+    """As safe as PyYAML's, without dates."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    start: [(tag, pattern) for tag, pattern in found if tag != _NO_DATES]
+    for start, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str, source: str) -> tuple[yaml.Node | None, Any]:
+    """The root node, which knows the lines, and the values of the one document in `text`; None twice where it is empty.
+
+    Raises InvalidInputError, naming `source` and the line.
+    """
+    if len(text) > LARGEST:
+        raise InvalidInputError(f"{source}: {len(text):,} characters; at most {LARGEST:,} are read")
+    try:
+        _check_events(text, source)
+        root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        if root is None:
+            return None, None
+        _check_keys(root, source)
+        loader = _Loader("")
+        try:
+            return root, loader.construct_document(root)
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        raise InvalidInputError(f"{source}{line}: not valid YAML: {problem}") from None
+    except ValueError as error:  # a tag's constructor, such as that of a number
+        raise InvalidInputError(f"{source}: not valid YAML: {error}") from None
+
+
+def _check_events(text: str, source: str) -> None:
+    """Refuses what grows or nests without end, while nothing has been built yet."""
+    depth, resolver = 0, _Loader("")
+    event: Any
+    for event in yaml.parse(text, Loader=_Loader):
+        line = f"{source}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidInputError(f"{line}: alias '*{event.anchor}'; aliases are not read: write the values out")
+        if getattr(event, "anchor", None):
+            raise InvalidInputError(f"{line}: anchor '&{event.anchor}'; anchors are not read: remove it")
+        if getattr(event, "tag", None):
+            raise InvalidInputError(f"{line}: tag '{event.tag}'; tags are not read: remove it")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise InvalidInputError(f"{line}: more than {DEEPEST} lists and mappings within one another")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif (
+            isinstance(event, yaml.ScalarEvent)
+            and event.implicit[0]
+            and resolver.resolve(yaml.ScalarNode, event.value, (True, False)) in _NUMBERS
+        ):
+            _check_number(event.value, line)
+
+
+def _check_number(value: str, line: str) -> None:
+    if len(value) > LONGEST_NUMBER:
+        most = f"at most {LONGEST_NUMBER} are read; quote it if it is a text"
+        raise InvalidInputError(f"{line}: a number of {len(value):,} characters; {most}")
+    if _NOT_FINITE.fullmatch(value) or (re.search(r"[eE]", value) and not math.isfinite(_float(value))):
+        raise InvalidInputError(f"{line}: {value} is no number that can be reckoned with; write a finite one")
+
+
+def _float(value: str) -> float:
+    try:
+        return float(value.replace("_", ""))
+    except ValueError:  # hexadecimal
+        return 0.0
+
+
+def _check_keys(root: yaml.Node, source: str) -> None:
+    """Keys are words, and each appears once in its mapping."""
+    for mapping in _mappings(root):
+        seen: dict[str, int] = {}
+        for key, _ in mapping.value:
+            number = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise InvalidInputError(f"{source}:{number}: a list or mapping as a key; keys are words")
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise InvalidInputError(f"{source}:{number}: merge key '<<' is not read; write the values out")
+            if key.value in seen:
+                raise InvalidInputError(
+                    f"{source}:{number}: key '{key.value}' appears twice, first in line {seen[key.value]}; remove one"
+                )
+            seen[key.value] = number
+
+
+def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            yield node
+            waiting += [part for key, value in node.value for part in (key, value)]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value

@@ -1,0 +1,86 @@
+"""YAML from anybody: a refusal that names file and line, at once, and never another error."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from saggar.errors import InvalidInputError
+from saggar.files.yamlfile import parse_yaml
+from saggar.files.yamltext import DEEPEST, LARGEST, load
+from saggar.taxonomy import Taxonomy
+
+
+class Small(BaseModel):
+    name: str = ""
+    count: int = 0
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BOMB, "f.yaml:1: anchor '&a'"),
+        ("name: x\ncount: *gone\n", "f.yaml:2: alias '*gone'"),
+        ("&self\nname: [*self]\n", "f.yaml:1: anchor '&self'"),
+        ("name: x\n<<: {count: 1}\n", "f.yaml:2: merge key '<<'"),
+        ("name: x\ncount: 1\nname: y\n", "f.yaml:3: key 'name' appears twice, first in line 1"),
+        ("name: {a: 1, b: [{c: 1,\nc: 2}]}\n", "f.yaml:2: key 'c' appears twice, first in line 1"),
+        ("name: x\n? [a, b]\n: 1\n", "f.yaml:2: a list or mapping as a key"),
+        ("name: x\n? {a: b}\n: 1\n", "f.yaml:2: a list or mapping as a key"),
+        ("name: " + "[" * 5000 + "]" * 5000, f"f.yaml:1: more than {DEEPEST} lists and mappings"),
+        ("name: x\ncount: " + "{a: " * 5000 + "}" * 5000, f"f.yaml:2: more than {DEEPEST}"),
+        ("\n".join("  " * depth + "a:" for depth in range(200)), f"more than {DEEPEST}"),
+        ("name: x\ncount: " + "9" * 10_000, "f.yaml:2: a number of 10,000 characters"),
+        ("count: 0x" + "f" * 10_000, "f.yaml:1: a number of 10,002 characters"),
+        ("count: 1." + "0" * 10_000, "f.yaml:1: a number of 10,002 characters"),
+        ("count: -.inf", "f.yaml:1: -.inf is no number"),
+        ("count: .NaN", "f.yaml:1: .NaN is no number"),
+        ("count: 1.0e+999", "f.yaml:1: 1.0e+999 is no number"),
+        ("name: x\ncount: !!int abc", "f.yaml:2: tag 'tag:yaml.org,2002:int'"),
+        ("name: !!python/object/apply:os.system [ls]", "f.yaml:1: tag 'tag:yaml.org,2002:python"),
+        ("name: !!binary '%%'", "f.yaml:1: tag"),
+        ("name: x\n--- \nname: y\n", "f.yaml:2: not valid YAML"),
+        ("name: [x", "not valid YAML"),
+        ("name: \x00", "not valid YAML"),
+        ("name: '" + "x" * LARGEST + "'", f"at most {LARGEST:,} are read"),
+        ("- 1\n" * (LARGEST // 4 + 1), f"at most {LARGEST:,} are read"),
+    ],
+)
+def test_what_settings_have_no_use_for_is_refused_at_once(text: str, told: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(InvalidInputError) as caught:
+        parse_yaml(text, Small, "f.yaml")
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert time.perf_counter() - started < 5
+
+
+def test_dates_and_hashes_are_texts() -> None:
+    for text in ("2026-02-30", "2026-13-01 99:99:99", "3" * 39 + "e", "deadbeef" * 8, '"' + "9" * 64 + '"'):
+        assert load(f"name: {text}", "f.yaml")[1] == {"name": text.strip('"')}
+
+
+def test_words_may_look_like_anchors() -> None:
+    assert load("name: 'a & b *c'\nnote: blue & white\n", "f")[1] == {"name": "a & b *c", "note": "blue & white"}
+    assert load("", "f") == (None, None)
+    assert load("# nothing\n", "f") == (None, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet="abc01:-?[]{}&*!|>#'\"%@`,. \n\t<~=é\x00\u2028", max_size=80))
+def test_no_text_raises_anything_else(text: str) -> None:
+    for model in (Small, Taxonomy):
+        told = "f.yaml"
+        try:
+            parse_yaml(text, model, "f.yaml")
+        except InvalidInputError as error:
+            told = str(error)
+        assert told.startswith("f.yaml")
