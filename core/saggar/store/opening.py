@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from saggar.errors import InvalidInputError
 from saggar.store.directory import DirectoryStore
 from saggar.store.objects import ObjectStore
 
-_FORMS = "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http://host:port[&region=NAME]"
+_FORMS = (
+    "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http://host:port[&region=NAME][&style=virtual]"
+)
 
 
 def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectStore:
     """The store at `url`: a plain path, `file:///abs/dir`, or
-    `s3://bucket?endpoint=http://host:port[&region=...]`.
+    `s3://bucket?endpoint=http://host:port[&region=...][&style=virtual]`.
 
     A missing folder is made; a missing bucket is not. Raises InvalidInputError for any other URL, and for an
     S3 one without credentials.
@@ -38,13 +40,16 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
 
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if unknown := sorted(query.keys() - {"endpoint", "region"}):
+    if unknown := sorted(query.keys() - {"endpoint", "region", "style"}):
         raise InvalidInputError(f"'{url}' has the unknown parameter {unknown[0]}; {_FORMS}")
     if not parts.netloc or parts.path.strip("/"):
         raise InvalidInputError(f"'{url}' must name one bucket and no folder; {_FORMS}")
-    endpoint = urlsplit(query.get("endpoint", "https://s3.amazonaws.com"))
-    if endpoint.scheme not in {"http", "https"} or not endpoint.netloc or endpoint.path.strip("/"):
-        raise InvalidInputError(f"'{url}' needs an endpoint such as http://127.0.0.1:9000; {_FORMS}")
+    endpoint = _endpoint(url, query.get("endpoint", "https://s3.amazonaws.com"), parts.netloc)
+    style = query.get("style", "path")
+    if style not in {"path", "virtual"}:
+        raise InvalidInputError(
+            f"'{url}' has the style '{style}'; style=path (host/bucket) and style=virtual (bucket.host) are known"
+        )
     if not access_key or not secret_key:
         raise InvalidInputError(f"the store {url} needs credentials; set SAGGAR_S3_ACCESS_KEY and SAGGAR_S3_SECRET_KEY")
     return S3Store(
@@ -54,4 +59,25 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
         secret_key=secret_key,
         secure=endpoint.scheme == "https",
         region=query.get("region", "us-east-1"),
+        virtual_host=style == "virtual",
     )
+
+
+def _endpoint(url: str, given: str, bucket: str) -> SplitResult:
+    endpoint = urlsplit(given)
+    if endpoint.scheme not in {"http", "https"} or not endpoint.netloc:
+        raise InvalidInputError(f"'{url}' needs an endpoint such as http://127.0.0.1:9000; {_FORMS}")
+    root = f"{endpoint.scheme}://{endpoint.netloc}"
+    if path := endpoint.path.strip("/"):
+        if path == bucket:
+            raise InvalidInputError(f"'{url}' names the bucket twice; give endpoint={root}")
+        raise InvalidInputError(
+            f"'{url}': the endpoint has the path /{path}, and S3 is signed for a host without one; give "
+            f"endpoint={root}, and where a proxy has S3 below a path, give S3 a host or a port of its own"
+        )
+    if endpoint.netloc.startswith(f"{bucket}."):
+        host = endpoint.netloc.removeprefix(f"{bucket}.")
+        raise InvalidInputError(
+            f"'{url}': the endpoint's host begins with the bucket; give endpoint={endpoint.scheme}://{host}&style=virtual"
+        )
+    return endpoint

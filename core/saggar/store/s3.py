@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -42,6 +43,7 @@ _WAITS_S = (0.2, 0.8)  # between attempts
 _LARGEST_PUT = 5 << 30  # one PUT holds at most 5 GiB, and only a whole PUT can be conditional everywhere
 _SMALLEST_PART = 5 << 20
 _CHUNK = 1 << 20
+_MOST_SKEW_S = 15 * 60  # what S3 allows
 
 _MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _FULL = {
@@ -67,6 +69,9 @@ _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it or correct the store's URL",
     "InvalidBucketName": "not a bucket's name; correct the store's URL",
     "RequestTimeTooSkewed": "this machine's clock is wrong; set it",
+    "SecondLevelDomainForbidden": "the bucket's name goes into the host here; add &style=virtual to the store's URL",
+    "PathStyleDomainForbidden": "the bucket's name goes into the host here; add &style=virtual to the store's URL",
+    "PermanentRedirect": "the bucket is elsewhere; correct endpoint and &region=NAME in the store's URL",
     "AuthorizationHeaderMalformed": "wrong region; give it as &region=NAME in the store's URL",
 }
 
@@ -88,11 +93,12 @@ class S3Store(VerifiedReads):
         secret_key: str,
         secure: bool = True,
         region: str = "us-east-1",
+        virtual_host: bool = False,
     ) -> None:
-        """`endpoint` is host:port, without a scheme."""
+        """`endpoint` is host:port, without a scheme. `virtual_host`: the bucket's name goes into the host."""
 
         def client(pool: urllib3.PoolManager) -> Minio:
-            return Minio(
+            made = Minio(
                 endpoint,
                 access_key=access_key,
                 secret_key=secret_key,
@@ -100,6 +106,9 @@ class S3Store(VerifiedReads):
                 region=region,
                 http_client=pool,
             )
+            if virtual_host:
+                made.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+            return made
 
         try:
             self._client = client(_pool(urllib3.PoolManager))
@@ -232,6 +241,11 @@ class S3Store(VerifiedReads):
 
     def _domain_error(self, error: Exception, code: str, doing: str) -> SaggarError:
         said = getattr(error, "message", None) or str(error)
+        if _http_status(error) == 403 and (skew := _clock_skew_s(error)) > _MOST_SKEW_S:
+            return WrongStateError(
+                f"cannot {doing} in {self._where}: this machine's clock and the server's are {skew / 60:,.0f} minutes "
+                "apart, and S3 takes no more than 15; set the clock (with NTP)"
+            )
         if code in _REFUSED:
             return WrongStateError(f"cannot {doing} in {self._where}: {_REFUSED[code]} (the server said: {said})")
         if code in _FULL or _http_status(error) == 507:
@@ -287,6 +301,15 @@ def _http_status(error: Exception) -> int:
     if isinstance(error, InvalidResponseError):
         return int(getattr(error, "_code", 0))
     return 0
+
+
+def _clock_skew_s(error: Exception) -> float:
+    """Seconds between our clock and the server's, by the date of its answer; an answer to HEAD says no more."""
+    stated = (getattr(getattr(error, "response", None), "headers", None) or {}).get("Date", "")
+    try:
+        return abs(time.time() - parsedate_to_datetime(stated).timestamp())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _passing(error: Exception, code: str) -> bool:

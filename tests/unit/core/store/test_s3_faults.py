@@ -1,9 +1,12 @@
 """What S3 servers answer when they are full, overloaded or broken; a small server on loopback plays them."""
 
 import hashlib
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,6 +18,7 @@ from saggar.errors import (
     UnavailableError,
     WrongStateError,
 )
+from saggar.store import open_store
 from saggar.store.s3 import S3Store
 
 
@@ -45,7 +49,7 @@ class FaultyS3:
                 body = answer.body
                 if answer.code:
                     body = f"<Error><Code>{answer.code}</Code><Message>said so</Message></Error>".encode()
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 headers = {"Content-Type": "application/xml", "Content-Length": str(len(body))}
                 for name, value in (headers | answer.headers).items():
                     self.send_header(name, value)
@@ -62,10 +66,15 @@ class FaultyS3:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        self.store = S3Store(f"127.0.0.1:{self.server.server_port}", "bucket", "access", "secret", secure=False)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        self.store = S3Store(self.address, "bucket", "access", "secret", secure=False)
 
     def count(self, method: str) -> int:
         return sum(asked == method for asked, _ in self.asked)
+
+
+def at(moment: float) -> dict[str, str]:
+    return {"Date": formatdate(moment, usegmt=True)}
 
 
 NOT_THERE = Answer(404)
@@ -160,3 +169,32 @@ def test_a_missing_object_and_a_missing_bucket_differ(faulty: Callable[..., Faul
         faulty(head=[NOT_THERE, OK]).store.stat("a/b")
     with pytest.raises(WrongStateError, match="bucket does not exist"):
         faulty(head=[NOT_THERE]).store.stat("a/b")
+
+
+@pytest.mark.parametrize(("ahead_s", "named"), [(3600, True), (-3600, True), (60, False)])
+def test_a_wrong_clock_is_named_though_an_answer_to_head_has_no_text(
+    faulty: Callable[..., FaultyS3], ahead_s: float, named: bool
+) -> None:
+    refused = Answer(403, headers=at(time.time() + ahead_s))
+    with pytest.raises(WrongStateError) as caught:
+        faulty(head=[refused]).store.stat("a/b")
+    assert ("60 minutes apart" in str(caught.value)) == named
+    assert ("access denied" in str(caught.value)) != named
+
+
+@pytest.mark.parametrize("code", ["SecondLevelDomainForbidden", "PathStyleDomainForbidden"])
+def test_a_server_that_takes_the_bucket_in_the_host_is_named(faulty: Callable[..., FaultyS3], code: str) -> None:
+    with pytest.raises(WrongStateError, match="add &style=virtual"):
+        faulty(get=[Answer(403, code)]).store.get("a/b")
+
+
+def test_the_bucket_goes_into_the_host_where_that_is_asked_for(
+    faulty: Callable[..., FaultyS3], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: asked("127.0.0.1", *more, **named))
+    s3 = faulty(get=[Answer(200, body=b"1", headers={"Content-Type": "text/plain"})])
+    port = s3.address.rpartition(":")[2]
+    store = open_store(f"s3://bucket?endpoint=http://localhost:{port}&style=virtual", "access", "secret")
+    assert store.get("a/b.txt") == b"1"
+    assert s3.asked[-1][1]["host"] == f"bucket.localhost:{port}"
