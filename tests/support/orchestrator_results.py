@@ -8,8 +8,10 @@ import numpy as np
 from PIL import Image
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.taxonomy import load_taxonomy
+from saggar_orchestrator.findings.answers import Trained
 from saggar_orchestrator.findings.predictions import Predictions
-from saggar_orchestrator.findings.scores import differences, spread, task_scores
+from saggar_orchestrator.findings.results import find
+from saggar_orchestrator.findings.scores import TrainingCounts
 
 ARMS = ("baseline", "95:5", "90:10")
 
@@ -29,14 +31,16 @@ def results(seeds=(0, 1, 2), n=240):
             guess = np.where(right & (true[task.name] >= 0), true[task.name], rng.integers(0, classes, n))
             predicted[task.name] = guess
             probabilities[task.name] = np.eye(classes)[guess] * 0.6 + rng.random((n, classes)) * 0.1
-        return Predictions(images, true, predicted, probabilities)
+        return Predictions(images, images, true, predicted, probabilities)
 
-    runs = {arm: [predict(hit) for _ in seeds] for arm, hit in zip(ARMS, (0.70, 0.72, 0.80), strict=True)}
+    runs = {
+        arm: [Trained(seed, predict(hit)) for seed in seeds] for arm, hit in zip(ARMS, (0.70, 0.72, 0.80), strict=True)
+    }
+    counts = {t.name: [3 * int((true[t.name] == c).sum()) for c in range(len(t.codes))] for t in taxonomy.tasks}
+    findings = find(taxonomy, runs, "baseline", TrainingCounts(counts, frozenset(images[:30])))
     arms = []
     for number, arm in enumerate(ARMS):
         counts = [3 + 40 * number, 5 + 40 * number, 8, 20, 40, 100, 240, 300]
-        tasks = [task_scores(t.name, t.codes, runs[arm]) for t in taxonomy.tasks]
-        means = [float(np.mean([t["runs"][i]["macro_f1"] for t in tasks])) for i in range(len(seeds))]
         values = {
             "name": arm,
             "training_images": sum(counts),
@@ -99,8 +103,7 @@ def results(seeds=(0, 1, 2), n=240):
                 },
                 "embedding": embedding(rng) if number == 2 else None,
             },
-            "tasks": tasks,
-            "mean_macro_f1": spread(means),
+            **findings.arms[arm],
             "runs": [
                 {
                     "seed": seed,
@@ -108,7 +111,7 @@ def results(seeds=(0, 1, 2), n=240):
                     "bundle": {"key": f"bundles/{number}{seed}/bundle.json"},
                     "best_epoch": 9,
                     "validation_macro_f1": 0.6 + 0.03 * number,
-                    "test_mean_macro_f1": means[i],
+                    "test_mean_macro_f1": findings.arms[arm]["mean_macro_f1"]["runs"][i],
                     "warnings": [],
                     "epochs": [
                         {
@@ -124,14 +127,11 @@ def results(seeds=(0, 1, 2), n=240):
                 for i, seed in enumerate(seeds)
             ],
         }
-        if number:
-            objects = {image: image for image in images}
-            values["differences"] = differences(taxonomy, runs[arm], runs["baseline"], objects, resamples=200)
         arms.append(values)
     labels = {"dynasty": "Yuan", "kiln": "Jun", "glaze": "MoonW", "type": "Vase"}
     other = labels | {"type": "Pot"}
     return {
-        "schema": 1,
+        "schema": 2,
         "experiment": {
             "id": "example-0123456789ab",
             "name": "example",
@@ -168,6 +168,7 @@ def results(seeds=(0, 1, 2), n=240):
             "initial_weights": "random",
         },
         "baseline": "baseline",
+        "evidence": findings.evidence,
         "arms": arms,
         "reviews": [],
         "synthesis": {

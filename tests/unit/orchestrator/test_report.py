@@ -2,7 +2,7 @@ import re
 
 import pytest
 from orchestrator_results import picture, results
-from saggar_orchestrator.findings import comparison
+from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import report
 from web_page import check, words
 
@@ -42,7 +42,10 @@ def test_it_says_what_was_run_and_how_sure_it_is(page, values):
         "21abcdef01234567",
         "4.9%",
         "9.3%",
-        "about one in twenty",
+        "10 comparisons on 240 test objects, 3 seeds: intervals cover another choice of both",
+        "the chance that any “helped” or “made worse” is false is 5% at most (Holm)",
+        "to find a difference of",
+        "taken for",
     ):
         assert needed in text, needed
 
@@ -97,14 +100,64 @@ def test_every_plot_says_in_words_what_it_shows(page):
 
 
 def test_every_difference_has_its_sentence(values):
-    said = comparison.sentences(values)
+    said = wording.sentences(values)
     assert len(said) == 2 * 5  # arms with synthetic images x (tasks and their mean)
+    numbers = r"\([+-]\d\.\d{3} macro-F1, 95 % interval [+-]\d\.\d{3} to [+-]\d\.\d{3}"
+    ways = r"([\d,]+ more test objects?|\d+ more seeds?|[\d,]+ more test objects? or \d+ more seeds?"
+    forms = (
+        rf"(helped|made worse) {numbers}, p = [\d.e-]+\)",
+        rf"no difference larger than 0\.020 {numbers}\)",
+        rf"cannot tell {numbers}; to find a difference of \d\.\d{{3}}: {ways}|more test objects and more seeds)\)",
+    )
     for sentence in said:
-        assert re.search(r"(helped|made worse|the data cannot tell) \([+-]\d\.\d{3} macro-F1, 95 % interval", sentence)
+        words = sentence.split(": ", 1)[1]
+        assert any(re.fullmatch(form, words) for form in forms), sentence
+
+
+def test_trained_once_cannot_tell():
+    for count, word in ((1, "once"), (2, "twice")):
+        said = wording.sentences(results(seeds=tuple(range(count))))
+        for sentence in said:
+            assert re.search(rf": trained {word}: cannot tell \([+-]\d\.\d{{3}} macro-F1\)$", sentence), sentence
+
+
+ROW = {
+    "identical": False,
+    "verdict": "unclear",
+    "mean": 0.012,
+    "low": -0.02,
+    "high": 0.044,
+    "p": 0.4,
+    "p_adjusted": 0.8,
+    "margin": 0.02,
+    "seeds": 5,
+    "objects": 150,
+    "needs": {"target": 0.02, "more_objects": 1350, "more_seeds": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "cannot tell ({}; to find a difference of 0.020: 1,350 more test objects or 1 more seed)"),
+        (
+            {"needs": {"target": 0.02, "more_objects": None, "more_seeds": None}},
+            "cannot tell ({}; to find a difference of 0.020: more test objects and more seeds)",
+        ),
+        ({"p": None, "needs": None, "objects": 1}, "1 test object: cannot tell ({})"),
+        ({"verdict": "helped", "needs": None, "p_adjusted": 0.00123}, "helped ({}, p = 0.0012)"),
+        ({"verdict": "worse", "needs": None, "p_adjusted": 0.04}, "made worse ({}, p = 0.04)"),
+        ({"verdict": "same", "needs": None}, "no difference larger than 0.020 ({})"),
+        ({"verdict": "same", "needs": None, "identical": True}, "no difference: every answer is the baseline's"),
+    ],
+)
+def test_verdicts_in_words(changes, words):
+    numbers = "+0.012 macro-F1, 95 % interval -0.020 to +0.044"
+    assert wording.verdict(ROW | changes) == words.format(numbers)
 
 
 def test_the_table_has_every_arm_and_task(values):
-    columns, rows = comparison.table(values)
+    columns, rows = wording.table(values)
     assert columns[2:-1] == ["dynasty", "kiln", "glaze", "type"]
     assert [row[0] for row in rows[:3]] == ["baseline", "95:5", "90:10"]
     assert rows[1][1] == "40 = 4.9%"

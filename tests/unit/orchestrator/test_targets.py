@@ -91,7 +91,8 @@ def _predictions() -> Predictions:
                 rows = np.flatnonzero(own == task.index(code))[: round(100 * share)]
                 guess[rows] = task.index(other)
         true[task.name], predicted[task.name] = own, guess
-    return Predictions(tuple(f"v{i}" for i in range(most)), true, predicted, {})
+    images = tuple(f"v{i}" for i in range(most))
+    return Predictions(images, images, true, predicted, {})
 
 
 @pytest.fixture(scope="module")

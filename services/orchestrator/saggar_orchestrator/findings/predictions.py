@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +19,20 @@ class Predictions:
     """Per task, true and predicted class numbers [N] (unknown truth: -1), and probabilities [N, C]."""
 
     images: tuple[str, ...]
+    objects: tuple[str, ...]  # the object that each image shows
     true: dict[str, npt.NDArray[np.int64]]
     predicted: dict[str, npt.NDArray[np.int64]]
-    probabilities: dict[str, npt.NDArray[np.float64]]
+    probabilities: dict[str, npt.NDArray[np.float32]]
 
-    def top_k_accuracy(self, task: str, k: int) -> float:
-        """Share of images with known truth whose true class is among the k most probable; 0 when there are
-        none.
+    def place_of_truth(self, task: str) -> npt.NDArray[np.int64]:
+        """[N] how many classes are more probable than the true one: 0 is top-1, below 5 is top-5; -1 where the truth
+        is unknown. Among equally probable classes the first counts as more probable, as for `predicted`.
         """
-        known = self.true[task] >= 0
-        if not known.any():
-            return 0.0
-        best = np.argsort(-self.probabilities[task][known], axis=1, kind="stable")[:, :k]
-        return float((best == self.true[task][known][:, None]).any(axis=1).mean())
+        true, probabilities = self.true[task], self.probabilities[task]
+        own = np.take_along_axis(probabilities, np.maximum(true, 0)[:, None], axis=1)  # [N, 1]
+        before = np.arange(probabilities.shape[1]) < true[:, None]  # [N, C]
+        ahead = (probabilities > own) | ((probabilities == own) & before)
+        return np.where(true >= 0, ahead.sum(axis=1), -1)
 
 
 def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonomy) -> Predictions:
@@ -43,19 +45,21 @@ def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonom
     try:
         return Predictions(
             images=tuple(frame["image"]),
-            true={task.name: _indices(frame[f"true_{task.name}"], task) for task in taxonomy.tasks},
-            predicted={task.name: _indices(frame[f"predicted_{task.name}"], task) for task in taxonomy.tasks},
+            objects=tuple(frame["object_id"]),
+            true={task.name: class_numbers(frame[f"true_{task.name}"], task) for task in taxonomy.tasks},
+            predicted={task.name: class_numbers(frame[f"predicted_{task.name}"], task) for task in taxonomy.tasks},
             probabilities={t.name: _probabilities(frame[f"probabilities_{t.name}"], t) for t in taxonomy.tasks},
         )
     except KeyError as error:
         raise DataCorruptionError(f"{reference.key}: predictions without the column {error}") from None
 
 
-def _indices(column: Any, task: Task) -> npt.NDArray[np.int64]:
+def class_numbers(column: Iterable[str | None], task: Task) -> npt.NDArray[np.int64]:
+    """[N] the number of each code among the task's classes; -1 for what is none, as for an unknown label."""
     numbers = {code: i for i, code in enumerate(task.codes)}
-    return np.array([numbers.get(code, -1) for code in column], dtype=np.int64)
+    return np.array([-1 if code is None else numbers.get(code, -1) for code in column], dtype=np.int64)
 
 
-def _probabilities(column: Any, task: Task) -> npt.NDArray[np.float64]:
+def _probabilities(column: Any, task: Task) -> npt.NDArray[np.float32]:
     """[N, C] from a column of lists in class order."""
-    return np.array(list(column), dtype=np.float64).reshape(-1, len(task.codes))
+    return np.array(list(column), dtype=np.float32).reshape(-1, len(task.codes))

@@ -1,78 +1,174 @@
-"""Scores of an arm's runs on the test split, and its differences to the baseline, as plain values for
-results.json.
+"""Scores of one arm on the test objects, as plain values for results.json: every score per seed, with mean and s.d.
+
+Probabilities, classes and averages follow scikit-learn; macro means run over the fixed classes of `counting`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from saggar.taxonomy import Taxonomy
+import numpy.typing as npt
+from saggar.taxonomy import Task, Taxonomy
 
-from saggar_orchestrator.findings import evidence
-from saggar_orchestrator.findings.predictions import Predictions
+from saggar_orchestrator.findings.answers import Answers
+from saggar_orchestrator.findings.counting import ClassCounts, Classes, Values, confusion, count
+
+TOP = 5  # top-5 says something of tasks with more classes than that
+RARE_AT_MOST = 5  # real training photographs of a combination that is rare: the plan's default
+NAMED_CONFUSIONS = 5  # per task, the baseline's most frequent
 
 
-def task_scores(task: str, codes: tuple[str, ...], predictions: Sequence[Predictions]) -> dict[str, Any]:
-    """One task over all runs: score -> mean and s.d. over seeds; F1 per class; confusion matrix added up over
-    seeds.
+@dataclass(frozen=True)
+class TrainingCounts:
+    """What the test objects are set against: real training photographs."""
+
+    classes: Mapping[str, Sequence[int]]  # task -> photographs per class
+    rare: frozenset[str]  # test images of a combination with at most RARE_AT_MOST training photographs
+
+    def minority(self, task: str, fixed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """[C] of the fixed classes, the rarer half: those with no more training photographs than their median (the
+        paper's Table 15).
+        """
+        counts = np.asarray(self.classes[task])
+        return fixed & (counts <= np.median(counts[fixed])) if fixed.any() else fixed
+
+
+def rare_images(
+    images: Sequence[str],
+    labels: Mapping[str, Classes],
+    training: Mapping[str, Classes],
+    at_most: int = RARE_AT_MOST,
+) -> frozenset[str]:
+    """Those of N test images whose combination of labels has at most so many photographs in training, or none; images
+    with an unknown label are left out. Both: task -> class numbers, of [N] test and [M] training photographs.
     """
-    matrices = [evidence.confusion(p.true[task], p.predicted[task], len(codes)) for p in predictions]
-    support = matrices[0].sum(axis=1)
-    n = int(support.sum())
+    tasks = sorted(labels)
+    seen = Counter(zip(*(training[task].tolist() for task in tasks), strict=True))
+    rows = zip(*(labels[task].tolist() for task in tasks), strict=True)
+    return frozenset(image for image, row in zip(images, rows, strict=True) if min(row) >= 0 and seen[row] <= at_most)
+
+
+def arm_scores(taxonomy: Taxonomy, answers: Answers, training: TrainingCounts) -> dict[str, Any]:
+    """Scores of every task, their means over tasks with labels, and the recall of rare combinations."""
+    tasks = [_task_scores(task, answers, training) for task in taxonomy.tasks]
+    measured = [task for task in tasks if task["n"] > 0]
+
+    def means(score: str) -> list[float]:
+        runs = range(len(answers.seeds))
+        return [float(np.mean([task["runs"][i][score] for task in measured])) if measured else 0.0 for i in runs]
+
+    return {
+        "tasks": tasks,
+        "mean_macro_f1": spread(means("macro_f1")) | {"runs": means("macro_f1")},
+        "mean_accuracy": spread(means("accuracy")) | {"runs": means("accuracy")},
+        "rare_combinations": _rare_recall(taxonomy, answers, training.rare),
+    }
+
+
+def named_confusions(taxonomy: Taxonomy, arm: Answers, baseline: Answers) -> list[dict[str, Any]]:
+    """How often one class is taken for another, in the arm and in the baseline: per task the baseline's most frequent
+    confusions. Rates are of the true class's images, over all seeds.
+    """
+    found = []
+    for task in taxonomy.tasks:
+        before, after = (_confusions(one, task) for one in (baseline, arm))
+        wrong = before * (1 - np.eye(len(before), dtype=before.dtype))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:NAMED_CONFUSIONS]
+        support = np.bincount(baseline.true[task.name][baseline.true[task.name] >= 0], minlength=len(task.codes))
+        for true, said in (divmod(int(place), len(task.codes)) for place in order):
+            if wrong[true, said] == 0:
+                continue
+            rates = [
+                float(counts[true, said] / (support[true] * len(one.seeds)))
+                for counts, one in ((before, baseline), (after, arm))
+            ]
+            found.append(
+                {
+                    "task": task.name,
+                    "true": task.codes[true],
+                    "taken_for": task.codes[said],
+                    "images": int(support[true]),
+                    "baseline": rates[0],
+                    "arm": rates[1],
+                    "change": rates[1] - rates[0],
+                }
+            )
+    return found
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and sample s.d. over seeds (none for one seed)."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "sd": sd}
+
+
+def _task_scores(task: Task, answers: Answers, training: TrainingCounts) -> dict[str, Any]:
+    """A task without labelled test images has n = 0 and scores of 0."""
+    true = answers.true[task.name]
+    counts = [count(true, said, len(task.codes)) for said in answers.predicted[task.name]]
+    fixed, support = counts[0].fixed, counts[0].true
+    minority = training.minority(task.name, fixed)
     runs = [
         {
-            "macro_f1": float(evidence.macro_f1(matrix)),
-            "accuracy": float(evidence.accuracy(matrix)),
-            "top5": p.top_k_accuracy(task, 5),
-            "weighted_f1": float(evidence.class_f1(matrix) @ support / max(1, n)),
+            "macro_f1": one.macro_f1,
+            "weighted_f1": one.weighted_f1,
+            "accuracy": one.accuracy,
+            "top5": _top(places, TOP) if len(task.codes) > TOP else None,
+            "minority_f1": _mean_f1(one, minority),
+            "majority_f1": _mean_f1(one, fixed & ~minority),
         }
-        for matrix, p in zip(matrices, predictions, strict=True)
+        for one, places in zip(counts, answers.places[task.name], strict=True)
     ]
+    n = int(support.sum())
+    scored = {name: [run[name] for run in runs] for name in runs[0]}
     return {
-        "task": task,
+        "task": task.name,
         "n": n,
+        "objects": len(np.unique(answers.objects[true >= 0])),
         "support": support.tolist(),
-        "commonest_share": float(support.max() / max(1, n)),
-        **{name: spread([run[name] for run in runs]) for name in ("macro_f1", "accuracy", "top5", "weighted_f1")},
-        "class_f1": np.mean([evidence.class_f1(matrix) for matrix in matrices], axis=0).round(4).tolist(),
-        "confusion": np.sum(matrices, axis=0).tolist(),  # added up over seeds
+        "averaged_over": [code for code, of in zip(task.codes, fixed, strict=True) if of],
+        "minority": [code for code, of in zip(task.codes, minority, strict=True) if of],
+        "commonest_share": float(support.max(initial=0) / max(1, n)),
+        **{name: spread(values) if None not in values else None for name, values in scored.items()},  # type: ignore[arg-type]
+        "class_precision": _over_seeds([one.precision for one in counts]),
+        "class_recall": _over_seeds([one.recall for one in counts]),
+        "class_f1": _over_seeds([one.f1 for one in counts]),
+        "confusion": _confusions(answers, task).tolist(),  # added up over seeds
         "runs": runs,
     }
 
 
-def differences(
-    taxonomy: Taxonomy,
-    arm: Sequence[Predictions],
-    baseline: Sequence[Predictions],
-    objects: Mapping[str, str],
-    resamples: int = evidence.RESAMPLES,
-) -> dict[str, Any]:
-    """Score -> task (and `mean`) -> difference to the baseline; `objects` names each image's object."""
-    reference = baseline[0]
-    for other in (*arm, *baseline):
-        if other.images != reference.images:
-            raise ValueError("runs were evaluated on different test images")  # an error of this program
-    tasks = [t for t in taxonomy.tasks if (reference.true[t.name] >= 0).any()]
-    numbers = {name: i for i, name in enumerate(sorted({objects[image] for image in reference.images}))}
-    found = evidence.paired_bootstrap(
-        truth=[reference.true[t.name] for t in tasks],
-        arm=[[p.predicted[t.name] for t in tasks] for p in arm],
-        baseline=[[p.predicted[t.name] for t in tasks] for p in baseline],
-        classes=[len(t.codes) for t in tasks],
-        objects=np.array([numbers[objects[image]] for image in reference.images]),
-        resamples=resamples,
-    )
-    names = [*(t.name for t in tasks), "mean"]
-    return {
-        score: {name: asdict(difference) for name, difference in zip(names, per_task, strict=True)}
-        for score, per_task in found.items()
-    } | {"resamples": resamples, "objects": len(numbers)}
+def _confusions(answers: Answers, task: Task) -> npt.NDArray[np.int64]:
+    """[C, C] added up over seeds."""
+    true = answers.true[task.name]
+    found = [confusion(true, said, len(task.codes)) for said in answers.predicted[task.name]]
+    return np.asarray(np.sum(found, axis=0))
 
 
-def spread(values: list[float]) -> dict[str, float | None]:
-    """Mean and sample s.d. over seeds (none for one seed)."""
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "sd": sd}
+def _top(places: Classes, k: int) -> float:
+    """Share of images whose true class is among the k most probable; 0 when no label is known."""
+    known = places[places >= 0]
+    return float((known < k).mean()) if len(known) else 0.0
+
+
+def _mean_f1(counts: ClassCounts, classes: npt.NDArray[np.bool_]) -> float | None:
+    return float(counts.f1[classes].mean()) if classes.any() else None
+
+
+def _over_seeds(values: Sequence[Values]) -> list[float]:
+    return np.mean(values, axis=0).tolist()  # type: ignore[no-any-return]
+
+
+def _rare_recall(taxonomy: Taxonomy, answers: Answers, images_of_rare: frozenset[str]) -> dict[str, Any]:
+    """Share of the test images of rare combinations whose every label is right; `recall` is None without any."""
+    rare = np.array([image in images_of_rare for image in answers.images], dtype=bool)
+    images = int(rare.sum())
+    recall = None
+    if images:
+        right = [answers.predicted[task][:, rare] == answers.true[task][rare] for task in taxonomy.task_names]
+        recall = spread(np.all(right, axis=0).mean(axis=1).tolist())
+    return {"images": images, "at_most": RARE_AT_MOST, "recall": recall}

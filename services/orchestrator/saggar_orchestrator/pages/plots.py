@@ -61,8 +61,10 @@ def scores_by_task(
         return as_svg(figure, "scores")
 
 
-def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
-    """Intervals of difference to the baseline: rows of (task, arm, mean, low, high), in macro-F1."""
+def differences(rows: Sequence[tuple[str, str, float, float | None, float | None]]) -> str:
+    """Intervals of difference to the baseline: rows of (task, arm, mean, low, high), in macro-F1; a dot alone where
+    there is no interval.
+    """
     arms = list(dict.fromkeys(arm for _, arm, *_ in rows))
     tasks = list(dict.fromkeys(task for task, *_ in rows))
     with mpl.rc_context(STYLE):
@@ -73,7 +75,8 @@ def differences(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
             offset = 0.22 * (arms.index(arm) - (len(arms) - 1) / 2)
             colour = COLOURS[(arms.index(arm) + 1) % len(COLOURS)]
             place = tasks.index(task) + offset
-            axes.plot([low, high], [place, place], color=colour, lw=2.2, solid_capstyle="butt")
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], color=colour, lw=2.2, solid_capstyle="butt")
             axes.plot([mean], [place], "o", color=colour, ms=5, label=arm if task == tasks[0] else None)
         axes.set_yticks(range(len(tasks)), tasks)
         axes.set_ylim(len(tasks) - 0.5, -0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from saggar_orchestrator.findings import comparison
+from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import embedding_plot, plots
 from saggar_orchestrator.pages.page import render_page, thumbnail
 
@@ -22,7 +22,8 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
         "score": _score,
         "dash": lambda value, form: "–" if value is None else format(value, form),
         "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
-        "verdict": lambda difference: comparison.WORDS[difference["verdict"]],
+        "verdict": wording.verdict_word,
+        "needed": wording.needed,
         "percent": lambda value: f"{value:.1%}",
         "count": lambda value: f"{value:,}",
         "duration": _duration,
@@ -33,9 +34,11 @@ def render(results: Results, picture: Callable[[str], bytes]) -> str:
         "others": [arm for arm in results["arms"] if "differences" in arm],
         "tasks": results["taxonomy"]["tasks"],
         "summary": _summary(results),
+        "rules": wording.rules_in_words(results),
         "plots": _plots(results),
         "previews": _previews(results, picture),
         "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
+        "class_name": lambda task, code: names[task, code],
         "combination_words": lambda labels: _words(results, labels),
         "best": _best_other(results),
         "said": _said(results),
@@ -143,7 +146,7 @@ def _said(results: Results) -> dict[str, Any]:
     best = _best_other(results)
     said: dict[str, Any] = {
         "scores": f"Bars of test macro-F1 per task; the table above has them. Means of the tasks: {means}.",
-        "differences": "Differences to the baseline with their intervals: " + "; ".join(comparison.sentences(results)),
+        "differences": "Differences to the baseline with their intervals: " + "; ".join(wording.sentences(results)),
         "lorenz": f"Lorenz curves of training images over combinations. Gini: {gini}.",
         "learning": f"Training loss and validation macro-F1 by epoch. {learnt}.",
         "tasks": "Validation macro-F1 by epoch, a panel per task.",

@@ -351,6 +351,7 @@ def test_unknown_labels_are_not_counted():
     glaze, form = np.array([0, 1, -1, 2, 2]), np.array([0, -1, 1, 1, 0])
     said = Predictions(
         images=("a", "b", "c", "d", "e"),
+        objects=("a", "b", "c", "d", "e"),
         true={"glaze": glaze, "type": form},
         predicted={"glaze": np.array([0, 1, 2, 2, 1]), "type": np.array([0, 0, 1, 0, 0])},
         probabilities={},

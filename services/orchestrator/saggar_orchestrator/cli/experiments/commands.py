@@ -290,13 +290,15 @@ def read_results(home: Home, identity: str) -> dict[str, Any]:
 
 def show_results(home: Home, results: dict[str, Any]) -> None:
     """The comparison table, the plain sentences, and where the report is."""
-    from saggar_orchestrator.findings.comparison import headline, sentences, table
+    from saggar_orchestrator.findings.wording import headline, rules_in_words, sentences, table
 
     columns, rows = table(results)
     print(headline(results))
     print_table(columns, rows)
     for sentence in sentences(results):
         print(sentence)
+    if rules := rules_in_words(results):
+        print(rules)
     print(f"report: {place_report(home, results['experiment']['id'])}")
 
 

@@ -1,7 +1,7 @@
 """results.json: everything that an experiment found, for machines; the report is made from it alone (and
 pictures).
 
-Scores are computed from the stored predictions of each run on the test split.
+Scores and verdicts are those of `findings`, from the stored predictions of each run on the test split.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.findings.predictions import Predictions, read_predictions
-from saggar_orchestrator.findings.scores import differences, spread, task_scores
+from saggar_orchestrator.findings.answers import Trained
+from saggar_orchestrator.findings.predictions import class_numbers, read_predictions
+from saggar_orchestrator.findings.results import find
+from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
 from saggar_orchestrator.progress import Result
 from saggar_orchestrator.workflow.steps.adapter_course import adapter_course
 from saggar_orchestrator.workflow.steps.data_steps import StoredPlan, read_plan
@@ -28,7 +30,7 @@ from saggar_orchestrator.workflow.steps.data_steps import StoredPlan, read_plan
 if TYPE_CHECKING:
     from saggar_orchestrator.workflow.order import Run
 
-SCHEMA = 1
+SCHEMA = 2  # of results.json; 2: verdicts count seeds too
 _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 _FROM_SCREENING = ("combinations", "texture", "embedding")
 
@@ -46,17 +48,15 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
     experiment, taxonomy, store = run.experiment, run.taxonomy, run.store
     base_name = experiment.baseline.name
     split = read_manifest(store, ObjectRef.from_json(outcomes["split"]["manifest"]))
-    objects = dict(zip(split.frame["image"], split.frame["object_id"], strict=True))
-    predictions = {
+    trained = {
         name: [
-            read_predictions(store, ObjectRef.from_json(r["evaluate"]["predictions"]), taxonomy) for r in arm["runs"]
+            Trained(r["seed"], read_predictions(store, ObjectRef.from_json(r["evaluate"]["predictions"]), taxonomy))
+            for r in outcomes["arms"][name]["runs"]
         ]
-        for name, arm in outcomes["arms"].items()
-    }
-    arms = [
-        _arm(run, name, outcomes["arms"][name], predictions[name], predictions[base_name], objects)
         for name in (base_name, *(arm.name for arm in experiment.synthetic_arms))
-    ]
+    }
+    findings = find(taxonomy, trained, base_name, _training_counts(split, taxonomy))
+    arms = [_arm(run, name, outcomes["arms"][name], found) for name, found in findings.arms.items()]
     return {
         "schema": SCHEMA,
         "experiment": {
@@ -84,6 +84,7 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
             "initial_weights": experiment.training.initial_weights,
         },
         "baseline": base_name,
+        "evidence": findings.evidence,
         "arms": arms,
         "synthesis": _synthesis(run, outcomes),
         "reviews": [_without_refs(review) for review in outcomes.get("reviews", ())],
@@ -94,21 +95,12 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
     }
 
 
-def _arm(
-    run: Run,
-    name: str,
-    outcome: Result,
-    predictions: list[Predictions],
-    baseline: list[Predictions],
-    objects: dict[str, str],
-) -> dict[str, Any]:
-    taxonomy, store = run.taxonomy, run.store
+def _arm(run: Run, name: str, outcome: Result, found: Result) -> Result:
+    """What the arm was trained on and how, and what was found of it."""
+    store = run.store
     manifest = read_manifest(store, ObjectRef.from_json(outcome["mix"]["manifest"])).select(split="train")
     combinations = [int(n) for n in manifest.combinations().value_counts()]
-    tasks = [task_scores(task.name, task.codes, predictions) for task in taxonomy.tasks]
-    measured = [task for task in tasks if task["n"] > 0]
-    means = [np.mean([task["runs"][i]["macro_f1"] for task in measured]) for i in range(len(predictions))]
-    arm: dict[str, Any] = {
+    return {
         "name": name,
         "training_images": len(manifest),
         "by_origin": {str(k): int(v) for k, v in manifest.frame["origin"].value_counts().sort_index().items()},
@@ -118,8 +110,7 @@ def _arm(
         "imbalance": imbalance(combinations),
         "lorenz": lorenz(combinations).round(4).tolist(),
         "screening": _screening(store, outcome.get("screen")),
-        "tasks": tasks,
-        "mean_macro_f1": spread([float(m) for m in means]),
+        **found,
         "runs": [
             {
                 "seed": r["seed"],
@@ -127,16 +118,29 @@ def _arm(
                 "bundle": r["train"]["bundle"],
                 "best_epoch": r["train"]["best_epoch"],
                 "validation_macro_f1": r["train"]["validation_macro_f1"],
-                "test_mean_macro_f1": float(mean),
+                "test_mean_macro_f1": mean,
                 "warnings": r["train"]["warnings"],
                 "epochs": _epochs(json.loads(store.read(ObjectRef.from_json(r["train"]["history"])))),
             }
-            for r, mean in zip(outcome["runs"], means, strict=True)
+            for r, mean in zip(outcome["runs"], found["mean_macro_f1"]["runs"], strict=True)
         ],
     }
-    if predictions is not baseline:
-        arm["differences"] = differences(taxonomy, predictions, baseline, objects)
-    return arm
+
+
+def _training_counts(split: Manifest, taxonomy: Taxonomy) -> TrainingCounts:
+    """Of the real training photographs of the split."""
+    training, test = (split.select(split=name, origin="real") for name in ("train", "test"))
+
+    labels, asked = (
+        {task.name: class_numbers(part.labels(task.name), task) for task in taxonomy.tasks} for part in (training, test)
+    )
+    return TrainingCounts(
+        classes={
+            task.name: [int((labels[task.name] == number).sum()) for number in range(len(task.codes))]
+            for task in taxonomy.tasks
+        },
+        rare=rare_images(tuple(test.frame["image"]), asked, labels),
+    )
 
 
 def _data(experiment: Any, outcomes: Result, split: Manifest, taxonomy: Taxonomy) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.arms import Arm, Plan, Synthetic
 from saggar_orchestrator.experiment.schema import Experiment
-from saggar_orchestrator.findings import evidence
+from saggar_orchestrator.findings.counting import confusion
 from saggar_orchestrator.findings.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def confused_pairs(
         named.append(_plain(found) if found else _from_labels(pair.labels, pair.task, pair.codes))
     tasks = wanted.pair_tasks or taxonomy.task_names
     matrices = {
-        task: evidence.confusion(predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes))
+        task: confusion(predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes))
         for task in tasks
     }
     limit = wanted.most_confused + len(named)
