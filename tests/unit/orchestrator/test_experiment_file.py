@@ -112,6 +112,13 @@ def test_paths_start_from_the_files_folder(tmp_path):
         fingerprint(experiment, DirectoryStore(tmp_path))
 
 
+def test_a_path_that_is_not_given_stays_so(tmp_path):
+    """An experiment is stored with its paths resolved, and read again."""
+    experiment = resolve_paths(parse(GOOD, tmp_path)[0], tmp_path)
+    assert experiment.training.initial_weights_path == ""
+    assert Experiment.model_validate(experiment.model_dump()) == experiment
+
+
 def test_the_id_depends_on_content_and_not_on_place(tmp_path):
     ids, store = [], DirectoryStore(tmp_path)
     for place in ("here", "there"):

@@ -47,7 +47,7 @@ def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
     """`experiment` with every relative path made absolute, starting from `base`."""
 
     def absolute(path: str | None) -> str | None:
-        return None if path is None else str((base / Path(path).expanduser()).resolve())
+        return str((base / Path(path).expanduser()).resolve()) if path else path
 
     def copy(part: BaseModel, *names: str) -> Any:
         return part.model_copy(update={name: absolute(getattr(part, name)) for name in names})
