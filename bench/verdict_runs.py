@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 import torch
 from saggar.dataset.augment import expand_rare
-from saggar.dataset.manifest import Manifest, write_manifest
+from saggar.dataset.manifest import Manifest
 from saggar.dataset.split import split
 from saggar.importing.intake import import_csv
+from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import classes_of, write_collection
 from saggar.store import DirectoryStore, ObjectRef, ObjectStore
+from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_trainer.evidence.predicting import PredictionJob, predict
 from saggar_trainer.fitting.training_job import TrainingJob, Workplace, train
-from saggar_trainer.hyperparameters import Hyperparameters
 
 TAXONOMY = "kilnsim"
 COLLECTION, COLLECTION_SEED, SIZE_PX = 1200, 7, 64  # the quickstart's
@@ -97,9 +98,9 @@ def thinned(whole: Manifest, thirds: int) -> Manifest:
     return whole.take((whole.frame["split"] != "train").to_numpy(dtype=bool) | (thirds_of < thirds))
 
 
-def settings(seed: int) -> Hyperparameters:
+def settings(seed: int) -> TrainingSettings:
     """The quickstart's."""
-    return Hyperparameters(
+    return TrainingSettings(
         architecture="mobilenet_v3_large_minimalistic",
         initial_weights="random",
         image_size_px=SIZE_PX,
