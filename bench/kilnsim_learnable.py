@@ -30,7 +30,9 @@ from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_trainer.data.pixels import PixelCache
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.fitting.loop import Examples, best_epoch, fit, predict
+from saggar_trainer.fitting.course import best_epoch
+from saggar_trainer.fitting.lessons import draws_of
+from saggar_trainer.fitting.loop import Examples, Lessons, Watch, fit, predict
 from saggar_trainer.fitting.objective import objective_of, row_weights
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -127,17 +129,15 @@ def experiment(
         mean = last.validation_macro_f1
         say(f"epoch {last.epoch}: loss {last.training_loss:.3f}, validation {mean:.3f} {scores}")
 
-    snapshot = fit(
-        model,
+    lessons = Lessons(
         examples["train"],
+        draws_of(parts["train"], settings),
         examples["validation"],
         objective_of(parts["train"], taxonomy, settings),
         spec,
-        settings,
-        device=torch.device("cpu"),
-        on_epoch=tell,
-        clock=time.monotonic,
     )
+    watch = Watch(on_epoch=tell, clock=time.monotonic)
+    snapshot = fit(model, lessons, settings, device=torch.device("cpu"), watch=watch)
     training = time.monotonic() - started
     model.load_state_dict(snapshot.best_model)
     unseen = samples_of(test[0], taxonomy)

@@ -40,6 +40,7 @@ class BundleCard(BaseModel):
     architecture: str
     initial_weights: str
     warnings: tuple[str, ...] = ()
+    not_answered: tuple[str, ...] = ()  # tasks that were not taught: neither scored nor served, and not in `taxonomy`
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
@@ -57,6 +58,7 @@ def write_bundle(
     architecture: str,
     initial_weights: str,
     warnings: tuple[str, ...] = (),
+    not_answered: tuple[str, ...] = (),
     training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     annotations: Mapping[str, str] | None = None,
@@ -72,6 +74,7 @@ def write_bundle(
         "architecture": architecture,
         "initial_weights": initial_weights,
         "warnings": list(warnings),
+        "not_answered": list(not_answered),
         "training": dict(training or {}),
         "metrics": dict(metrics or {}),
         "annotations": dict(annotations or {}),

@@ -21,9 +21,27 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _MOST_ENLARGED = 16  # times the input's pixels that a picture may have before it is cropped
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputSpec", "decode", "preprocess"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "RESIZE",
+    "Framing",
+    "InputSpec",
+    "border_colour",
+    "decode",
+    "pad_to_square",
+    "preprocess",
+]
 
-Resize = Literal["shorter-side-bilinear-then-centre-crop", "stretch"]
+Resize = Literal["shorter-side-bilinear-then-centre-crop", "stretch", "longer-side-bilinear-then-pad"]
+Framing = Literal["crop", "stretch", "pad"]
+
+RESIZE: Mapping[Framing, Resize] = {
+    "crop": "shorter-side-bilinear-then-centre-crop",
+    "stretch": "stretch",
+    "pad": "longer-side-bilinear-then-pad",
+}
+"""How a photograph is brought to a square: cut to its middle, squeezed, or kept whole on a ground of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,10 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
     size = spec.size_px
     if spec.resize == "stretch":
         square = image.resize((size, size), Image.Resampling.BILINEAR)
+    elif spec.resize == "longer-side-bilinear-then-pad":
+        longer = max(image.size)
+        width, height = (max(1, round(side * size / longer)) for side in image.size)
+        square = pad_to_square(image.resize((width, height), Image.Resampling.BILINEAR), border_colour(image))
     else:
         shorter = min(image.size)
         width, height = (max(size, round(side * size / shorter)) for side in image.size)
@@ -75,6 +97,25 @@ def preprocess(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.float32]:
     for channel, values in enumerate(_normal_values(spec.mean, spec.std)):
         np.take(values, pixels[:, :, channel], out=normal[channel], mode="clip")  # clip: no copy of `out`
     return normal
+
+
+def pad_to_square(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+    """`image` whole, in the middle of a square of `colour`: of its border, which on a museum photograph is backdrop."""
+    if image.width == image.height:
+        return image
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), colour)
+    square.paste(image.convert("RGB"), ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def border_colour(image: Image.Image) -> tuple[int, int, int]:
+    """Mean colour of the outermost pixels of an RGB image."""
+    width, height = image.size
+    boxes = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
+    edges = [np.asarray(image.crop(box).convert("RGB"), dtype=np.float64).reshape(-1, 3) for box in boxes]
+    red, green, blue = np.concatenate(edges).mean(axis=0).round().astype(int).tolist()
+    return red, green, blue
 
 
 @lru_cache

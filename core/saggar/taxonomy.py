@@ -224,7 +224,8 @@ class Taxonomy(_Part):
         kept = {self.task(name).name for name in names}
 
         def without_others(segments: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(s for s in segments if all(name in kept for name, _ in _PLACEHOLDER.findall(s)))
+            left = tuple(s for s in segments if all(name in kept for name, _ in _PLACEHOLDER.findall(s)))
+            return left or tuple(f"{{{task.name}}}" for task in self.tasks if task.name in kept)
 
         known = [{n: codes for n, codes in c.labels.items() if n in kept} for c in self.combinations]
         return self.model_copy(

@@ -16,6 +16,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.seeds import rank_within, seeded_hash
 from saggar.errors import InvalidInputError
+from saggar.images import border_colour
 
 FLIP_PROBABILITY = 0.5
 ROTATION_DEGREES = 30.0
@@ -92,7 +93,7 @@ def apply_augmentation(image: Image.Image, seed: int) -> Image.Image:
     if rng.random() < FLIP_PROBABILITY:
         picture = ImageOps.mirror(picture)
     angle = rng.uniform(-ROTATION_DEGREES, ROTATION_DEGREES)
-    picture = picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=_border_colour(picture))
+    picture = picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=border_colour(picture))
     return _resized_crop(_jittered(picture, rng), rng)
 
 
@@ -118,10 +119,3 @@ def _resized_crop(picture: Image.Image, rng: np.random.Generator) -> Image.Image
             box = (left, top, left + w, top + h)
             return picture.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return picture
-
-
-def _border_colour(picture: Image.Image) -> tuple[int, int, int]:
-    pixels = np.asarray(picture, dtype=np.float64)  # [H, W, 3]
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    red, green, blue = border.mean(axis=0).round().astype(int).tolist()
-    return red, green, blue

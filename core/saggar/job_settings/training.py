@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from saggar.errors import FieldViolation, refuse
 from saggar.files.yamlfile import ProblemAt
-from saggar.job_settings.declared import JobSettings
+from saggar.job_settings.declared import LEFT_OUT, JobSettings
 from saggar.taxonomy import Taxonomy
 
 LARGEST_SEED = 2**63 - 1
@@ -55,8 +55,47 @@ class TrainingSettings(JobSettings):
         "class weights off",
     )
     class_weight_cap: float = Field(default=10.0, ge=1, le=1e6, description="Largest class weight")
+    sampler: Literal["task", "combination"] = Field(
+        default="task",
+        description="What the weighted sampler balances: the classes of `sampler_task`, or the combinations of the "
+        "labels of `sampler_tasks`",
+    )
     sampler_task: str = Field(
-        default="", description="Task whose classes the weighted sampler balances; empty turns it off"
+        default="", description="Task whose classes are drawn alike with `sampler: task`; empty turns that sampler off"
+    )
+    sampler_tasks: tuple[str, ...] = Field(
+        default=(),
+        description="Tasks whose combinations are balanced with `sampler: combination`",
+        json_schema_extra={LEFT_OUT: "all tasks"},
+    )
+    sampler_power: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Rows are drawn in proportion to 1 / n^power, n being how many share their class or combination",
+        json_schema_extra={LEFT_OUT: "1 for a task, as in the authors' code, 0.5 for combinations, as in the paper"},
+    )
+    mix_batches: bool = Field(
+        default=False,
+        description="Whether the combinations of `sampler_tasks` are spread evenly over an epoch's batches",
+    )
+    steps_per_epoch: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Batches per epoch, so that arms with more rows train no longer; 0: as many as the rows fill once",
+    )
+    logit_adjustment: Literal["off", "loss", "after"] = Field(
+        default="off",
+        description="Logit adjustment (Menon et al. 2021, arXiv:2007.07314), in the training loss or after training; "
+        "class weights are then off, and tasks that `task_weights` does not name weigh 1",
+    )
+    logit_adjustment_tau: float | None = Field(
+        default=None,
+        ge=0,
+        le=3,
+        description="How much of the log prior is adjusted for",
+        json_schema_extra={LEFT_OUT: "chosen per task on the validation split"},
     )
     task_weights: dict[str, Weight] = Field(
         default_factory=dict,
@@ -74,13 +113,75 @@ class TrainingSettings(JobSettings):
     cosine_schedule: bool = Field(
         default=True, description="Whether the learning rates fall to 1e-6, along a cosine over the epochs"
     )
+    warm_up_epochs: float = Field(
+        default=0, ge=0, le=1000, description="Epochs over which the learning rates rise from 0"
+    )
+    label_smoothing: float = Field(
+        default=0, ge=0, lt=1, description="Share of each label that is spread over all classes"
+    )
+    mixup: float = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Alpha of mixup (arXiv:1710.09412): images and losses are mixed in pairs; 0: off",
+    )
+    hue_jitter: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="Share of the colour circle by which hues are turned, either way, in training",
+    )
+    random_downscale: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Half of all training views are scaled down by up to this factor and up again, so that softness "
+        "does not tell synthetic from real; 1: off",
+    )
+    framing: Literal["crop", "pad", "stretch"] = Field(
+        default="crop",
+        description="How photographs become squares, in training, evaluation, screening and serving: cut to the "
+        "middle, kept whole on a ground of their border's colour, or squeezed",
+    )
+    weight_averaging: Literal["none", "ema", "swa"] = Field(
+        default="none",
+        description="Which weights are validated and kept: the last step's, an exponential moving average, or the mean "
+        "over the second half's epochs; batch statistics are re-estimated",
+    )
+    ema_decay: float = Field(default=0.998, ge=0, lt=1, description="Decay per step with `weight_averaging: ema`")
     balance_from_real_only: bool = Field(
-        default=False, description="Whether class weights and sampler count real images only"
+        default=False,
+        description="Whether real images alone decide class weights and how often the sampler draws a label; synthetic "
+        "rows share in that",
     )
     synthetic_task_weights: dict[str, Share] = Field(
         default_factory=dict,
         description="Weight of synthetic images in a task's loss: 0 masks the task; a task that is not named takes 1",
         json_schema_extra={"left_out": "1 for every task"},
+    )
+    synthetic_loss_weight: float = Field(
+        default=1, ge=0, le=1, description="Weight of synthetic images in the loss of all tasks, times that of the task"
+    )
+    curriculum: Literal["none", "synthetic_fades"] = Field(
+        default="none",
+        description="Whether synthetic images fade out of the draws, along a line from all in the first epoch to none "
+        "in the last",
+    )
+    real_only_last_epochs: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Epochs at the end without synthetic images; the weights are chosen among them",
+    )
+    batch_norm: Literal["all", "real"] = Field(
+        default="all",
+        description="Which training images the batch statistics are of: all, as training goes, or real ones, "
+        "re-estimated at the end",
+    )
+    retrain_heads: Literal["none", "real"] = Field(
+        default="none",
+        description="Whether the heads are fitted anew at the end, on features of real training images, all classes "
+        "alike, with the backbone frozen",
     )
 
     @model_validator(mode="after")
@@ -107,6 +208,7 @@ class TrainingSettings(JobSettings):
         """(setting, what is wrong) of every setting that `taxonomy` does not fit."""
         known = ", ".join(taxonomy.task_names)
         named = [("sampler_task", self.sampler_task)] if self.sampler_task else []
+        named += [("sampler_tasks", task) for task in self.sampler_tasks]
         named += [("task_weights", task) for task in self.task_weights]
         named += [("synthetic_task_weights", task) for task in self.synthetic_task_weights]
         wrong = [

@@ -20,7 +20,7 @@ INITIAL_WEIGHTS_FILE: InitialWeights
 INITIAL_WEIGHTS_RANDOM: InitialWeights
 
 class TrainingSettings(_message.Message):
-    __slots__ = ("architecture", "initial_weights", "initial_weights_path", "image_size_px", "batch_size", "max_epochs", "patience_epochs", "backbone_learning_rate", "head_learning_rate", "weight_decay", "dropout", "gradient_clip_norm", "class_weight_beta", "class_weight_cap", "sampler_task", "task_weights", "seed", "projection", "cosine_schedule", "balance_from_real_only", "synthetic_task_weights")
+    __slots__ = ("architecture", "initial_weights", "initial_weights_path", "image_size_px", "batch_size", "max_epochs", "patience_epochs", "backbone_learning_rate", "head_learning_rate", "weight_decay", "dropout", "gradient_clip_norm", "class_weight_beta", "class_weight_cap", "sampler_task", "task_weights", "seed", "projection", "cosine_schedule", "balance_from_real_only", "synthetic_task_weights", "sampler", "sampler_tasks", "sampler_power", "mix_batches", "steps_per_epoch", "logit_adjustment", "logit_adjustment_tau", "warm_up_epochs", "label_smoothing", "mixup", "hue_jitter", "random_downscale", "framing", "weight_averaging", "ema_decay", "synthetic_loss_weight", "curriculum", "real_only_last_epochs", "batch_norm", "retrain_heads")
     class TaskWeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,26 @@ class TrainingSettings(_message.Message):
     COSINE_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     BALANCE_FROM_REAL_ONLY_FIELD_NUMBER: _ClassVar[int]
     SYNTHETIC_TASK_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLER_FIELD_NUMBER: _ClassVar[int]
+    SAMPLER_TASKS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLER_POWER_FIELD_NUMBER: _ClassVar[int]
+    MIX_BATCHES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LOGIT_ADJUSTMENT_FIELD_NUMBER: _ClassVar[int]
+    LOGIT_ADJUSTMENT_TAU_FIELD_NUMBER: _ClassVar[int]
+    WARM_UP_EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    MIXUP_FIELD_NUMBER: _ClassVar[int]
+    HUE_JITTER_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_DOWNSCALE_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_AVERAGING_FIELD_NUMBER: _ClassVar[int]
+    EMA_DECAY_FIELD_NUMBER: _ClassVar[int]
+    SYNTHETIC_LOSS_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    CURRICULUM_FIELD_NUMBER: _ClassVar[int]
+    REAL_ONLY_LAST_EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NORM_FIELD_NUMBER: _ClassVar[int]
+    RETRAIN_HEADS_FIELD_NUMBER: _ClassVar[int]
     architecture: str
     initial_weights: InitialWeights
     initial_weights_path: str
@@ -77,7 +97,27 @@ class TrainingSettings(_message.Message):
     cosine_schedule: bool
     balance_from_real_only: bool
     synthetic_task_weights: _containers.ScalarMap[str, float]
-    def __init__(self, architecture: _Optional[str] = ..., initial_weights: _Optional[_Union[InitialWeights, str]] = ..., initial_weights_path: _Optional[str] = ..., image_size_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., max_epochs: _Optional[int] = ..., patience_epochs: _Optional[int] = ..., backbone_learning_rate: _Optional[float] = ..., head_learning_rate: _Optional[float] = ..., weight_decay: _Optional[float] = ..., dropout: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., class_weight_beta: _Optional[float] = ..., class_weight_cap: _Optional[float] = ..., sampler_task: _Optional[str] = ..., task_weights: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., projection: _Optional[bool] = ..., cosine_schedule: _Optional[bool] = ..., balance_from_real_only: _Optional[bool] = ..., synthetic_task_weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    sampler: str
+    sampler_tasks: _containers.RepeatedScalarFieldContainer[str]
+    sampler_power: float
+    mix_batches: bool
+    steps_per_epoch: int
+    logit_adjustment: str
+    logit_adjustment_tau: float
+    warm_up_epochs: float
+    label_smoothing: float
+    mixup: float
+    hue_jitter: float
+    random_downscale: float
+    framing: str
+    weight_averaging: str
+    ema_decay: float
+    synthetic_loss_weight: float
+    curriculum: str
+    real_only_last_epochs: int
+    batch_norm: str
+    retrain_heads: str
+    def __init__(self, architecture: _Optional[str] = ..., initial_weights: _Optional[_Union[InitialWeights, str]] = ..., initial_weights_path: _Optional[str] = ..., image_size_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., max_epochs: _Optional[int] = ..., patience_epochs: _Optional[int] = ..., backbone_learning_rate: _Optional[float] = ..., head_learning_rate: _Optional[float] = ..., weight_decay: _Optional[float] = ..., dropout: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., class_weight_beta: _Optional[float] = ..., class_weight_cap: _Optional[float] = ..., sampler_task: _Optional[str] = ..., task_weights: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., projection: _Optional[bool] = ..., cosine_schedule: _Optional[bool] = ..., balance_from_real_only: _Optional[bool] = ..., synthetic_task_weights: _Optional[_Mapping[str, float]] = ..., sampler: _Optional[str] = ..., sampler_tasks: _Optional[_Iterable[str]] = ..., sampler_power: _Optional[float] = ..., mix_batches: _Optional[bool] = ..., steps_per_epoch: _Optional[int] = ..., logit_adjustment: _Optional[str] = ..., logit_adjustment_tau: _Optional[float] = ..., warm_up_epochs: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., mixup: _Optional[float] = ..., hue_jitter: _Optional[float] = ..., random_downscale: _Optional[float] = ..., framing: _Optional[str] = ..., weight_averaging: _Optional[str] = ..., ema_decay: _Optional[float] = ..., synthetic_loss_weight: _Optional[float] = ..., curriculum: _Optional[str] = ..., real_only_last_epochs: _Optional[int] = ..., batch_norm: _Optional[str] = ..., retrain_heads: _Optional[str] = ...) -> None: ...
 
 class TrainRequest(_message.Message):
     __slots__ = ("request_id", "manifest", "taxonomy", "settings", "annotations")

@@ -1,20 +1,11 @@
-"""What long work reports to its caller, and how it learns that it was cancelled."""
+"""What a training reports of its epochs, beside the progress that all work reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Report:
-    """How far the work has come: `done` of `total` (0: not known) `unit`s of `stage`."""
-
-    stage: str
-    done: int = 0
-    total: int = 0
-    unit: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+from saggar.progress import Work
 
 
 @dataclass(frozen=True)
@@ -27,14 +18,14 @@ class EpochScores:
     validation_loss: float
     validation_macro_f1: float
     validation_macro_f1_by_task: Mapping[str, float]
-    best: bool
+    best: bool  # of all epochs before it in its part of the run
+    steps: int = 0  # of the optimiser
+    real_only: bool = False  # whether it is one of `real_only_last_epochs`
     seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Callbacks of one piece of work; the defaults listen to nothing."""
+class TrainingWork(Work):
+    """Work that also reports epochs."""
 
-    progress: Callable[[Report], None] = lambda _: None
     epoch: Callable[[EpochScores], None] = lambda _: None
-    cancelled: Callable[[], bool] = lambda: False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from saggar.job_settings.messages import from_message
 from saggar.job_settings.training import TrainingSettings
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.v1 import common_pb2, trainer_pb2
+from saggar.v1 import trainer_pb2
 
 from saggar_trainer.evidence.evaluating import EvaluationJob, EvaluationOutcome
 from saggar_trainer.evidence.predicting import PredictionJob, PredictionOutcome
 from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome
-from saggar_trainer.listening import EpochScores, Report
+from saggar_trainer.listening import EpochScores
 
 
 def training_job_from_message(request: trainer_pb2.TrainRequest) -> TrainingJob:
@@ -37,12 +37,6 @@ def prediction_job_from_message(request: trainer_pb2.PredictRequest) -> Predicti
     return PredictionJob(
         bundle=ref_from_proto(request.bundle, "bundle"),
         manifest=ref_from_proto(request.manifest, "manifest"),
-    )
-
-
-def progress_to_message(report: Report) -> common_pb2.Progress:
-    return common_pb2.Progress(
-        stage=report.stage, done=report.done, total=report.total, unit=report.unit, metrics=report.metrics
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import torch
 from saggar.errors import InvalidInputError
+from saggar.progress import Work
 from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
@@ -18,8 +19,9 @@ from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 from saggar_trainer import messages
 from saggar_trainer.evidence.evaluating import evaluate
 from saggar_trainer.evidence.predicting import predict
-from saggar_trainer.fitting.training_job import Workplace, train
-from saggar_trainer.listening import Listener
+from saggar_trainer.fitting.lessons import Workplace
+from saggar_trainer.fitting.training_job import train
+from saggar_trainer.listening import TrainingWork
 from saggar_trainer.settings import TrainerSettings
 
 SERVICE = "saggar.v1.TrainerService"
@@ -38,7 +40,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = messages.training_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
-            return messages.training_result_to_message(train(job, self._at, _listener(emit, cancelled)))
+            return messages.training_result_to_message(train(job, self._at, _training_work(emit, cancelled)))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
@@ -48,7 +50,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = messages.evaluation_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.EvaluateResult:
-            outcome = evaluate(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
+            outcome = evaluate(job, self._at.store, Work(emit, cancelled), threads=self._at.threads)
             return messages.evaluation_result_to_message(outcome)
 
         return stream_events(context, trainer_pb2.EvaluateResponse, work, self._jobs)
@@ -59,7 +61,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = messages.prediction_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.PredictResult:
-            outcome = predict(job, self._at.store, _listener(emit, cancelled), threads=self._at.threads)
+            outcome = predict(job, self._at.store, Work(emit, cancelled), threads=self._at.threads)
             return messages.prediction_result_to_message(outcome)
 
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
@@ -72,12 +74,8 @@ def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings)
     return [SERVICE]
 
 
-def _listener(emit: Emit, cancelled: threading.Event) -> Listener:
-    return Listener(
-        progress=lambda report: emit(messages.progress_to_message(report)),
-        epoch=lambda scores: emit(messages.epoch_to_message(scores)),
-        cancelled=cancelled.is_set,
-    )
+def _training_work(emit: Emit, cancelled: threading.Event) -> TrainingWork:
+    return TrainingWork(emit, cancelled, epoch=lambda scores: emit(messages.epoch_to_message(scores)))
 
 
 def _device(name: str) -> torch.device:

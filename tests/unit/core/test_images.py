@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from saggar.errors import InvalidInputError
-from saggar.images import InputSpec, decode, preprocess
+from saggar.images import RESIZE, InputSpec, decode, preprocess
 
 PLAIN = InputSpec(size_px=4, mean=(0, 0, 0), std=(1, 1, 1))
 
@@ -154,3 +154,21 @@ def test_specifications_survive_a_dictionary() -> None:
 def test_bad_specifications_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         InputSpec.from_dict(values)
+
+
+@pytest.mark.parametrize("size", [(80, 40), (30, 90), (400, 7)])
+def test_pad_keeps_a_photograph_whole_on_a_ground_of_its_border(size: tuple[int, int]) -> None:
+    image = Image.new("RGB", size, (200, 180, 160))
+    image.paste((10, 20, 200), (size[0] // 4, size[1] // 4, size[0] * 3 // 4, size[1] * 3 // 4))
+    spec = InputSpec(40, (0, 0, 0), (1, 1, 1), resize=RESIZE["pad"])
+    out = preprocess(image, spec) * 255  # [3, 40, 40]
+    ground = np.array([200, 180, 160])[:, None]
+    np.testing.assert_allclose(out[:, 0, [0, 39]], np.repeat(ground, 2, 1), atol=1)
+    np.testing.assert_allclose(out[:, 39, [0, 39]], np.repeat(ground, 2, 1), atol=1)
+    assert out[2, 20, 20] > out[0, 20, 20]  # the blue middle
+
+
+def test_pad_leaves_a_square_as_it_is() -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8))
+    crop, pad = (InputSpec(32, (0, 0, 0), (1, 1, 1), resize=RESIZE[framing]) for framing in ("crop", "pad"))
+    np.testing.assert_array_equal(preprocess(image, crop), preprocess(image, pad))

@@ -205,6 +205,14 @@ def test_a_narrowed_taxonomy_is_a_taxonomy(name: str) -> None:
     assert not any(f"{{{lost}" in segment for lost in taxonomy.task_names[:-2] for segment in narrowed.prompt)
 
 
+def test_narrowed_beyond_its_sentences_it_names_the_tasks_that_are_left() -> None:
+    taxonomy = load_taxonomy("kilnsim")
+    whole = taxonomy.model_copy(update={"caption": ("{glaze} {type}",), "prompt": ("{glaze} {type}",)})
+    narrowed = whole.narrowed(["glaze"])
+    assert narrowed.caption == narrowed.prompt == ("{glaze}",)
+    assert Taxonomy.model_validate(narrowed.model_dump(by_alias=True)) == narrowed
+
+
 def test_narrowed_to_an_unknown_task() -> None:
     with pytest.raises(InvalidInputError, match="has no task 'shape'"):
         load_taxonomy("kilnsim").narrowed(["shape"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from saggar_trainer.data.views import crop_box, random_view, view_batches
+from saggar_trainer.data.views import ViewSettings, colour_change, crop_box, random_view, view_batches
 from torchvision.transforms import v2
 
 PICTURES = [torch.randint(0, 256, (3, 40, 30), dtype=torch.uint8) for _ in range(7)]
@@ -13,7 +13,7 @@ PICTURES = [torch.randint(0, 256, (3, 40, 30), dtype=torch.uint8) for _ in range
 
 def batches(seed):
     order = [torch.tensor([4, 1, 1]), torch.tensor([0, 6, 3]), torch.tensor([2, 5])]
-    return list(view_batches(PICTURES.__getitem__, order, 24, seed))
+    return list(view_batches(PICTURES.__getitem__, order, ViewSettings(24), seed))
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32))
@@ -65,7 +65,7 @@ def test_a_view_keeps_what_the_picture_shows():
     grey = torch.full((3, 64, 64), 128, dtype=torch.uint8)
     grey[0] = 200
     for seed in range(20):
-        view = random_view(grey, 32, np.random.default_rng(seed)).float()
+        view = random_view(grey, ViewSettings(32), np.random.default_rng(seed)).float()
         middle = view[:, 8:24, 8:24].mean(dim=(1, 2))
         assert middle[0] > middle[1:].max()  # still reddish
         assert 90 < middle.mean() < 220
@@ -76,4 +76,60 @@ def test_a_picture_that_cannot_be_read_stops_the_batches():
         raise OSError(f"row {row}")
 
     with pytest.raises(OSError, match="row 0"):
-        next(view_batches(load, [torch.tensor([0])], 24, 0))
+        next(view_batches(load, [torch.tensor([0])], ViewSettings(24), 0))
+
+
+class Fixed:
+    """A generator whose numbers are chosen: three factors, no turn of hues, an order."""
+
+    def __init__(self, factors, order):
+        self.factors, self.order = np.array(factors), np.array(order)
+
+    def uniform(self, low, high, size=None):
+        return self.factors if size else 0.0
+
+    def permutation(self, _):
+        return self.order
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 1, 0, 3), (1, 3, 2, 0)])
+def test_colours_change_as_torchvision_changes_them(order):
+    picture = torch.from_numpy(np.random.default_rng(1).uniform(60, 180, (3, 8, 8)))
+    factors = (0.9, 0.85, 1.15)
+    matrix, offset = colour_change(picture.mean(dim=(1, 2)).numpy(), 0.1, Fixed(factors, order))
+    ours = (torch.from_numpy(matrix) @ picture.reshape(3, -1) + torch.from_numpy(offset)[:, None]).reshape(3, 8, 8)
+    theirs = picture / 255
+    adjust = (v2.functional.adjust_brightness, v2.functional.adjust_contrast, v2.functional.adjust_saturation)
+    for which in order:
+        if which < 3:
+            theirs = adjust[which](theirs, factors[which])
+    torch.testing.assert_close(ours / 255, theirs, atol=2e-3, rtol=0)
+
+
+def test_without_hue_jitter_a_colour_keeps_its_hue():
+    red = torch.zeros(3, 40, 40, dtype=torch.uint8)
+    red[0] = 180
+    for seed in range(10):
+        view = random_view(red, ViewSettings(24, hue=0.0), np.random.default_rng(seed)).float().mean(dim=(1, 2))
+        assert abs(float(view[1] - view[2])) < 1
+    turned = [random_view(red, ViewSettings(24, hue=0.5), np.random.default_rng(s)).float() for s in range(10)]
+    assert max(float(view[1:].max() - view[0].max()) for view in turned) > 0
+
+
+def test_scaling_down_softens_half_of_the_views():
+    noise = torch.randint(0, 256, (3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+    def sharpness(downscale):
+        settings = ViewSettings(32, downscale=downscale)
+        views = [random_view(noise, settings, np.random.default_rng(s)).float() for s in range(24)]
+        return np.array([float(view.diff(dim=2).abs().mean()) for view in views])
+
+    off, on = sharpness(1.0), sharpness(0.25)
+    assert 4 < np.count_nonzero(on < off * 0.9) < 20
+
+
+def test_a_view_does_not_show_what_the_picture_does_not():
+    """Corners that a rotation uncovers take the edge's colour, not black."""
+    white = torch.full((3, 50, 70), 255, dtype=torch.uint8)
+    for seed in range(20):
+        assert random_view(white, ViewSettings(32), np.random.default_rng(seed)).min() > 120

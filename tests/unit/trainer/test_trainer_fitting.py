@@ -1,16 +1,17 @@
 """The training loop, on a task that can be learned in seconds: is the picture red or blue?"""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from saggar.errors import CancelledError, DataCorruptionError, WrongStateError
 from saggar.job_settings.training import TrainingSettings
+from saggar.progress import Work
 from saggar_trainer.data.pixels import cache_pixels, evaluation_pixels, training_pixels
 from saggar_trainer.fitting import checkpoint
-from saggar_trainer.fitting.loop import Examples, Snapshot, best_epoch, fit, learning_rate
+from saggar_trainer.fitting.course import best_epoch, learning_rate, next_epoch
+from saggar_trainer.fitting.drawing import Draws
+from saggar_trainer.fitting.loop import Examples, Lessons, Snapshot, Watch, fit
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -37,16 +38,39 @@ def examples(settings: TrainingSettings, count: int, *, training: bool) -> Examp
     images = [Image.fromarray((colours[c] + noise[i]).astype(np.uint8)) for i, c in enumerate(labels)]
     spec = input_spec(settings)
     pixels = cache_pixels(
-        lambda i: training_pixels(images[i], 32) if training else evaluation_pixels(images[i], spec), count
+        lambda i: training_pixels(images[i], spec) if training else evaluation_pixels(images[i], spec), count
     )
     return Examples(pixels, {"colour": torch.tensor(labels)}, {"colour": torch.ones(count)})
 
 
-def run(settings: TrainingSettings = SETTINGS, **arguments: object) -> Snapshot:
-    torch.manual_seed(settings.seed)
-    model = MultiTaskClassifier(build_backbone(settings).layers, {"colour": 2}, settings.dropout, settings.projection)
+def lessons(settings: TrainingSettings, synthetic: int = 0) -> Lessons:
+    """25 training images, the last `synthetic` of them synthetic, and 8 to validate."""
+    draws = Draws(
+        25,
+        settings.batch_size,
+        synthetic=torch.arange(25) >= 25 - synthetic,
+        steps=settings.steps_per_epoch,
+    )
     training, validation = examples(settings, 25, training=True), examples(settings, 8, training=False)
-    return fit(model, training, validation, OBJECTIVE, input_spec(settings), settings, device=CPU, **arguments)  # type: ignore[arg-type]
+    return Lessons(training, draws, validation, OBJECTIVE, input_spec(settings))
+
+
+def network(settings: TrainingSettings) -> MultiTaskClassifier:
+    torch.manual_seed(settings.seed)
+    return MultiTaskClassifier(build_backbone(settings).layers, {"colour": 2}, settings.dropout, settings.projection)
+
+
+def run(
+    settings: TrainingSettings = SETTINGS, *, resume: Snapshot | None = None, synthetic: int = 0, **watch: object
+) -> Snapshot:
+    return fit(
+        network(settings),
+        lessons(settings, synthetic),
+        settings,
+        device=CPU,
+        resume=resume,
+        watch=Watch(**watch),  # type: ignore[arg-type]
+    )
 
 
 def same(first: Snapshot, second: Snapshot) -> bool:
@@ -56,8 +80,8 @@ def same(first: Snapshot, second: Snapshot) -> bool:
 
 def test_it_learns() -> None:
     # MobileNetV3's running statistics follow slowly: evaluation lags some hundred steps behind.
-    patient = dataclasses.replace(
-        SETTINGS, max_epochs=40, patience_epochs=40, backbone_learning_rate=1e-3, head_learning_rate=1e-3
+    patient = SETTINGS.with_values(
+        max_epochs=40, patience_epochs=40, backbone_learning_rate=1e-3, head_learning_rate=1e-3
     )
     history = run(patient).history
     assert history[-1].training_loss < history[0].training_loss / 2
@@ -66,9 +90,9 @@ def test_it_learns() -> None:
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not() -> None:
-    short = dataclasses.replace(SETTINGS, max_epochs=1)
+    short = SETTINGS.with_values(max_epochs=1)
     assert same(run(short), run(short))
-    assert not same(run(short), run(dataclasses.replace(short, seed=1)))
+    assert not same(run(short), run(short.with_values(seed=1)))
 
 
 def test_a_run_that_was_killed_continues_as_if_it_had_not_been(tmp_path) -> None:
@@ -92,22 +116,104 @@ def test_what_is_no_checkpoint_is_refused(tmp_path) -> None:
 
 
 def test_it_stops_when_the_validation_score_no_longer_rises() -> None:
-    still = dataclasses.replace(
-        SETTINGS, max_epochs=9, patience_epochs=2, backbone_learning_rate=0.0, head_learning_rate=0.0
-    )
+    still = SETTINGS.with_values(max_epochs=9, patience_epochs=2, backbone_learning_rate=0.0, head_learning_rate=0.0)
     history = run(still).history
     assert len(history) == best_epoch(history).epoch + 2 < 9
 
 
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("changes", [{}, {"weight_averaging": "ema"}, {"mixup": 0.4, "real_only_last_epochs": 1}])
+def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path, changes) -> None:
+    settings = SETTINGS.with_values(max_epochs=2, steps_per_epoch=2, **changes)
+    whole = run(settings, synthetic=9)
+    assert sum(scores.steps for scores in whole.history) == 4
+    for last in range(4):
+        saved: list[bytes] = []
+        steps: list[int] = []
+
+        def stop(report, steps=steps, last=last) -> None:
+            steps.append(report.step)
+            if len(steps) > last:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            run(settings, synthetic=9, on_step=stop, on_epoch=lambda s, to=saved: to.append(checkpoint.to_bytes(s)))
+        path = tmp_path / f"{last}.safetensors"
+        resume = None
+        if saved:
+            path.write_bytes(saved[-1])
+            resume = checkpoint.from_file(str(path))
+        again = run(settings, synthetic=9, resume=resume)
+        assert same(whole, again)
+        for part in ("best_model", "optimizer", "average"):
+            one, other = getattr(whole, part), getattr(again, part)
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[name], other[name]) for name in one), (last, part)
+
+
+def test_steps_per_epoch_are_kept_whatever_the_rows() -> None:
+    snapshot = run(SETTINGS.with_values(max_epochs=1, steps_per_epoch=7))
+    assert [scores.steps for scores in snapshot.history] == [7]
+
+
+def test_the_last_epochs_are_on_real_rows_and_keep_their_own_best() -> None:
+    settings = SETTINGS.with_values(max_epochs=3, real_only_last_epochs=2)
+    snapshot = run(settings, synthetic=20)
+    assert [scores.real_only for scores in snapshot.history] == [False, True, True]
+    assert [scores.steps for scores in snapshot.history] == [3, 1, 1]  # 25 rows (the last joins), then 5
+    assert best_epoch(snapshot.history).real_only
+    assert snapshot.history[1].best
+
+
+def test_where_patience_ends_early_the_real_epochs_still_follow() -> None:
+    still = SETTINGS.with_values(
+        max_epochs=9, patience_epochs=1, real_only_last_epochs=2, backbone_learning_rate=0.0, head_learning_rate=0.0
+    )
+    history = run(still, synthetic=5).history
+    assert [scores.real_only for scores in history] == [False] * (len(history) - 2) + [True] * 2
+    assert len(history) < 9
+    assert next_epoch(history, still) is None
+
+
+def test_an_average_is_what_is_kept() -> None:
+    settings = SETTINGS.with_values(max_epochs=3, weight_averaging="swa", steps_per_epoch=2)
+    states: list[dict] = []
+    snapshot = run(settings, on_epoch=lambda s: states.append({n: v.clone() for n, v in s.model.items()}))
+    name = "heads.task_colour.weight"
+    mean = (states[1][name] + states[2][name]) / 2  # the second half's epochs
+    torch.testing.assert_close(snapshot.average[name], mean)
+    assert not torch.equal(snapshot.average[name], snapshot.model[name])
+    ema = run(SETTINGS.with_values(max_epochs=1, weight_averaging="ema"))
+    assert not torch.equal(ema.average[name], ema.model[name])
+    assert torch.equal(ema.best_model[name], ema.average[name])
+
+
+def test_warm_up_begins_near_zero() -> None:
+    settings = TrainingSettings(warm_up_epochs=2, max_epochs=10)
+    rates = [learning_rate(1.0, epoch, settings) for epoch in (0, 0.5, 1, 2)]
+    assert rates[0] < 0.01 < rates[1] < rates[2] == 0.5
+    assert rates[3] == pytest.approx(learning_rate(1.0, 2, TrainingSettings(max_epochs=10)))
+
+
 def test_it_can_be_cancelled_between_batches() -> None:
+    work = Work()
     steps: list[int] = []
+
+    def count(report) -> None:
+        steps.append(report.step)
+        if len(steps) == 2:
+            work.cancelled.set()
+
     with pytest.raises(CancelledError, match="epoch 1, step 3"):
-        run(on_step=lambda report: steps.append(report.step), cancelled=lambda: len(steps) == 2)
+        run(on_step=count, work=work)
     assert steps == [1, 2]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_advice() -> None:
-    wild = dataclasses.replace(SETTINGS, backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0)
+    wild = SETTINGS.with_values(backbone_learning_rate=1e30, head_learning_rate=1e30, gradient_clip_norm=0.0)
     with pytest.raises(WrongStateError, match=r"not finite in epoch \d+, step \d+ .*lower backbone_learning_rate"):
         run(wild)
 

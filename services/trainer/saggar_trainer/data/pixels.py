@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from saggar.errors import CancelledError
-from saggar.images import InputSpec, preprocess
+from saggar.images import RESIZE, InputSpec, border_colour, pad_to_square, preprocess
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -67,9 +67,19 @@ def cache_pixels(
     return PixelCache(arrays, data)
 
 
-def training_pixels(image: Image.Image, size_px: int) -> Pixels:
-    """uint8 [3, H, W] with the shorter side at most 1.15 times the input size; never enlarged."""
-    pixels: Pixels = np.asarray(shrink(image, round(size_px * MARGIN)), dtype=np.uint8)  # [H, W, 3]
+def training_pixels(image: Image.Image, spec: InputSpec) -> Pixels:
+    """uint8 [3, H, W], framed as in evaluation but for the crop, with 1.15 times the input size where the photograph
+    has it; never enlarged.
+    """
+    size = round(spec.size_px * MARGIN)
+    if spec.resize == RESIZE["stretch"]:
+        side = min(size, *image.size)
+        image = image.resize((side, side), Image.Resampling.BILINEAR)
+    elif spec.resize == RESIZE["pad"]:
+        image = pad_to_square(shrink(image, size, by=max), border_colour(image))
+    else:
+        image = shrink(image, size)
+    pixels: Pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)  # [H, W, 3]
     return pixels.transpose(2, 0, 1)
 
 
@@ -81,9 +91,9 @@ def evaluation_pixels(image: Image.Image, spec: InputSpec) -> Pixels:
     return pixels
 
 
-def shrink(image: Image.Image, shorter_side_px: int) -> Image.Image:
-    """`image`, reduced until its shorter side has `shorter_side_px`; as it is when already smaller."""
-    scale = shorter_side_px / min(image.size)
+def shrink(image: Image.Image, side_px: int, by: Callable[[tuple[int, int]], int] = min) -> Image.Image:
+    """`image`, reduced until its shorter (`by` max: longer) side has `side_px`; as it is when already smaller."""
+    scale = side_px / by(image.size)
     if scale >= 1:
         return image
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +25,28 @@ class Samples:
     real: npt.NDArray[np.bool_]  # [N]
     synthetic: npt.NDArray[np.bool_]  # [N]
     labels: Mapping[str, Indices]  # task -> [N] class indices, UNKNOWN where not known
+    loss_weights: npt.NDArray[np.float64]  # [N], the manifest's `loss_weight`, 1 where it has none
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def counts(self, task: str, classes: int, *, real_only: bool = False) -> npt.NDArray[np.int64]:
-        """[C] rows per class of `task`, of all origins or of real photographs alone."""
-        labels = self.labels[task][self.real] if real_only else self.labels[task]
-        return np.bincount(labels[labels != UNKNOWN], minlength=classes)
+    def combinations(self, tasks: Sequence[str]) -> Indices:
+        """[N] a number per combination of labels of `tasks`, unknown ones being a label of their own."""
+        columns = np.stack([self.labels[task] for task in tasks], axis=1)  # [N, T]
+        return np.asarray(np.unique(columns, axis=0, return_inverse=True)[1], dtype=np.int64).reshape(-1)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Samples:
+        """The rows where `rows` [N] is true."""
+        chosen = np.flatnonzero(rows).tolist()
+        return Samples(
+            images=tuple(self.images[i] for i in chosen),
+            object_ids=tuple(self.object_ids[i] for i in chosen),
+            augmentation_seeds=tuple(self.augmentation_seeds[i] for i in chosen),
+            real=self.real[rows],
+            synthetic=self.synthetic[rows],
+            labels={task: values[rows] for task, values in self.labels.items()},
+            loss_weights=self.loss_weights[rows],
+        )
 
 
 def samples_of(manifest: Manifest, taxonomy: Taxonomy) -> Samples:
@@ -51,4 +65,5 @@ def samples_of(manifest: Manifest, taxonomy: Taxonomy) -> Samples:
         real=np.array([record.origin == "real" for record in records], dtype=bool),
         synthetic=np.array([record.origin == "synthetic" for record in records], dtype=bool),
         labels={task: indices(task) for task in taxonomy.task_names},
+        loss_weights=np.array([1.0 if r.loss_weight is None else r.loss_weight for r in records], dtype=np.float64),
     )

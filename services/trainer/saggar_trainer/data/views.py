@@ -1,8 +1,8 @@
 """Online augmentation: a random view of every training image, made while the step before it is computed.
 
-torchvision's own random transforms draw from torch's one global generator, which dropout draws from too; so
-they can't run beside the model and leave a run repeatable. Here a view's numbers come from its own seed,
-and torchvision does the arithmetic.
+A view's numbers come from its own seed, not from torch's one global generator, which dropout draws from too; so views
+are made beside the model and a run is repeatable. Crop, flip, rotation and shift are one sampling of the picture, and
+the four changes of colour one matrix: a pixel is interpolated once and rounded once.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode  # type: ignore[import-untyped]
-from torchvision.transforms.v2 import functional as tv  # type: ignore[import-untyped]
+from torch.nn import functional
 
 BATCHES_AHEAD = 2
 
@@ -26,33 +26,83 @@ _CROP_SCALE = (0.8, 1.0)  # of the area
 _CROP_RATIO = (3 / 4, 4 / 3)  # width to height
 _ROTATION_DEGREES = 15.0
 _TRANSLATION = 0.1  # of the side
-_JITTER: tuple[tuple[Callable[..., Image.Image], tuple[float, float]], ...] = (
-    (tv.adjust_brightness, (0.8, 1.2)),
-    (tv.adjust_contrast, (0.8, 1.2)),
-    (tv.adjust_saturation, (0.8, 1.2)),
-    (tv.adjust_hue, (-0.1, 0.1)),
-)
+_JITTER = (0.8, 1.2)  # factor of brightness, contrast and saturation
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow and torchvision turn colours into grey
+_YIQ = np.array([_LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # NTSC: hue is an angle in its I-Q plane
+_FROM_YIQ = np.linalg.inv(_YIQ)
+
+Float64 = npt.NDArray[np.float64]
 
 
-def random_view(pixels: Tensor, size_px: int, rng: np.random.Generator) -> Tensor:
+@dataclass(frozen=True)
+class ViewSettings:
+    """Side of a view, how far hues turn (of the colour circle, either way), and the smallest factor of scaling down."""
+
+    size_px: int
+    hue: float = 0.1
+    downscale: float = 1.0  # 1: off
+
+
+def random_view(pixels: Tensor, settings: ViewSettings, rng: np.random.Generator) -> Tensor:
     """uint8 [3, H, W] to a random view of it, uint8 [3, S, S]: crop, flip, rotation and shift, colours.
 
-    Rotation and shift are one affine step, so that pixels are interpolated once.
+    Where rotation and shift look past the crop they see the picture around it, and past its edge the edge's colour.
     """
-    image: Image.Image = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
-    left, top, width, height = crop_box(image.width, image.height, rng)
-    image = tv.resized_crop(image, top, left, height, width, [size_px, size_px], antialias=True)
-    if rng.random() < 0.5:
-        image = tv.horizontal_flip(image)
-    angle = rng.uniform(-_ROTATION_DEGREES, _ROTATION_DEGREES)
-    shift = [round(float(part)) for part in rng.uniform(-_TRANSLATION, _TRANSLATION, 2) * size_px]
-    image = tv.affine(
-        image, angle=angle, translate=shift, scale=1.0, shear=[0.0], interpolation=InterpolationMode.BILINEAR
+    size = settings.size_px
+    height, width = pixels.shape[1:]
+    grid = _sampling_grid(width, height, size, rng)  # [1, S, S, 2]
+    source = pixels.float().unsqueeze(0)
+    view = functional.grid_sample(source, grid, padding_mode="border", align_corners=False)[0]  # [3, S, S]
+    matrix, offset = colour_change(view.mean(dim=(1, 2)).numpy().astype(np.float64), settings.hue, rng)
+    view = torch.from_numpy(matrix).float() @ view.reshape(3, -1) + torch.from_numpy(offset).float()[:, None]
+    view = view.reshape(1, 3, size, size)
+    if settings.downscale < 1 and rng.random() < 0.5:
+        small = max(1, round(size * rng.uniform(settings.downscale, 1)))
+        view = functional.interpolate(view, (small, small), mode="bilinear", antialias=True, align_corners=False)
+        view = functional.interpolate(view, (size, size), mode="bilinear", align_corners=False)
+    return view[0].round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _sampling_grid(width: int, height: int, size: int, rng: np.random.Generator) -> Tensor:
+    """[1, S, S, 2] where in the picture, from -1 to 1 each way, every pixel of the view comes from."""
+    left, top, wide, high = crop_box(width, height, rng)
+    flip = -1.0 if rng.random() < 0.5 else 1.0
+    angle = math.radians(rng.uniform(-_ROTATION_DEGREES, _ROTATION_DEGREES))
+    shift = rng.uniform(-_TRANSLATION, _TRANSLATION, 2) * 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    # From the view back to the crop: undo the shift, the rotation, the flip; then from the crop into the picture.
+    turned = np.array([[cos, sin], [-sin, cos]])
+    linear = np.diag([wide / width * flip, high / height]) @ turned
+    middle = np.array([(2 * left + wide) / width - 1, (2 * top + high) / height - 1])
+    theta = np.concatenate([linear, (middle - linear @ shift)[:, None]], axis=1)
+    return functional.affine_grid(torch.from_numpy(theta).float()[None], [1, 3, size, size], align_corners=False)
+
+
+def colour_change(mean: Float64, hue: float, rng: np.random.Generator) -> tuple[Float64, Float64]:
+    """(matrix [3, 3], offset [3]) that change brightness, contrast, saturation and hue, in random order.
+
+    Each is torchvision's, without the rounding in between: brightness scales, contrast leads to or from the picture's
+    mean grey, saturation to or from each pixel's grey; hue turns in the I-Q plane by at most `hue` of the circle.
+    `mean` [3]: the mean colour, on which contrast depends.
+    """
+    brightness, contrast, saturation = rng.uniform(*_JITTER, 3)
+    turn = 2 * math.pi * rng.uniform(-hue, hue)
+    cos, sin = math.cos(turn), math.sin(turn)
+    hue_matrix = _FROM_YIQ @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _YIQ
+    grey = np.ones((3, 1)) * _LUMA
+    changes = (
+        brightness * np.eye(3),
+        contrast * np.eye(3),
+        saturation * np.eye(3) + (1 - saturation) * grey,
+        hue_matrix,
     )
-    for which in rng.permutation(len(_JITTER)):
-        adjust, limits = _JITTER[which]
-        image = adjust(image, float(rng.uniform(*limits)))
-    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
+    matrix, offset = np.eye(3), np.zeros(3)
+    for which in rng.permutation(len(changes)):
+        matrix, offset = changes[which] @ matrix, changes[which] @ offset
+        if which == 1:
+            # The mean before this change is that of the changed picture over the factor.
+            offset = offset + (1 - contrast) * (_LUMA @ (matrix @ mean + offset) / contrast)
+    return matrix, offset
 
 
 def crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
@@ -72,7 +122,7 @@ def crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, in
 
 
 def view_batches(
-    load: Callable[[int], Tensor], batches: Sequence[Tensor], size_px: int, seed: int
+    load: Callable[[int], Tensor], batches: Sequence[Tensor], settings: ViewSettings, seed: int
 ) -> Generator[tuple[Tensor, Tensor]]:
     """(rows [B], views uint8 [B, 3, S, S]) per batch of row numbers, made ahead in a thread of their own.
 
@@ -82,7 +132,7 @@ def view_batches(
     def make(first: int, rows: Tensor) -> Tensor:
         generators = (np.random.default_rng([seed, first + place]) for place in range(len(rows)))
         return torch.stack(
-            [random_view(load(int(row)), size_px, rng) for row, rng in zip(rows, generators, strict=True)]
+            [random_view(load(int(row)), settings, rng) for row, rng in zip(rows, generators, strict=True)]
         )
 
     starts = np.cumsum([0, *(len(rows) for rows in batches)])

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from saggar.bundle import BundleModel
-from saggar.dataset.manifest import validate
-from saggar.errors import CancelledError, InvalidInputError
+from saggar.bundle import BundleCard, BundleModel
+from saggar.dataset.manifest import Manifest, validate
+from saggar.errors import InvalidInputError
 from saggar.images import preprocess
+from saggar.progress import Progress, Work
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
@@ -23,7 +24,6 @@ from saggar_trainer import results
 from saggar_trainer.data.reading import read_photograph
 from saggar_trainer.data.rows import UNKNOWN, Indices, Samples, samples_of
 from saggar_trainer.evidence.metrics import TaskMetrics, mean_macro_f1, task_metrics
-from saggar_trainer.listening import Listener, Report
 
 SPLITS = ("validation", "test")
 BATCH = 32
@@ -54,14 +54,14 @@ class EvaluationOutcome:
 
 
 def evaluate(
-    job: EvaluationJob, store: ObjectStore, listener: Listener | None = None, *, threads: int = 2
+    job: EvaluationJob, store: ObjectStore, work: Work | None = None, *, threads: int = 2
 ) -> EvaluationOutcome:
     """Evaluate, or return what an equal job has left.
 
     Raises InvalidInputError (no such split, an empty one, images that are not real, labels that the bundle
     lacks), NotFoundError, CancelledError, and the store's errors.
     """
-    listener = listener or Listener()
+    work = work or Work()
     if job.split not in SPLITS:
         raise InvalidInputError(f"split is '{job.split}'; must be {' or '.join(SPLITS)}")
     inputs = {"bundle": job.bundle.sha256, "manifest": job.manifest.sha256, "split": job.split}
@@ -70,16 +70,14 @@ def evaluate(
         outcome = _outcome(found)
         if store.exists(outcome.metrics.key) and store.exists(outcome.predictions.key):
             return outcome
-    listener.progress(Report("loading the bundle"))
+    work.report(Progress("loading the bundle"))
     model = BundleModel.load(store, job.bundle, threads=threads)
     taxonomy = model.card.taxonomy
-    manifest = read_manifest(store, job.manifest)
-    validate(manifest, taxonomy)
-    rows = manifest.select(split=job.split)
+    rows = answerable(read_manifest(store, job.manifest), model.card).select(split=job.split)
     samples = samples_of(rows, taxonomy)
     _check_rows(samples, job)
 
-    probabilities = answers(model, samples, store, listener, "evaluating", threads)
+    probabilities = answers(model, samples, store, work, "evaluating", threads)
     by_task = {task: task_metrics(samples.labels[task], probabilities[task]) for task in taxonomy.task_names}
     mean = mean_macro_f1(by_task)
     metrics = _report(by_task, mean, taxonomy, job, len(samples)) | {"bundle_id": model.card.bundle_id}
@@ -96,6 +94,18 @@ def evaluate(
     return _outcome(results.keep(store, name, asdict(outcome)))
 
 
+def answerable(manifest: Manifest, card: BundleCard) -> Manifest:
+    """`manifest` with the labels of the tasks that the bundle answers; those that it was not taught are left out.
+
+    Raises InvalidInputError when the data set does not fit the bundle's taxonomy.
+    """
+    left_out = [task for task in manifest.tasks if task in card.not_answered]
+    kept = [task for task in manifest.tasks if task not in left_out]
+    narrowed = manifest.with_tasks(kept) if left_out else manifest
+    validate(narrowed, card.taxonomy)
+    return narrowed
+
+
 def _check_rows(samples: Samples, job: EvaluationJob) -> None:
     if len(samples) == 0:
         raise InvalidInputError(f"{job.manifest.key} has no rows in split {job.split}; split the data set first")
@@ -107,19 +117,18 @@ def _check_rows(samples: Samples, job: EvaluationJob) -> None:
 
 
 def answers(
-    model: BundleModel, samples: Samples, store: ObjectStore, listener: Listener, doing: str, threads: int
+    model: BundleModel, samples: Samples, store: ObjectStore, work: Work, doing: str, threads: int
 ) -> Probabilities:
     """Probabilities of all samples, batch by batch. Raises CancelledError."""
     spec = model.card.input_spec
     parts: list[Probabilities] = []
     with ThreadPoolExecutor(max(1, threads)) as pool:
         for start in range(0, len(samples), BATCH):
-            if listener.cancelled():
-                raise CancelledError(f"{doing} was cancelled after {start} of {len(samples)} images")
+            work.stop_if_cancelled(f"{doing}, after {start} of {len(samples)} images,")
             keys = samples.images[start : start + BATCH]
             images = list(pool.map(lambda key: preprocess(read_photograph(store, key), spec), keys))
             parts.append(model.predict(np.stack(images)))
-            listener.progress(Report(doing, min(start + BATCH, len(samples)), len(samples), "images"))
+            work.report(Progress(doing, min(start + BATCH, len(samples)), len(samples), "images"))
     return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
 
@@ -142,7 +151,7 @@ def _report(
 
 
 def table(samples: Samples, probabilities: Probabilities, taxonomy: Taxonomy) -> bytes:
-    """Parquet: image, object_id, and true_, predicted_ and probabilities_ (in class order) of every task."""
+    """Parquet: image, object_id, and true_, predicted_ and probabilities_ (in class order) of every task answered."""
     columns: dict[str, Any] = {"image": samples.images, "object_id": samples.object_ids}
     for task in taxonomy.task_names:
         codes = taxonomy.task(task).codes

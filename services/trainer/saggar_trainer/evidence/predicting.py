@@ -7,15 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from saggar.bundle import BundleModel
-from saggar.dataset.manifest import validate
 from saggar.errors import InvalidInputError
+from saggar.progress import Progress, Work
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 
 from saggar_trainer import results
 from saggar_trainer.data.rows import samples_of
-from saggar_trainer.evidence.evaluating import answers, table
-from saggar_trainer.listening import Listener, Report
+from saggar_trainer.evidence.evaluating import answerable, answers, table
 
 FOLDER = "predictions"
 
@@ -36,30 +35,26 @@ class PredictionOutcome:
     count: int
 
 
-def predict(
-    job: PredictionJob, store: ObjectStore, listener: Listener | None = None, *, threads: int = 2
-) -> PredictionOutcome:
+def predict(job: PredictionJob, store: ObjectStore, work: Work | None = None, *, threads: int = 2) -> PredictionOutcome:
     """Predict, or return what an equal job has left.
 
     Raises InvalidInputError (no rows, labels that the bundle lacks), NotFoundError, CancelledError, and the
     store's errors.
     """
-    listener = listener or Listener()
+    work = work or Work()
     inputs = {"bundle": job.bundle.sha256, "manifest": job.manifest.sha256}
     name = results.request_hash("predict", inputs)
     if found := results.find(store, name):
         outcome = _outcome(found)
         if store.exists(outcome.predictions.key):
             return outcome
-    listener.progress(Report("loading the bundle"))
+    work.report(Progress("loading the bundle"))
     model = BundleModel.load(store, job.bundle, threads=threads)
     taxonomy = model.card.taxonomy
-    manifest = read_manifest(store, job.manifest)
-    validate(manifest, taxonomy)
-    samples = samples_of(manifest, taxonomy)
+    samples = samples_of(answerable(read_manifest(store, job.manifest), model.card), taxonomy)
     if len(samples) == 0:
         raise InvalidInputError(f"{job.manifest.key} has no rows; name a manifest with images")
-    said = table(samples, answers(model, samples, store, listener, "predicting", threads), taxonomy)
+    said = table(samples, answers(model, samples, store, work, "predicting", threads), taxonomy)
     reference = results.put_by_content(store, FOLDER, said, ".parquet", "application/vnd.apache.parquet")
     return _outcome(results.keep(store, name, asdict(PredictionOutcome(reference, len(samples)))))
 

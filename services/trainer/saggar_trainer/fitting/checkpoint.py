@@ -12,14 +12,15 @@ from saggar.errors import DataCorruptionError
 from saggar_trainer.fitting.loop import Snapshot, State
 from saggar_trainer.listening import EpochScores
 
-FORMAT = "1"
+FORMAT = "2"
+PARTS = ("model", "best_model", "optimizer", "average")
 
 
 def to_bytes(snapshot: Snapshot) -> bytes:
     """`snapshot` as the content of one file, to be replaced as a whole."""
     tensors = {
         f"{part}/{name}": value.detach().cpu().contiguous()
-        for part in ("model", "best_model", "optimizer")
+        for part in PARTS
         for name, value in getattr(snapshot, part).items()
     }
     history = json.dumps([asdict(scores) for scores in snapshot.history])
@@ -28,7 +29,7 @@ def to_bytes(snapshot: Snapshot) -> bytes:
 
 def from_file(path: str) -> Snapshot:
     """The snapshot that `to_bytes` wrote. Raises DataCorruptionError when it is not one."""
-    parts: dict[str, State] = {"model": {}, "best_model": {}, "optimizer": {}}
+    parts: dict[str, State] = {part: {} for part in PARTS}
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -38,7 +39,7 @@ def from_file(path: str) -> Snapshot:
         history = tuple(EpochScores(**scores) for scores in json.loads(metadata["history"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataCorruptionError(f"{path}: not a training checkpoint ({error}); delete it to start anew") from error
-    return Snapshot(history, parts["model"], parts["best_model"], parts["optimizer"])
+    return Snapshot(history, **parts)
 
 
 def weights_to_bytes(model: State) -> bytes:

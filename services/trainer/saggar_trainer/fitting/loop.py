@@ -6,26 +6,27 @@ checkpoint draws the same samples, augmentations and dropout as one that was nev
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from saggar.errors import CancelledError, WrongStateError
+from saggar.errors import WrongStateError
 from saggar.images import InputSpec
 from saggar.job_settings.training import TrainingSettings
+from saggar.progress import Work
 from torch import Tensor, nn
 
 from saggar_trainer.data.pixels import PixelCache, normalise
-from saggar_trainer.data.views import view_batches
+from saggar_trainer.data.views import ViewSettings, view_batches
 from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
+from saggar_trainer.fitting.averaging import Average
+from saggar_trainer.fitting.course import Epoch, epoch_seed, learning_rate, next_epoch
+from saggar_trainer.fitting.drawing import Draws
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.listening import EpochScores
 from saggar_trainer.model.network import MultiTaskClassifier
-
-LOWEST_LEARNING_RATE = 1e-6  # end of the cosine schedule, as in the authors' code
 
 State = dict[str, Tensor]
 
@@ -37,10 +38,20 @@ class Examples:
     pixels: PixelCache
     labels: Mapping[str, Tensor]  # task -> int64 [N], UNKNOWN where not known
     row_weights: Mapping[str, Tensor]  # task -> float32 [N]
-    sampling_weights: Tensor | None = None  # float64 [N]; None: every row once per epoch
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What is learnt from, what the epoch is chosen by, and the loss."""
+
+    training: Examples
+    draws: Draws
+    validation: Examples
+    objective: Objective
+    spec: InputSpec
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Snapshot:
     model: State
     best_model: State
     optimizer: State  # "<parameter number>.<name>" -> tensor
+    average: State = field(default_factory=dict)  # empty without weight averaging
 
 
 @dataclass(frozen=True)
@@ -63,112 +75,165 @@ class StepReport:
     loss: float
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who follows a run; the defaults do nothing."""
+
+    work: Work = field(default_factory=Work)
+    on_step: Callable[[StepReport], None] = lambda _: None
+    on_epoch: Callable[[Snapshot], None] = lambda _: None
+    clock: Callable[[], float] = lambda: 0.0
+
+
 def fit(
     model: MultiTaskClassifier,
-    training: Examples,
-    validation: Examples,
-    objective: Objective,
-    spec: InputSpec,
+    lessons: Lessons,
     settings: TrainingSettings,
     *,
     device: torch.device,
     resume: Snapshot | None = None,
-    on_step: Callable[[StepReport], None] = lambda _: None,
-    on_epoch: Callable[[Snapshot], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
-    clock: Callable[[], float] = lambda: 0.0,
+    watch: Watch | None = None,
 ) -> Snapshot:
-    """Train `model` to the last epoch, or until `patience_epochs` epochs have brought no better score.
+    """Train `model` to the end of its course, see `saggar_trainer.fitting.course`.
 
     Raises CancelledError between batches, and WrongStateError when the loss is not finite.
     """
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = [
-        {"params": list(model.backbone.parameters()), "initial_lr": settings.backbone_learning_rate},
-        {"params": model.head_parameters(), "initial_lr": settings.head_learning_rate},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=settings.head_learning_rate, weight_decay=settings.weight_decay)
+    run = _Run(model, lessons, settings, device, watch or Watch())
     history: tuple[EpochScores, ...] = ()
     best_model: State = {}
     if resume:
         history, best_model = resume.history, resume.best_model
-        model.load_state_dict(resume.model)
-        _restore(optimizer, resume.optimizer)
-    objective = _on(device, objective)
+        run.restore(resume)
+    while epoch := next_epoch(history, settings):
+        scores = run.epoch(epoch, history)
+        history = (*history, scores)
+        if scores.best:
+            best_model = _copy(run.judged.state_dict())
+        run.watch.on_epoch(run.snapshot(history, best_model))
+    return run.snapshot(history, best_model)
 
-    for epoch in range(len(history), settings.max_epochs):
-        if _epochs_since_best(history) >= settings.patience_epochs:
-            break
-        started = clock()
-        seed = epoch_seed(settings.seed, epoch)
+
+class _Run:
+    """A network, its optimiser and its average, from epoch to epoch."""
+
+    def __init__(
+        self,
+        model: MultiTaskClassifier,
+        lessons: Lessons,
+        settings: TrainingSettings,
+        device: torch.device,
+        watch: Watch,
+    ) -> None:
+        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        groups = [
+            {"params": list(model.backbone.parameters()), "initial_lr": settings.backbone_learning_rate},
+            {"params": model.head_parameters(), "initial_lr": settings.head_learning_rate},
+        ]
+        self.model = model
+        self.lessons = lessons
+        self.settings = settings
+        self.device = device
+        self.watch = watch
+        self.objective = lessons.objective.on(device)
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=settings.head_learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.average = None if settings.weight_averaging == "none" else Average(model, settings)
+
+    @property
+    def judged(self) -> MultiTaskClassifier:
+        """The network that is validated and kept: the average where there is one."""
+        return self.model if self.average is None else self.average.model  # type: ignore[return-value]
+
+    def restore(self, resume: Snapshot) -> None:
+        self.model.load_state_dict(resume.model)
+        _restore(self.optimizer, resume.optimizer)
+        if self.average is not None:
+            self.average.load(resume.average)
+
+    def snapshot(self, history: tuple[EpochScores, ...], best_model: State) -> Snapshot:
+        average: State = {} if self.average is None else dict(self.average.model.state_dict())
+        return Snapshot(history, dict(self.model.state_dict()), best_model, _flatten(self.optimizer), average)
+
+    def epoch(self, epoch: Epoch, history: tuple[EpochScores, ...]) -> EpochScores:
+        started = self.watch.clock()
+        seed = epoch_seed(self.settings.seed, epoch.number)
         torch.manual_seed(seed)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(group["initial_lr"], epoch, settings)
-        order = _order(training)
-        batches = _batches(order, settings.batch_size)
-        sums = dict.fromkeys(objective.task_weights, 0.0)
-        total = 0.0
-
-        model.train()
-        with closing(view_batches(training.pixels.__getitem__, batches, spec.size_px, seed)) as batches_of_views:
-            for step, (rows, views) in enumerate(batches_of_views, start=1):
-                if cancelled():
-                    raise CancelledError(f"training was cancelled in epoch {epoch + 1}, step {step}")
-                images = normalise(views.to(device), spec)  # [B, 3, S, S]
-                logits, _ = model(images)  # task -> [B, C]
-                labels = {task: training.labels[task][rows].to(device) for task in sums}
-                weights = {task: training.row_weights[task][rows].to(device) for task in sums}
-                losses = objective.losses(logits, labels, weights)
-                loss = objective.total(losses)
-                _check_finite(loss, losses, epoch + 1, step)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                if settings.gradient_clip_norm > 0:
-                    nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip_norm)
-                optimizer.step()
-                total += float(loss.detach()) * len(rows)
-                for task, value in losses.items():
-                    sums[task] += float(value.detach()) * len(rows)
-                on_step(StepReport(epoch + 1, step, len(batches), float(loss.detach())))
-
-        validation_loss, macro_f1 = _validate(model, validation, objective, spec, settings, device)
+        batches = self.lessons.draws.batches(epoch.synthetic_share)
+        total, by_task = self._teach(epoch, batches, seed)
+        if self.average is not None:
+            self.average.after_epoch(self.model, epoch.place)
+        loss, macro_f1 = validate(self.judged, self.lessons, self.settings, self.device)
         mean = float(np.mean(list(macro_f1.values())))
-        best = all(mean > earlier.validation_macro_f1 for earlier in history)
-        by_task = {task: value / len(order) for task, value in sums.items()}
-        scores = EpochScores(
-            epoch=epoch + 1,
-            training_loss=total / len(order),
+        rivals = [earlier for earlier in history if earlier.real_only == epoch.real_only]
+        return EpochScores(
+            epoch=epoch.number + 1,
+            training_loss=total,
             training_loss_by_task=by_task,
-            validation_loss=validation_loss,
+            validation_loss=loss,
             validation_macro_f1=mean,
             validation_macro_f1_by_task=macro_f1,
-            best=best,
-            seconds=clock() - started,
+            best=all(mean > earlier.validation_macro_f1 for earlier in rivals),
+            steps=len(batches),
+            real_only=epoch.real_only,
+            seconds=self.watch.clock() - started,
         )
-        history = (*history, scores)
-        if best:
-            best_model = _copy(model.state_dict())
-        on_epoch(Snapshot(history, dict(model.state_dict()), best_model, _flatten(optimizer)))
 
-    return Snapshot(history, dict(model.state_dict()), best_model, _flatten(optimizer))
+    def _teach(self, epoch: Epoch, batches: list[Tensor], seed: int) -> tuple[float, dict[str, float]]:
+        """Mean loss over the rows, in all and by task."""
+        training, spec = self.lessons.training, self.lessons.spec
+        tasks = tuple(self.objective.task_weights)
+        sums = torch.zeros(1 + len(tasks), device=self.device, dtype=torch.float64)  # on the device: read once
+        self.model.train()
+        views = view_batches(
+            training.pixels.__getitem__,
+            batches,
+            ViewSettings(spec.size_px, self.settings.hue_jitter, self.settings.random_downscale),
+            seed,
+        )
+        with closing(views):
+            for step, (rows, pixels) in enumerate(views, start=1):
+                self.watch.work.stop_if_cancelled(f"training, in epoch {epoch.number + 1}, step {step},")
+                self._set_rates(epoch.place + (step - 1) / len(batches))
+                images = normalise(pixels.to(self.device), spec)  # [B, 3, S, S]
+                losses = self._losses(images, rows, np.random.default_rng([seed, step]))
+                loss = self.objective.total(losses)
+                value = float(loss.detach())
+                if not np.isfinite(value):
+                    raise _not_finite(losses, epoch.number + 1, step)
+                self.optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                if self.settings.gradient_clip_norm > 0:
+                    nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip_norm)
+                self.optimizer.step()
+                if self.average is not None:
+                    self.average.after_step(self.model, epoch.number * len(batches) + step)
+                sums += torch.stack([loss.detach(), *(losses[task].detach() for task in tasks)]) * len(rows)
+                self.watch.on_step(StepReport(epoch.number + 1, step, len(batches), value))
+        means = (sums / sum(map(len, batches))).tolist()
+        return means[0], dict(zip(tasks, means[1:], strict=True))
 
+    def _set_rates(self, progress: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(group["initial_lr"], progress, self.settings)
 
-def best_epoch(history: tuple[EpochScores, ...]) -> EpochScores:
-    """The epoch whose weights are kept: the last that bettered all before it."""
-    return next(scores for scores in reversed(history) if scores.best)
+    def _losses(self, images: Tensor, rows: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
+        def losses(of: Tensor) -> dict[str, Tensor]:
+            labels = {task: training.labels[task][of] for task in self.objective.task_weights}
+            weights = {task: training.row_weights[task][of] for task in self.objective.task_weights}
+            return self.objective.losses(logits, labels, weights)
 
-
-def learning_rate(initial: float, epoch: int, settings: TrainingSettings) -> float:
-    """Rate of the epoch that counts from 0: constant, or a half cosine from `initial` to 1e-6."""
-    if not settings.cosine_schedule:
-        return initial
-    lowest = min(LOWEST_LEARNING_RATE, initial)
-    return lowest + (initial - lowest) * (1 + math.cos(math.pi * epoch / settings.max_epochs)) / 2
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """Seed of all randomness in one epoch of the run."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        training = self.lessons.training
+        if self.settings.mixup == 0:
+            logits, _ = self.model(images)  # task -> [B, C]
+            return losses(rows)
+        # Zhang et al. 2018, arXiv:1710.09412: images and losses of a batch and of its permutation, mixed by Beta(a, a)
+        share = float(rng.beta(self.settings.mixup, self.settings.mixup))
+        partner = torch.from_numpy(rng.permutation(len(rows)))
+        mixed = share * images + (1 - share) * images[partner.to(images.device)]
+        logits, _ = self.model(mixed.contiguous(memory_format=torch.channels_last))
+        own, other = losses(rows), losses(rows[partner])
+        return {task: share * own[task] + (1 - share) * other[task] for task in own}
 
 
 @torch.no_grad()
@@ -187,18 +252,13 @@ def predict(
     return {task: torch.cat(values) for task, values in parts.items()}
 
 
-def _validate(
-    model: MultiTaskClassifier,
-    validation: Examples,
-    objective: Objective,
-    spec: InputSpec,
-    settings: TrainingSettings,
-    device: torch.device,
+def validate(
+    model: MultiTaskClassifier, lessons: Lessons, settings: TrainingSettings, device: torch.device
 ) -> tuple[float, dict[str, float]]:
-    """Loss, and macro-F1 of every task that has a weight and known validation labels."""
-    logits = predict(model, validation.pixels, spec, settings.batch_size, device)
-    on_cpu = _on(torch.device("cpu"), objective)
-    loss = on_cpu.total(on_cpu.losses(logits, validation.labels, validation.row_weights))
+    """Loss, and macro-F1 of every task that is taught and has known validation labels."""
+    validation, objective = lessons.validation, lessons.objective
+    logits = predict(model, validation.pixels, lessons.spec, settings.batch_size, device)
+    loss = objective.total(objective.losses(logits, validation.labels, validation.row_weights))
     metrics = {
         task: task_metrics(validation.labels[task].numpy(), logits[task].numpy()) for task in objective.task_weights
     }
@@ -206,38 +266,19 @@ def _validate(
     return float(loss), {task: m.macro_f1 for task, m in metrics.items() if m is not None}
 
 
-def _order(training: Examples) -> Tensor:
-    """Row numbers of one epoch: a permutation, or as many draws with replacement."""
-    if training.sampling_weights is None:
-        return torch.randperm(len(training))
-    return torch.multinomial(training.sampling_weights, len(training), replacement=True)
+def macro_f1_of(
+    model: MultiTaskClassifier, lessons: Lessons, settings: TrainingSettings, device: torch.device
+) -> dict[str, float]:
+    """Validation macro-F1 by task, as `validate` has it."""
+    return validate(model, lessons, settings, device)[1]
 
 
-def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
-    """`order` in batches; a last batch of one joins the one before, for batch normalisation needs two."""
-    batches = list(torch.split(order, batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
-def _epochs_since_best(history: tuple[EpochScores, ...]) -> int:
-    return len(history) - best_epoch(history).epoch if history else 0
-
-
-def _check_finite(loss: Tensor, losses: Mapping[str, Tensor], epoch: int, step: int) -> None:
-    if torch.isfinite(loss):
-        return
+def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> WrongStateError:
     broken = ", ".join(task for task, value in losses.items() if not torch.isfinite(value)) or "the sum"
-    raise WrongStateError(
+    return WrongStateError(
         f"the loss is not finite in epoch {epoch}, step {step} ({broken}): lower backbone_learning_rate and "
         "head_learning_rate, or set gradient_clip_norm"
     )
-
-
-def _on(device: torch.device, objective: Objective) -> Objective:
-    weights = {task: values.to(device) for task, values in objective.class_weights.items()}
-    return Objective(objective.task_weights, weights)
 
 
 def _copy(state: Mapping[str, Tensor]) -> State:

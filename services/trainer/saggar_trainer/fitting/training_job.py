@@ -14,31 +14,33 @@ from typing import Any
 import torch
 from saggar.bundle import write_bundle
 from saggar.dataset import leakage
-from saggar.dataset.augment import apply_augmentation
 from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
-from saggar.images import InputSpec
 from saggar.job_settings.training import TrainingSettings
+from saggar.progress import Progress
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_trainer import results
-from saggar_trainer.data.pixels import Pixels, cache_pixels, evaluation_pixels, shrink, training_pixels
-from saggar_trainer.data.reading import read_photograph, read_taxonomy
+from saggar_trainer.data.reading import read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
-from saggar_trainer.fitting.loop import Examples, Snapshot, StepReport, best_epoch, fit
-from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
-from saggar_trainer.listening import Listener, Report
+from saggar_trainer.fitting.course import best_epoch
+from saggar_trainer.fitting.finishing import finish
+from saggar_trainer.fitting.lessons import Classroom, Workplace
+from saggar_trainer.fitting.loop import Snapshot, StepReport, Watch, fit, macro_f1_of
+from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
+from saggar_trainer.listening import TrainingWork
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
+
+__all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "train"]
 
 log = logging.getLogger(__name__)
 
 OCTETS = "application/octet-stream"
-AUGMENTATION_MARGIN = 1.5  # images are reduced to this much of the input size before offline augmentation
 REPORT_EVERY_S = 0.5
 
 
@@ -63,102 +65,109 @@ class TrainingOutcome:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """What the machine offers."""
-
-    store: ObjectStore
-    device: torch.device
-    threads: int = 2
-    scratch: Path | None = None  # folder for the cache of decoded images; None: the system's
-
-
-def train(job: TrainingJob, at: Workplace, listener: Listener | None = None) -> TrainingOutcome:
+def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> TrainingOutcome:
     """Train, or return what an equal job has left, or continue it from its last checkpoint.
 
     Raises InvalidInputError, NotFoundError, WrongStateError (the loss is not finite), CancelledError, and the
     store's errors.
     """
-    listener = listener or Listener()
-    initial_weights = _initial_weights(job.settings)
+    work = work or TrainingWork()
+    settings = job.settings
+    initial_weights = _initial_weights(settings)
     name = results.request_hash("train", _inputs(job, initial_weights))
     if finished := _finished(at.store, name):
         return finished
-    listener.progress(Report("reading the data set"))
+    work.report(Progress("reading the data set"))
     taxonomy = read_taxonomy(at.store, job.taxonomy)
-    job.settings.check_tasks(taxonomy)
+    settings.check_tasks(taxonomy)
     manifest = read_manifest(at.store, job.manifest)
     validate(manifest, taxonomy)
     leakage.check(manifest)
     training = samples_of(manifest.select(split="train"), taxonomy)
     validation = samples_of(manifest.select(split="validation"), taxonomy)
     _check_rows(training, validation, job.manifest.key)
+    warnings = notes_on_teaching(training, taxonomy, settings)
+    tasks = taught_tasks(training, taxonomy, settings)
+    if not tasks:
+        raise InvalidInputError(
+            f"{job.manifest.key}: no task can be taught ({'; '.join(warnings)}); label training images, or give a "
+            "task with labels a weight above 0"
+        )
 
     torch.set_num_threads(at.threads)
-    torch.manual_seed(job.settings.seed)
-    listener.progress(Report("loading initial weights"))
-    backbone = build_backbone(job.settings)
-    model = MultiTaskClassifier(
-        backbone.layers,
-        {task.name: len(task.classes) for task in taxonomy.tasks},
-        job.settings.dropout,
-        job.settings.projection,
-    )
-    warnings = (*backbone.warnings, *_untaught(training, taxonomy, job.settings))
+    torch.manual_seed(settings.seed)
+    work.report(Progress("loading initial weights"))
+    backbone = build_backbone(settings)
+    classes = {task: len(taxonomy.task(task).classes) for task in tasks}
+    model = MultiTaskClassifier(backbone.layers, classes, settings.dropout, settings.projection)
+    warnings = (*backbone.warnings, *warnings)
     for warning in warnings:
         log.warning("%s", warning)
 
-    spec = input_spec(job.settings)
+    spec = input_spec(settings)
+    room = Classroom(training, validation, taxonomy, settings, spec, at, work)
+    plain = room.plain_training(real_only=settings.batch_norm == "real" or settings.retrain_heads == "real")
+    lessons = room.lessons()
     checkpoint_key = f"checkpoints/trainer/{name}/state.safetensors"
     snapshot = fit(
         model,
-        _training_examples(training, taxonomy, job.settings, at, listener),
-        _validation_examples(validation, spec, at, listener),
-        objective_of(training, taxonomy, job.settings),
-        spec,
-        job.settings,
+        lessons,
+        settings,
         device=at.device,
-        resume=_interrupted(at.store, checkpoint_key, listener),
-        on_step=_StepReports(listener, job.settings),
-        on_epoch=lambda current: _save(at.store, checkpoint_key, current, listener),
-        cancelled=listener.cancelled,
-        clock=time.monotonic,
+        resume=_interrupted(at.store, checkpoint_key, work),
+        watch=Watch(
+            work,
+            on_step=_StepReports(work, settings),
+            on_epoch=lambda current: _save(at.store, checkpoint_key, current, work),
+            clock=time.monotonic,
+        ),
     )
 
-    listener.progress(Report("exporting"))
     best = best_epoch(snapshot.history)
     model.load_state_dict(snapshot.best_model)
-    settings = _without_path(job.settings).model_dump()
+    priors = log_priors(training, taxonomy, settings)
+    finished_by = finish(model, lessons, plain, settings, priors=priors, device=at.device, work=work)
+    macro_f1 = dict(best.validation_macro_f1_by_task)
+    if finished_by.chosen:
+        macro_f1 = macro_f1_of(model, lessons, settings, at.device)
+    mean = sum(macro_f1.values()) / len(macro_f1)
+
+    work.report(Progress("exporting"))
+    shown = _without_path(settings).model_dump(mode="json")
     _, bundle = write_bundle(
         at.store,
         to_onnx(model, spec.size_px),
-        checkpoint.weights_to_bytes(snapshot.best_model),
-        taxonomy=taxonomy,
+        checkpoint.weights_to_bytes(model.state_dict()),
+        taxonomy=taxonomy.narrowed(tasks),
+        not_answered=tuple(task for task in taxonomy.task_names if task not in tasks),
         input_spec=spec,
-        architecture=job.settings.architecture,
+        architecture=settings.architecture,
         initial_weights=initial_weights,
         warnings=warnings,
-        training=settings | {"manifest": job.manifest.sha256},
+        training=shown | {"manifest": job.manifest.sha256},
         metrics={
             "best_epoch": best.epoch,
-            "validation_macro_f1": best.validation_macro_f1,
-            "validation_macro_f1_by_task": dict(best.validation_macro_f1_by_task),
+            "validation_macro_f1": mean,
+            "validation_macro_f1_by_task": macro_f1,
+            **finished_by.chosen,
         },
         annotations=job.annotations,
     )
     history = {
-        "settings": settings,
+        "settings": shown,
         "initial_weights": initial_weights,
         "warnings": list(warnings),
         "counts": _counts(manifest),
         "best_epoch": best.epoch,
+        "steps": sum(scores.steps for scores in snapshot.history),
+        "finishing": finished_by.chosen,
         "epochs": [asdict(scores) for scores in snapshot.history],
     }
     outcome = TrainingOutcome(
         bundle=bundle,
         history=results.put_json(at.store, "histories", history),
         best_epoch=best.epoch,
-        validation_macro_f1=best.validation_macro_f1,
+        validation_macro_f1=mean,
         warnings=warnings,
     )
     kept = results.keep(at.store, name, asdict(outcome))
@@ -166,11 +175,31 @@ def train(job: TrainingJob, at: Workplace, listener: Listener | None = None) -> 
     return _outcome(kept)
 
 
+def notes_on_teaching(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> tuple[str, ...]:
+    """A sentence per task that is not taught, or has classes without a taught row, or one class only."""
+    found = []
+    for task in taxonomy.tasks:
+        if task_weight(taxonomy, task.name, settings) == 0:
+            found.append(f"{task.name}: its weight is 0, so it is not taught, scored or served")
+            continue
+        taught = training.labels[task.name][taught_rows(training, task.name, settings) > 0]
+        present = {int(index) for index in taught}
+        missing = [code for index, code in enumerate(task.codes) if index not in present]
+        if not present:
+            found.append(f"{task.name}: no training image teaches it, so it is not scored or served")
+        elif len(present) == 1 and len(task.codes) > 1:
+            (only,) = (task.codes[index] for index in present)
+            found.append(f"{task.name}: all training images are {only}, so that is all the model can answer")
+        elif missing:
+            found.append(f"{task.name}: no training image of {', '.join(missing)}; the model cannot know them")
+    return tuple(found)
+
+
 def _inputs(job: TrainingJob, initial_weights: str) -> dict[str, Any]:
     return {
         "manifest": job.manifest.sha256,
         "taxonomy": job.taxonomy.sha256,
-        "settings": _without_path(job.settings).model_dump(),
+        "settings": _without_path(job.settings).model_dump(mode="json"),
         "initial_weights": initial_weights,
         "annotations": dict(job.annotations),
     }
@@ -221,65 +250,12 @@ def _check_rows(training: Samples, validation: Samples, source: str) -> None:
     for split, samples, least in (("train", training, 2), ("validation", validation, 1)):
         if len(samples) < least:
             raise InvalidInputError(
-                f"{source} has {len(samples)} rows in split {split}; at least {least} are needed: split "
-                "the data set first"
+                f"{source} has {len(samples)} rows in split {split}; at least {least} are needed: split the data "
+                "set first"
             )
 
 
-def _untaught(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> tuple[str, ...]:
-    """A warning per task that has classes without a training image."""
-    found = []
-    for task in taxonomy.tasks:
-        if settings.task_weights.get(task.name, task.weight) == 0:
-            found.append(f"{task.name}: its weight is 0, so it is not taught")
-            continue
-        counts = training.counts(task.name, len(task.classes))
-        if missing := [code for code, count in zip(task.codes, counts, strict=True) if count == 0]:
-            found.append(f"{task.name}: no training image of {', '.join(missing)}; the model cannot know them")
-    return tuple(found)
-
-
-def _training_examples(
-    samples: Samples, taxonomy: Taxonomy, settings: TrainingSettings, at: Workplace, listener: Listener
-) -> Examples:
-    def load(index: int) -> Pixels:
-        image = read_photograph(at.store, samples.images[index])
-        seed = samples.augmentation_seeds[index]
-        if seed is not None:
-            image = apply_augmentation(shrink(image, round(settings.image_size_px * AUGMENTATION_MARGIN)), seed)
-        return training_pixels(image, settings.image_size_px)
-
-    return Examples(
-        pixels=cache_pixels(
-            load,
-            len(samples),
-            scratch=at.scratch,
-            threads=at.threads,
-            progress=lambda done: listener.progress(Report("decoding training images", done, len(samples), "images")),
-            cancelled=listener.cancelled,
-        ),
-        labels={task: torch.from_numpy(values) for task, values in samples.labels.items()},
-        row_weights={task: row_weights(samples, task, settings) for task in samples.labels},
-        sampling_weights=sampling_weights(samples, taxonomy, settings),
-    )
-
-
-def _validation_examples(samples: Samples, spec: InputSpec, at: Workplace, listener: Listener) -> Examples:
-    pixels = cache_pixels(
-        lambda index: evaluation_pixels(read_photograph(at.store, samples.images[index]), spec),
-        len(samples),
-        scratch=at.scratch,
-        threads=at.threads,
-        cancelled=listener.cancelled,
-    )
-    return Examples(
-        pixels,
-        labels={task: torch.from_numpy(values) for task, values in samples.labels.items()},
-        row_weights=dict.fromkeys(samples.labels, torch.ones(len(samples))),
-    )
-
-
-def _interrupted(store: ObjectStore, key: str, listener: Listener) -> Snapshot | None:
+def _interrupted(store: ObjectStore, key: str, work: TrainingWork) -> Snapshot | None:
     """Where an interrupted run of the same job stopped; its epochs are reported again."""
     if not store.exists(key):
         return None
@@ -293,20 +269,20 @@ def _interrupted(store: ObjectStore, key: str, listener: Listener) -> Snapshot |
             return None
     log.info("continuing after epoch %d", len(snapshot.history))
     for scores in snapshot.history:
-        listener.epoch(scores)
+        work.epoch(scores)
     return snapshot
 
 
-def _save(store: ObjectStore, key: str, snapshot: Snapshot, listener: Listener) -> None:
+def _save(store: ObjectStore, key: str, snapshot: Snapshot, work: TrainingWork) -> None:
     store.replace(key, checkpoint.to_bytes(snapshot), OCTETS)
-    listener.epoch(snapshot.history[-1])
+    work.epoch(snapshot.history[-1])
 
 
 class _StepReports:
     """Turns optimiser steps into progress, at most two a second."""
 
-    def __init__(self, listener: Listener, settings: TrainingSettings) -> None:
-        self._listener = listener
+    def __init__(self, work: TrainingWork, settings: TrainingSettings) -> None:
+        self._work = work
         self._settings = settings
         self._last = self._started = time.monotonic()
         self._steps = 0
@@ -321,7 +297,7 @@ class _StepReports:
         done = (report.epoch - 1) * report.steps + report.step
         total = self._settings.max_epochs * report.steps
         metrics = {"loss": report.loss, "epoch": float(report.epoch), "images_per_second": rate}
-        self._listener.progress(Report("training", done, total, "steps", metrics))
+        self._work.report(Progress("training", done, total, "steps", metrics))
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.images import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from saggar.images import IMAGENET_MEAN, IMAGENET_STD, RESIZE, InputSpec
+from saggar.job_settings.training import TrainingSettings
 from torch import nn
 from torchvision.models import (  # type: ignore[import-untyped]
     MobileNet_V3_Large_Weights,
@@ -20,9 +20,6 @@ from torchvision.models.mobilenetv3 import (  # type: ignore[import-untyped]
     InvertedResidualConfig,
     MobileNetV3,
 )
-
-if TYPE_CHECKING:
-    from saggar.job_settings.training import TrainingSettings
 
 RANDOM_WEIGHTS = (
     "random initial weights: the backbone has not seen ImageNet, so scores are below what the method reaches"
@@ -86,7 +83,7 @@ def input_spec(settings: TrainingSettings) -> InputSpec:
     half = (0.5, 0.5, 0.5)
     minimal = settings.architecture == "mobilenet_v3_large_minimalistic"
     mean, std = (half, half) if minimal else (IMAGENET_MEAN, IMAGENET_STD)
-    return InputSpec(size_px=settings.image_size_px, mean=mean, std=std)
+    return InputSpec(size_px=settings.image_size_px, mean=mean, std=std, resize=RESIZE[settings.framing])
 
 
 def minimalistic() -> MobileNetV3:

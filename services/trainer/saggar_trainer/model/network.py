@@ -33,6 +33,17 @@ class MultiTaskClassifier(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
+    def shared(self, images: Tensor) -> Tensor:
+        """What the heads see: [N, 256], or [N, 960] without projection."""
+        shared: Tensor = self.trunk(torch.flatten(self.pool(self.backbone(images)), 1))
+        return shared
+
+    def head(self, task: str) -> nn.Linear:
+        """The last layer of `task`."""
+        head = self.heads[_key(task)]
+        assert isinstance(head, nn.Linear)  # noqa: S101 - for the type checker
+        return head
+
     def forward(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         features = torch.flatten(self.pool(self.backbone(images)), 1)  # [N, 960]
         shared = self.trunk(features)  # [N, 256], or [N, 960] without projection
