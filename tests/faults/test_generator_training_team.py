@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,8 @@ from tiny_pipeline import save_tiny_pipeline, training_manifest
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SETTINGS = replace(
-    TRAINING, train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6
+SETTINGS = TRAINING.with_values(
+    train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6
 )
 
 
@@ -75,13 +74,13 @@ def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_p
     assert {one.stage for one in reports} == {"loading base model", "preparing images", "training"}
     assert [one.step for one in previews] == [6] * len(previews) != []
     with pytest.raises(InvalidInputError, match="fewer than the 2 processes") as raised:
-        train(workshop, folder, tmp_path / "team", replace(SETTINGS, batch_size=1))
+        train(workshop, folder, tmp_path / "team", SETTINGS.with_values(batch_size=1))
     assert raised.value.violations[0].field == "settings.batch_size"
 
 
 def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, folder, tmp_path):
     """As if they had not been: the same bytes as of a team that nobody disturbed."""
-    settings = replace(SETTINGS, steps=60, preview_every_steps=0)
+    settings = SETTINGS.with_values(steps=60, preview_every_steps=0)
     cancelled = threading.Event()
 
     def cancel(progress):
