@@ -4,9 +4,9 @@ import pytest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
-from saggar_orchestrator.workflow.engine import experiment_id
 from saggar_orchestrator.workflow.order import step_titles
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
