@@ -194,7 +194,7 @@ def test_an_arm_is_summed_up_once():
         for difference in arm["differences"]["macro_f1"].values():
             difference["verdict"] = "unclear"
         arm["differences"]["macro_f1"]["type"]["verdict"] = verdict
-    assert verdicts_in_short(values) == "90:10: type helped; 95:5: the data cannot tell"
+    assert verdicts_in_short(values) == "90:10: type helped; 95:5: cannot tell"
 
 
 def test_an_archive_needs_no_database_for_what_is_finished(saggar):

@@ -18,13 +18,16 @@ def read_results(home: Home, identity: str) -> dict[str, Any]:
 
 def show_results(home: Home, results: dict[str, Any]) -> None:
     """The comparison table, the plain sentences, and where the report is."""
-    from saggar_orchestrator.findings.wording import headline, sentences, table
+    from saggar_orchestrator.findings.wording import arm_sentences, headline, rules_in_words, table
 
     columns, rows = table(results)
     print(headline(results))
     print_table(columns, rows)
-    for sentence in sentences(results):
-        print(sentence)
+    if "evidence" in results:  # the first versions did not keep what verdicts rest on
+        for sentence in arm_sentences(results):
+            print(sentence)
+        if rules := rules_in_words(results):
+            print(rules)
     print(f"report: {place_report(home, results['experiment']['id'])}")
 
 
@@ -51,5 +54,5 @@ def verdicts_in_short(results: dict[str, Any]) -> str:
         else:
             untold.append(arm["name"])
     if untold:
-        told.append(f"{', '.join(untold)}: the data cannot tell")
+        told.append(f"{', '.join(untold)}: cannot tell")
     return "; ".join(told) or f"mean macro-F1 {results['arms'][0]['mean_macro_f1']['mean']:.3f}, no synthetic arm"
