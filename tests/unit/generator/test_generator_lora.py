@@ -229,7 +229,7 @@ def test_what_fits_nothing_is_named_and_leaves_nothing_behind(base):
 
 def test_shapes_that_do_not_fit_are_named_on_both_sides(base):
     one = LoraLayer(torch.ones(2, 8), torch.ones(16, 2), 2)
-    with pytest.raises(WrongStateError, match=r"attn1.to_q is \[2, 8\] and \[16, 2\], wanted \[2, 16\]"):
+    with pytest.raises(WrongStateError, match=r"attn1.to_q is \[2, 8\] and \[16, 2\]; that layer takes \[2, 16\]"):
         lora.put(base, {"unet": {UNET_PATH: one}}, "a")
 
 
@@ -270,7 +270,7 @@ def test_adapters_take_part_together_each_at_its_weight(base):
     reads = []
 
     def wanted(name, weight):
-        return adapter.Wanted(name, lambda: reads.append(name) or files[name], weight)
+        return adapter.WeightedAdapter(name, lambda: reads.append(name) or files[name], weight)
 
     bare = answer(base.pipeline)
     adapter.use_together(base, [wanted("1" * 64, 1.0), wanted("2" * 64, 1.0)])

@@ -194,8 +194,8 @@ def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None =
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """An adapter to generate with: the hash of its weights, how they are read, and its weight."""
+class WeightedAdapter:
+    """An adapter that takes part at `weight`: the hash of its weights, and how they are read."""
 
     weights_sha256: str
     read: Callable[[], bytes]
@@ -207,10 +207,10 @@ def use(base: BaseModel, weights_sha256: str, read: Callable[[], bytes], weight:
 
     Raises as `use_together`.
     """
-    use_together(base, [Wanted(weights_sha256, read, weight)])
+    use_together(base, [WeightedAdapter(weights_sha256, read, weight)])
 
 
-def use_together(base: BaseModel, adapters: Sequence[Wanted]) -> None:
+def use_together(base: BaseModel, adapters: Sequence[WeightedAdapter]) -> None:
     """Makes `adapters`, and no others, take part, each at its weight; one is read only when it isn't in the
     pipeline yet.
 

@@ -9,36 +9,32 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
-from saggar.store import ObjectRef, ObjectStore
+from saggar.progress import Progress, Report
+from saggar.store import ObjectStore
 
 from saggar_generator.adapters import adapter, file_metadata, lora
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
-from saggar_generator.progress import Progress, Report
-from saggar_generator.requests import ImportedAdapter
+from saggar_generator.requests import ImportedAdapter, ImportRequest
 
 _PEFT_CONFIGURATION = "adapter_config.json"
 _LARGEST_BYTES = 2 << 30  # an adapter of rank 128 for every layer of SD 2.1 takes less than half of it
 
 
 def import_adapter(
-    store: ObjectStore,
-    models: BaseModels,
-    base_model: str,
-    source: Path | ObjectRef,
-    licence: str,
-    report: Report,
+    store: ObjectStore, models: BaseModels, request: ImportRequest, report: Report = lambda _: None
 ) -> ImportedAdapter:
     """The adapter in a safetensors file, here or in the store, as one of ours.
 
     Its weights are rewritten under our keys; the file itself is kept too. Raises what the contract lists for
     `ImportAdapter`, as domain errors.
     """
+    source = request.source
     report(Progress("reading adapter", message=str(source) if isinstance(source, Path) else source.key))
     data = _read_file(source) if isinstance(source, Path) else store.read(source)
     beside = source.with_name(_PEFT_CONFIGURATION) if isinstance(source, Path) else None
     configuration = _read_file(beside) if beside and beside.is_file() else None
-    report(Progress("loading base model", message=base_model))
-    base = models.get(base_model)
+    report(Progress("loading base model", message=request.base_model))
+    base = models.get(request.base_model)
     found = adapter.read_layers(base, data, configuration)
     if problems := lora.mismatches(base, found.lora):
         raise WrongStateError(
@@ -51,7 +47,7 @@ def import_adapter(
             f"peft keeps the adapter's alpha in {_PEFT_CONFIGURATION}, which is not beside the file; it is "
             "taken to equal the rank, so that the adapter may act too weakly or too strongly"
         )
-    licence = licence or _licence_in(found.metadata)
+    licence = request.licence or _licence_in(found.metadata)
     files = [hashlib.sha256(content).hexdigest() for content in (data, configuration or b"")]
     inputs = ["import", 2, asdict(base.identity), files, licence]
     identity = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

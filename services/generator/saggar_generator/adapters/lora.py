@@ -86,7 +86,7 @@ def put(base: BaseModel, lora: Lora, name: str) -> None:
         if not layers:
             continue
         network = getattr(base.pipeline, part)
-        # peft draws weights, which are then replaced, and warns of a second adapter, which is what we want.
+        # peft draws weights, which are then replaced, and warns of a second adapter, which is meant.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
             network.add_adapter(LoraConfig(**peft_settings(layers)), adapter_name=name)
@@ -124,9 +124,9 @@ def mismatches(base: BaseModel, lora: Lora) -> list[str]:
             module = places[part].get(path)
             if module is None:
                 problems.append(f"{part} has no layer {path}")
-            elif (wanted := _shapes(module, layer.rank)) != (tuple(layer.down.shape), tuple(layer.up.shape)):
+            elif (needed := _shapes(module, layer.rank)) != (tuple(layer.down.shape), tuple(layer.up.shape)):
                 shapes = f"{list(layer.down.shape)} and {list(layer.up.shape)}"
-                problems.append(f"{part} {path} is {shapes}, wanted {list(wanted[0])} and {list(wanted[1])}")
+                problems.append(f"{part} {path} is {shapes}; that layer takes {list(needed[0])} and {list(needed[1])}")
     return problems
 
 

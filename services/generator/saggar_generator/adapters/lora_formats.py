@@ -5,7 +5,7 @@ the other, is among the `unmatched`.
 
 kohya's rule (sd-scripts, `networks/lora.py`): `lora_unet_` or `lora_te_text_model_`, then the module's path
 with `_` for every `.`, then `.lora_down.weight`, `.lora_up.weight` and `.alpha`; a missing alpha equals the
-rank. As `_` stands in names too, a path is found by looking for it among the base model's own.
+rank. As names have `_` too, a path is found by looking for it among the base model's own.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class LoraFile:
 
 def read(data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: bytes | None = None) -> LoraFile:
     """The adapter in a safetensors file. `modules` are the base model's layers, by part;
-    `peft_configuration` is the adapter_config.json that stands beside a file of peft's own.
+    `peft_configuration` is the adapter_config.json beside a file of peft's own.
 
     Raises InvalidInputError when `data` is no safetensors file, or the configuration no JSON.
     """

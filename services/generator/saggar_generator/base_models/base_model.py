@@ -103,7 +103,7 @@ class BaseModels:
     def get(self, spec: str) -> BaseModel:
         """The base model `spec`, loaded when it isn't, or when its files have changed.
 
-        Raises InvalidInputError when `spec` cannot be a base model, NotFoundError when there is none such,
+        Raises InvalidInputError when `spec` cannot be a base model, NotFoundError when it does not exist,
         UnavailableError when the hub cannot be reached, WrongStateError when its files cannot be used.
         """
         place, files = self._find(spec)

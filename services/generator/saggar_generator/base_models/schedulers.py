@@ -17,7 +17,7 @@ _SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpmpp_2m": ("DPMSolverMultistepScheduler", _DPMPP_2M | _PLAIN),
     "dpmpp_2m_sde_karras": ("DPMSolverMultistepScheduler", _DPMPP_2M_SDE | _KARRAS),
     "dpmpp_2m_sde": ("DPMSolverMultistepScheduler", _DPMPP_2M_SDE | _PLAIN),
-    # Latents are not bounded by 1: DDIM must not clip them, as it would unless told otherwise.
+    # Latents are not bounded by 1: DDIM must not clip them, as it does by default.
     "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False}),
     "euler": ("EulerDiscreteScheduler", _PLAIN),
     "euler_karras": ("EulerDiscreteScheduler", _KARRAS),

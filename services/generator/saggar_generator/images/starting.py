@@ -17,7 +17,7 @@ from saggar_generator.base_models.base_model import BaseModel
 
 class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
     """diffusers' pipeline, but each photograph goes through the autoencoder alone, and noise is drawn as for
-    images without one: an image does not depend on its company, nor on the number format beyond rounding.
+    images without one: an image does not depend on those it is made with, nor on the number format beyond rounding.
     """
 
     def prepare_latents(
