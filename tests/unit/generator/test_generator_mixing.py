@@ -196,6 +196,12 @@ def test_the_batch_size_changes_rounding_only_from_photographs_too(store, models
     assert np.abs(pixels(1) - pixels(3)).max() <= 1
 
 
+def test_no_progress_bar_is_drawn_into_the_log(store, models, folder, photographs, capfd):
+    run(store, models, folder, [item("bowl"), item("bowl", start=StartImage(photographs[0], 0.6))])
+    written = capfd.readouterr()
+    assert "%|" not in written.err + written.out
+
+
 def test_photographs_that_cannot_be_used_are_named(store, models, folder, photographs):
     gone = ObjectRef("images/aa/gone.png", "0" * 64, 5, "image/png")
     with pytest.raises(NotFoundError, match="gone"):

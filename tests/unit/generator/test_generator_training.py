@@ -267,7 +267,7 @@ def test_too_little_memory_says_how_to_do_with_less(models, folder, store, monke
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(AdapterTraining, "advance", full)
-    with pytest.raises(WrongStateError, match=r"not enough memory.* gradient_accumulation_steps"):
+    with pytest.raises(WrongStateError, match=r"not have enough memory.* gradient_accumulation_steps"):
         train(store, models, folder)
     monkeypatch.setattr(AdapterTraining, "advance", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -12,7 +12,8 @@ from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.progress import Progress, Report
 from saggar.store import ObjectStore
 
-from saggar_generator.adapters import adapter, file_metadata, lora
+from saggar_generator.adapters import adapter, file_kinds, file_metadata, lora
+from saggar_generator.adapters.lora_formats import LoraFile
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.requests import ImportedAdapter, ImportRequest
 
@@ -41,12 +42,9 @@ def import_adapter(
             f"{len(problems)} layers of the adapter do not fit {base.spec}: {'; '.join(problems[:5])}; "
             "import it for the base model that it was trained on"
         )
+    file_kinds.refuse_other_base(base, found.metadata)
     warnings = _check_base(base, found.metadata)
-    if found.lacks_alpha:
-        warnings.append(
-            f"peft keeps the adapter's alpha in {_PEFT_CONFIGURATION}, which is not beside the file; it is "
-            "taken to equal the rank, so that the adapter may act too weakly or too strongly"
-        )
+    warnings += _doubts(found)
     licence = request.licence or _licence_in(found.metadata)
     files = [hashlib.sha256(content).hexdigest() for content in (data, configuration or b"")]
     inputs = ["import", 2, asdict(base.identity), files, licence]
@@ -80,6 +78,10 @@ def import_adapter(
 
 def _read_file(path: Path) -> bytes:
     try:
+        if path.is_dir():
+            inside = sorted(str(one.relative_to(path)) for one in path.rglob("*.safetensors"))[:5]
+            listed = f"one of its files, {', '.join(inside)}" if inside else "a .safetensors file"
+            raise InvalidInputError(f"{path} is a folder; give {listed}")
         size = path.stat().st_size
         if size > _LARGEST_BYTES:
             raise InvalidInputError(f"{path} has {size >> 20} MiB, too many for an adapter; is it a base model?")
@@ -107,6 +109,24 @@ def _check_base(base: BaseModel, metadata: Mapping[str, str]) -> list[str]:
         return []
     said = f" (it names {kohyas[:12]}, the hash of a single file)" if kohyas else ""
     return [f"the file does not say which base model it was trained on{said}; every layer fits {base.spec}"]
+
+
+def _doubts(found: LoraFile) -> list[str]:
+    """What an import takes, and its user should know."""
+    doubts, layers = [], [layer for part in found.lora.values() for layer in part.values()]
+    if found.lacks_alpha and found.is_pefts:
+        doubts.append(
+            f"peft keeps the adapter's alpha in {_PEFT_CONFIGURATION}, which is not beside the file; it is "
+            "taken to equal the rank, so that the adapter may act too weakly or too strongly"
+        )
+    elif found.lacks_alpha:
+        doubts.append(
+            f"{found.lacks_alpha} of {len(layers)} layers have no alpha in the file; it is taken to equal the rank, as "
+            "other programs take it: if the adapter acts too strongly, give it less weight"
+        )
+    if idle := sum(not layer.has_effect for layer in layers):
+        doubts.append(f"{idle} of {len(layers)} layers are without effect: their alpha or their weights are 0")
+    return doubts
 
 
 def _licence_in(metadata: Mapping[str, str]) -> str:

@@ -41,7 +41,9 @@ class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
 
 def from_photographs(base: BaseModel) -> FromPhotographs:
     """The pipeline of `base` with the same networks, in place; nothing is loaded."""
-    return FromPhotographs(**base.pipeline.components, requires_safety_checker=False)
+    pipeline = FromPhotographs(**base.pipeline.components, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)  # standard error belongs to the log
+    return pipeline
 
 
 def draw_noise(shape: tuple[int, ...], randoms: Sequence[torch.Generator]) -> torch.Tensor:
