@@ -107,7 +107,7 @@ def train_adapter(
 
 def adapter_id(base: Identity, manifest_sha256: str, settings: AdapterSettings) -> str:
     """16 hexadecimal digits that depend on all that decides the adapter, and on nothing else."""
-    inputs = [3, asdict(base), manifest_sha256, _deciding(settings)]
+    inputs = [4, asdict(base), manifest_sha256, _deciding(settings)]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 

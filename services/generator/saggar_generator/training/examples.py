@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from saggar.dataset.augment import apply_augmentation
+from saggar.dataset.gentle import vary_gently
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
@@ -157,10 +157,10 @@ def prepare(
 
 
 def photograph(store: ObjectStore, row: Record, settings: AdapterSettings) -> Image.Image:
-    """The photograph of `row`, varied if it is an augmented one, as a square."""
+    """The photograph of `row` as a square; an augmented one is varied gently, whatever the classifier does with it."""
     image = decode(store.get(row.image), row.image)
     if row.augmentation_seed is not None:
-        image = apply_augmentation(image, row.augmentation_seed)
+        image = vary_gently(image, row.augmentation_seed)
     return square(image, settings.resolution_px, settings.framing)
 
 
