@@ -176,14 +176,15 @@ def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None =
     modules = lora.modules(base)
     found = lora_formats.read(data, modules, peft_configuration)
     found = replace(found, lora=lora.reshaped(found.lora, modules))
-    count = sum(len(layers) for layers in found.lora.values())
-    if found.unmatched or not count:
+    if not found.unmatched and not any(found.lora.values()):
+        raise WrongStateError("the adapter's file has no layers of a LoRA adapter; give another, or train one")
+    if found.unmatched:
         more = len(found.unmatched) - _SHOWN
         what = file_kinds.named((*found.unmatched, *found.metadata))
         raise WrongStateError(
             (f"the file {what}; " if what else "")
             + f"{len(found.unmatched)} of the adapter's keys match nothing in {base.spec}: "
-            f"{', '.join(found.unmatched[:_SHOWN]) or 'it has none'}"
+            f"{', '.join(found.unmatched[:_SHOWN])}"
             f"{f' and {more} more' if more > 0 else ''}; it would do less than it says, or nothing: give "
             f"a LoRA adapter of this base model, with both halves of every layer, or train an adapter on {base.spec}"
         )
