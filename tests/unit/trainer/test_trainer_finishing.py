@@ -24,9 +24,9 @@ SPEC = input_spec(SETTINGS)
 def examples(labels: list[int], seed: int = 0) -> Examples:
     """Noise in which one channel, that of the class, is bright."""
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, 120, (len(labels), 3, 32, 32), dtype=np.uint8)
+    pictures = rng.integers(0, 20, (len(labels), 3, 32, 32), dtype=np.uint8)
     for picture, label in zip(pictures, labels, strict=True):
-        picture[max(label, 0)] += 120
+        picture[max(label, 0)] += 200
     pixels = cache_pixels(lambda i: pictures[i], len(labels))
     return Examples(pixels, {"colour": torch.tensor(labels)}, {"colour": torch.ones(len(labels))})
 
