@@ -130,6 +130,15 @@ class Archive:
                     break
         return steps
 
+    def forget(self, identity: str) -> None:
+        """Takes all attempts at the experiment out of the workflow database."""
+        with self._client() as client:
+            if client is None:
+                return
+            found = client.list_workflows(workflow_id_prefix=f"{identity}.", load_input=False, load_output=False)
+            if ids := [status.workflow_id for status in found]:
+                client.delete_workflows(ids)
+
     def _record(self, identity: str, attempt: Attempt | None) -> Record:
         specification = _read_json(self.store, f"experiments/{identity}/specification.json")
         if identity in self._finished:

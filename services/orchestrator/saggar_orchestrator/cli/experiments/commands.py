@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from saggar_orchestrator.cli.experiments import reading, running
+from saggar_orchestrator.cli.experiments import deleting, differing, reading, running, writing
 
 app = typer.Typer(
     add_completion=False,
@@ -12,6 +12,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Writes, runs, follows and compares experiments.",
 )
+app.command("init")(writing.init)
 app.command("run")(running.run_file)
 app.command("schema")(reading.print_schema)
 app.command("list")(reading.list_experiments)
@@ -19,3 +20,5 @@ app.command("show")(reading.show)
 app.command("watch")(running.watch)
 app.command("cancel")(running.cancel)
 app.command("resume")(running.resume)
+app.command("diff")(differing.diff)
+app.command("delete")(deleting.delete)
