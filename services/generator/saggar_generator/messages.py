@@ -168,5 +168,6 @@ def generate_result(images: Iterable[GeneratedImage]) -> generator_pb2.GenerateR
 def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:
     if not message.HasField("start"):
         return None
-    strength = from_message(StartSettings, message.start, field).strength
-    return StartImage(ref_from_proto(message.start.image, f"{field}.image"), strength)
+    settings = from_message(StartSettings, message.start, field)
+    image = ref_from_proto(message.start.image, f"{field}.image")
+    return StartImage(image, settings.strength, settings.framing)

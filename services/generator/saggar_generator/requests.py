@@ -76,10 +76,13 @@ class AdapterUse:
 
 @dataclass(frozen=True)
 class StartImage:
-    """A photograph to make an image from. `strength`: how much of it gives way, above 0, at most 1."""
+    """A photograph to make an image from. `strength`: how much of it gives way, above 0, at most 1; `framing`: how it
+    becomes as large as the image, `crop` or `pad`.
+    """
 
     image: ObjectRef
     strength: float = StartSettings().strength
+    framing: str = StartSettings().framing
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
+from saggar_generator.images.starting import read_photograph
 from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import AdapterUse, ImageRequest, PromptItem, StartImage
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
@@ -194,6 +195,23 @@ def test_the_batch_size_changes_rounding_only_from_photographs_too(store, models
         return np.stack([picture.pixels for batch in batches for picture in batch]).astype(int)
 
     assert np.abs(pixels(1) - pixels(3)).max() <= 1
+
+
+def test_a_start_may_be_padded_as_the_adapters_photographs_are(store, models, folder):
+    tall = Image.new("RGB", (16, 64), (200, 200, 200))
+    tall.paste((20, 40, 60), (4, 8, 12, 56))
+    out = io.BytesIO()
+    tall.save(out, "PNG")
+    ref = store.put("images/cc/tall.png", out.getvalue(), "image/png")
+    cropped, padded = (
+        read_photograph(store, StartImage(ref, 0.6, framing), 32, 16).convert("L") for framing in ("crop", "pad")
+    )
+    assert cropped.size == padded.size == (32, 16)
+    assert np.asarray(cropped).max() < 220 > np.asarray(padded)[:, 0].min() > 150  # ground beside the whole pot
+    made = [run(store, models, folder, [item("bowl", start=StartImage(ref, 0.6, one))])[0] for one in ("crop", "pad")]
+    assert made[0].image != made[1].image
+    assert "framing" not in made[0].made_from
+    assert '"framing": "pad"' in made[1].made_from
 
 
 def test_no_progress_bar_is_drawn_into_the_log(store, models, folder, photographs, capfd):

@@ -160,7 +160,7 @@ class _Studio:
         return adapter.WeightedAdapter(sha256, partial(self.store.read, self.weights[sha256]), weight)
 
     def _open_photograph(self, start: StartImage) -> Image.Image:
-        return read_photograph(self.store, start.image, self.settings.width_px, self.settings.height_px)
+        return read_photograph(self.store, start, self.settings.width_px, self.settings.height_px)
 
 
 def _warn_of_truncation(counts: Sequence[int]) -> None:

@@ -49,6 +49,7 @@ class ImageIndex:
             inputs["photograph"] = {
                 "sha256": request.start.image.sha256,
                 "strength": request.start.strength,
+                **({} if request.start.framing == "crop" else {"framing": request.start.framing}),
             }
         if self._signer is not None:
             inputs["signed_by"] = self._signer.identity

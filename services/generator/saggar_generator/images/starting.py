@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
-from PIL import Image, ImageOps
+from PIL import Image
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
-from saggar.store import ObjectRef, ObjectStore
+from saggar.store import ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.images.framing import framed
+from saggar_generator.requests import StartImage
 
 
 class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
@@ -53,13 +55,13 @@ def draw_noise(shape: tuple[int, ...], randoms: Sequence[torch.Generator]) -> to
     return torch.stack([torch.randn(shape, generator=random) for random in randoms])
 
 
-def read_photograph(store: ObjectStore, ref: ObjectRef, width_px: int, height_px: int) -> Image.Image:
-    """The photograph, scaled by its shorter side and cut from the centre.
+def read_photograph(store: ObjectStore, start: StartImage, width_px: int, height_px: int) -> Image.Image:
+    """The photograph that an image starts from, framed.
 
     Raises NotFoundError when it is missing, InvalidInputError when it cannot be decoded.
     """
-    image = decode(store.read(ref), ref.key)
-    return ImageOps.fit(image, (width_px, height_px), Image.Resampling.LANCZOS)
+    image = decode(store.read(start.image), start.image.key)
+    return framed(image, width_px, height_px, start.framing)
 
 
 def check_strength(strength: float, steps: int, field: str) -> None:

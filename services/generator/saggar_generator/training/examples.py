@@ -25,7 +25,7 @@ from saggar_generator.base_models.prompt_encoding import (
     tokenize,
     truncated_tokens,
 )
-from saggar_generator.training.framing import square
+from saggar_generator.images.framing import square
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
