@@ -206,14 +206,12 @@ class PromptItem(_message.Message):
     def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ...) -> None: ...
 
 class StartImage(_message.Message):
-    __slots__ = ("image", "strength", "framing")
+    __slots__ = ("image", "strength")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
-    FRAMING_FIELD_NUMBER: _ClassVar[int]
     image: _common_pb2.ObjectRef
     strength: float
-    framing: str
-    def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ..., framing: _Optional[str] = ...) -> None: ...
+    def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class AdapterUse(_message.Message):
     __slots__ = ("name", "adapter", "weight")

@@ -21,13 +21,7 @@ def main() -> int:
     from saggar_classifier.servicer import ClassifierServicer
 
     servicer = ClassifierServicer(store, settings)
-    return serve(
-        servicer.register,
-        settings,
-        warm_up=servicer.restore,
-        on_stop=servicer.stop,
-        readiness=servicer.readiness,
-    )
+    return serve(servicer.register, settings, warm_up=servicer.restore)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from saggar.errors import UnavailableError
-from saggar.progress import Work
+from saggar.rpc.refs import ref_from_proto
 from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
@@ -55,7 +55,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         base_model = messages.base_model(request.base_model)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
-            identity = workshop.identify(base_model, emit)
+            identity = workshop.identify(base_model, messages.reporting(emit))
             return generator_pb2.ResolveBaseModelResult(**asdict(identity))
 
         return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
@@ -64,13 +64,18 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.TrainAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.TrainAdapterResponse]:
         workshop = self._workshop()
-        training = messages.training_request(request)
+        base_model = messages.base_model(request.base_model)
+        manifest = ref_from_proto(request.manifest, "manifest")
+        settings = messages.adapter_settings(request.settings)
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.TrainAdapterResult:
             def on_preview(preview: AdapterPreview) -> None:
                 emit(generator_pb2.TrainAdapterResponse(preview=messages.adapter_preview(preview)))
 
-            return messages.trained_adapter(workshop.train_adapter(training, Work(emit, cancelled), on_preview))
+            report = messages.reporting(emit)
+            return messages.trained_adapter(
+                workshop.train_adapter(base_model, manifest, settings, report, on_preview, cancelled)
+            )
 
         return stream_events(context, generator_pb2.TrainAdapterResponse, work, self._jobs)
 
@@ -78,10 +83,12 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.ImportAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.ImportAdapterResponse]:
         workshop = self._workshop()
-        adapter = messages.import_request(request)
+        base_model = messages.base_model(request.base_model)
+        source = messages.adapter_source(request)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ImportAdapterResult:
-            return messages.imported_adapter(workshop.import_adapter(adapter, emit))
+            report = messages.reporting(emit)
+            return messages.imported_adapter(workshop.import_adapter(base_model, source, request.licence, report))
 
         return stream_events(context, generator_pb2.ImportAdapterResponse, work, self._jobs)
 
@@ -89,13 +96,20 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.GenerateResponse]:
         workshop = self._workshop()
-        images = messages.generation_request(request)
+        base_model = messages.base_model(request.base_model)
+        adapters = messages.adapter_uses(request.adapters)
+        items = messages.prompt_items(request.prompts)
+        settings = messages.generation_settings(request.settings)
+        batch_size = settings.batch_size
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.GenerateResult:
             def on_image(image: GeneratedImage) -> None:
                 emit(generator_pb2.GenerateResponse(image=messages.generated_image(image)))
 
-            return messages.generate_result(workshop.generate(images, Work(emit, cancelled), on_image))
+            report = messages.reporting(emit)
+            return messages.generate_result(
+                workshop.generate(base_model, adapters, items, settings, batch_size, report, on_image, cancelled)
+            )
 
         return stream_events(context, generator_pb2.GenerateResponse, work, self._jobs)
 
