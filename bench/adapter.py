@@ -22,7 +22,6 @@ import hashlib
 import io
 import json
 import platform
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -53,12 +52,19 @@ from saggar.describing.shares import wilson
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
 from saggar.kilnsim import RARE_COMBINATIONS
+from saggar.progress import Progress, Work
 from saggar.store import DirectoryStore
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.placement import choose as choose_placement
 from saggar_generator.images.generation_job import generate
-from saggar_generator.progress import Progress
-from saggar_generator.requests import AdapterUse, GeneratedImage, PromptItem, Wanted
+from saggar_generator.requests import (
+    AdapterUse,
+    GeneratedImage,
+    GenerationRequest,
+    ImageRequest,
+    PromptItem,
+    TrainingRequest,
+)
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.examples import latents_of
@@ -95,12 +101,8 @@ def main() -> None:
     adapter = train_adapter(
         store,
         models,
-        options.base_model,
-        chosen.manifest,
-        settings,
-        ATTENTION,
-        tell,
-        threading.Event(),
+        TrainingRequest(options.base_model, chosen.manifest, settings),
+        Work(tell),
     )
     training_s = time.monotonic() - begun
 
@@ -221,10 +223,9 @@ def made(
     settings: GenerationSettings,
 ) -> Pixels:
     """The pictures of `planned`, by the service's own job."""
-    items = [PromptItem(one.prompt_id, Wanted(one.prompt, one.negative_prompt, one.seed)) for one in planned]
-    images: list[GeneratedImage] = generate(
-        store, models, base_model, uses, items, settings, 0, tell, lambda _: None, threading.Event()
-    )
+    items = [PromptItem(one.prompt_id, ImageRequest(one.prompt, one.negative_prompt, one.seed)) for one in planned]
+    request = GenerationRequest(base_model, items, uses, settings)
+    images: list[GeneratedImage] = generate(store, models, request, Work(tell))
     opened = [Image.open(io.BytesIO(store.read(one.image))).convert("RGB") for one in images]
     return np.stack([np.asarray(image) for image in opened])
 

@@ -5,7 +5,6 @@ Every maker loads what its side needs, and returns the work of one round. Heavy 
 
 import argparse
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,11 +66,12 @@ class Setting:
 
 
 def _our_images(setting: Setting) -> Work:
+    from saggar import progress
     from saggar.job_settings.generation import GenerationSettings
     from saggar.store import DirectoryStore
     from saggar_generator.base_models.base_model import BaseModels
     from saggar_generator.images.generation_job import generate
-    from saggar_generator.requests import PromptItem, Wanted
+    from saggar_generator.requests import GenerationRequest, ImageRequest, PromptItem
 
     options, store = setting.options, DirectoryStore(setting.folder)
     models = BaseModels(setting.placement)
@@ -81,11 +81,11 @@ def _our_images(setting: Setting) -> Work:
 
     def work(number: int) -> float:
         items = [
-            PromptItem(str(i), Wanted(PROMPTS[i % len(PROMPTS)], NEGATIVE, number * 1000 + i))
+            PromptItem(str(i), ImageRequest(PROMPTS[i % len(PROMPTS)], NEGATIVE, number * 1000 + i))
             for i in range(options.images)
         ]
         begun = setting.clock()
-        generate(store, models, options.base_model, [], items, sampling, 0, _ignore, _ignore, threading.Event())
+        generate(store, models, GenerationRequest(options.base_model, items, settings=sampling), progress.Work())
         return options.images / (setting.clock() - begun)
 
     return work
@@ -119,6 +119,7 @@ def _plain_images(setting: Setting) -> Work:
 
 
 def _our_training(setting: Setting) -> Work:
+    from saggar import progress
     from saggar.job_settings.adapter import AdapterSettings
     from saggar.stored_datasets import read_manifest
     from saggar_generator.base_models.base_model import BaseModels
@@ -138,11 +139,12 @@ def _our_training(setting: Setting) -> Work:
             resolution_px=setting.size,
             clip_skip=0,
             seed=number,
+            unet_targets=ATTENTION,
         )
         begun = setting.clock()
-        examples = prepare(store, base, rows, settings, _ignore, threading.Event())
+        examples = prepare(store, base, rows, settings, progress.Work())
         filled = setting.clock()
-        with AdapterTraining(base, examples, settings, ATTENTION) as training:
+        with AdapterTraining(base, examples, settings) as training:
             stepping = setting.clock()
             for _ in range(options.training_steps):
                 training.advance()
@@ -241,7 +243,3 @@ def _pipeline(setting: Setting) -> Any:
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(setting.placement.device)
-
-
-def _ignore(_: object) -> None:
-    pass

@@ -1,10 +1,14 @@
 """One, two and three replicas of the generator, one of them killed at work: the same images, each once."""
 
+import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from dns_server import dns_server
 from generator_process import generator_process
+from saggar.errors import CancelledError
 from saggar.rpc.channel import open_channel
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
@@ -77,3 +81,45 @@ def test_replicas_make_the_same_images_and_each_once(tmp_path: Path) -> None:
         assert len(list(store.list("generated/"))) == 2 * COUNT
         assert len(list(store.list("images/"))) == 2 * COUNT
     assert all(loaded), "a replica had nothing to do"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_replica_that_joins_in_mid_run_gets_work_within_thirty_seconds(tmp_path: Path) -> None:
+    """Three replicas behind one name; the third one's address is published when the first images are there."""
+    base = str(save_tiny_pipeline(tmp_path / "base"))
+    hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    with ExitStack() as stack:
+        first = stack.enter_context(generator_process(tmp_path / "store", tmp_path / "r0"))[0]
+        port = first.rpartition(":")[2]
+        for host in hosts[1:]:
+            stack.enter_context(generator_process(tmp_path / "store", tmp_path / host, f"{host}:{port}"))
+        name = stack.enter_context(dns_server(hosts[:2]))
+        peers = Peers({"generator": f"dns://127.0.0.1:{name.port}/generator.test:{port}"}, patience_s=120)
+        stack.callback(peers.close)
+        cancellation, joined_at, waited_s = Cancellation(), [], []
+
+        def progress(done, _stage, _numbers):
+            if done and not joined_at:
+                assert not describe(f"{hosts[2]}:{port}").loaded_base_model  # nobody knows of it yet
+                name.addresses.append(hosts[2])
+                joined_at.append(time.monotonic())
+                threading.Thread(target=watch, daemon=True).start()
+
+        def watch():
+            while not waited_s:
+                described = describe(f"{hosts[2]}:{port}")
+                waited = time.monotonic() - joined_at[0]
+                if described.jobs_running or described.loaded_base_model or waited > 60:
+                    waited_s.append(waited)
+                    cancellation.cancel()
+                time.sleep(0.1)
+
+        many = [
+            generator_pb2.PromptItem(prompt_id=f"p{number}", prompt="white bowl", seed=number)
+            for number in range(40_000)
+        ]
+        with pytest.raises(CancelledError):
+            generate_in_shards(peers, order(base), many, 4, 6, progress, cancellation)
+    print(f"a replica that joined got work after {waited_s[0]:.1f} s ({name.questions} questions to the name service)")
+    assert waited_s[0] < 30

@@ -11,10 +11,12 @@ import psutil
 import pytest
 import safetensors.numpy
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError, WrongStateError
+from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.settings import ATTENTION, GeneratorSettings
+from saggar_generator.requests import TrainingRequest
+from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.team.launch import check_team
 from saggar_generator.workshop import Workshop
@@ -46,7 +48,8 @@ def train(workshop, folder, root, settings=SETTINGS, *, report=lambda _: None, c
     manifest = training_manifest(DirectoryStore(root))
     previews = []
     cancelled = cancelled or threading.Event()
-    adapter = workshop.train_adapter(str(folder), manifest, settings, report, previews.append, cancelled)
+    request = TrainingRequest(str(folder), manifest, settings)
+    adapter = workshop.train_adapter(request, Work(report, cancelled), previews.append)
     return adapter, previews
 
 
@@ -59,9 +62,7 @@ def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_p
     store = DirectoryStore(single)
     models = BaseModels(Placement("cpu", "float32"))
     manifest = training_manifest(store)
-    expected = train_adapter(
-        store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event()
-    )
+    expected = train_adapter(store, models, TrainingRequest(str(folder), manifest, SETTINGS), Work())
     reports = []
     found, previews = train(workshop, folder, tmp_path / "team", report=reports.append)
     ours, theirs = weights(tmp_path / "team", found), weights(single, expected)

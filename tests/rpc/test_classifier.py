@@ -22,7 +22,7 @@ from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 from saggar_classifier.servicer import ClassifierServicer
-from saggar_classifier.serving.active import recall, remember
+from saggar_classifier.serving import active
 from saggar_classifier.settings import ClassifierSettings
 
 TAXONOMY = load_taxonomy("kilnsim")
@@ -76,20 +76,27 @@ class Classifier:
 
     def __init__(self, folder: Path) -> None:
         self.store = DirectoryStore(folder)
-        self._running: list[tuple[RunningServer, Any]] = []
+        self._running: list[tuple[RunningServer, Any, ClassifierServicer]] = []
 
     def start(self, **settings: Any) -> Any:
-        read = ClassifierSettings(threads=1, **settings)
+        read = ClassifierSettings(**{"threads": 1, "watch_seconds": 0.1} | settings)
         servicer = ClassifierServicer(self.store, read)
-        server = start_server(servicer.register, read, warm_up=servicer.restore)
+        server = start_server(servicer.register, read, servicer.restore, servicer.readiness)
         channel = open_channel(server.address)
-        self._running.append((server, channel))
+        self._running.append((server, channel, servicer))
         return classifier_pb2_grpc.ClassifierServiceStub(channel)
 
+    def address(self, number: int) -> str:
+        return self._running[number][0].address
+
+    def servicer(self, number: int) -> ClassifierServicer:
+        return self._running[number][2]
+
     def stop(self) -> None:
-        for server, channel in self._running:
+        for server, channel, servicer in self._running:
             channel.close()
             server.stop()
+            servicer.stop()
         self._running = []
 
     def activate(self, stub: Any, ref: ObjectRef) -> str:
@@ -159,7 +166,7 @@ def test_a_stored_photograph_is_classified_alike(classifier: Classifier) -> None
         ({"image": b"%PDF-1.7 no picture"}, "not a JPEG, PNG, WebP or TIFF image"),
         ({"image": RED[:-30]}, "truncated or damaged"),
         ({"image": RED + bytes(17 * 2**20)}, r"17\.0 MiB; at most 16 MiB"),
-        ({"image": RED, "top_k": 0}, "top_k is 0"),
+        ({"image": RED, "top_k": 0}, "top_k: is 0; must be 1 or more"),
     ],
 )
 def test_what_cannot_be_classified_is_refused(
@@ -222,7 +229,7 @@ def test_what_is_no_bundle_leaves_the_model_in_place(classifier: Classifier) -> 
     with pytest.raises(DataCorruptionError):
         classifier.activate(stub, broken)
     assert classify(stub).model_id == model_id
-    assert recall(classifier.store) == good
+    assert active.read(classifier.store, active.newest(classifier.store)) == good
 
 
 def test_a_remembered_model_that_is_gone_does_not_stop_the_service(classifier: Classifier) -> None:
@@ -237,13 +244,12 @@ def test_a_remembered_model_that_is_gone_does_not_stop_the_service(classifier: C
 
 def test_the_newest_note_counts(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path)
-    assert recall(store) is None
+    assert active.newest(store) == 0
     refs = [ObjectRef(f"bundles/{i}/bundle.json", str(i) * 64, 1, "application/json") for i in range(3)]
-    for ref in refs:
-        remember(store, ref)
-    assert recall(store) == refs[-1]
+    assert [active.remember(store, ref) for ref in refs] == [1, 2, 3]
+    assert active.read(store, active.newest(store)) == refs[-1]
     store.put("classifier/active/000000000009.json", b"[]", "application/json")
     with pytest.raises(DataCorruptionError, match="activate a model again"):
-        recall(store)
-    remember(store, refs[0])
-    assert recall(store) == refs[0]
+        active.read(store, active.newest(store))
+    assert active.remember(store, refs[0]) == 10
+    assert active.read(store, 10) == refs[0]

@@ -148,7 +148,7 @@ def test_bad_settings_name_their_fields(generator: Generator) -> None:
 
 def test_prompt_ids_must_be_there_and_differ(generator: Generator) -> None:
     twice = [generator_pb2.PromptItem(prompt_id="a", prompt="white bowl")] * 2
-    with pytest.raises(InvalidInputError, match="'a' stands twice"):
+    with pytest.raises(InvalidInputError, match="'a' appears twice"):
         generator.generate(prompts=twice)
     with pytest.raises(InvalidInputError, match="prompts: must not be empty"):
         generator.generate(prompts=[])

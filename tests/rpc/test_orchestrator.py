@@ -151,7 +151,7 @@ def test_models_are_listed_best_first_and_served(finished):
     with finished.orchestrator() as stub:
         models = stub.ListModels(pb.ListModelsRequest()).models
         assert len(models) == 6
-        scores = [m.test_mean_macro_f1 for m in models]
+        scores = [m.validation_macro_f1 for m in models]
         assert scores == sorted(scores, reverse=True)
         assert not any(m.active for m in models)
         stub.ServeModel(pb.ServeModelRequest(model_id=models[3].model_id))

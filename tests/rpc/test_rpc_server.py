@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from rig import SERVICE, Orchestrator, Rig
 from saggar.errors import NotFoundError, UnavailableError, WrongStateError
 from saggar.rpc.channel import wait_ready
-from saggar.rpc.server import start_server
+from saggar.rpc.server import Readiness, start_server
 from saggar.settings import ServiceSettings
 from saggar.v1.orchestrator_pb2 import ListExperimentsRequest, WatchExperimentRequest, WatchExperimentResponse
 
@@ -34,6 +34,18 @@ def test_health_answers_for_the_server_and_for_its_service(rig: Rig) -> None:
     server = rig.start()
     assert health(server.address) == SERVING
     assert health(server.address, SERVICE) == SERVING
+
+
+def test_a_service_that_cannot_work_is_live_but_not_ready_and_may_be_again(rig: Rig) -> None:
+    readiness = Readiness()
+    server = start_server(rig.servicer.register, readiness=readiness)
+    rig.servers.append(server)
+    for ready in (False, True, False):
+        readiness.set(ready)
+        assert [health(server.address, name) == SERVING for name in ("", SERVICE, "live")] == [ready, ready, True]
+    wait_ready(server.address, 5)
+    with pytest.raises(UnavailableError, match="does not serve yet"):
+        wait_ready(server.address, 0.5, service="")
 
 
 def test_a_server_that_warms_up_does_not_serve_yet(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ START_S = 240.0  # to load the libraries on a busy machine
 
 
 @contextmanager
-def generator_process(store: Path, folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+def generator_process(
+    store: Path, folder: Path, listen: str = "127.0.0.1:0"
+) -> Iterator[tuple[str, Callable[[], None]]]:
     """Its address, and what kills it. `folder` gets its log."""
     folder.mkdir(exist_ok=True)
     address = folder / "address"
@@ -23,7 +25,7 @@ def generator_process(store: Path, folder: Path) -> Iterator[tuple[str, Callable
     environment = os.environ | {
         "SAGGAR_STORE": str(store),
         "SAGGAR_ADDRESS_FILE": str(address),
-        "SAGGAR_LISTEN": "127.0.0.1:0",
+        "SAGGAR_LISTEN": listen,
         "SAGGAR_THREADS": "1",
         "SAGGAR_DEVICE": "cpu",
         "SAGGAR_DRAIN_SECONDS": "0",

@@ -21,6 +21,7 @@ import pandas as pd
 from PIL import Image
 from saggar.dataset.manifest import Manifest
 from saggar.errors import WrongStateError
+from saggar.images import decode
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
 from saggar.rpc.work import stream_events
@@ -348,6 +349,7 @@ class Fakes(
     def Classify(self, request, context):
         if self.active is None:
             raise WrongStateError("no model is active; activate one with `saggar models activate`")
+        decode(request.image, "the photograph")
         predictions = [
             classifier_pb2.TaskPrediction(
                 task=task.name,

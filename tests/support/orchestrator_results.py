@@ -108,7 +108,12 @@ def results(seeds=(0, 1, 2), n=240):
                 {
                     "seed": seed,
                     "model_id": f"{number}{seed}abcdef01234567",
-                    "bundle": {"key": f"bundles/{number}{seed}/bundle.json"},
+                    "bundle": {
+                        "key": f"bundles/{number}{seed}abcdef01234567/bundle.json",
+                        "sha256": "0" * 64,
+                        "size_bytes": 1,
+                        "media_type": "application/json",
+                    },
                     "best_epoch": 9,
                     "validation_macro_f1": 0.6 + 0.03 * number,
                     "test_mean_macro_f1": findings.arms[arm]["mean_macro_f1"]["runs"][i],

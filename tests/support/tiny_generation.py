@@ -4,10 +4,10 @@ import threading
 
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
+from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar_generator.images.generation_job import generate
-from saggar_generator.requests import AdapterUse, PromptItem, Wanted
-from saggar_generator.settings import ATTENTION
+from saggar_generator.requests import AdapterUse, GenerationRequest, ImageRequest, PromptItem, TrainingRequest
 from saggar_generator.training.adapter_job import train_adapter
 from tiny_pipeline import training_manifest
 
@@ -22,13 +22,13 @@ TRAINING = AdapterSettings(
     checkpoint_every_steps=2,
 )
 PROMPTS = [
-    Wanted("song dynasty , ding kiln produced , white bowl", "low quality , cracked", 11),
-    Wanted("yuan dynasty , celadon vase", "low quality", 12),
-    Wanted("white cup", "blurry", 13),
-    Wanted("moon white vase with thick opaque glaze", "low quality , cracked", 14),
-    Wanted("white cup", "blurry", 15),
+    ImageRequest("song dynasty , ding kiln produced , white bowl", "low quality , cracked", 11),
+    ImageRequest("yuan dynasty , celadon vase", "low quality", 12),
+    ImageRequest("white cup", "blurry", 13),
+    ImageRequest("moon white vase with thick opaque glaze", "low quality , cracked", 14),
+    ImageRequest("white cup", "blurry", 15),
 ]
-ITEMS = [PromptItem(f"p{number}", wanted) for number, wanted in enumerate(PROMPTS)]
+ITEMS = [PromptItem(f"p{number}", request) for number, request in enumerate(PROMPTS)]
 
 
 def run(
@@ -47,15 +47,10 @@ def run(
     return generate(
         store,
         models,
-        str(folder),
-        uses,
-        items,
-        settings,
-        batch_size,
-        lambda _: None,
+        GenerationRequest(str(folder), items, uses, settings.with_values(batch_size=batch_size)),
+        Work(cancelled=cancelled or threading.Event()),
         on_image or (lambda _: None),
-        cancelled or threading.Event(),
-        signer,
+        signer=signer,
     )
 
 
@@ -66,13 +61,5 @@ def use(ref, weight=1.0, name="glaze"):
 def train(store: DirectoryStore, models, folder, **changes):
     """The reference of an adapter."""
     settings = AdapterSettings(**{"rank": 2, "alpha": 4, "steps": 4, "learning_rate": 5e-2} | changes)
-    return train_adapter(
-        store,
-        models,
-        str(folder),
-        training_manifest(store),
-        settings,
-        ATTENTION,
-        lambda _: None,
-        threading.Event(),
-    ).adapter
+    request = TrainingRequest(str(folder), training_manifest(store), settings)
+    return train_adapter(store, models, request, Work()).adapter

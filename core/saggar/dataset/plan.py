@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from saggar.dataset.seeds import derived_seed
@@ -43,7 +43,8 @@ class PlanSettings:
 class PlannedImage:
     """One image to generate. `prompt_id` is the combination's code and a number; it decides the seed.
 
-    `photograph` is the store key of the photograph that it starts from; None: from noise.
+    `photograph` is the store key of the photograph that it starts from, of which `strength` gives way; None: from
+    noise.
     """
 
     prompt_id: str
@@ -52,6 +53,7 @@ class PlannedImage:
     negative_prompt: str
     seed: int
     photograph: str | None = None
+    strength: float | None = None
 
 
 def plan(
@@ -109,51 +111,6 @@ def planned_image(
         negative_prompt=negative_prompt(taxonomy, full, negative, keep_cracked=keep_cracked)[0],
         seed=derived_seed("plan", seed, prompt_id),
     )
-
-
-def start_from_photographs(
-    planned: Sequence[PlannedImage], manifest: Manifest, task: str, seed: int = 0
-) -> tuple[PlannedImage, ...]:
-    """The same images, each starting from a real training photograph with the same label of `task`.
-
-    Which one depends on the image's id, the seed and those photographs only. Raises InvalidInputError when an
-    image has no label of `task`, or the training split has no photograph with it.
-    """
-    training = manifest.select(split="train", origin="real")
-    by_code: dict[str, list[str]] = {}
-    labels = training.labels(task)
-    for key, code in sorted(zip(training.frame["image"], labels, strict=True), key=lambda row: row[0]):
-        if isinstance(code, str):
-            by_code.setdefault(code, []).append(key)
-    wanted = {image.labels.get(task) for image in planned}
-    if missing := sorted(str(code) for code in wanted if code is None or code not in by_code):
-        raise InvalidInputError(
-            f"no training photograph with {task} {', '.join(missing)} to start from; leave these "
-            "combinations out, or start from noise"
-        )
-    chosen = []
-    for image in planned:
-        keys = by_code[str(image.labels[task])]
-        number = derived_seed("photograph", seed, image.prompt_id) % len(keys)
-        chosen.append(replace(image, photograph=keys[number]))
-    check_photographs({image.photograph for image in chosen if image.photograph}, manifest)
-    return tuple(chosen)
-
-
-def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
-    """Raises InvalidInputError unless all of `keys` are real training photographs of `manifest`, and of no
-    other split: an image made from a validation or test photograph would show the classifier what it is
-    judged by.
-    """
-    frame = manifest.frame
-    kept = set(manifest.select(split="train", origin="real").frame["image"])
-    held_out = set(frame["image"][frame["split"] != "train"])
-    if strays := sorted(key for key in keys if key in held_out or key not in kept):
-        more = f" and {len(strays) - 3} more" if len(strays) > 3 else ""
-        raise InvalidInputError(
-            f"{', '.join(strays[:3])}{more}: not of the training split; images may only start from training "
-            "photographs, never from those that validation or test are judged by"
-        )
 
 
 def combination_code(taxonomy: Taxonomy, labels: Labels) -> str:

@@ -53,8 +53,9 @@ def select_for_adapter(
     """`size` rows of the training split, with captions, as `adapter_quotas` divides them over the combinations of
     `pair_tasks` (the taxonomy's surface and form unless given).
 
-    Photographs come before variants; where rows run out, further augmented variants are added (origin
-    "augmented", see `saggar.dataset.augment`). Raises InvalidInputError as `adapter_quotas` does.
+    Photographs alone are drawn from: a classifier's augmented rows do not take part. Where photographs run out,
+    gentle variants of them are added (origin "augmented", see `saggar.dataset.gentle`), every photograph as often as
+    the others, give or take one. Raises InvalidInputError as `adapter_quotas` does.
     """
     pair_tasks = pair_tasks or taxonomy.pair_tasks
     quotas = adapter_quotas(manifest, size, pair_tasks, confusion_pairs)
@@ -73,8 +74,8 @@ def adapter_quotas(
 
     1 combinations of the pair tasks with one real training photograph, 2 with 2 to 4, 3 those of
     `confusion_pairs`, 4 with 5 to 10, 5 evenness of the second pair task (the type of a vessel) and 6 of the first
-    (its glaze) among the classes that priorities 1 to 4 are about, 7 the rest. Rows without any known label are left
-    out.
+    (its glaze) among the classes that priorities 1 to 4 are about, 7 the rest. Augmented rows, and those without any
+    known label, are left out.
 
     Raises InvalidInputError when a pair task is not in the data set, when `size` < 1, when there are
     synthetic rows in the training split, or when no row can be used.
@@ -83,7 +84,7 @@ def adapter_quotas(
         raise InvalidInputError(f"size is {size}; it must be 1 or more")
     pool = _pool(manifest)
     ids, combinations = pool.combination_ids(pair_tasks)
-    real = np.bincount(ids[pool.mask(origin="real")], minlength=len(combinations))
+    real = np.bincount(ids, minlength=len(combinations))
     divided = _Division(size, combinations, real)
     divided.add(270, 30, real == 1)
     divided.add(200, 25, (real >= 2) & (real <= 4))
@@ -92,7 +93,7 @@ def adapter_quotas(
     rare = _added_up(divided.images) > 0
     divided.balance(1, rare)
     divided.balance(0, rare)
-    divided.fill(np.bincount(ids, minlength=len(combinations)))
+    divided.fill(real)
     return Quotas(combinations, tuple(divided.images))
 
 
@@ -161,12 +162,14 @@ def _in_proportion(weights: npt.NDArray[np.int64], amount: int) -> npt.NDArray[n
 
 
 def _pool(manifest: Manifest) -> Manifest:
+    """The labelled photographs of the training split."""
     training = manifest.select(split="train")
     if synthetic := int(training.mask(origin="synthetic").sum()):
         raise InvalidInputError(
             f"the training split holds {synthetic:,} synthetic images; an adapter is trained on photographs: "
             "select before mixing"
         )
+    training = training.select(origin="real")
     known = np.zeros(len(training), dtype=np.bool_)
     for task in training.tasks:
         known |= training.labels(task).notna().to_numpy(dtype=np.bool_)
@@ -188,17 +191,12 @@ def _confused(
 
 
 def _drawn(pool: Manifest, ids: npt.NDArray[np.intp], counts: npt.NDArray[np.int64], seed: int) -> Manifest:
-    """`counts[g]` rows of each combination: photographs, then variants in the pool, then new variants."""
-    variant = ~pool.mask(origin="real")
-    seeds = pool.frame["augmentation_seed"].fillna(-1).astype("int64").astype("str")
-    hashes = seeded_hash(pool.frame["image"].astype("str") + "#" + seeds.astype("str"), seed, "select")
-    place = rank_within(ids, np.lexsort((hashes, variant)).astype(np.intp))
+    """`counts[g]` rows of each combination: photographs, then variants of them."""
+    hashes = seeded_hash(pool.frame["image"].astype("str"), seed, "select")
+    place = rank_within(ids, np.argsort(hashes, kind="stable").astype(np.intp))
     chosen = pool.take(place < counts[ids])
-    available = np.bincount(ids, minlength=len(counts))
-    missing = np.maximum(0, counts - available)
-    real = pool.mask(origin="real")
-    short = missing > 0
-    sources = real & short[ids]
+    missing = np.maximum(0, counts - np.bincount(ids, minlength=len(counts)))
+    sources = (missing > 0)[ids]
     return chosen.concat(variants(pool.take(sources), ids[sources], missing, seed, pool))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 from pydantic.config import JsonDict
 
@@ -53,4 +55,9 @@ class StartSettings(JobSettings):
 
     strength: float = Field(
         default=0.6, gt=0, le=1, description="How much of the photograph gives way; 1 leaves nothing of it"
+    )
+    framing: Literal["crop", "pad"] = Field(
+        default="crop",
+        description="How the photograph becomes as large as the image: `crop` scales by the shorter side and cuts from "
+        "the centre; `pad` keeps the whole and carries its ground on beyond the longer edges",
     )

@@ -13,8 +13,9 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from saggar.errors import CancelledError, SaggarError, UnavailableError
+from saggar.errors import CancelledError, NotFoundError, SaggarError, UnavailableError
 from saggar.rpc.errors import domain_error
+from saggar.rpc.readiness import LIVE
 from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
 
 MIB = 1 << 20
@@ -105,17 +106,25 @@ def call_stream(
             return
 
 
-def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None) -> None:
-    """Returns as soon as the service at `target` says that it serves; UnavailableError after `timeout_s`
+def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None, service: str = LIVE) -> None:
+    """Returns as soon as the service at `target` has started and answers calls; UnavailableError after `timeout_s`
     seconds.
+
+    With `service=""`, as soon as it can do its work: a classifier without a model is live, but not ready.
     """
     deadline = time.monotonic() + timeout_s
     said = "no answer"
     with open_channel(target, tls=tls, attempts=1) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         while (left := deadline - time.monotonic()) > 0:
+            request = health_pb2.HealthCheckRequest(service=service)
             try:
-                answer = health.Check(health_pb2.HealthCheckRequest(), timeout=max(0.05, min(left, 5.0)))
+                answer = health.Check(request, timeout=max(0.05, min(left, 5.0)))
+            except NotFoundError:  # another server's health knows no names
+                if service != LIVE:
+                    raise
+                service = ""
+                continue
             except SaggarError as error:
                 said = str(error)
             else:

@@ -28,10 +28,11 @@ from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongSt
 from saggar.rpc.interceptor import CallInterceptor
 from saggar.rpc.logs import configure_logs
 from saggar.rpc.pools import Pools
+from saggar.rpc.readiness import LIVE, Readiness
 from saggar.rpc.work import cancellation
 from saggar.settings import ServiceSettings
 
-__all__ = ["Register", "RunningServer", "cancellation", "serve", "start_server"]
+__all__ = ["Readiness", "Register", "RunningServer", "cancellation", "serve", "start_server"]
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,14 @@ class RunningServer:
 
 
 def start_server(
-    register: Register, settings: ServiceSettings | None = None, warm_up: Callable[[], None] | None = None
+    register: Register,
+    settings: ServiceSettings | None = None,
+    warm_up: Callable[[], None] | None = None,
+    readiness: Readiness | None = None,
 ) -> RunningServer:
     """Binds, starts to answer, and runs `warm_up`, during which health checks answer NOT_SERVING.
+
+    Afterwards the name `live` is SERVING, and the server ("") and its services are as long as `readiness` is.
 
     Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS
     files, and whatever `warm_up` raises (the server is stopped then).
@@ -91,8 +97,14 @@ def start_server(
     healths = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    for name in ("", *names):
-        healths.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    def tell(serving: bool) -> None:
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *names):
+            healths.set(name, state)
+
+    tell(serving=False)
+    healths.set(LIVE, health_pb2.HealthCheckResponse.NOT_SERVING)
     address = _bind(server, settings)
     server.start()
     running = RunningServer(address, server, healths, pools)
@@ -104,8 +116,8 @@ def start_server(
     except BaseException:
         running.stop()
         raise
-    for name in ("", *names):
-        healths.set(name, health_pb2.HealthCheckResponse.SERVING)
+    healths.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
+    (readiness or Readiness(ready=True)).watch(tell)
     return running
 
 
@@ -114,6 +126,7 @@ def serve(
     settings: ServiceSettings,
     warm_up: Callable[[], None] | None = None,
     on_stop: Callable[[], None] | None = None,
+    readiness: Readiness | None = None,
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad
     settings.
@@ -131,7 +144,7 @@ def serve(
         signals.interrupt = False
 
     try:
-        running = start_server(register, settings, start_up)
+        running = start_server(register, settings, start_up, readiness)
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
         return 2 if isinstance(error, InvalidInputError) else 1

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from saggar.v1 import common_pb2 as saggar_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaggar/v1/classifier.proto\x12\tsaggar.v1\x1a\x16saggar/v1/common.proto\"r\n\x0f\x43lassifyRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12&\n\x06object\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRefH\x00\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x08\n\x06sourceB\x08\n\x06_top_k\"C\n\x10\x43lassProbability\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"L\n\x0eTaskPrediction\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\x1b.saggar.v1.ClassProbability\"T\n\x10\x43lassifyResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12.\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x19.saggar.v1.TaskPrediction\"<\n\x14\x41\x63tivateModelRequest\x12$\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\")\n\x15\x41\x63tivateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65scribeModelRequest\"\x8d\x02\n\x15\x44\x65scribeModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12$\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12)\n\x05tasks\x18\x03 \x03(\x0b\x32\x1a.saggar.v1.TaskDescription\x12\x15\n\rimage_size_px\x18\x04 \x01(\x05\x12\x46\n\x0b\x61nnotations\x18\x05 \x03(\x0b\x32\x31.saggar.v1.DescribeModelResponse.AnnotationsEntry\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0fTaskDescription\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t2\x80\x02\n\x11\x43lassifierService\x12\x43\n\x08\x43lassify\x12\x1a.saggar.v1.ClassifyRequest\x1a\x1b.saggar.v1.ClassifyResponse\x12R\n\rActivateModel\x12\x1f.saggar.v1.ActivateModelRequest\x1a .saggar.v1.ActivateModelResponse\x12R\n\rDescribeModel\x12\x1f.saggar.v1.DescribeModelRequest\x1a .saggar.v1.DescribeModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaggar/v1/classifier.proto\x12\tsaggar.v1\x1a\x16saggar/v1/common.proto\"r\n\x0f\x43lassifyRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12&\n\x06object\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRefH\x00\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x08\n\x06sourceB\x08\n\x06_top_k\"C\n\x10\x43lassProbability\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"L\n\x0eTaskPrediction\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\x1b.saggar.v1.ClassProbability\"T\n\x10\x43lassifyResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12.\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x19.saggar.v1.TaskPrediction\"D\n\x14\x43lassifyBatchRequest\x12,\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"C\n\x15\x43lassifyBatchResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.saggar.v1.ClassifyResult\"P\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"O\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x06result\x18\x02 \x01(\x0b\x32\x19.saggar.v1.ClassifyResult\"w\n\x0e\x43lassifyResult\x12/\n\x08response\x18\x01 \x01(\x0b\x32\x1b.saggar.v1.ClassifyResponseH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.saggar.v1.ClassifyErrorH\x00\x42\t\n\x07outcome\"h\n\rClassifyError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12 \n\x13retry_after_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x16\n\x14_retry_after_seconds\"<\n\x14\x41\x63tivateModelRequest\x12$\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\")\n\x15\x41\x63tivateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65scribeModelRequest\"\xb9\x02\n\x15\x44\x65scribeModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12$\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12)\n\x05tasks\x18\x03 \x03(\x0b\x32\x1a.saggar.v1.TaskDescription\x12\x15\n\rimage_size_px\x18\x04 \x01(\x05\x12\x46\n\x0b\x61nnotations\x18\x05 \x03(\x0b\x32\x31.saggar.v1.DescribeModelResponse.AnnotationsEntry\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x19\n\x11previous_model_id\x18\x07 \x01(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0fTaskDescription\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t2\xaf\x03\n\x11\x43lassifierService\x12\x43\n\x08\x43lassify\x12\x1a.saggar.v1.ClassifyRequest\x1a\x1b.saggar.v1.ClassifyResponse\x12R\n\rClassifyBatch\x12\x1f.saggar.v1.ClassifyBatchRequest\x1a .saggar.v1.ClassifyBatchResponse\x12Y\n\x0e\x43lassifyStream\x12 .saggar.v1.ClassifyStreamRequest\x1a!.saggar.v1.ClassifyStreamResponse(\x01\x30\x01\x12R\n\rActivateModel\x12\x1f.saggar.v1.ActivateModelRequest\x1a .saggar.v1.ActivateModelResponse\x12R\n\rDescribeModel\x12\x1f.saggar.v1.DescribeModelRequest\x1a .saggar.v1.DescribeModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,18 +42,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKPREDICTION']._serialized_end=326
   _globals['_CLASSIFYRESPONSE']._serialized_start=328
   _globals['_CLASSIFYRESPONSE']._serialized_end=412
-  _globals['_ACTIVATEMODELREQUEST']._serialized_start=414
-  _globals['_ACTIVATEMODELREQUEST']._serialized_end=474
-  _globals['_ACTIVATEMODELRESPONSE']._serialized_start=476
-  _globals['_ACTIVATEMODELRESPONSE']._serialized_end=517
-  _globals['_DESCRIBEMODELREQUEST']._serialized_start=519
-  _globals['_DESCRIBEMODELREQUEST']._serialized_end=541
-  _globals['_DESCRIBEMODELRESPONSE']._serialized_start=544
-  _globals['_DESCRIBEMODELRESPONSE']._serialized_end=813
-  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_start=763
-  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_end=813
-  _globals['_TASKDESCRIPTION']._serialized_start=815
-  _globals['_TASKDESCRIPTION']._serialized_end=861
-  _globals['_CLASSIFIERSERVICE']._serialized_start=864
-  _globals['_CLASSIFIERSERVICE']._serialized_end=1120
+  _globals['_CLASSIFYBATCHREQUEST']._serialized_start=414
+  _globals['_CLASSIFYBATCHREQUEST']._serialized_end=482
+  _globals['_CLASSIFYBATCHRESPONSE']._serialized_start=484
+  _globals['_CLASSIFYBATCHRESPONSE']._serialized_end=551
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=553
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=633
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=635
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=714
+  _globals['_CLASSIFYRESULT']._serialized_start=716
+  _globals['_CLASSIFYRESULT']._serialized_end=835
+  _globals['_CLASSIFYERROR']._serialized_start=837
+  _globals['_CLASSIFYERROR']._serialized_end=941
+  _globals['_ACTIVATEMODELREQUEST']._serialized_start=943
+  _globals['_ACTIVATEMODELREQUEST']._serialized_end=1003
+  _globals['_ACTIVATEMODELRESPONSE']._serialized_start=1005
+  _globals['_ACTIVATEMODELRESPONSE']._serialized_end=1046
+  _globals['_DESCRIBEMODELREQUEST']._serialized_start=1048
+  _globals['_DESCRIBEMODELREQUEST']._serialized_end=1070
+  _globals['_DESCRIBEMODELRESPONSE']._serialized_start=1073
+  _globals['_DESCRIBEMODELRESPONSE']._serialized_end=1386
+  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_start=1336
+  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_end=1386
+  _globals['_TASKDESCRIPTION']._serialized_start=1388
+  _globals['_TASKDESCRIPTION']._serialized_end=1434
+  _globals['_CLASSIFIERSERVICE']._serialized_start=1437
+  _globals['_CLASSIFIERSERVICE']._serialized_end=1868
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ClassifierServiceStub:
-    """Serves one trained bundle to catalogue systems.
+    """Serves one trained bundle to catalogue systems. Every replica watches the store for the bundle that was activated last, loads and
+    checks it beside the one that it serves, and swaps; calls in hand finish with the model that they began with.
     """
 
     def __init__(self, channel):
@@ -39,6 +40,16 @@ class ClassifierServiceStub:
                 '/saggar.v1.ClassifierService/Classify',
                 request_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyResponse.FromString,
+                _registered_method=True)
+        self.ClassifyBatch = channel.unary_unary(
+                '/saggar.v1.ClassifierService/ClassifyBatch',
+                request_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyBatchRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyBatchResponse.FromString,
+                _registered_method=True)
+        self.ClassifyStream = channel.stream_stream(
+                '/saggar.v1.ClassifierService/ClassifyStream',
+                request_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyStreamRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyStreamResponse.FromString,
                 _registered_method=True)
         self.ActivateModel = channel.unary_unary(
                 '/saggar.v1.ClassifierService/ActivateModel',
@@ -53,23 +64,47 @@ class ClassifierServiceStub:
 
 
 class ClassifierServiceServicer:
-    """Serves one trained bundle to catalogue systems.
+    """Serves one trained bundle to catalogue systems. Every replica watches the store for the bundle that was activated last, loads and
+    checks it beside the one that it serves, and swaps; calls in hand finish with the model that they began with.
     """
 
     def Classify(self, request, context):
         """Classifies one photograph.
 
-        INVALID_ARGUMENT: no image, not an image, too large, or top_k < 1. NOT_FOUND: the stored image is missing.
-        FAILED_PRECONDITION: no model is active (activate one). UNAVAILABLE: store down.
+        INVALID_ARGUMENT: no image, not an image, too large, or top_k < 1. NOT_FOUND: the stored image is missing. DATA_LOSS: it is not what
+        its reference says. FAILED_PRECONDITION: no model is active (activate one). RESOURCE_EXHAUSTED: more is waiting than can be answered
+        in time; RetryInfo says when to try again. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClassifyBatch(self, request, context):
+        """Classifies up to 64 photographs with one model; a result or an error for each, in their order.
+
+        INVALID_ARGUMENT: no photograph, or more than 64. FAILED_PRECONDITION: no model is active. What is wrong with one photograph is in
+        its own result, with the codes of Classify.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClassifyStream(self, request_iterator, context):
+        """Classifies photographs as they come; a result or an error for each, in the order in which they came. Photographs are read as fast as
+        they are classified, so a sender may send as many as it likes. The model may change on the way: each result names its own.
+
+        RESOURCE_EXHAUSTED: the replica has no room for another stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ActivateModel(self, request, context):
-        """Loads a bundle, checks it on a built-in image, and serves it from then on; the former model serves until the new one is ready.
+        """Loads a bundle, checks it on a built-in image, and serves it from then on; the former model serves until the new one is ready. The
+        other replicas follow within seconds.
 
-        INVALID_ARGUMENT: not a bundle. NOT_FOUND: bundle or one of its files is missing. DATA_LOSS: checksum mismatch. UNAVAILABLE: store down.
+        INVALID_ARGUMENT: not a bundle. NOT_FOUND: bundle or one of its files is missing. DATA_LOSS: checksum mismatch, or a model that gives
+        no answer in time. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,6 +125,16 @@ def add_ClassifierServiceServicer_to_server(servicer, server):
                     request_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyResponse.SerializeToString,
             ),
+            'ClassifyBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClassifyBatch,
+                    request_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyBatchRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyBatchResponse.SerializeToString,
+            ),
+            'ClassifyStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.ClassifyStream,
+                    request_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifyStreamRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifyStreamResponse.SerializeToString,
+            ),
             'ActivateModel': grpc.unary_unary_rpc_method_handler(
                     servicer.ActivateModel,
                     request_deserializer=saggar_dot_v1_dot_classifier__pb2.ActivateModelRequest.FromString,
@@ -109,7 +154,8 @@ def add_ClassifierServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClassifierService:
-    """Serves one trained bundle to catalogue systems.
+    """Serves one trained bundle to catalogue systems. Every replica watches the store for the bundle that was activated last, loads and
+    checks it beside the one that it serves, and swaps; calls in hand finish with the model that they began with.
     """
 
     @staticmethod
@@ -129,6 +175,60 @@ class ClassifierService:
             '/saggar.v1.ClassifierService/Classify',
             saggar_dot_v1_dot_classifier__pb2.ClassifyRequest.SerializeToString,
             saggar_dot_v1_dot_classifier__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.ClassifierService/ClassifyBatch',
+            saggar_dot_v1_dot_classifier__pb2.ClassifyBatchRequest.SerializeToString,
+            saggar_dot_v1_dot_classifier__pb2.ClassifyBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/saggar.v1.ClassifierService/ClassifyStream',
+            saggar_dot_v1_dot_classifier__pb2.ClassifyStreamRequest.SerializeToString,
+            saggar_dot_v1_dot_classifier__pb2.ClassifyStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

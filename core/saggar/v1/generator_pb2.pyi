@@ -206,12 +206,14 @@ class PromptItem(_message.Message):
     def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ...) -> None: ...
 
 class StartImage(_message.Message):
-    __slots__ = ("image", "strength")
+    __slots__ = ("image", "strength", "framing")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_FIELD_NUMBER: _ClassVar[int]
     image: _common_pb2.ObjectRef
     strength: float
-    def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ...) -> None: ...
+    framing: str
+    def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ..., framing: _Optional[str] = ...) -> None: ...
 
 class AdapterUse(_message.Message):
     __slots__ = ("name", "adapter", "weight")

@@ -155,7 +155,7 @@ class ResumeExperimentResponse(_message.Message):
     def __init__(self, experiment: _Optional[_Union[Experiment, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("model_id", "bundle", "experiment_id", "arm", "seed", "test_mean_macro_f1", "active")
+    __slots__ = ("model_id", "bundle", "experiment_id", "arm", "seed", "test_mean_macro_f1", "active", "validation_macro_f1")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +163,7 @@ class Model(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     TEST_MEAN_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
     model_id: str
     bundle: _common_pb2.ObjectRef
     experiment_id: str
@@ -170,7 +171,8 @@ class Model(_message.Message):
     seed: int
     test_mean_macro_f1: float
     active: bool
-    def __init__(self, model_id: _Optional[str] = ..., bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., experiment_id: _Optional[str] = ..., arm: _Optional[str] = ..., seed: _Optional[int] = ..., test_mean_macro_f1: _Optional[float] = ..., active: _Optional[bool] = ...) -> None: ...
+    validation_macro_f1: float
+    def __init__(self, model_id: _Optional[str] = ..., bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., experiment_id: _Optional[str] = ..., arm: _Optional[str] = ..., seed: _Optional[int] = ..., test_mean_macro_f1: _Optional[float] = ..., active: _Optional[bool] = ..., validation_macro_f1: _Optional[float] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

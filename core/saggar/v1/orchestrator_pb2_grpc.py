@@ -129,7 +129,7 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Bundles of all experiments with their scores, best first. No errors of its own.
+        """Bundles of all experiments with their scores, best on validation first. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,9 +1,17 @@
-"""What web UIs write into prompts beside words: `<lora:NAME:WEIGHT>`, and what has no meaning here.
+r"""What web UIs write into prompts beside words: `<lora:NAME:WEIGHT>`, and what has no meaning here.
 
-Adapters named in a prompt are taken out of its text. Weights of words, `(word:1.2)`, `(word)` and `[word]`,
-changes in mid-course, `[from:to:when]` and `[one|other]`, and prompts in parts, `BREAK` and `AND`, are
-refused: the text encoder would read them as letters and signs, and the image would not be the one that was
-asked for. A bracket after a backslash is plain text.
+Adapters named in a prompt are taken out of its text. All other syntax is refused: the text encoder would read
+it as letters and signs, and the image would not be the one that was asked for. That is
+
+- weights of words, `(word:1.2)`, `(word)` and `[word]`, and changes in mid-course, `[from:to:when]`, `[one|other]`;
+- prompts in parts, `BREAK` and `AND`;
+- choices and wildcards, `{one|other}` and `__name__`;
+- embeddings (textual inversions), `embedding:name`; one that is named by a bare word cannot be told from a word;
+- a whole block of generation parameters, `Negative prompt: ... Steps: 20, Sampler: ...`;
+- options of other programs, `--ar 3:2`.
+
+A backslash makes the sign or the word after it plain text: `\(a mark\)`, `\AND`; two of them are one backslash.
+Colons, bars and full-width brackets are plain text by themselves.
 """
 
 from __future__ import annotations
@@ -16,11 +24,23 @@ from saggar.errors import InvalidInputError
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
+_FORM = "write <lora:NAME:WEIGHT>, with a name of letters, digits, '.', '_' and '-' and one weight"
 _TAG = re.compile(r"<\s*([A-Za-z]+)\s*:([^<>]*)>")
+_UNCLOSED_TAG = re.compile(r"[<\uff1c]\s*lora\b.{0,40}", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")  # float() also takes 0_8 and digits of other scripts
 # To web UIs a bracket that stays open reaches to the end
-_BRACKETS = re.compile(r"(?<!\\)(\(+[^()]{0,40}\)*|\[+[^\[\]]{0,40}\]*)")
+_BRACKETS = re.compile(r"\(+[^()]{0,40}\)*|\[+[^\[\]]{0,40}\]*")
 _PARTS = re.compile(r"\b(BREAK|AND)\b")
-_ESCAPED = re.compile(r"\\([()\[\]])")
+_CHOICE = re.compile(r"\{+[^{}]{0,40}\}*")
+_WILDCARD = re.compile(r"__[\w*/. -]{1,40}?__")
+_EMBEDDING = re.compile(r"\bembedding\s*:\s*[^\s,]+", re.IGNORECASE)
+_BLOCK = re.compile(r"\bNegative prompt:.{0,20}|^Steps: ?[0-9]+,.{0,20}", re.IGNORECASE | re.MULTILINE)
+_OPTION = re.compile(
+    r"(?<!\S)--(ar|aspect|chaos|iw|niji|no|q|quality|raw|s|seed|stop|style|stylize|tile|v|version|weird)\b.{0,10}"
+)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN = "\ufffc"  # stands for a sign that a backslash has made plain, while syntax is looked for
+_NO_WORDS = re.compile(r"[\W_]*")
 
 
 @dataclass(frozen=True)
@@ -32,24 +52,19 @@ class ParsedPrompt:
 
 
 def parse_prompt(prompt: str) -> ParsedPrompt:
-    """Raises InvalidInputError, quoting it, for a syntax that has no meaning here."""
-    weights: dict[str, float | None] = {}
-    for tag in _TAG.finditer(prompt):
-        name, weight = _adapter(tag)
-        if name in weights:
-            raise InvalidInputError(f"names the adapter '{name}' twice; give it one weight")
-        weights[name] = weight
-    text = _TAG.sub(" ", prompt) if weights else prompt
-    _check_words(text)
-    if weights:
-        text = re.sub(r"[ \t]+", " ", text)
-        text = re.sub(r"( ?,)+ ?$", "", text.rstrip()).strip()
-    return ParsedPrompt(_ESCAPED.sub(r"\1", text), weights)
+    """Raises InvalidInputError, quoting it, for a syntax that has no meaning here, and for a prompt without
+    words.
+    """
+    parsed = _parse(prompt)
+    if _NO_WORDS.fullmatch(parsed.text):
+        what = "has no words beside adapters" if parsed.weights else "is empty"
+        raise InvalidInputError(f"{what}; say what the picture shows")
+    return parsed
 
 
 def parse_negative_prompt(prompt: str) -> str:
-    """The text. Raises as `parse_prompt`, and for adapters: they belong into the prompt."""
-    parsed = parse_prompt(prompt)
+    """The text, which may be empty. Raises as `parse_prompt`, and for adapters: they belong into the prompt."""
+    parsed = _parse(prompt)
     if parsed.weights:
         raise InvalidInputError(
             f"names the adapter '{next(iter(parsed.weights))}', which has a place in the prompt only"
@@ -58,8 +73,37 @@ def parse_negative_prompt(prompt: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text`, which is plain, so that `parse_prompt` takes its brackets for words."""
-    return re.sub(r"([()\[\]])", r"\\\1", text)
+    """`text`, which is plain, so that `parse_prompt` takes all of it for words."""
+    marked = re.sub(r"[\\()\[\]{}<\uff1c]|_(?=_)|(?<=_)_", r"\\\g<0>", text)
+    marked = re.sub(r"(?=BREAK|AND|(?i:embedding\s*:|negative prompt:|steps:))", r"\\", marked)
+    return re.sub(r"(?<!\S)(?=--)", r"\\", marked)
+
+
+def _parse(prompt: str) -> ParsedPrompt:
+    plain, syntax = _unescaped(prompt)
+    weights: dict[str, float | None] = {}
+    between, end = [], 0  # where the text lies that is left beside adapters
+    for tag in _TAG.finditer(syntax):
+        name, weight = _adapter(tag)
+        if name in weights:
+            raise InvalidInputError(f"names the adapter '{name}' twice; give it one weight")
+        weights[name] = weight
+        between.append(slice(end, tag.start()))
+        end = tag.end()
+    between.append(slice(end, None))
+    text, syntax = (" ".join(whole[place] for place in between) for whole in (plain, syntax))
+    _refuse_syntax(text, syntax)
+    if weights:
+        text = re.sub(r"[ \t]+", " ", text)
+        text = re.sub(r"( ?,)+ ?$", "", text.rstrip()).strip()
+    return ParsedPrompt(text, weights)
+
+
+def _unescaped(prompt: str) -> tuple[str, str]:
+    """`prompt` as plain text, and, sign by sign the same, what of it can be syntax."""
+    if len(prompt) - len(prompt.rstrip("\\")) & 1:
+        raise InvalidInputError("ends with a backslash, which makes the next sign plain text; leave it out")
+    return _ESCAPE.sub(r"\1", prompt), _ESCAPE.sub(_PLAIN, prompt)
 
 
 def _adapter(tag: re.Match[str]) -> tuple[str, float | None]:
@@ -67,27 +111,38 @@ def _adapter(tag: re.Match[str]) -> tuple[str, float | None]:
         raise InvalidInputError(f"has '{tag[0]}'; of the web UIs' tags only <lora:NAME:WEIGHT> is known here")
     name, *rest = (part.strip() for part in tag[2].split(":"))
     if not ADAPTER_NAME.fullmatch(name) or len(rest) > 1:
-        raise InvalidInputError(f"has '{tag[0]}'; wanted: <lora:NAME:WEIGHT> with one weight")
+        raise InvalidInputError(f"has '{tag[0]}'; {_FORM}")
     if not rest:
         return name, None
-    try:
-        weight = float(rest[0])
-    except ValueError:
-        raise InvalidInputError(f"has '{tag[0]}', whose weight is no number") from None
-    if not -10 <= weight <= 10:  # not for NaN either
+    if not rest[0]:
+        raise InvalidInputError(f"has '{tag[0]}', whose weight is missing; write <lora:{name}:0.8>, or <lora:{name}>")
+    if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", rest[0]):
+        raise InvalidInputError(f"has '{tag[0]}', a weight with a decimal comma; write {rest[0].replace(',', '.')}")
+    if not _NUMBER.fullmatch(rest[0]):
+        raise InvalidInputError(f"has '{tag[0]}', whose weight is no number; write it as in <lora:{name}:0.8>")
+    weight = float(rest[0])
+    if not -10 <= weight <= 10:
         raise InvalidInputError(f"has '{tag[0]}'; a weight lies between -10 and 10")
     return name, weight
 
 
-def _check_words(text: str) -> None:
-    if found := _BRACKETS.search(text):
-        raise InvalidInputError(
-            f"has '{found[0]}': weights of words and changes in mid-course have no meaning here; leave them "
-            "out (a backslash before a bracket makes it plain text)"
-        )
-    if found := _PARTS.search(text):
-        raise InvalidInputError(
-            f"has '{found[0]}': prompts in parts have no meaning here; leave it out, or write it in small letters"
-        )
-    if found := re.search(r"<\s*lora\b", text, re.IGNORECASE):
-        raise InvalidInputError(f"has '{text[found.start() : found.start() + 40]}'; wanted: <lora:NAME:WEIGHT>")
+_REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        _BLOCK,
+        "a block of generation parameters is not read here; give the prompt alone, and the rest in its own fields",
+    ),
+    (_UNCLOSED_TAG, _FORM),
+    (_CHOICE, "choices are not made here; write one prompt for each"),
+    (_WILDCARD, "wildcards are not filled in here; write the words themselves"),
+    (_EMBEDDING, "embeddings (textual inversions) are not known here; write words, or train an adapter"),
+    (_BRACKETS, "weights of words and changes in mid-course have no meaning here; leave them out"),
+    (_PARTS, "prompts in parts have no meaning here; leave it out, or write it in small letters"),
+    (_OPTION, "options of other programs have no meaning here; leave it out"),
+)
+
+
+def _refuse_syntax(text: str, syntax: str) -> None:
+    for pattern, advice in _REFUSED:
+        if found := pattern.search(syntax):
+            way_out = "" if pattern is _BLOCK else " (a backslash before it makes it plain text)"
+            raise InvalidInputError(f"has '{text[slice(*found.span())].strip()}': {advice}{way_out}")

@@ -21,7 +21,13 @@ def main() -> int:
     from saggar_classifier.servicer import ClassifierServicer
 
     servicer = ClassifierServicer(store, settings)
-    return serve(servicer.register, settings, warm_up=servicer.restore)
+    return serve(
+        servicer.register,
+        settings,
+        warm_up=servicer.restore,
+        on_stop=servicer.stop,
+        readiness=servicer.readiness,
+    )
 
 
 if __name__ == "__main__":

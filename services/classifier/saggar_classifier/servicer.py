@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
-from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
+from saggar.rpc.readiness import Readiness
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
-from saggar_classifier.serving import active
-from saggar_classifier.serving.models import ModelSlot, load_model
-from saggar_classifier.serving.ranking import top_classes
+from saggar_classifier.serving.desk import Desk
+from saggar_classifier.serving.in_order import in_order
+from saggar_classifier.serving.models import ModelSlot, ServedModel
+from saggar_classifier.serving.processors import available
+from saggar_classifier.serving.repository import Repository
+from saggar_classifier.serving.slots import Caller
 from saggar_classifier.settings import ClassifierSettings
 
 log = logging.getLogger(__name__)
@@ -30,7 +35,11 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def __init__(self, store: ObjectStore, settings: ClassifierSettings) -> None:
         self._store = store
         self._settings = settings
-        self._slot = ModelSlot()
+        self.readiness = Readiness()
+        self._slot = ModelSlot(self.readiness)
+        self._repository = Repository(store, self._slot, settings.activation_seconds)
+        self._desk = Desk(self._slot, settings.threads or available())
+        self._stopped = threading.Event()
 
     def register(self, server: grpc.Server) -> list[str]:
         """Add the service to `server`; returns its full name, for health and reflection."""
@@ -39,50 +48,73 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         return [SERVICE]
 
     def restore(self) -> None:
-        """Serve the model that the settings name, or else the one that was activated last.
+        """Serve the model that the settings name, or else the one that was activated last, and follow activations.
 
         A model of the settings that cannot be loaded is an error. A remembered one is logged, and the
         classifier waits for an activation; but an unreachable store is an error, for a restart may find it
         again.
         """
         if self._settings.model:
-            bundle = self._store.stat(self._settings.model.removeprefix("store:"))
-            self._slot.activate(load_model(self._store, bundle, self._settings.threads))
-        else:
-            self._restore_remembered()
+            self._repository.pin(self._settings.model.removeprefix("store:"))
+            return
+        self._repository.look()
+        if self._slot.model is None:
+            log.warning("no model is active: not ready")
+        watch = (self._settings.watch_seconds, self._stopped)
+        threading.Thread(target=self._repository.watch, args=watch, name="activations", daemon=True).start()
 
-    def _restore_remembered(self) -> None:
-        try:
-            bundle = active.recall(self._store)
-            if bundle is None:
-                log.warning("no model has been activated yet")
-                return
-            self._slot.activate(load_model(self._store, bundle, self._settings.threads))
-        except (NotFoundError, DataCorruptionError, InvalidInputError) as error:
-            log.error("the model that was activated last cannot be loaded: %s", error)  # noqa: TRY400
-        else:
-            log.info("serving model %s", self._slot.current().model_id)
+    def stop(self) -> None:
+        """No longer follow activations."""
+        self._stopped.set()
 
     def Classify(
         self, request: classifier_pb2.ClassifyRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ClassifyResponse:
-        model = self._slot.current()
-        count = messages.top_k(request)
-        probabilities = model.classify(messages.photograph(request, self._store))
-        ranked = top_classes(probabilities, model.card.taxonomy, count)
-        return messages.classification(model.model_id, ranked)
+        return self._classified(request, context, self._slot.current())
+
+    def ClassifyBatch(
+        self, request: classifier_pb2.ClassifyBatchRequest, context: grpc.ServicerContext
+    ) -> classifier_pb2.ClassifyBatchResponse:
+        requests, model = messages.batch(request), self._slot.current()
+
+        def answer(each: classifier_pb2.ClassifyRequest) -> classifier_pb2.ClassifyResult:
+            return self._result(each, context, model)
+
+        results = in_order(self._desk.pool, answer, requests, context, ahead=len(requests))
+        return classifier_pb2.ClassifyBatchResponse(results=results)
+
+    def ClassifyStream(
+        self, request_iterator: Iterator[classifier_pb2.ClassifyStreamRequest], context: grpc.ServicerContext
+    ) -> Iterator[classifier_pb2.ClassifyStreamResponse]:
+        def answer(asked: classifier_pb2.ClassifyStreamRequest) -> classifier_pb2.ClassifyStreamResponse:
+            return classifier_pb2.ClassifyStreamResponse(id=asked.id, result=self._result(asked.request, context))
+
+        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead=2 * self._desk.count)
 
     def ActivateModel(
         self, request: classifier_pb2.ActivateModelRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ActivateModelResponse:
-        bundle = ref_from_proto(request.bundle, "bundle")
-        model = load_model(self._store, bundle, self._settings.threads)
-        active.remember(self._store, bundle)
-        self._slot.activate(model)
-        log.info("serving model %s", model.model_id)
+        model = self._repository.activate(ref_from_proto(request.bundle, "bundle"))
         return classifier_pb2.ActivateModelResponse(model_id=model.model_id)
 
     def DescribeModel(
         self, request: classifier_pb2.DescribeModelRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.DescribeModelResponse:
-        return messages.description(self._slot.current())
+        return messages.description(self._slot.current(), self._slot.previous, self._repository.problem)
+
+    def _result(
+        self, request: classifier_pb2.ClassifyRequest, caller: Caller, model: ServedModel | None = None
+    ) -> classifier_pb2.ClassifyResult:
+        """The response, or the error in its place: one photograph must not lose the others."""
+        try:
+            response = self._classified(request, caller, model or self._slot.current())
+        except Exception as error:  # noqa: BLE001 as in the interceptor, every error becomes a status
+            return messages.failed(error)
+        return classifier_pb2.ClassifyResult(response=response)
+
+    def _classified(
+        self, request: classifier_pb2.ClassifyRequest, caller: Caller, model: ServedModel
+    ) -> classifier_pb2.ClassifyResponse:
+        count = messages.top_k(request)
+        probabilities = self._desk.classify(messages.photograph(request, self._store), model, caller)
+        return messages.classification(model, probabilities, count)

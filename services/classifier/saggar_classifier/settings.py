@@ -14,4 +14,18 @@ class ClassifierSettings(ServiceSettings):
         description="bundle to serve, e.g. bundles/0123456789abcdef/bundle.json; "
         "unset: the one that was activated last",
     )
-    threads: int = Field(0, ge=0, description="CPU threads of one classification; 0: as many as there are cores")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="photographs classified at once, a thread each; 0: as many as processors may be used",
+    )
+    watch_seconds: float = Field(
+        2.0, ge=0.1, le=3600, description="how often the store is asked which model was activated last, in seconds"
+    )
+    activation_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="how long a model may take for the built-in image, in seconds",
+    )

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from saggar.errors import FieldViolation, InvalidInputError
+from saggar.errors import FieldViolation, InvalidInputError, refuse
 from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
 from saggar.job_settings.generation import GenerationSettings, StartSettings
 from saggar.job_settings.messages import from_message
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
-from saggar.v1 import common_pb2, generator_pb2
+from saggar.v1 import generator_pb2
 from saggar.webui.prompt_syntax import ADAPTER_NAME, parse_prompt
 
-from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterPreview,
     AdapterUse,
     GeneratedImage,
+    GenerationRequest,
+    ImageRequest,
     ImportedAdapter,
+    ImportRequest,
     PromptItem,
     StartImage,
     TrainedAdapter,
-    Wanted,
+    TrainingRequest,
 )
 
 
@@ -40,13 +41,13 @@ def generation_settings(message: generator_pb2.GenerationSettings) -> Generation
 
 
 def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptItem]:
-    """Raises InvalidInputError when there are none, when a prompt_id is empty or stands twice, or when a
+    """Raises InvalidInputError when there are none, when a prompt_id is empty or appears twice, or when a
     start image is no reference or has no strength.
     """
     items = [
         PromptItem(
             one.prompt_id,
-            Wanted(one.prompt, one.negative_prompt, one.seed, _start(one, f"prompts[{number}].start")),
+            ImageRequest(one.prompt, one.negative_prompt, one.seed, _start(one, f"prompts[{number}].start")),
         )
         for number, one in enumerate(messages)
     ]
@@ -57,54 +58,60 @@ def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptIte
         if not item.prompt_id:
             violations.append(FieldViolation(field, "must not be empty"))
         elif item.prompt_id in seen:
-            violations.append(FieldViolation(field, f"'{item.prompt_id}' stands twice"))
+            violations.append(FieldViolation(field, f"'{item.prompt_id}' appears twice"))
         seen.add(item.prompt_id)
-    _refuse(violations)
+    refuse(violations)
     return items
 
 
 def base_model(spec: str) -> str:
     """Raises InvalidInputError when it is empty."""
     if not spec:
-        _refuse([FieldViolation("base_model", "must not be empty; give nano, a hub id or a folder")])
+        refuse([FieldViolation("base_model", "must not be empty; give nano, a hub id or a folder")])
     return spec
 
 
 def adapter_uses(messages: Iterable[generator_pb2.AdapterUse]) -> list[AdapterUse]:
-    """Raises InvalidInputError when a name is none, or stands twice, or a weight is out of range."""
+    """Raises InvalidInputError for a name that is none or appears twice, and for a weight out of range."""
     uses: list[AdapterUse] = []
     violations: list[FieldViolation] = []
     for number, one in enumerate(messages):
         field = f"adapters[{number}]"
         if not ADAPTER_NAME.fullmatch(one.name):
-            text = f"is '{one.name}'; wanted: letters, digits, '.', '_' and '-'"
+            text = f"is '{one.name}'; a name has letters, digits, '.', '_' and '-' only"
             violations.append(FieldViolation(f"{field}.name", text))
         elif one.name in {use.name for use in uses}:
-            violations.append(FieldViolation(f"{field}.name", f"'{one.name}' stands twice"))
+            violations.append(FieldViolation(f"{field}.name", f"'{one.name}' appears twice"))
         weight = AdapterUse.weight
         try:
             weight = from_message(AdapterWeight, one, field).weight
         except InvalidInputError as error:
             violations += error.violations
         uses.append(AdapterUse(one.name, ref_from_proto(one.adapter, f"{field}.adapter"), weight))
-    _refuse(violations)
+    refuse(violations)
     return uses
 
 
-def progress(value: Progress) -> common_pb2.Progress:
-    return common_pb2.Progress(
-        stage=value.stage,
-        done=value.done,
-        total=value.total,
-        unit=value.unit,
-        metrics=value.metrics,
-        message=value.message,
+def training_request(request: generator_pb2.TrainAdapterRequest) -> TrainingRequest:
+    """Raises InvalidInputError."""
+    return TrainingRequest(
+        base_model(request.base_model), ref_from_proto(request.manifest, "manifest"), adapter_settings(request.settings)
     )
 
 
-def reporting(emit: Callable[[Any], None]) -> Report:
-    """Progress of the domain, emitted as messages."""
-    return lambda value: emit(progress(value))
+def import_request(request: generator_pb2.ImportAdapterRequest) -> ImportRequest:
+    """Raises InvalidInputError."""
+    return ImportRequest(base_model(request.base_model), adapter_source(request), request.licence)
+
+
+def generation_request(request: generator_pb2.GenerateRequest) -> GenerationRequest:
+    """Raises InvalidInputError."""
+    return GenerationRequest(
+        base_model(request.base_model),
+        prompt_items(request.prompts),
+        adapter_uses(request.adapters),
+        generation_settings(request.settings),
+    )
 
 
 def trained_adapter(value: TrainedAdapter) -> generator_pb2.TrainAdapterResult:
@@ -128,7 +135,7 @@ def adapter_source(request: generator_pb2.ImportAdapterRequest) -> Path | Object
     if request.WhichOneof("source") == "object":
         return ref_from_proto(request.object, "object")
     if not request.path:
-        _refuse([FieldViolation("path", "must not be empty; give a .safetensors file, or object")])
+        refuse([FieldViolation("path", "must not be empty; give a .safetensors file, or object")])
     return Path(request.path)
 
 
@@ -161,11 +168,6 @@ def generate_result(images: Iterable[GeneratedImage]) -> generator_pb2.GenerateR
 def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:
     if not message.HasField("start"):
         return None
-    strength = from_message(StartSettings, message.start, field).strength
-    return StartImage(ref_from_proto(message.start.image, f"{field}.image"), strength)
-
-
-def _refuse(violations: list[FieldViolation]) -> None:
-    if violations:
-        text = "; ".join(f"{one.field}: {one.description}" for one in violations)
-        raise InvalidInputError(text, tuple(violations))
+    settings = from_message(StartSettings, message.start, field)
+    image = ref_from_proto(message.start.image, f"{field}.image")
+    return StartImage(image, settings.strength, settings.framing)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from saggar.job_settings.adapter import AdapterWeight
-from saggar.job_settings.generation import StartSettings
+from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
+from saggar.job_settings.generation import GenerationSettings, StartSettings
 from saggar.store import ObjectRef
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """An adapter to train for `base_model`, on the photographs that the object `manifest` lists."""
+
+    base_model: str
+    manifest: ObjectRef
+    settings: AdapterSettings
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,15 @@ class TrainedAdapter:
 
 
 @dataclass(frozen=True)
+class ImportRequest:
+    """An adapter's file, on this machine or in the store, to take in for `base_model`."""
+
+    base_model: str
+    source: Path | ObjectRef
+    licence: str = ""
+
+
+@dataclass(frozen=True)
 class ImportedAdapter:
     """References of an adapter that another program has made, and how many layers it changes."""
 
@@ -56,14 +76,17 @@ class AdapterUse:
 
 @dataclass(frozen=True)
 class StartImage:
-    """A photograph to make an image from. `strength`: how much of it gives way, above 0, at most 1."""
+    """A photograph to make an image from. `strength`: how much of it gives way, above 0, at most 1; `framing`: how it
+    becomes as large as the image, `crop` or `pad`.
+    """
 
     image: ObjectRef
     strength: float = StartSettings().strength
+    framing: str = StartSettings().framing
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImageRequest:
     """One image to make."""
 
     prompt: str
@@ -74,12 +97,22 @@ class Wanted:
 
 @dataclass(frozen=True)
 class PromptItem:
-    """One image asked for. `prompt_id` names it for the caller and decides nothing; prompts may still have
-    the syntax of `saggar.webui.prompt_syntax`.
+    """An image with the name that its caller gives it, which decides nothing; prompts may still have the
+    syntax of `saggar.webui.prompt_syntax`.
     """
 
     prompt_id: str
-    wanted: Wanted
+    request: ImageRequest
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """Images to make with `base_model` and `adapters`."""
+
+    base_model: str
+    items: Sequence[PromptItem]
+    adapters: Sequence[AdapterUse] = ()
+    settings: GenerationSettings = field(default_factory=GenerationSettings)
 
 
 @dataclass(frozen=True)

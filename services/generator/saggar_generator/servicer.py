@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from saggar.errors import UnavailableError
-from saggar.rpc.refs import ref_from_proto
+from saggar.progress import Work
 from saggar.rpc.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
@@ -55,7 +55,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         base_model = messages.base_model(request.base_model)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
-            identity = workshop.identify(base_model, messages.reporting(emit))
+            identity = workshop.identify(base_model, emit)
             return generator_pb2.ResolveBaseModelResult(**asdict(identity))
 
         return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
@@ -64,18 +64,13 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.TrainAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.TrainAdapterResponse]:
         workshop = self._workshop()
-        base_model = messages.base_model(request.base_model)
-        manifest = ref_from_proto(request.manifest, "manifest")
-        settings = messages.adapter_settings(request.settings)
+        training = messages.training_request(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.TrainAdapterResult:
             def on_preview(preview: AdapterPreview) -> None:
                 emit(generator_pb2.TrainAdapterResponse(preview=messages.adapter_preview(preview)))
 
-            report = messages.reporting(emit)
-            return messages.trained_adapter(
-                workshop.train_adapter(base_model, manifest, settings, report, on_preview, cancelled)
-            )
+            return messages.trained_adapter(workshop.train_adapter(training, Work(emit, cancelled), on_preview))
 
         return stream_events(context, generator_pb2.TrainAdapterResponse, work, self._jobs)
 
@@ -83,12 +78,10 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.ImportAdapterRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.ImportAdapterResponse]:
         workshop = self._workshop()
-        base_model = messages.base_model(request.base_model)
-        source = messages.adapter_source(request)
+        adapter = messages.import_request(request)
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ImportAdapterResult:
-            report = messages.reporting(emit)
-            return messages.imported_adapter(workshop.import_adapter(base_model, source, request.licence, report))
+            return messages.imported_adapter(workshop.import_adapter(adapter, emit))
 
         return stream_events(context, generator_pb2.ImportAdapterResponse, work, self._jobs)
 
@@ -96,20 +89,13 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.GenerateResponse]:
         workshop = self._workshop()
-        base_model = messages.base_model(request.base_model)
-        adapters = messages.adapter_uses(request.adapters)
-        items = messages.prompt_items(request.prompts)
-        settings = messages.generation_settings(request.settings)
-        batch_size = settings.batch_size
+        images = messages.generation_request(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> generator_pb2.GenerateResult:
             def on_image(image: GeneratedImage) -> None:
                 emit(generator_pb2.GenerateResponse(image=messages.generated_image(image)))
 
-            report = messages.reporting(emit)
-            return messages.generate_result(
-                workshop.generate(base_model, adapters, items, settings, batch_size, report, on_image, cancelled)
-            )
+            return messages.generate_result(workshop.generate(images, Work(emit, cancelled), on_image))
 
         return stream_events(context, generator_pb2.GenerateResponse, work, self._jobs)
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
-from saggar.job_settings.adapter import AdapterSettings
-from saggar.job_settings.generation import GenerationSettings
-from saggar.store import ObjectRef, ObjectStore
+from saggar.progress import Progress, Report, Work
+from saggar.store import ObjectStore
 
 from saggar_generator.adapters import adapter_import
 from saggar_generator.base_models.base_model import BaseModels
@@ -18,14 +15,14 @@ from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import Placement, choose
 from saggar_generator.images import generation_job
 from saggar_generator.images.content_credentials import Signer
-from saggar_generator.progress import Progress, Report
 from saggar_generator.requests import (
     AdapterPreview,
-    AdapterUse,
     GeneratedImage,
+    GenerationRequest,
     ImportedAdapter,
-    PromptItem,
+    ImportRequest,
     TrainedAdapter,
+    TrainingRequest,
 )
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training import adapter_job
@@ -35,11 +32,11 @@ log = logging.getLogger(__name__)
 
 
 class Workshop:
-    """Does one job at a time, for whoever calls; see to it that there is only one."""
+    """Does one job at a time, for whoever calls; make only one."""
 
     def __init__(self, store: ObjectStore, settings: GeneratorSettings) -> None:
-        """Raises WrongStateError when the device that the settings ask for is not here, or when images cannot
-        be signed as they ask for.
+        """Raises WrongStateError when the device that the settings name is not here, or when images cannot be
+        signed as they say.
         """
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -53,7 +50,6 @@ class Workshop:
         check_team(settings, placement)
         self._store, self._settings = store, settings
         self._models = BaseModels(placement)
-        self._targets = tuple(settings.lora_targets)
         self._signer = (
             Signer(settings.c2pa_certificates, settings.c2pa_key)
             if settings.c2pa_certificates and settings.c2pa_key
@@ -74,64 +70,19 @@ class Workshop:
         return self._models.identify(base_model)
 
     def train_adapter(
-        self,
-        base_model: str,
-        manifest: ObjectRef,
-        settings: AdapterSettings,
-        report: Report,
-        on_preview: Callable[[AdapterPreview], None],
-        cancelled: threading.Event,
+        self, training: TrainingRequest, work: Work, on_preview: Callable[[AdapterPreview], None]
     ) -> TrainedAdapter:
         if self._settings.training_processes > 1:
             self._models.release()  # the processes load their own
-            return train_together(
-                self._settings,
-                self.placement.on_gpu,
-                base_model,
-                manifest,
-                settings,
-                report,
-                on_preview,
-                cancelled,
-            )
+            return train_together(self._settings, self.placement.on_gpu, training, work, on_preview)
         return adapter_job.train_adapter(
-            self._store,
-            self._models,
-            base_model,
-            manifest,
-            settings,
-            self._targets,
-            report,
-            cancelled,
-            on_preview,
+            self._store, self._models, training, work, on_preview, targets=self._settings.lora_targets
         )
 
-    def import_adapter(
-        self, base_model: str, source: Path | ObjectRef, licence: str, report: Report
-    ) -> ImportedAdapter:
-        return adapter_import.import_adapter(self._store, self._models, base_model, source, licence, report)
+    def import_adapter(self, adapter: ImportRequest, report: Report) -> ImportedAdapter:
+        return adapter_import.import_adapter(self._store, self._models, adapter, report)
 
     def generate(
-        self,
-        base_model: str,
-        adapters: Sequence[AdapterUse],
-        items: Sequence[PromptItem],
-        settings: GenerationSettings,
-        batch_size: int,
-        report: Report,
-        on_image: Callable[[GeneratedImage], None],
-        cancelled: threading.Event,
+        self, images: GenerationRequest, work: Work, on_image: Callable[[GeneratedImage], None]
     ) -> list[GeneratedImage]:
-        return generation_job.generate(
-            self._store,
-            self._models,
-            base_model,
-            adapters,
-            items,
-            settings,
-            batch_size,
-            report,
-            on_image,
-            cancelled,
-            self._signer,
-        )
+        return generation_job.generate(self._store, self._models, images, work, on_image, signer=self._signer)

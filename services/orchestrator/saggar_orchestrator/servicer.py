@@ -168,6 +168,7 @@ def model_message(entry: ModelEntry, active: str) -> orchestrator_pb2.Model:
         arm=entry.arm,
         seed=entry.seed,
         test_mean_macro_f1=entry.test_mean_macro_f1,
+        validation_macro_f1=entry.validation_macro_f1,
         active=entry.model_id == active,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFont, features
 from saggar.decoding import IMPORTED, decode, read_image
 from saggar.files.image_end import image_end
+from saggar.images import InputSpec, preprocess
 from saggar.importing.photographs.files import inspect
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -263,3 +264,20 @@ def test_warnings_are_silent_in_threads_and_come_back():
     with ThreadPoolExecutor(4) as pool:
         assert all(sizes == [(256, 256)] * 25 for sizes in pool.map(work, range(4)))
     assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize(("size", "expected"), [((4000, 3000), 750), ((900, 600), 600), ((300, 200), 200)])
+def test_a_jpeg_may_come_smaller_where_that_will_do(size: tuple[int, int], expected: int) -> None:
+    blobs = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+    small, whole = decode(file.getvalue(), "a.jpg", enough_px=448), decode(file.getvalue(), "a.jpg")
+    assert (min(small.size), whole.size) == (expected, size)
+    spec = InputSpec(224, (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # grey levels
+    assert np.abs(preprocess(small, spec) - preprocess(whole, spec)).mean() < 0.5
+
+
+def test_only_a_jpeg_comes_smaller() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (1000, 1000), "red").save(file, "PNG")
+    assert decode(file.getvalue(), "a.png", enough_px=100).size == (1000, 1000)

@@ -8,8 +8,7 @@ from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
 from saggar_generator import messages
-from saggar_generator.progress import Progress
-from saggar_generator.requests import AdapterUse, GeneratedImage, PromptItem, StartImage, Wanted
+from saggar_generator.requests import AdapterUse, GeneratedImage, ImageRequest, PromptItem, StartImage
 
 REF = ObjectRef("adapters/a/adapter.json", "a" * 64, 7, "application/json")
 
@@ -71,8 +70,8 @@ def test_prompts_keep_their_order_and_seeds():
         generator_pb2.PromptItem(prompt_id="a", prompt="cup", seed=2**40),
     ]
     assert messages.prompt_items(given) == [
-        PromptItem("b", Wanted("bowl", "blurry", -5)),
-        PromptItem("a", Wanted("cup", "", 2**40)),
+        PromptItem("b", ImageRequest("bowl", "blurry", -5)),
+        PromptItem("a", ImageRequest("cup", "", 2**40)),
     ]
 
 
@@ -97,8 +96,8 @@ def test_a_photograph_to_start_from_has_a_strength():
         message = generator_pb2.StartImage(image=ref_to_proto(REF), **start)
         return generator_pb2.PromptItem(prompt_id="a", prompt="bowl", start=message)
 
-    assert messages.prompt_items([item()])[0].wanted.start == StartImage(REF, 0.6)
-    assert messages.prompt_items([item(strength=1.0)])[0].wanted.start == StartImage(REF, 1.0)
+    assert messages.prompt_items([item()])[0].request.start == StartImage(REF, 0.6)
+    assert messages.prompt_items([item(strength=1.0)])[0].request.start == StartImage(REF, 1.0)
     for strength in (0.0, 1.01, float("nan")):
         with pytest.raises(InvalidInputError, match=r"prompts\[0\]\.start\.strength"):
             messages.prompt_items([item(strength=strength)])
@@ -109,9 +108,3 @@ def test_an_image_keeps_its_reference():
     message = messages.generated_image(GeneratedImage("p", ref, 3, True, 2, "{}"))
     assert (message.image.uri, message.image.sha256) == ("store:images/aa/aa.png", "a" * 64)
     assert (message.prompt_id, message.seed, message.reused, message.truncated_tokens) == ("p", 3, True, 2)
-
-
-def test_progress_keeps_its_numbers():
-    message = messages.progress(Progress("training", 3, 10, "steps", {"loss": 0.5}, "well"))
-    assert (message.stage, message.done, message.total, message.unit) == ("training", 3, 10, "steps")
-    assert dict(message.metrics) == {"loss": 0.5}

@@ -14,6 +14,7 @@ from saggar_generator.adapters.adapter_import import import_adapter
 from saggar_generator.adapters.lora import LoraLayer
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
+from saggar_generator.requests import ImportRequest
 from tiny_pipeline import save_tiny_pipeline
 
 ATTENTION = "down_blocks_0_attentions_0_transformer_blocks_0_attn1"
@@ -57,7 +58,7 @@ def kohya_file(path, metadata=KOHYA_METADATA, **changes):
 
 
 def take_in(store, models, folder, source, licence=""):
-    return import_adapter(store, models, str(folder), source, licence, lambda _: None)
+    return import_adapter(store, models, ImportRequest(str(folder), source, licence))
 
 
 def test_a_file_of_kohya_becomes_an_adapter_like_ours(store, models, folder, tmp_path):
@@ -134,7 +135,7 @@ def test_an_adapter_of_a_wider_model_is_refused(store, models, folder, tmp_path)
     name = f"lora_unet_{ATTENTION}_to_q"
     wider = {f"{name}.lora_down.weight": torch.ones(2, 320), f"{name}.lora_up.weight": torch.ones(320, 2)}
     path = kohya_file(tmp_path / "a.safetensors", **wider)
-    with pytest.raises(WrongStateError, match=r"1 layers .* is \[2, 320\] and \[320, 2\], wanted \[2, 16\]"):
+    with pytest.raises(WrongStateError, match=r"1 layers .* is \[2, 320\] and \[320, 2\]; that layer takes \[2, 16\]"):
         take_in(store, models, folder, path)
     assert list(store.list("adapters/")) == []
 
@@ -142,9 +143,9 @@ def test_an_adapter_of_a_wider_model_is_refused(store, models, folder, tmp_path)
 def test_missing_and_strange_files_are_named(store, models, folder, tmp_path):
     with pytest.raises(NotFoundError, match="no such file"):
         take_in(store, models, folder, Path("/nowhere/a.safetensors"))
-    with pytest.raises(InvalidInputError, match="cannot be read"):
+    with pytest.raises(InvalidInputError, match="is a folder"):
         take_in(store, models, folder, tmp_path)
     pickle = tmp_path / "a.pt"
     pickle.write_bytes(b"PK\x03\x04")
-    with pytest.raises(InvalidInputError, match="save the adapter as safetensors"):
+    with pytest.raises(InvalidInputError, match=r"pickle of PyTorch.* save it as safetensors"):
         take_in(store, models, folder, pickle)

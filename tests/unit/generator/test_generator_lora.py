@@ -154,7 +154,7 @@ def test_diffusers_converter_reads_kohya_keys_as_we_do(base):
     del layers["unet"]["conv_in"]
     theirs, alphas = _convert_non_diffusers_lora_to_diffusers(lora_formats.to_kohya(layers))
     tensors = {**theirs, **{key: torch.tensor(value) for key, value in alphas.items()}}
-    found, unmatched = lora_formats.from_diffusers(
+    found, unmatched, _ = lora_formats.from_diffusers(
         {key: value for key, value in tensors.items() if not key.endswith(".alpha")}, {}
     )
     assert unmatched == []
@@ -169,7 +169,7 @@ def test_diffusers_converter_reads_kohya_keys_as_we_do(base):
 def test_a_missing_alpha_is_the_rank(base):
     tensors = lora_formats.to_kohya({"unet": {UNET_PATH: every_kind(base)["unet"][UNET_PATH]}})
     bare = {key: value for key, value in tensors.items() if not key.endswith(".alpha")}
-    found, _ = lora_formats.from_kohya(bare, lora.modules(base))
+    found, _, _ = lora_formats.from_kohya(bare, lora.modules(base))
     assert found["unet"][UNET_PATH].alpha == 2
 
 
@@ -177,7 +177,7 @@ def test_te1_is_the_text_encoder_too(base):
     tensors = {
         key.replace("lora_te_", "lora_te1_"): value for key, value in lora_formats.to_kohya(every_kind(base)).items()
     }
-    found, unmatched = lora_formats.from_kohya(tensors, lora.modules(base))
+    found, unmatched, _ = lora_formats.from_kohya(tensors, lora.modules(base))
     assert unmatched == []
     assert len(found["text_encoder"]) == 2
 
@@ -195,7 +195,7 @@ def test_keys_of_older_diffusers_are_read(base):
         f"base_model.model.{UNET_PATH.replace('to_q', 'to_k')}.lora_A.weight": one.down,
         f"base_model.model.{UNET_PATH.replace('to_q', 'to_k')}.lora_B.weight": one.up,
     }
-    found, unmatched = lora_formats.from_diffusers(tensors, {})
+    found, unmatched, _ = lora_formats.from_diffusers(tensors, {})
     assert unmatched == []
     assert found["unet"].keys() == {UNET_PATH.replace("to_q", x) for x in ("to_q", "to_k", "to_out.0")}
     assert found["text_encoder"].keys() == {"encoder.layers.0.self_attn.v_proj"}
@@ -206,7 +206,7 @@ def test_rank_stabilised_adapters_keep_their_strength(base):
     one = every_kind(base)["unet"][UNET_PATH]
     settings = {"unet.r": 2, "unet.lora_alpha": 3, "unet.use_rslora": True}
     tensors = lora_formats.to_diffusers({"unet": {UNET_PATH: one}})
-    found, _ = lora_formats.from_diffusers(tensors, settings)
+    found, _, _ = lora_formats.from_diffusers(tensors, settings)
     assert found["unet"][UNET_PATH].alpha == pytest.approx(3 * 2**0.5)
 
 
@@ -229,16 +229,16 @@ def test_what_fits_nothing_is_named_and_leaves_nothing_behind(base):
 
 def test_shapes_that_do_not_fit_are_named_on_both_sides(base):
     one = LoraLayer(torch.ones(2, 8), torch.ones(16, 2), 2)
-    with pytest.raises(WrongStateError, match=r"attn1.to_q is \[2, 8\] and \[16, 2\], wanted \[2, 16\]"):
+    with pytest.raises(WrongStateError, match=r"attn1.to_q is \[2, 8\] and \[16, 2\]; that layer takes \[2, 16\]"):
         lora.put(base, {"unet": {UNET_PATH: one}}, "a")
 
 
 @pytest.mark.parametrize(
     ("data", "error", "complaint"),
     [
-        (b"PK\x03\x04 a pickle", InvalidInputError, "not a safetensors file"),
-        (b"", InvalidInputError, "not a safetensors file"),
-        (safetensors.torch.save({}), WrongStateError, "there are none"),
+        (b"PK\x03\x04 a pickle", InvalidInputError, "ZIP archive or a pickle"),
+        (b"", InvalidInputError, "is empty"),
+        (safetensors.torch.save({}), WrongStateError, "no layers of a LoRA adapter"),
         (
             safetensors.torch.save(
                 lora_formats.to_kohya({"unet": {UNET_PATH: LoraLayer(torch.ones(2, 16), torch.zeros(16, 2), 2)}})
@@ -270,7 +270,7 @@ def test_adapters_take_part_together_each_at_its_weight(base):
     reads = []
 
     def wanted(name, weight):
-        return adapter.Wanted(name, lambda: reads.append(name) or files[name], weight)
+        return adapter.WeightedAdapter(name, lambda: reads.append(name) or files[name], weight)
 
     bare = answer(base.pipeline)
     adapter.use_together(base, [wanted("1" * 64, 1.0), wanted("2" * 64, 1.0)])

@@ -13,8 +13,9 @@ from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
+from saggar_generator.images.starting import read_photograph
 from saggar_generator.images.synthesis import draw, encode_prompts
-from saggar_generator.requests import AdapterUse, PromptItem, StartImage, Wanted
+from saggar_generator.requests import AdapterUse, ImageRequest, PromptItem, StartImage
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
 
@@ -52,7 +53,7 @@ def store(adapters, tmp_path):
 
 
 def item(prompt, number=0, seed=7, **changes):
-    return PromptItem(f"i{number}", replace(Wanted(prompt, "blurry", seed), **changes))
+    return PromptItem(f"i{number}", replace(ImageRequest(prompt, "blurry", seed), **changes))
 
 
 def shown(store, image):
@@ -159,7 +160,7 @@ def test_an_image_can_start_from_a_photograph(store, models, folder, photographs
 
 def test_little_strength_leaves_the_photograph(store, models, folder, photographs):
     """Less of the photograph gives way at a lower strength, as the autoencoder alone would show it."""
-    many = replace(SETTINGS, steps=20)
+    many = SETTINGS.with_values(steps=20)
     items = [item("white bowl", i, start=StartImage(photographs[1], s)) for i, s in enumerate((0.05, 0.5, 1.0))]
     base = models.get(str(folder))
     pixels = torch.from_numpy(shown(store, run_photograph(photographs[1]))).permute(2, 0, 1)[None] / 127.5 - 1
@@ -182,7 +183,7 @@ def test_the_batch_size_changes_rounding_only_from_photographs_too(store, models
     """Against other batch sizes: at most 1 of 255."""
     base = models.get(str(folder))
     adapter.detach(base)
-    settings = replace(SETTINGS, steps=5, scheduler=scheduler, width_px=16, height_px=16)
+    settings = SETTINGS.with_values(steps=5, scheduler=scheduler, width_px=16, height_px=16)
     wanted = [replace(PROMPTS[i], start=StartImage(photographs[i % 2], 0.6)) for i in range(3)]
     encoded = encode_prompts(base, wanted, settings)
 
@@ -194,6 +195,29 @@ def test_the_batch_size_changes_rounding_only_from_photographs_too(store, models
         return np.stack([picture.pixels for batch in batches for picture in batch]).astype(int)
 
     assert np.abs(pixels(1) - pixels(3)).max() <= 1
+
+
+def test_a_start_may_be_padded_as_the_adapters_photographs_are(store, models, folder):
+    tall = Image.new("RGB", (16, 64), (200, 200, 200))
+    tall.paste((20, 40, 60), (4, 8, 12, 56))
+    out = io.BytesIO()
+    tall.save(out, "PNG")
+    ref = store.put("images/cc/tall.png", out.getvalue(), "image/png")
+    cropped, padded = (
+        read_photograph(store, StartImage(ref, 0.6, framing), 32, 16).convert("L") for framing in ("crop", "pad")
+    )
+    assert cropped.size == padded.size == (32, 16)
+    assert np.asarray(cropped).max() < 220 > np.asarray(padded)[:, 0].min() > 150  # ground beside the whole pot
+    made = [run(store, models, folder, [item("bowl", start=StartImage(ref, 0.6, one))])[0] for one in ("crop", "pad")]
+    assert made[0].image != made[1].image
+    assert "framing" not in made[0].made_from
+    assert '"framing": "pad"' in made[1].made_from
+
+
+def test_no_progress_bar_is_drawn_into_the_log(store, models, folder, photographs, capfd):
+    run(store, models, folder, [item("bowl"), item("bowl", start=StartImage(photographs[0], 0.6))])
+    written = capfd.readouterr()
+    assert "%|" not in written.err + written.out
 
 
 def test_photographs_that_cannot_be_used_are_named(store, models, folder, photographs):
@@ -225,7 +249,7 @@ def cramp(monkeypatch, base, most):
 def test_a_batch_that_does_not_fit_is_halved(models, folder, monkeypatch):
     base = models.get(str(folder))
     adapter.detach(base)
-    settings = replace(SETTINGS, width_px=16, height_px=16)
+    settings = SETTINGS.with_values(width_px=16, height_px=16)
     encoded = encode_prompts(base, PROMPTS, settings)
     plain = [p for batch in draw(base, PROMPTS, encoded, settings, 2) for p in batch]
     asked = cramp(monkeypatch, base, 2)

@@ -7,7 +7,7 @@ from saggar.job_settings.generation import GenerationSettings
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement, choose, natural_memory
 from saggar_generator.images.synthesis import draw, encode_prompts
-from saggar_generator.requests import Wanted
+from saggar_generator.requests import ImageRequest
 from saggar_generator.training.examples import latents_of
 from tiny_pipeline import SIZE_PX, save_tiny_pipeline
 
@@ -58,7 +58,7 @@ def test_saving_memory_changes_no_picture(folder, placement):
 def picture(base):
     """Pixels, and latents of a grey image."""
     settings = GenerationSettings(steps=2, width_px=SIZE_PX, height_px=SIZE_PX)
-    wanted = [Wanted("white bowl", "", 1), Wanted("celadon vase", "", 2)]
+    wanted = [ImageRequest("white bowl", "", 1), ImageRequest("celadon vase", "", 2)]
     ((first, _second),) = draw(base, wanted, encode_prompts(base, wanted, settings), settings, 2)
     from PIL import Image
 

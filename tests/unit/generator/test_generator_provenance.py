@@ -15,7 +15,7 @@ from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.images.content_credentials import Signer
 from saggar_generator.images.provenance import COMPOSITE, TRAINED_ALGORITHMIC_MEDIA, encode_png
-from saggar_generator.requests import PromptItem, StartImage, Wanted
+from saggar_generator.requests import ImageRequest, PromptItem, StartImage
 from saggar_generator.settings import GeneratorSettings
 from tiny_generation import ITEMS, PROMPTS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
@@ -47,7 +47,7 @@ def properties(png):
 def test_images_say_that_they_are_synthetic_and_from_what(tmp_path, models, folder):
     store = DirectoryStore(tmp_path / "store")
     glaze, form = train(store, models, folder), train(store, models, folder, seed=1)
-    items = [PromptItem("p", Wanted("white bowl <lora:form:0.75>", "blurry", -3))]
+    items = [PromptItem("p", ImageRequest("white bowl <lora:form:0.75>", "blurry", -3))]
     done = run(store, models, folder, items, uses=[use(glaze, 0.4), use(form, 1.0, "form")])[0]
     png = store.read(done.image)
     image, about = Image.open(io.BytesIO(png)), properties(png)
@@ -78,7 +78,7 @@ def test_an_image_from_a_photograph_is_a_composite(tmp_path, models, folder):
     out = io.BytesIO()
     Image.fromarray(PICTURE).resize((16, 16)).save(out, "PNG")
     photograph = put_image(store, out.getvalue(), "png")
-    items = [PromptItem("p", Wanted("white bowl", "", 1, StartImage(photograph, 0.7)))]
+    items = [PromptItem("p", ImageRequest("white bowl", "", 1, StartImage(photograph, 0.7)))]
     png = store.read(run(store, models, folder, items)[0].image)
     assert properties(png)[IPTC + "DigitalSourceType"] == COMPOSITE
     said = json.loads(Image.open(io.BytesIO(png)).text["photograph"])

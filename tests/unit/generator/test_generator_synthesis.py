@@ -17,7 +17,7 @@ from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.base_models.schedulers import build
 from saggar_generator.images.synthesis import draw, encode_prompts
-from saggar_generator.requests import PromptItem, Wanted
+from saggar_generator.requests import ImageRequest, PromptItem
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
 from tiny_pipeline import save_tiny_pipeline
 
@@ -52,7 +52,7 @@ def store(tmp_path):
 def pixels(models, folder, wanted, batch_size, settings=SETTINGS):
     base = models.get(str(folder))
     adapter.detach(base)
-    settings = replace(settings, width_px=base.size_px, height_px=base.size_px)
+    settings = settings.with_values(width_px=base.size_px, height_px=base.size_px)
     encoded = encode_prompts(base, wanted, settings)
     pictures = [p for batch in draw(base, wanted, encoded, settings, batch_size) for p in batch]
     return np.stack([picture.pixels for picture in pictures])  # [N, 16, 16, 3]
@@ -69,7 +69,7 @@ def test_an_image_does_not_depend_on_its_company(models, folder):
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_batch_size_changes_rounding_only(models, folder, scheduler):
-    settings = replace(SETTINGS, scheduler=scheduler)
+    settings = SETTINGS.with_values(scheduler=scheduler)
     alone, together = (pixels(models, folder, PROMPTS, size, settings).astype(int) for size in (1, 5))
     assert np.abs(alone - together).max() <= 1
 
@@ -99,11 +99,11 @@ def test_steps_are_spaced_as_the_named_scheduler_spaces_them(name, first, last):
 def test_schedulers_and_guidance_make_a_difference(models, folder):
     default = pixels(models, folder, PROMPTS[:1], 1)
     for change in ({"scheduler": "euler_a"}, {"guidance_scale": 1.0}, {"clip_skip": 0}, {"steps": 5}):
-        assert not np.array_equal(default, pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, **change)))
+        assert not np.array_equal(default, pixels(models, folder, PROMPTS[:1], 1, SETTINGS.with_values(**change)))
 
 
 def test_without_guidance_the_negative_prompt_has_no_say(models, folder):
-    settings = replace(SETTINGS, guidance_scale=1.0)
+    settings = SETTINGS.with_values(guidance_scale=1.0)
     one, other = (
         pixels(models, folder, [replace(PROMPTS[0], negative_prompt=text)], 1, settings) for text in ("white", "modern")
     )
@@ -112,7 +112,7 @@ def test_without_guidance_the_negative_prompt_has_no_say(models, folder):
 
 def test_the_pipeline_and_the_service_draw_the_same(models, folder):
     """Against diffusers' own prompt encoding, which takes the last layer: clip_skip 0."""
-    found = pixels(models, folder, PROMPTS[:1], 1, replace(SETTINGS, clip_skip=0))
+    found = pixels(models, folder, PROMPTS[:1], 1, SETTINGS.with_values(clip_skip=0))
     pipeline = models.get(str(folder)).pipeline  # its scheduler is the one that was just used
     noise = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(PROMPTS[0].seed))
     image = pipeline(
@@ -204,7 +204,7 @@ def test_a_cancelled_job_keeps_what_is_done_and_goes_on(store, models, folder, t
 
 
 def test_long_prompts_are_counted_per_image_and_logged(store, models, folder, caplog):
-    long = PromptItem("long", Wanted("white " * 80, "", 1))
+    long = PromptItem("long", ImageRequest("white " * 80, "", 1))
     with caplog.at_level("WARNING"):
         one, other = run(store, models, folder, [long, ITEMS[0]])
     assert (one.truncated_tokens, other.truncated_tokens) == (5, 0)
@@ -222,14 +222,14 @@ def test_long_prompts_are_counted_per_image_and_logged(store, models, folder, ca
 )
 def test_settings_that_the_base_cannot_follow_are_refused(store, models, folder, change, field):
     with pytest.raises(InvalidInputError) as caught:
-        run(store, models, folder, settings=replace(SETTINGS, **change))
+        run(store, models, folder, settings=SETTINGS.with_values(**change))
     assert [violation.field for violation in caught.value.violations] == [field]
 
 
 def test_an_image_that_is_not_finite_is_an_error_not_a_black_picture(models, folder):
     base = models.get(str(folder))
     adapter.detach(base)
-    settings = replace(SETTINGS, width_px=16, height_px=16)
+    settings = SETTINGS.with_values(width_px=16, height_px=16)
     encoded = {
         text: replace(one, embedding=one.embedding * float("nan"))
         for text, one in encode_prompts(base, PROMPTS[:1], settings).items()

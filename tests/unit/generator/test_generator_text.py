@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.errors import InvalidInputError, NotFoundError, UnavailableError
 from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModels, content_hash, find, weight_files
@@ -146,5 +146,32 @@ def test_weights_that_need_pickle_are_refused(tmp_path):
 def test_damaged_weights_are_named(tmp_path):
     place = save_tiny_pipeline(tmp_path / "base")
     (place / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"not safetensors")
-    with pytest.raises(WrongStateError, match="cannot be loaded"):
+    with pytest.raises(InvalidInputError, match="is not a safetensors file"):
         BaseModels(Placement("cpu", "float32")).get(str(place))
+
+
+OWN_SIGMAS = ("use_karras_sigmas", "use_beta_sigmas", "use_exponential_sigmas", "use_lu_lambdas", "use_flow_sigmas")
+
+
+@pytest.mark.parametrize("own", OWN_SIGMAS)
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_sigmas_of_a_base_models_own_scheduler_stay_behind(base, name, own):
+    """They changed the named scheduler, or two kinds of sigmas met and it could not be made."""
+    foreign = {
+        own: True,
+        "solver_type": "heun",
+        "thresholding": True,
+        "clip_sample": True,
+        "final_sigmas_type": "sigma_min",
+        "solver_order": 3,
+        "lambda_min_clipped": -5.1,
+        "variance_type": "learned_range",
+        "algorithm_type": "deis",
+    }
+    found = schedulers.build(name, base.scheduler_config | foreign)
+    expected = schedulers.build(name, base.scheduler_config)
+    found.set_timesteps(5)
+    expected.set_timesteps(5)
+    assert found.timesteps.tolist() == expected.timesteps.tolist()
+    different = {key for key, value in expected.config.items() if found.config[key] != value}
+    assert different <= {"_use_default_values"}

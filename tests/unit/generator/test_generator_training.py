@@ -14,6 +14,7 @@ from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.job_settings.generation import GenerationSettings
+from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar.stored_datasets import write_manifest
 from saggar_generator.adapters import adapter, lora
@@ -21,7 +22,7 @@ from saggar_generator.adapters.lora_formats import write_diffusers
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.images.image_index import ImageIndex
-from saggar_generator.requests import Wanted
+from saggar_generator.requests import ImageRequest, TrainingRequest
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training import adapter_job
 from saggar_generator.training.adapter_job import train_adapter
@@ -59,7 +60,7 @@ def train(store, models, folder, settings=SETTINGS, *, cancel_at=None, reports=N
             cancelled.set()
 
     manifest = training_manifest(store)
-    return train_adapter(store, models, str(folder), manifest, settings, ATTENTION, report, cancelled)
+    return train_adapter(store, models, TrainingRequest(str(folder), manifest, settings), Work(report, cancelled))
 
 
 def examples_for(base, count=5):
@@ -77,14 +78,14 @@ def weights_of(training):
 
 def test_resumed_training_equals_uninterrupted_training_bit_for_bit(models, folder):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as whole:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as whole:
         losses = [whole.advance() for _ in range(6)]
         expected = weights_of(whole)
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as first:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as first:
         for _ in range(3):
             first.advance()
         state = first.checkpoint()
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as second:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as second:
         second.restore(state)
         assert second.step == 3
         for _ in range(3):
@@ -100,7 +101,7 @@ def test_resumed_training_equals_uninterrupted_training_bit_for_bit(models, fold
 def test_training_leaves_the_base_model_as_it_was(models, folder):
     base = models.get(str(folder))
     before = {name: value.clone() for name, value in base.pipeline.unet.state_dict().items()}
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as training:
         training.advance()
     after = base.pipeline.unet.state_dict()
     assert after.keys() == before.keys()
@@ -130,7 +131,7 @@ def test_a_checkpoint_left_by_a_crash_goes_when_the_adapter_is_found(models, fol
 def test_half_precision_gives_up_when_no_scale_helps(models, folder):
     """A scaler leaves steps without a finite gradient out: for ever, if the model is to blame."""
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as training:
         training._scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
         before = weights_of(training)
         for weight in training._weights.values():
@@ -146,7 +147,7 @@ def test_offloaded_networks_are_not_trained_together(models, folder):
     base = models.get(str(folder))
     base = replace(base, placement=replace(base.placement, memory="offloaded"))
     with pytest.raises(WrongStateError, match="train_text_encoder to false"):
-        AdapterTraining(base, examples_for(base), replace(SETTINGS, train_text_encoder=True), ATTENTION)
+        AdapterTraining(base, examples_for(base), SETTINGS.with_values(train_text_encoder=True, unet_targets=ATTENTION))
 
 
 def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path):
@@ -164,7 +165,7 @@ def test_an_interrupted_job_ends_with_the_same_adapter(models, folder, tmp_path)
 
 def test_the_weights_bytes_are_the_same_every_time(models, folder):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as training:
         files = {write_diffusers(training.layers(), {"b": "1", "a": "2"}) for _ in range(8)}
     (data,) = files
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -175,9 +176,9 @@ def test_the_weights_bytes_are_the_same_every_time(models, folder):
 def test_a_finished_adapter_is_returned_at_once(models, folder, store):
     first = train(store, models, folder)
     reports = []
-    assert train(store, models, folder, replace(SETTINGS, checkpoint_every_steps=5), reports=reports) == first
+    assert train(store, models, folder, SETTINGS.with_values(checkpoint_every_steps=5), reports=reports) == first
     assert {p.stage for p in reports} == {"loading base model"}
-    assert train(store, models, folder, replace(SETTINGS, seed=4)).weights != first.weights
+    assert train(store, models, folder, SETTINGS.with_values(seed=4)).weights != first.weights
 
 
 def test_the_card_says_what_the_adapter_is(models, folder, store):
@@ -232,7 +233,7 @@ def test_min_snr_weights_follow_the_paper(models, folder):
 
 def test_every_epoch_goes_through_all_examples(models, folder):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(base), SETTINGS, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION)) as training:
         seen = []
         for step in range(5):  # 5 steps of 4 are 4 epochs of 5
             training.step = step
@@ -246,7 +247,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_remedy(models, folder):
     base = models.get(str(folder))
     broken = replace(examples_for(base), latents=torch.full((5, 4, 4, 4), math.nan))
     with (
-        AdapterTraining(base, broken, SETTINGS, ATTENTION) as training,
+        AdapterTraining(base, broken, SETTINGS.with_values(unet_targets=ATTENTION)) as training,
         pytest.raises(WrongStateError, match=r"nan at step 1.*lower learning_rate \(now 0\.01\)"),
     ):
         training.advance()
@@ -266,7 +267,7 @@ def test_too_little_memory_says_how_to_do_with_less(models, folder, store, monke
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(AdapterTraining, "advance", full)
-    with pytest.raises(WrongStateError, match=r"not enough memory.* gradient_accumulation_steps"):
+    with pytest.raises(WrongStateError, match=r"not have enough memory.* gradient_accumulation_steps"):
         train(store, models, folder)
     monkeypatch.setattr(AdapterTraining, "advance", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -278,16 +279,14 @@ def test_a_job_that_is_cancelled_while_it_draws_keeps_its_steps(models, folder, 
     def draw_previews(*_):
         raise CancelledError("adapter training was cancelled")
 
-    settings = replace(SETTINGS, preview_every_steps=3, checkpoint_every_steps=100)
+    settings = SETTINGS.with_values(preview_every_steps=3, checkpoint_every_steps=100)
     expected = train(DirectoryStore(store.root / "other"), models, folder, settings).weights.sha256
     cancelled = threading.Event()
     with monkeypatch.context() as patched:
         patched.setattr(adapter_job, "draw_previews", lambda *_: (cancelled.set(), draw_previews()), raising=True)
+        request = TrainingRequest(str(folder), training_manifest(store), settings)
         with pytest.raises(CancelledError):
-            train_adapter(
-                store, models, str(folder), training_manifest(store), settings, ATTENTION,
-                lambda _: None, cancelled,
-            )  # fmt: skip
+            train_adapter(store, models, request, Work(cancelled=cancelled))
     kept = list(store.list("checkpoints/generator/"))
     assert len(kept) == 1
     begun, restore = [], AdapterTraining.restore
@@ -299,9 +298,9 @@ def test_a_job_that_is_cancelled_while_it_draws_keeps_its_steps(models, folder, 
 def test_targets_that_match_nothing_are_refused(models, folder):
     base = models.get(str(folder))
     with pytest.raises(InvalidInputError, match="SAGGAR_LORA_TARGETS"):
-        AdapterTraining(base, examples_for(base), SETTINGS, ("to_nothing",))
+        AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=("to_nothing",)))
     with pytest.raises(InvalidInputError, match=r"no layer of the unet is called out_proj, _q; check"):
-        AdapterTraining(base, examples_for(base), SETTINGS, ("to_q", "out_proj", "_q"))
+        AdapterTraining(base, examples_for(base), SETTINGS.with_values(unet_targets=("to_q", "out_proj", "_q")))
     assert not any("lora" in name for name, _ in base.pipeline.unet.named_parameters())
 
 
@@ -319,11 +318,11 @@ def test_a_corrected_configuration_is_another_base_model(tmp_path, store):
     with pytest.raises(WrongStateError, match=r"predicted epsilon; .* predicts v_prediction"):
         adapter.check_base(adapter.read_card(store, wrong.adapter), base)
     assert train(store, models, folder).adapter.key != wrong.adapter.key
-    image = ImageIndex(store).inputs(base, (), Wanted("bowl", "", 1), GenerationSettings())
+    image = ImageIndex(store).inputs(base, (), ImageRequest("bowl", "", 1), GenerationSettings())
     path = folder / "vae" / "config.json"
     path.write_text(path.read_text().replace("0.18215", "0.2"))
     rescaled = models.get(str(folder))
-    assert ImageIndex(store).inputs(rescaled, (), Wanted("bowl", "", 1), GenerationSettings()) != image
+    assert ImageIndex(store).inputs(rescaled, (), ImageRequest("bowl", "", 1), GenerationSettings()) != image
 
 
 def test_a_base_that_predicts_something_else_is_refused(tmp_path):
@@ -345,16 +344,16 @@ def test_unfit_rows_are_refused_by_name(models, folder, store, record, complaint
     good = Record(image="images/aa/x.png", object_id="o", labels={}, split="train", source="s", caption="c")
     manifest = write_manifest(store, Manifest.from_records([good, replace(good, **record)], ("type",)))
     with pytest.raises(InvalidInputError, match=f"row 1.*|{complaint}") as caught:
-        train_adapter(store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event())
+        train_adapter(store, models, TrainingRequest(str(folder), manifest, SETTINGS), Work())
     assert caught.value.violations[0].field == "manifest"
 
 
 def test_an_empty_manifest_is_refused(models, folder, store):
     manifest = write_manifest(store, Manifest.from_records([], ("type",)))
     with pytest.raises(InvalidInputError, match="empty"):
-        train_adapter(store, models, str(folder), manifest, SETTINGS, ATTENTION, lambda _: None, threading.Event())
+        train_adapter(store, models, TrainingRequest(str(folder), manifest, SETTINGS), Work())
 
 
 def test_a_resolution_that_the_autoencoder_cannot_take_is_refused(models, folder, store):
     with pytest.raises(InvalidInputError, match="multiple of 8"):
-        train(store, models, folder, replace(SETTINGS, resolution_px=20))
+        train(store, models, folder, SETTINGS.with_values(resolution_px=20))

@@ -3,7 +3,6 @@
 import json
 import math
 import threading
-from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +10,12 @@ from diffusers.optimization import get_cosine_schedule_with_warmup, get_linear_s
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, InvalidInputError, WrongStateError
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
+from saggar_generator.requests import TrainingRequest
 from saggar_generator.settings import ATTENTION
 from saggar_generator.training.adapter_job import adapter_id, train_adapter
 from saggar_generator.training.examples import EmbeddedText, Examples
@@ -86,12 +87,8 @@ def train(store, models, folder, settings, *, stop_after=None, previews=None):
     return train_adapter(
         Stopping(store.root),
         models,
-        str(folder),
-        training_manifest(store),
-        settings,
-        ATTENTION,
-        lambda _: None,
-        cancelled,
+        TrainingRequest(str(folder), training_manifest(store), settings),
+        Work(cancelled=cancelled),
         (previews if previews is not None else []).append,
     )
 
@@ -113,7 +110,7 @@ def examples_for(count=6):
 def trained(models, folder, settings, placement=None):
     """Losses and layers after all steps."""
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(), settings, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(), settings.with_values(unet_targets=ATTENTION)) as training:
         losses = [training.advance() for _ in range(settings.steps)]
         return losses, training.layers()["unet"]
 
@@ -130,7 +127,7 @@ def assert_same(first, second, **tolerance):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_interrupted_at_any_checkpoint_it_ends_the_same(models, folder, tmp_path, name):
-    settings = replace(SETTINGS, **VARIANTS[name])
+    settings = SETTINGS.with_values(**VARIANTS[name])
     whole = DirectoryStore(tmp_path / "whole")
     expected = train(whole, models, folder, settings)
     for step in range(1, settings.steps):
@@ -141,7 +138,7 @@ def test_interrupted_at_any_checkpoint_it_ends_the_same(models, folder, tmp_path
 
 
 def test_interrupted_after_every_step_it_ends_the_same(models, folder, tmp_path):
-    settings = replace(SETTINGS, **VARIANTS["everything"])
+    settings = SETTINGS.with_values(**VARIANTS["everything"])
     expected = train(DirectoryStore(tmp_path / "whole"), models, folder, settings)
     broken = DirectoryStore(tmp_path / "broken")
     for step in range(1, settings.steps):
@@ -154,8 +151,8 @@ def test_8_bit_moments_resume_exactly_too(models, folder):
     pytest.importorskip("bitsandbytes", reason="the generator's extra adam8bit is not installed")
     base = models.get(str(folder))
     # From 4,096 values on, moments are kept in 8 bits.
-    settings = replace(SETTINGS, optimizer="adamw8bit", rank=64, unet_targets=("net.0.proj",), steps=6)
-    with AdapterTraining(base, examples_for(), settings, settings.unet_targets) as whole:
+    settings = SETTINGS.with_values(optimizer="adamw8bit", rank=64, unet_targets=("net.0.proj",), steps=6)
+    with AdapterTraining(base, examples_for(), settings) as whole:
         losses = [whole.advance() for _ in range(6)]
         expected = whole.layers()["unet"]
         kept = {
@@ -165,11 +162,11 @@ def test_8_bit_moments_resume_exactly_too(models, folder):
             if isinstance(value, torch.Tensor)
         }
     assert torch.uint8 in kept
-    with AdapterTraining(base, examples_for(), settings, settings.unet_targets) as first:
+    with AdapterTraining(base, examples_for(), settings) as first:
         for _ in range(3):
             first.advance()
         state = first.checkpoint()
-    with AdapterTraining(base, examples_for(), settings, settings.unet_targets) as second:
+    with AdapterTraining(base, examples_for(), settings) as second:
         second.restore(state)
         for _ in range(3):
             second.advance()
@@ -182,19 +179,21 @@ def test_8_bit_moments_without_their_library_say_what_to_install(models, folder,
 
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(WrongStateError, match=r"saggar-generator\[adam8bit\]"):
-        AdapterTraining(models.get(str(folder)), examples_for(), replace(SETTINGS, optimizer="adamw8bit"), ATTENTION)
+        AdapterTraining(
+            models.get(str(folder)), examples_for(), SETTINGS.with_values(optimizer="adamw8bit", unet_targets=ATTENTION)
+        )
 
 
 def test_accumulated_batches_equal_one_large_batch(models, folder):
-    large = trained(models, folder, replace(SETTINGS, batch_size=4))
-    small = trained(models, folder, replace(SETTINGS, batch_size=1, gradient_accumulation_steps=4))
+    large = trained(models, folder, SETTINGS.with_values(batch_size=4))
+    small = trained(models, folder, SETTINGS.with_values(batch_size=1, gradient_accumulation_steps=4))
     assert small[0] == pytest.approx(large[0], rel=1e-4)
     assert_same(small[1], large[1], rtol=1e-3, atol=1e-5)
 
 
 def test_gradient_checkpointing_changes_nothing_but_memory(models, folder):
     plain = trained(models, folder, SETTINGS)
-    saving = trained(models, folder, replace(SETTINGS, gradient_checkpointing=True))
+    saving = trained(models, folder, SETTINGS.with_values(gradient_checkpointing=True))
     assert saving[0] == plain[0]
     assert_same(saving[1], plain[1])
     assert not models.get(str(folder)).pipeline.unet.is_gradient_checkpointing
@@ -212,7 +211,7 @@ def test_bfloat16_trains_float32_weights(folder):
 def test_the_text_encoder_is_trained_and_left_as_it_was(models, folder, store):
     base = models.get(str(folder))
     before = {key: value.clone() for key, value in base.pipeline.text_encoder.state_dict().items()}
-    done = train(store, models, folder, replace(SETTINGS, train_text_encoder=True))
+    done = train(store, models, folder, SETTINGS.with_values(train_text_encoder=True))
     after = base.pipeline.text_encoder.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[key], before[key]) for key in before)
@@ -227,15 +226,15 @@ def test_the_text_encoder_is_trained_and_left_as_it_was(models, folder, store):
 
 def test_the_text_encoder_learns_at_half_the_rate_unless_told():
     assert text_encoder_rate(SETTINGS) == 5e-3
-    assert text_encoder_rate(replace(SETTINGS, text_encoder_learning_rate=1e-5)) == 1e-5
+    assert text_encoder_rate(SETTINGS.with_values(text_encoder_learning_rate=1e-5)) == 1e-5
 
 
 def test_a_noise_offset_shifts_whole_channels(models, folder):
     base = models.get(str(folder))
     shifts = []
     for offset in (0.0, 1.0):
-        settings = replace(SETTINGS, noise_offset=offset)
-        with AdapterTraining(base, examples_for(), settings, ATTENTION) as training:
+        settings = SETTINGS.with_values(noise_offset=offset)
+        with AdapterTraining(base, examples_for(), settings.with_values(unet_targets=ATTENTION)) as training:
             shifts.append(next(training._batches()).target)
     difference = shifts[1] - shifts[0]  # [B, C, h, w]: the target is the noise
     flat = difference.flatten(2)
@@ -246,7 +245,9 @@ def test_a_noise_offset_shifts_whole_channels(models, folder):
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (1.0, 400, 400), (0.25, 70, 130)])
 def test_captions_are_left_out_as_often_as_told(models, folder, share, low, high):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(), replace(SETTINGS, caption_dropout=share), ATTENTION) as training:
+    with AdapterTraining(
+        base, examples_for(), SETTINGS.with_values(caption_dropout=share, unet_targets=ATTENTION)
+    ) as training:
         left_out = 0
         for step in range(200):
             training.step = step
@@ -269,8 +270,8 @@ def test_schedules_follow_those_of_diffusers():
 
 
 def test_warm_up_is_a_tenth_at_most_a_hundred():
-    assert [warm_up(replace(SETTINGS, steps=steps)) for steps in (5, 40, 5000)] == [0, 4, 100]
-    assert warm_up(replace(SETTINGS, steps=40, warm_up_steps=0)) == 0
+    assert [warm_up(SETTINGS.with_values(steps=steps)) for steps in (5, 40, 5000)] == [0, 4, 100]
+    assert warm_up(SETTINGS.with_values(steps=40, warm_up_steps=0)) == 0
 
 
 def record(number, caption, *, augmented=False):
@@ -308,21 +309,25 @@ def test_where_all_are_alone_none_can_be_held_out():
 
 def test_the_validation_loss_is_the_same_whenever_it_is_asked(models, folder):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(), SETTINGS, ATTENTION, examples_for(3)) as training:
+    with AdapterTraining(
+        base, examples_for(), SETTINGS.with_values(unet_targets=ATTENTION), measured_by=examples_for(3)
+    ) as training:
         first = training.measure()
         assert training.measure() == first
         for _ in range(3):
             training.advance()
         assert training.measure() != first
         assert [step for step, _ in training.validation] == [0, 0, 3]
-    other = replace(SETTINGS, seed=99, batch_size=5)
-    with AdapterTraining(base, examples_for(), other, ATTENTION, examples_for(3)) as training:
+    other = SETTINGS.with_values(seed=99, batch_size=5)
+    with AdapterTraining(
+        base, examples_for(), other.with_values(unet_targets=ATTENTION), measured_by=examples_for(3)
+    ) as training:
         assert training.measure() == pytest.approx(first, rel=1e-5)
     assert LEVELS * 3 == 12
 
 
 def test_the_job_keeps_curve_validation_and_previews(models, folder, store):
-    settings = replace(SETTINGS, **VARIANTS["held out and previews"])
+    settings = SETTINGS.with_values(**VARIANTS["held out and previews"])
     previews = []
     done = train(store, models, folder, settings, previews=previews)
     card = adapter.read_card(store, done.adapter)
@@ -341,10 +346,10 @@ def test_the_job_keeps_curve_validation_and_previews(models, folder, store):
 
 def test_other_previews_after_a_crash_are_drawn_anew(models, folder, tmp_path):
     """Killed before the first checkpoint, and asked for something else."""
-    store, settings = DirectoryStore(tmp_path / "store"), replace(SETTINGS, preview_every_steps=2)
+    store, settings = DirectoryStore(tmp_path / "store"), SETTINGS.with_values(preview_every_steps=2)
     for prompt in ("white bowl", "yuan dynasty , celadon vase"):
         found = []
-        settings = replace(settings, preview_prompts=(prompt,))
+        settings = settings.with_values(preview_prompts=(prompt,))
         done = train(store, models, folder, settings, previews=found)
         fresh = []
         train(DirectoryStore(tmp_path / prompt[:3]), models, folder, settings, previews=fresh)
@@ -354,18 +359,18 @@ def test_other_previews_after_a_crash_are_drawn_anew(models, folder, tmp_path):
 
 def test_looking_on_decides_nothing(models, folder, tmp_path):
     quiet = train(DirectoryStore(tmp_path / "a"), models, folder, SETTINGS)
-    watched = replace(SETTINGS, preview_every_steps=1, checkpoint_every_steps=3, gradient_checkpointing=True)
+    watched = SETTINGS.with_values(preview_every_steps=1, checkpoint_every_steps=3, gradient_checkpointing=True)
     assert train(DirectoryStore(tmp_path / "b"), models, folder, watched).weights == quiet.weights
     base = models.identify(str(folder))
     assert adapter_id(base, "m", watched) == adapter_id(base, "m", SETTINGS)
     for change in ({"noise_offset": 0.1}, {"validation_share": 0.1}, {"licence": "CC0-1.0"}, {"seed": 4}):
-        assert adapter_id(base, "m", replace(SETTINGS, **change)) != adapter_id(base, "m", SETTINGS)
+        assert adapter_id(base, "m", SETTINGS.with_values(**change)) != adapter_id(base, "m", SETTINGS)
 
 
 def test_files_say_what_they_are(models, folder, store):
     from saggar_generator.checkpoint import metadata_of
 
-    settings = replace(SETTINGS, licence="CC-BY-4.0", caption_template="[Dynasty] dynasty, [Type]")
+    settings = SETTINGS.with_values(licence="CC-BY-4.0", caption_template="[Dynasty] dynasty, [Type]")
     done = train(store, models, folder, settings)
     base = models.get(str(folder))
     for ref in (done.weights, done.kohya_weights):
@@ -384,7 +389,7 @@ def test_files_say_what_they_are(models, folder, store):
 
 def test_a_gradient_that_is_not_finite_stops_training(models, folder):
     base = models.get(str(folder))
-    with AdapterTraining(base, examples_for(), SETTINGS, ATTENTION) as training:
+    with AdapterTraining(base, examples_for(), SETTINGS.with_values(unet_targets=ATTENTION)) as training:
         weight = next(iter(training._weights.values()))
         weight.register_hook(lambda gradient: gradient * math.inf)
         with pytest.raises(WrongStateError, match=r"gradient's norm is .* at step 1"):

@@ -4,9 +4,9 @@ import pytest
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
-from saggar_orchestrator.workflow.engine import experiment_id
 from saggar_orchestrator.workflow.order import step_titles
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
@@ -180,3 +180,9 @@ def test_some_of_the_taxonomys_tasks():
             parse(text.replace("taxonomy: kilnsim", f"taxonomy: kilnsim\ntasks: {tasks}"))
     with pytest.raises(InvalidInputError, match="kilnsim labels its drawings in all tasks"):
         parse(GOOD.replace("taxonomy: kilnsim", "taxonomy: kilnsim\ntasks: [glaze, type]"))
+
+
+def test_paths_that_are_left_out_stay_so_and_the_record_reads_back(tmp_path):
+    text = "name: x\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 100}}\narms: [{name: b}]\n"
+    resolved = resolve_paths(parse_experiment(text, "file", tmp_path)[0], tmp_path)
+    assert Experiment.model_validate(resolved.model_dump(mode="json")) == resolved

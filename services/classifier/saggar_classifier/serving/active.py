@@ -1,4 +1,4 @@
-"""Which bundle was activated last, kept in the store so that a restarted classifier serves it again.
+"""Which bundle was activated last, kept in the store so that all replicas, and restarted ones, serve it.
 
 Nothing in the store is overwritten, so every activation is a new key, `classifier/active/<counter>.json`; the
 highest counts.
@@ -14,31 +14,32 @@ from saggar.store import ObjectRef, ObjectStore
 FOLDER = "classifier/active/"
 
 
-def remember(store: ObjectStore, bundle: ObjectRef) -> None:
-    """Make `bundle` the one that a restarted classifier serves."""
+def remember(store: ObjectStore, bundle: ObjectRef) -> int:
+    """Make `bundle` the one that every classifier serves; the number of this activation."""
     content = json.dumps(bundle.to_json(), sort_keys=True).encode()
-    number = _newest(store) + 1
+    number = newest(store) + 1
     while True:
         try:
-            store.put(f"{FOLDER}{number:012d}.json", content, "application/json")
+            store.put(_key(number), content, "application/json")
         except AlreadyExistsError:  # a replica was quicker; this activation is the later one
             number += 1
         else:
-            return
+            return number
 
 
-def recall(store: ObjectStore) -> ObjectRef | None:
-    """The bundle that was activated last, or None; DataCorruptionError when its note cannot be read."""
-    number = _newest(store)
-    if number == 0:
-        return None
-    key = f"{FOLDER}{number:012d}.json"
-    try:
-        return ObjectRef.from_json(json.loads(store.get(key)))
-    except (ValueError, DataCorruptionError) as error:
-        raise DataCorruptionError(f"{key}: not a reference ({error}); activate a model again") from error
-
-
-def _newest(store: ObjectStore) -> int:
+def newest(store: ObjectStore) -> int:
+    """The number of the latest activation; 0 where there was none."""
     numbers = (key.removeprefix(FOLDER).removesuffix(".json") for key in store.list(FOLDER))
     return max((int(number) for number in numbers if number.isdigit()), default=0)
+
+
+def read(store: ObjectStore, number: int) -> ObjectRef:
+    """The bundle of an activation; DataCorruptionError when its note cannot be read."""
+    try:
+        return ObjectRef.from_json(json.loads(store.get(_key(number))))
+    except (ValueError, DataCorruptionError) as error:
+        raise DataCorruptionError(f"{_key(number)}: not a reference ({error}); activate a model again") from error
+
+
+def _key(number: int) -> str:
+    return f"{FOLDER}{number:012d}.json"

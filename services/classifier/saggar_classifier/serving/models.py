@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +11,22 @@ from PIL import Image
 from saggar.bundle import BundleCard, BundleModel
 from saggar.errors import DataCorruptionError, WrongStateError
 from saggar.images import preprocess
+from saggar.rpc.readiness import Readiness
 from saggar.store import ObjectRef, ObjectStore
 
 Probabilities = dict[str, npt.NDArray[np.float32]]
 
 TOLERANCE = 1e-3  # of the sum of a float32 softmax
+_FAILURES = 3  # of the network, one after another, after which the service is not ready
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One loaded bundle. Immutable, so that a request keeps the model that it started with."""
+    """One loaded bundle. Immutable, so that a request keeps the model that it started with.
+
+    Its session has one thread, the caller's: photographs are classified beside each other rather than together,
+    which is the fastest that a processor can do.
+    """
 
     bundle: ObjectRef
     network: BundleModel
@@ -32,42 +39,77 @@ class ServedModel:
     def model_id(self) -> str:
         return self.card.bundle_id
 
-    def classify(self, image: Image.Image) -> Probabilities:
-        """Probabilities [C] per task."""
+    def classify(self, image: Image.Image, limit_s: float | None = None) -> Probabilities:
+        """Probabilities [C] per task; DataCorruptionError where the network takes longer than `limit_s`."""
         images = preprocess(image, self.card.input_spec)[None]  # [1, 3, S, S]
-        return {task: values[0] for task, values in self.network.predict(images).items()}
+        return {task: values[0] for task, values in self.network.run(images, limit_s)[0].items()}
+
+    def try_out(self, limit_s: float) -> None:
+        """Raises DataCorruptionError unless it answers for the built-in image, in time, with probabilities."""
+        ramp = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8), (64, 64))
+        for task, values in self.classify(Image.fromarray(ramp).convert("RGB"), limit_s).items():
+            if not np.isfinite(values).all() or abs(float(values.sum()) - 1) > TOLERANCE:
+                raise DataCorruptionError(
+                    f"bundle {self.model_id}: {task} gives no probabilities on the built-in image; train it again"
+                )
 
 
 class ModelSlot:
     """Holds the served model. Requests in hand finish with the model that they found."""
 
-    def __init__(self) -> None:
-        self._model: ServedModel | None = None
+    def __init__(self, readiness: Readiness | None = None) -> None:
+        """`readiness` is true as long as there is a model that works."""
+        self.readiness = readiness or Readiness()
+        self.model: ServedModel | None = None
+        self.previous: ServedModel | None = None
+        self._failures = 0
+        self._lock = threading.Lock()
 
     def current(self) -> ServedModel:
         """The served model; raises WrongStateError when there is none."""
-        if self._model is None:
+        if self.model is None:
             raise WrongStateError(
                 "no model is active; activate one (`saggar models activate`), or start the classifier with SAGGAR_MODEL"
             )
-        return self._model
+        return self.model
+
+    def loaded(self, bundle: ObjectRef) -> ServedModel | None:
+        """The served model, or the one before it, where it is that of `bundle`."""
+        return next((model for model in (self.model, self.previous) if model and model.bundle == bundle), None)
 
     def activate(self, model: ServedModel) -> None:
-        """Serve `model` from now on."""
-        self._model = model
+        """Serve `model` from now on; the one before it stays loaded, for a change of mind."""
+        with self._lock:
+            if model is not self.model:
+                self.model, self.previous = model, self.model
+            self._failures = 0
+        self.readiness.set(ready=True)
+
+    def note(self, *, worked: bool) -> None:
+        """What became of a run of the network."""
+        if worked and not self._failures:
+            return
+        with self._lock:
+            self._failures = 0 if worked else self._failures + 1
+            failing = self._failures >= _FAILURES
+        if failing:
+            self.readiness.set(ready=False)
+
+    def try_again(self, limit_s: float) -> None:
+        """Tries the model out where it failed, and is ready again where it works."""
+        if self.model is None or self.readiness.ready:
+            return
+        self.model.try_out(limit_s)
+        self.note(worked=True)
+        self.readiness.set(ready=True)
 
 
-def load_model(store: ObjectStore, bundle: ObjectRef, threads: int) -> ServedModel:
-    """Load `bundle` and try it on a built-in image.
+def load_model(store: ObjectStore, bundle: ObjectRef, limit_s: float) -> ServedModel:
+    """Load `bundle` and try it on a built-in image, which also warms it up.
 
-    Raises InvalidInputError when it is no bundle, DataCorruptionError when it does not work, and the store's
-    errors.
+    Raises InvalidInputError when it is no bundle, DataCorruptionError when it does not work or takes longer than
+    `limit_s` seconds, and the store's errors.
     """
-    model = ServedModel(bundle, BundleModel.load(store, bundle, threads=threads))
-    ramp = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8), (64, 64))
-    for task, values in model.classify(Image.fromarray(ramp).convert("RGB")).items():
-        if not np.isfinite(values).all() or abs(float(values.sum()) - 1) > TOLERANCE:
-            raise DataCorruptionError(
-                f"bundle {model.model_id}: {task} gives no probabilities on the built-in image; train it again"
-            )
+    model = ServedModel(bundle, BundleModel.load(store, bundle, threads=1))
+    model.try_out(limit_s)
     return model

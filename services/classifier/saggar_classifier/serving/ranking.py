@@ -24,7 +24,7 @@ def top_classes(
 ) -> dict[str, tuple[RankedClass, ...]]:
     """Per task, in the taxonomy's order, the `top_k` most probable classes (all, if there are fewer).
 
-    Equal probabilities stand in the taxonomy's order.
+    Equal probabilities keep the taxonomy's order.
     """
 
     def ranked(task: str) -> tuple[RankedClass, ...]:

@@ -5,8 +5,9 @@ from and for.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -15,12 +16,13 @@ from pydantic import ConfigDict, ValidationError
 from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.adapters import lora, lora_formats
+from saggar_generator.adapters import file_kinds, lora, lora_formats
 from saggar_generator.base_models.base_model import BaseModel
 
 WEIGHTS_TYPE = "application/octet-stream"
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _SHOWN = 10
+_LARGEST = 65504.0  # of float16, in which a base model may be loaded
 
 
 class StoredObject(PydanticModel):
@@ -166,36 +168,50 @@ def put_once(store: ObjectStore, key: str, data: bytes, media_type: str) -> Obje
 
 
 def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None = None) -> lora_formats.LoraFile:
-    """The adapter in a file, in diffusers', peft's or kohya's format.
+    """The adapter in a file, in diffusers', peft's or kohya's format, its layers in the shapes of `base`.
 
-    Raises InvalidInputError when it is not safetensors, and WrongStateError, naming the keys, when one makes
-    no layer of `base`, when it has none at all, or when it would be without effect.
+    Raises InvalidInputError when it is not safetensors or its numbers make no sense, and WrongStateError, naming
+    the keys, when one makes no layer of `base`, when it has none at all, or when it would be without effect.
     """
-    found = lora_formats.read(data, lora.modules(base), peft_configuration)
-    count = sum(len(layers) for layers in found.lora.values())
-    if found.unmatched or not count:
+    modules = lora.modules(base)
+    found = lora_formats.read(data, modules, peft_configuration)
+    found = replace(found, lora=lora.reshaped(found.lora, modules))
+    if not found.unmatched and not any(found.lora.values()):
+        raise WrongStateError("the adapter's file has no layers of a LoRA adapter; give another, or train one")
+    if found.unmatched:
         more = len(found.unmatched) - _SHOWN
+        what = file_kinds.named((*found.unmatched, *found.metadata))
         raise WrongStateError(
-            f"{len(found.unmatched)} of the adapter's keys match nothing in {base.spec}: "
-            f"{', '.join(found.unmatched[:_SHOWN]) or 'there are none'}"
+            (f"the file {what}; " if what else "")
+            + f"{len(found.unmatched)} of the adapter's keys match nothing in {base.spec}: "
+            f"{', '.join(found.unmatched[:_SHOWN])}"
             f"{f' and {more} more' if more > 0 else ''}; it would do less than it says, or nothing: give "
-            f"a LoRA adapter (not LoHa, LoKr or DoRA) of this base model, or train an adapter on {base.spec}"
+            f"a LoRA adapter of this base model, with both halves of every layer, or train an adapter on {base.spec}"
         )
-    if all(not layer.up.any() for layers in found.lora.values() for layer in layers.values()):
-        raise WrongStateError("all weights of the adapter are zero: it would be without effect; train it again")
-    if any(
-        not weights.isfinite().all()
-        for layers in found.lora.values()
-        for layer in layers.values()
-        for weights in (layer.down, layer.up)
-    ):
-        raise InvalidInputError("the adapter has weights that are not finite; train it again")
+    _refuse_bad_numbers(found.lora)
     return found
 
 
+def _refuse_bad_numbers(layers: lora.Lora) -> None:
+    """Raises InvalidInputError for numbers that are none or overflow, WrongStateError for an adapter without effect."""
+    each = [(f"{part} {path}", layer) for part, found in layers.items() for path, layer in found.items()]
+    for problem, bad in (
+        ("weights or alphas that are not finite", lambda layer: not math.isfinite(layer.bound)),
+        (f"weights that overflow half precision (above {_LARGEST:g})", lambda layer: layer.bound > _LARGEST),
+    ):
+        if names := [name for name, layer in each if bad(layer)]:
+            more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
+            raise InvalidInputError(f"the adapter has {problem}: {names[0]}{more}; train it again")
+    if not any(layer.has_effect for _, layer in each):
+        alphas = " (alpha is 0)" if all(layer.alpha == 0 for _, layer in each) else ""
+        raise WrongStateError(
+            f"all updates of the adapter are zero{alphas}: it would be without effect; train it again"
+        )
+
+
 @dataclass(frozen=True)
-class Wanted:
-    """An adapter to generate with: the hash of its weights, how they are read, and its weight."""
+class WeightedAdapter:
+    """An adapter that takes part at `weight`: the hash of its weights, and how they are read."""
 
     weights_sha256: str
     read: Callable[[], bytes]
@@ -207,10 +223,10 @@ def use(base: BaseModel, weights_sha256: str, read: Callable[[], bytes], weight:
 
     Raises as `use_together`.
     """
-    use_together(base, [Wanted(weights_sha256, read, weight)])
+    use_together(base, [WeightedAdapter(weights_sha256, read, weight)])
 
 
-def use_together(base: BaseModel, adapters: Sequence[Wanted]) -> None:
+def use_together(base: BaseModel, adapters: Sequence[WeightedAdapter]) -> None:
     """Makes `adapters`, and no others, take part, each at its weight; one is read only when it isn't in the
     pipeline yet.
 

@@ -39,6 +39,18 @@ class LoraLayer:
     def rank(self) -> int:
         return len(self.down)
 
+    @property
+    def bound(self) -> float:
+        """A number that no weight, nor any entry of the update, exceeds in size; not finite where one is not."""
+        down, up = self.down.double().flatten(1), self.up.double().flatten(1)
+        factor = abs(self.alpha) / self.rank
+        entries = factor * up.norm(dim=1).max() * down.norm(dim=0).max()  # Cauchy and Schwarz
+        return float(torch.stack([down.abs().max(), up.abs().max(), entries]).max())
+
+    @property
+    def has_effect(self) -> bool:
+        return self.alpha != 0 and bool(self.up.any()) and bool(self.down.any())
+
 
 Lora = Mapping[str, Mapping[str, LoraLayer]]
 
@@ -86,7 +98,7 @@ def put(base: BaseModel, lora: Lora, name: str) -> None:
         if not layers:
             continue
         network = getattr(base.pipeline, part)
-        # peft draws weights, which are then replaced, and warns of a second adapter, which is what we want.
+        # peft draws weights, which are then replaced, and warns of a second adapter, which is meant.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
             network.add_adapter(LoraConfig(**peft_settings(layers)), adapter_name=name)
@@ -115,6 +127,16 @@ def modules(base: BaseModel) -> dict[str, dict[str, Any]]:
     return {part: _changeable(getattr(base.pipeline, part)) for part in PARTS}
 
 
+def reshaped(lora: Lora, places: Mapping[str, Mapping[str, Any]]) -> Lora:
+    """`lora` with matrices for 1 x 1 convolutions as kernels, and such kernels for linear layers as matrices: some
+    programs write one for the other, and the numbers are the same.
+    """
+    return {
+        part: {path: _reshaped(layer, places[part].get(path)) for path, layer in layers.items()}
+        for part, layers in lora.items()
+    }
+
+
 def mismatches(base: BaseModel, lora: Lora) -> list[str]:
     """What of `lora` has no place in `base`, in words."""
     problems = []
@@ -124,9 +146,9 @@ def mismatches(base: BaseModel, lora: Lora) -> list[str]:
             module = places[part].get(path)
             if module is None:
                 problems.append(f"{part} has no layer {path}")
-            elif (wanted := _shapes(module, layer.rank)) != (tuple(layer.down.shape), tuple(layer.up.shape)):
+            elif (needed := _shapes(module, layer.rank)) != (tuple(layer.down.shape), tuple(layer.up.shape)):
                 shapes = f"{list(layer.down.shape)} and {list(layer.up.shape)}"
-                problems.append(f"{part} {path} is {shapes}, wanted {list(wanted[0])} and {list(wanted[1])}")
+                problems.append(f"{part} {path} is {shapes}; that layer takes {list(needed[0])} and {list(needed[1])}")
     return problems
 
 
@@ -140,6 +162,20 @@ def peft_settings(layers: Mapping[str, LoraLayer]) -> dict[str, Any]:
         "rank_pattern": {path: layer.rank for path, layer in layers.items() if layer.rank != rank},
         "alpha_pattern": {path: _whole(layer.alpha) for path, layer in layers.items() if layer.alpha != alpha},
     }
+
+
+def _reshaped(layer: LoraLayer, module: Any) -> LoraLayer:
+    if module is None:
+        return layer
+    axes, kernel = module.weight.ndim, tuple(module.weight.shape[2:])
+    down, up = layer.down, layer.up
+    if axes == 4 and kernel == (1, 1):
+        down, up = (half[:, :, None, None] if half.ndim == 2 else half for half in (down, up))
+    elif axes == 4 and down.ndim == 4 and up.ndim == 2:  # a kernel, and the matrix after it
+        up = up[:, :, None, None]
+    elif axes == 2:
+        down, up = (half[:, :, 0, 0] if half.shape[2:] == (1, 1) else half for half in (down, up))
+    return LoraLayer(down, up, layer.alpha)
 
 
 def _ends(path: str, ending: str) -> bool:

@@ -1,15 +1,16 @@
 """LoRA files: diffusers' (peft's) keys, older diffusers keys, and kohya's keys, to and from layers.
 
 Nothing is guessed and nothing is left out in silence: a key that names no layer, or a half of a layer without
-the other, is among the `unmatched`.
+the other, is among the `unmatched`, and layers without an alpha are counted.
 
 kohya's rule (sd-scripts, `networks/lora.py`): `lora_unet_` or `lora_te_text_model_`, then the module's path
 with `_` for every `.`, then `.lora_down.weight`, `.lora_up.weight` and `.alpha`; a missing alpha equals the
-rank. As `_` stands in names too, a path is found by looking for it among the base model's own.
+rank. As names have `_` too, a path is found by looking for it among the base model's own.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ from safetensors.torch import load, save
 from saggar.errors import InvalidInputError
 
 from saggar_generator.adapters.lora import PARTS, Lora, LoraLayer, peft_settings
+from saggar_generator.base_models.file_kinds import refuse_other_kinds
 from saggar_generator.checkpoint import metadata_of
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
@@ -30,6 +32,7 @@ _PEFT_ROOT = "base_model.model."  # of the keys of a file that peft itself has w
 _PEFT_METADATA = "lora_adapter_metadata"  # where diffusers keeps peft's settings, as JSON
 # How the text encoder's layers were called before transformers 5, and are in files.
 _TEXT_ROOT = "text_model."
+_TEXT_LAYERS = "encoder.layers."  # no layer of a UNet is called so
 _ROLES = {  # endings of diffusers' keys, newest first
     "lora_A.weight": "down",
     "lora_B.weight": "up",
@@ -55,32 +58,32 @@ class LoraFile:
     lora: Lora
     metadata: Mapping[str, str]
     unmatched: tuple[str, ...]
-    lacks_alpha: bool = False  # of peft's own file without its configuration: taken to equal the rank
+    lacks_alpha: int = 0  # layers whose alpha is in no place where it should be: taken to equal the rank
+    is_pefts: bool = False  # written by peft itself, which keeps alphas in a file beside it
 
 
 def read(data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: bytes | None = None) -> LoraFile:
     """The adapter in a safetensors file. `modules` are the base model's layers, by part;
-    `peft_configuration` is the adapter_config.json that stands beside a file of peft's own.
+    `peft_configuration` is the adapter_config.json beside a file of peft's own.
 
-    Raises InvalidInputError when `data` is no safetensors file, or the configuration no JSON.
+    Raises InvalidInputError when `data` is no safetensors file, naming what it is, or the configuration no JSON.
     """
+    refuse_other_kinds(io.BytesIO(data), len(data), "the adapter's file")
     try:
         tensors, metadata = load(data), metadata_of(data)
     except (SafetensorError, ValueError) as error:
-        raise InvalidInputError(
-            f"not a safetensors file ({error}); weights in other formats are not read: save the adapter as safetensors"
-        ) from None
+        raise InvalidInputError(f"the adapter's file cannot be read ({error}); download it again") from None
     settings = _settings_in(metadata.get(_PEFT_METADATA, "{}"), f"metadata {_PEFT_METADATA}")
     is_pefts = any(key.startswith(_PEFT_ROOT) for key in tensors) and not settings
     if is_pefts and peft_configuration is not None:
         own = _settings_in(peft_configuration, "adapter_config.json")
-        settings = {f"unet.{key}": value for key, value in own.items()}
+        settings = {f"{part}.{key}": value for part in PARTS for key, value in own.items()}
     is_kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in tensors)
     if is_kohya:
-        lora, unmatched = from_kohya(tensors, modules)
+        lora, unmatched, lacking = from_kohya(tensors, modules)
     else:
-        lora, unmatched = from_diffusers(tensors, settings)
-    return LoraFile(lora, metadata, tuple(unmatched), lacks_alpha=is_pefts and not settings)
+        lora, unmatched, lacking = from_diffusers(tensors, settings)
+    return LoraFile(lora, metadata, tuple(unmatched), lacking, is_pefts)
 
 
 def write_diffusers(lora: Lora, metadata: Mapping[str, str]) -> bytes:
@@ -120,8 +123,10 @@ def to_kohya(lora: Lora) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def from_kohya(tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterable[str]]) -> tuple[Lora, list[str]]:
-    """Layers, and the keys that make none."""
+def from_kohya(
+    tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterable[str]]
+) -> tuple[Lora, list[str], int]:
+    """Layers, the keys that make none, and how many layers lack an alpha."""
     paths = {KOHYA_PREFIXES[part] + path.replace(".", "_"): (part, path) for part in PARTS for path in modules[part]}
     found: dict[tuple[str, str], dict[str, str]] = {}
     unmatched = []
@@ -135,8 +140,8 @@ def from_kohya(tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Iterab
     return _assemble(tensors, found, {}, unmatched)
 
 
-def from_diffusers(tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]) -> tuple[Lora, list[str]]:
-    """Layers, and the keys that make none; `settings` are peft's, each behind its part's name."""
+def from_diffusers(tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any]) -> tuple[Lora, list[str], int]:
+    """As `from_kohya`; `settings` are peft's, each behind its part's name."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     unmatched = []
     for key in tensors:
@@ -153,7 +158,8 @@ def _diffusers_place(key: str) -> tuple[str, str, str] | None:
     """Part, path and role of a key."""
     part, _, rest = key.removeprefix(_PEFT_ROOT).partition(".")
     if part not in PARTS:  # peft's own files name no part
-        part, rest = "unet", key.removeprefix(_PEFT_ROOT)
+        rest = key.removeprefix(_PEFT_ROOT)
+        part = "text_encoder" if rest.startswith((_TEXT_ROOT, _TEXT_LAYERS)) else "unet"
     if part == "text_encoder":
         rest = rest.removeprefix(_TEXT_ROOT)
     if old := _PROCESSOR.search(rest):
@@ -169,17 +175,27 @@ def _assemble(
     found: Mapping[tuple[str, str], Mapping[str, str]],
     settings: Mapping[str, Any],
     unmatched: list[str],
-) -> tuple[Lora, list[str]]:
+) -> tuple[Lora, list[str], int]:
     lora: dict[str, dict[str, LoraLayer]] = {part: {} for part in PARTS}
+    lacking = 0
     for (part, path), keys in found.items():
-        if not {"down", "up"} <= keys.keys():
+        if not {"down", "up"} <= keys.keys() or not _is_layer(tensors, keys):
             unmatched.extend(keys.values())
             continue
         down, up = tensors[keys["down"]].float(), tensors[keys["up"]].float()
-        rank = len(down)
-        alpha = float(tensors[keys["alpha"]]) if "alpha" in keys else _alpha(settings, part, path, rank)
-        lora[part][path] = LoraLayer(down, up, alpha)
-    return lora, sorted(unmatched)
+        alpha = float(tensors[keys["alpha"]]) if "alpha" in keys else _alpha(settings, part, path, len(down))
+        lacking += alpha is None
+        lora[part][path] = LoraLayer(down, up, float(len(down)) if alpha is None else alpha)
+    return lora, sorted(unmatched), lacking
+
+
+def _is_layer(tensors: Mapping[str, torch.Tensor], keys: Mapping[str, str]) -> bool:
+    """Whether they are two matrices of real numbers, or kernels, and one number, if any."""
+    halves = [tensors[keys[role]] for role in ("down", "up")]
+    alpha = tensors[keys["alpha"]] if "alpha" in keys else None
+    return all(half.is_floating_point() and half.ndim in {2, 4} and half.numel() for half in halves) and (
+        alpha is None or alpha.numel() == 1
+    )
 
 
 def _settings_in(text: str | bytes, where: str) -> dict[str, Any]:
@@ -190,13 +206,19 @@ def _settings_in(text: str | bytes, where: str) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float:
-    """What peft's settings say; equal to the rank where there are none."""
+def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float | None:
+    """What peft's settings say; None where they say nothing."""
     patterns = {
         name.removeprefix(_TEXT_ROOT): value for name, value in (settings.get(f"{part}.alpha_pattern") or {}).items()
     }
     key = get_pattern_key(patterns.keys(), path)
-    alpha = float(patterns.get(key, settings.get(f"{part}.lora_alpha", rank)))
+    given = patterns.get(key, settings.get(f"{part}.lora_alpha"))
+    if given is None:
+        return None
+    try:
+        alpha = float(given)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"the adapter's alpha of {path} is '{given}', no number; correct it") from None
     # "Rank-stabilised": the update is divided by the rank's root.
     return alpha * rank**0.5 if settings.get(f"{part}.use_rslora") else alpha
 

@@ -23,7 +23,7 @@ from saggar.errors import (
 from transformers.utils import logging as transformers_logging
 
 from saggar_generator import nano
-from saggar_generator.base_models import hub, single_file
+from saggar_generator.base_models import checking, hub, single_file
 from saggar_generator.base_models.identity import Identity, configuration_hash
 from saggar_generator.base_models.placement import Placement, memory_for, settle
 
@@ -103,7 +103,7 @@ class BaseModels:
     def get(self, spec: str) -> BaseModel:
         """The base model `spec`, loaded when it isn't, or when its files have changed.
 
-        Raises InvalidInputError when `spec` cannot be a base model, NotFoundError when there is none such,
+        Raises InvalidInputError when `spec` cannot be a base model, NotFoundError when it does not exist,
         UnavailableError when the hub cannot be reached, WrongStateError when its files cannot be used.
         """
         place, files = self._find(spec)
@@ -130,7 +130,11 @@ class BaseModels:
         """What base model `spec` is, without loading it. Raises as `get`."""
         place, files = self._find(spec)
         if files not in self._identities:
-            self._identities[files] = identity_of(place)
+            try:
+                self._identities[files] = identity_of(place)
+            except SaggarError:
+                self._from_hub.pop(spec, None)
+                raise
         return self._identities[files]
 
     def _find(self, spec: str) -> tuple[Path, tuple[tuple[str, int, int], ...]]:
@@ -188,7 +192,7 @@ def weight_files(place: Path) -> list[Path]:
         single_file.check(place)
         return [place]
     folder = place
-    _check_pipeline(folder)
+    checking.check_pipeline(folder)
     variant = _variant(folder)
     return [path for part in _WEIGHTS for path in _part_files(folder / part, _WEIGHTS[part], variant)]
 
@@ -207,10 +211,14 @@ def content_hash(place: Path) -> str:
 
 
 def identity_of(place: Path) -> Identity:
-    """What the model in `place` is. Raises UnavailableError when a single file's configuration is the hub's,
-    and that cannot be reached.
+    """What the model in `place` is, once its files are known to be whole.
+
+    Raises NotFoundError and InvalidInputError when they are not, and UnavailableError when a single file's
+    configuration is the hub's, and that cannot be reached.
     """
     folder = single_file.configuration(place) if place.is_file() else place
+    checking.check_weights(weight_files(place))
+    checking.check_parts(folder)
     return Identity(content_hash(place), configuration_hash(folder))
 
 
@@ -263,24 +271,6 @@ def _read(place: Path, placement: Placement) -> Any:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_pipeline(folder: Path) -> None:
-    path = folder / "model_index.json"
-    try:
-        kind = json.loads(path.read_text("utf-8")).get("_class_name")
-    except FileNotFoundError:
-        raise NotFoundError(
-            f"{folder} has no model_index.json; a base model is a folder in diffusers format, as "
-            "save_pretrained writes it",
-            str(folder),
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read ({error}); export the base model again") from None
-    if kind != StableDiffusionPipeline.__name__:
-        raise InvalidInputError(
-            f"{folder} is a {kind}; this service runs {StableDiffusionPipeline.__name__} (Stable Diffusion 1.x and 2.x)"
-        )
 
 
 def _variant(folder: Path) -> str | None:

@@ -36,7 +36,7 @@ def download(repository: str, revision: str | None) -> Path:
     A commit's files never change, so the hub is not asked about one that is whole in the local cache. Of a
     branch or tag it is asked first; the cache answers when it cannot be reached.
 
-    Raises NotFoundError when there is none such, naming its new home where that is known, and
+    Raises NotFoundError when the hub does not have it, naming its new home where that is known, and
     UnavailableError when the hub cannot be reached.
     """
     if moved := MOVED.get(repository):
@@ -53,10 +53,10 @@ def download(repository: str, revision: str | None) -> Path:
     try:
         return _fetch(repository, revision, local_files_only=False)
     except Exception as error:  # its own, diffusers', and those of an HTTP client that changes from release to release
-        told = _download_error(repository, revision, error)
-        folder = _cached(repository, revision) if isinstance(told, UnavailableError) else None
+        problem = _download_error(repository, revision, error)
+        folder = _cached(repository, revision) if isinstance(problem, UnavailableError) else None
         if folder is None:
-            raise told from error
+            raise problem from error
         log.warning("the hub cannot be reached (%s): %s comes from the local cache", error, repository)
         return folder
 

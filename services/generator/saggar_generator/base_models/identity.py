@@ -40,12 +40,12 @@ class Identity:
 
 def configuration_hash(folder: Path) -> str:
     """Of the pipeline in `folder`; a file that is missing or broken counts as empty, and fails in loading."""
-    told = {
+    deciding = {
         name: {key: values.get(key) for key in keys}
         for name, keys in _DECIDING.items()
         for values in [_read(folder / name)]
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -123,13 +123,13 @@ def settle(pipeline: Any, placement: Placement) -> None:
 
 @contextmanager
 def memory_for(what: str, placement: Placement, remedy: str) -> Iterator[None]:
-    """Raises WrongStateError, with `remedy`, when the device has not enough memory for what is done in it."""
+    """Raises WrongStateError, with `remedy`, when the device lacks memory for what is done in it."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and _NO_MEMORY not in str(error):
             raise
-        raise WrongStateError(f"{placement.name} has not enough memory for {what}; {remedy}") from error
+        raise WrongStateError(f"{placement.name} does not have enough memory for {what}; {remedy}") from error
 
 
 def _natural_precision(device: str) -> str:

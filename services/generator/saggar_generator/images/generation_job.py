@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from functools import partial
 from PIL import Image
 from saggar.errors import DataCorruptionError
 from saggar.job_settings.generation import GenerationSettings
+from saggar.progress import Progress, Work
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator.adapters import adapter
@@ -22,8 +22,7 @@ from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
 from saggar_generator.images.starting import check_strength, read_photograph
 from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts
-from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterUse, GeneratedImage, PromptItem, StartImage, Wanted
+from saggar_generator.requests import AdapterUse, GeneratedImage, GenerationRequest, ImageRequest, StartImage
 
 log = logging.getLogger(__name__)
 
@@ -33,70 +32,63 @@ class _Job:
     """One different image to make, for the items at `numbers` of the request."""
 
     key: str
-    wanted: Wanted
+    request: ImageRequest
     mix: Mix  # adapters by the hashes of their weights
     inputs: Inputs
     numbers: list[int]
 
     @property
-    def company(self) -> tuple[Mix, float | None]:
-        """What images of one batch have in common."""
-        return self.mix, self.wanted.start.strength if self.wanted.start else None
+    def kind(self) -> tuple[Mix, float | None]:
+        """What images of one batch have in common: adapters, and the strength of a start."""
+        return self.mix, self.request.start.strength if self.request.start else None
 
 
 def generate(
     store: ObjectStore,
     models: BaseModels,
-    base_model: str,
-    uses: Sequence[AdapterUse],
-    items: Sequence[PromptItem],
-    settings: GenerationSettings,
-    batch_size: int,
-    report: Report,
-    on_image: Callable[[GeneratedImage], None],
-    cancelled: threading.Event,
+    request: GenerationRequest,
+    work: Work,
+    on_image: Callable[[GeneratedImage], None] = lambda _: None,
+    *,
     signer: Signer | None = None,
 ) -> list[GeneratedImage]:
-    """One image per item, in order. Sizes of 0 in `settings` are the base model's own; a `batch_size` of 0
+    """One image per item, in order. Sizes of 0 in the settings are the base model's own; a batch size of 0
     is chosen here.
 
     Every image is in the store, with its index entry, before the next batch begins: after a crash the same
     call goes on. Raises what the contract lists for `Generate`, as domain errors.
     """
-    compositions = compose(items, uses)
-    report(Progress("loading base model", message=base_model))
-    base = models.get(base_model)
-    settings = settings.with_values(
-        clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
-        width_px=settings.width_px or base.size_px,
-        height_px=settings.height_px or base.size_px,
-    )
-    check_settings(base, settings)
+    items = request.items
+    compositions = compose(items, request.adapters)
+    work.report(Progress("loading base model", message=request.base_model))
+    base = models.get(request.base_model)
+    settings = _resolved(base, request.settings)
     for number, item in enumerate(items):
-        if item.wanted.start is not None:
-            check_strength(item.wanted.start.strength, settings.steps, f"prompts[{number}].start.strength")
-    batch_size = batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
-    weights = _weights(store, base, uses)
+        if item.request.start is not None:
+            check_strength(item.request.start.strength, settings.steps, f"prompts[{number}].start.strength")
+    weights = _weights(store, base, request.adapters)
     index = ImageIndex(store, signer)
 
     finished: dict[str, GeneratedImage] = {}
     jobs: dict[str, _Job] = {}  # by index key: equal prompts are drawn once
     hashes = {name: ref.sha256 for name, ref in weights.items()}
     for number, one in enumerate(compositions):
-        stop_if(cancelled, "generation")
+        work.stop_if_cancelled("generation")
         mix = by_weights(one.adapters, hashes)
-        inputs = index.inputs(base, mix, one.wanted, settings)
+        inputs = index.inputs(base, mix, one.request, settings)
         key = index_key(inputs)
         found = index.find(key, one.prompt_id, reused=True) if key not in jobs else None
         if found:
             finished[one.prompt_id] = found
             on_image(found)
         else:
-            jobs.setdefault(key, _Job(key, one.wanted, mix, inputs, [])).numbers.append(number)
-    report(Progress("generating", len(finished), len(items), "images"))
+            jobs.setdefault(key, _Job(key, one.request, mix, inputs, [])).numbers.append(number)
+    work.report(Progress("generating", len(finished), len(items), "images"))
 
     begun, made = time.monotonic(), 0
-    for batch in _drawn(store, base, weights, list(jobs.values()), settings, batch_size, cancelled):
+    batch_size = settings.batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
+    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size)
+    for batch in studio.draw(list(jobs.values()), work):
         for job, picture in batch:
             index.keep(job.key, picture, job.inputs)
             for place, number in enumerate(job.numbers):
@@ -107,9 +99,22 @@ def generate(
                 on_image(image)
         made += len(batch)
         pace = {"images_per_second": made / max(time.monotonic() - begun, 1e-9)}
-        report(Progress("generating", len(finished), len(items), "images", pace))
+        work.report(Progress("generating", len(finished), len(items), "images", pace))
     _warn_of_truncation([image.truncated_tokens for image in finished.values()])
     return [finished[item.prompt_id] for item in items]
+
+
+def _resolved(base: BaseModel, settings: GenerationSettings) -> GenerationSettings:
+    """`settings` with the base model's own in place of what they leave open. Raises InvalidInputError for
+    those that it cannot follow.
+    """
+    settings = settings.with_values(
+        clip_skip=layers_to_skip(base.pipeline.text_encoder, settings.clip_skip),
+        width_px=settings.width_px or base.size_px,
+        height_px=settings.height_px or base.size_px,
+    )
+    check_settings(base, settings)
+    return settings
 
 
 def _weights(store: ObjectStore, base: BaseModel, uses: Sequence[AdapterUse]) -> dict[str, ObjectRef]:
@@ -120,41 +125,42 @@ def _weights(store: ObjectStore, base: BaseModel, uses: Sequence[AdapterUse]) ->
     return {name: card.weights.ref() for name, card in cards.items()}
 
 
-def _drawn(
-    store: ObjectStore,
-    base: BaseModel,
-    weights: Mapping[str, ObjectRef],
-    jobs: Sequence[_Job],
-    settings: GenerationSettings,
-    batch_size: int,
-    cancelled: threading.Event,
-) -> Iterator[list[tuple[_Job, Picture]]]:
-    """All of `jobs`, batch after batch; those with other adapters, weights or strengths apart."""
-    refs = {ref.sha256: ref for ref in weights.values()}
+@dataclass(frozen=True, eq=False)
+class _Studio:
+    """A base model, the adapters for it (by the hashes of their weights), and how images are sampled."""
 
-    def open_photograph(start: StartImage) -> Image.Image:
-        return read_photograph(store, start.image, settings.width_px, settings.height_px)
+    store: ObjectStore
+    base: BaseModel
+    weights: Mapping[str, ObjectRef]
+    settings: GenerationSettings
+    batch_size: int
 
-    for company in dict.fromkeys(job.company for job in jobs):
-        some = [job for job in jobs if job.company == company]
-        adapter.use_together(
-            base,
-            [adapter.Wanted(sha256, partial(store.read, refs[sha256]), weight) for sha256, weight in company[0]],
-        )
-        wanted = [job.wanted for job in some]
-        encoded = encode_prompts(base, wanted, settings)  # by the text encoder with its adapters
-        made = 0
-        for pictures in draw(
-            base,
-            wanted,
-            encoded,
-            settings,
-            batch_size,
-            lambda: stop_if(cancelled, "generation"),
-            open_photograph,
-        ):
-            yield list(zip(some[made : made + len(pictures)], pictures, strict=True))
-            made += len(pictures)
+    def draw(self, jobs: Sequence[_Job], work: Work) -> Iterator[list[tuple[_Job, Picture]]]:
+        """All of `jobs`, batch after batch; those with other adapters, weights or strengths apart."""
+        for kind in dict.fromkeys(job.kind for job in jobs):
+            alike = [job for job in jobs if job.kind == kind]
+            mix, _ = kind
+            adapter.use_together(self.base, [self._adapter(sha256, weight) for sha256, weight in mix])
+            requests = [job.request for job in alike]
+            encoded = encode_prompts(self.base, requests, self.settings)  # by the text encoder with its adapters
+            made = 0
+            for pictures in draw(
+                self.base,
+                requests,
+                encoded,
+                self.settings,
+                self.batch_size,
+                on_step=lambda: work.stop_if_cancelled("generation"),
+                open_photograph=self._open_photograph,
+            ):
+                yield list(zip(alike[made : made + len(pictures)], pictures, strict=True))
+                made += len(pictures)
+
+    def _adapter(self, sha256: str, weight: float) -> adapter.WeightedAdapter:
+        return adapter.WeightedAdapter(sha256, partial(self.store.read, self.weights[sha256]), weight)
+
+    def _open_photograph(self, start: StartImage) -> Image.Image:
+        return read_photograph(self.store, start, self.settings.width_px, self.settings.height_px)
 
 
 def _warn_of_truncation(counts: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from saggar_generator.images.content_credentials import Signer
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.request_prompts import Mix
 from saggar_generator.images.synthesis import Picture
-from saggar_generator.requests import GeneratedImage, Wanted
+from saggar_generator.requests import GeneratedImage, ImageRequest
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ImageIndex:
         self._store = store
         self._signer = signer
 
-    def inputs(self, base: BaseModel, mix: Mix, wanted: Wanted, settings: GenerationSettings) -> Inputs:
+    def inputs(self, base: BaseModel, mix: Mix, request: ImageRequest, settings: GenerationSettings) -> Inputs:
         """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights."""
         inputs: dict[str, Any] = {
             "format": _FORMAT,
@@ -40,15 +40,16 @@ class ImageIndex:
             "prediction_type": base.prediction_type,
             "base_configuration": base.identity.configuration_hash,
             "adapters": [{"sha256": sha256, "weight": weight} for sha256, weight in mix],
-            "prompt": wanted.prompt,
-            "negative_prompt": wanted.negative_prompt,
-            "seed": wanted.seed,
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt,
+            "seed": request.seed,
             "settings": settings.model_dump(exclude={"batch_size"}),
         }
-        if wanted.start is not None:
+        if request.start is not None:
             inputs["photograph"] = {
-                "sha256": wanted.start.image.sha256,
-                "strength": wanted.start.strength,
+                "sha256": request.start.image.sha256,
+                "strength": request.start.strength,
+                **({} if request.start.framing == "crop" else {"framing": request.start.framing}),
             }
         if self._signer is not None:
             inputs["signed_by"] = self._signer.identity

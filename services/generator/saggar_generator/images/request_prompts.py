@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.webui.prompt_syntax import parse_negative_prompt, parse_prompt
 
-from saggar_generator.requests import AdapterUse, PromptItem, Wanted
+from saggar_generator.requests import AdapterUse, ImageRequest, PromptItem
 
 Mix = tuple[tuple[str, float], ...]  # adapters' names, or their weights' hashes, and their shares
 
@@ -20,7 +20,7 @@ class Composition:
     """One image: its words, and the adapters that take part, by their names, in the request's order."""
 
     prompt_id: str
-    wanted: Wanted
+    request: ImageRequest
     adapters: Mix
 
 
@@ -33,11 +33,11 @@ def compose(items: Sequence[PromptItem], uses: Sequence[AdapterUse]) -> list[Com
     violations: list[FieldViolation] = []
     found = []
     for number, item in enumerate(items):
-        wanted, field = item.wanted, "prompt"
+        request, field = item.request, "prompt"
         try:
-            text, adapters = _compose(wanted.prompt, uses)
+            text, adapters = _compose(request.prompt, uses)
             field = "negative_prompt"
-            plain = replace(wanted, prompt=text, negative_prompt=parse_negative_prompt(wanted.negative_prompt))
+            plain = replace(request, prompt=text, negative_prompt=parse_negative_prompt(request.negative_prompt))
         except InvalidInputError as error:
             violations.append(FieldViolation(f"prompts[{number}].{field}", str(error)))
         else:

@@ -7,17 +7,19 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
-from PIL import Image, ImageOps
+from PIL import Image
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
-from saggar.store import ObjectRef, ObjectStore
+from saggar.store import ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.images.framing import framed
+from saggar_generator.requests import StartImage
 
 
 class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
     """diffusers' pipeline, but each photograph goes through the autoencoder alone, and noise is drawn as for
-    images without one: an image does not depend on its company, nor on the number format beyond rounding.
+    images without one: an image does not depend on those it is made with, nor on the number format beyond rounding.
     """
 
     def prepare_latents(
@@ -41,7 +43,9 @@ class FromPhotographs(StableDiffusionImg2ImgPipeline):  # type: ignore[misc]
 
 def from_photographs(base: BaseModel) -> FromPhotographs:
     """The pipeline of `base` with the same networks, in place; nothing is loaded."""
-    return FromPhotographs(**base.pipeline.components, requires_safety_checker=False)
+    pipeline = FromPhotographs(**base.pipeline.components, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)  # standard error belongs to the log
+    return pipeline
 
 
 def draw_noise(shape: tuple[int, ...], randoms: Sequence[torch.Generator]) -> torch.Tensor:
@@ -51,13 +55,13 @@ def draw_noise(shape: tuple[int, ...], randoms: Sequence[torch.Generator]) -> to
     return torch.stack([torch.randn(shape, generator=random) for random in randoms])
 
 
-def read_photograph(store: ObjectStore, ref: ObjectRef, width_px: int, height_px: int) -> Image.Image:
-    """The photograph, scaled by its shorter side and cut from the centre.
+def read_photograph(store: ObjectStore, start: StartImage, width_px: int, height_px: int) -> Image.Image:
+    """The photograph that an image starts from, framed.
 
     Raises NotFoundError when it is missing, InvalidInputError when it cannot be decoded.
     """
-    image = decode(store.read(ref), ref.key)
-    return ImageOps.fit(image, (width_px, height_px), Image.Resampling.LANCZOS)
+    image = decode(store.read(start.image), start.image.key)
+    return framed(image, width_px, height_px, start.framing)
 
 
 def check_strength(strength: float, steps: int, field: str) -> None:

@@ -1,6 +1,6 @@
 """Prompts to pixels.
 
-An image's bytes must not depend on its company. Batches therefore always have the full size (the last one is
+An image's bytes must not depend on those it is made with. Batches therefore always have the full size (the last one is
 filled up by repeating), each image starts from the noise of its own seed, and prompts and photographs are
 encoded one at a time: in a forward pass of a given shape, a row's result depends on that row alone. Another
 batch size changes rounding and no more.
@@ -24,7 +24,7 @@ from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.prompt_encoding import EncodedPrompt, encode_all
 from saggar_generator.images.starting import draw_noise, from_photographs
-from saggar_generator.requests import StartImage, Wanted
+from saggar_generator.requests import ImageRequest, StartImage
 
 log = logging.getLogger(__name__)
 
@@ -43,38 +43,41 @@ def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
     base.check_size(settings.height_px, "settings.height_px")
 
 
-def encode_prompts(base: BaseModel, wanted: Sequence[Wanted], settings: GenerationSettings) -> dict[str, EncodedPrompt]:
-    """Every different prompt and negative prompt of `wanted`, encoded."""
-    texts = [text for one in wanted for text in (one.prompt, one.negative_prompt)]
+def encode_prompts(
+    base: BaseModel, requests: Sequence[ImageRequest], settings: GenerationSettings
+) -> dict[str, EncodedPrompt]:
+    """Every different prompt and negative prompt of `requests`, encoded."""
+    texts = [text for one in requests for text in (one.prompt, one.negative_prompt)]
     return encode_all(base.pipeline.tokenizer, base.pipeline.text_encoder, texts, settings.clip_skip)
 
 
 def draw(
     base: BaseModel,
-    wanted: Sequence[Wanted],
+    requests: Sequence[ImageRequest],
     encoded: Mapping[str, EncodedPrompt],
     settings: GenerationSettings,
     batch_size: int,
+    *,
     on_step: Callable[[], None] = lambda: None,
     open_photograph: Callable[[StartImage], Image.Image] | None = None,
 ) -> Iterator[list[Picture]]:
-    """Makes the images of `wanted`, batch after batch, in order; calls `on_step` after every denoising step.
+    """Makes the images of `requests`, batch after batch, in order; calls `on_step` after every denoising step.
 
-    The adapters that are set in the pipeline take part. Either all of `wanted` start from photographs, with
+    The adapters that are set in the pipeline take part. Either all of `requests` start from photographs, with
     one strength, or none. A batch that does not fit into the GPU's memory is halved, and so are those after
     it. Raises WrongStateError when an image is not finite, or when not even one fits.
     """
     start = 0
-    while start < len(wanted):
-        some = wanted[start : start + batch_size]
-        full = [*some, *[some[-1]] * (batch_size - len(some))]
+    while start < len(requests):
+        batch = requests[start : start + batch_size]
+        full = [*batch, *[batch[-1]] * (batch_size - len(batch))]
         try:
-            pixels = _forward(base, full, encoded, settings, on_step, open_photograph)
+            pixels = _forward(base, full, encoded, settings, on_step=on_step, open_photograph=open_photograph)
         except torch.OutOfMemoryError:
             batch_size = _smaller(base, batch_size)
             continue
-        yield [Picture(pixels[i], _truncated_tokens(encoded, one, settings)) for i, one in enumerate(some)]
-        start += len(some)
+        yield [Picture(pixels[i], _truncated_tokens(encoded, one, settings)) for i, one in enumerate(batch)]
+        start += len(batch)
 
 
 def is_guided(settings: GenerationSettings) -> bool:
@@ -85,7 +88,7 @@ def is_guided(settings: GenerationSettings) -> bool:
 def _smaller(base: BaseModel, batch_size: int) -> int:
     if batch_size == 1:
         raise WrongStateError(
-            f"{base.placement.name} has not enough memory for one image; set SAGGAR_MEMORY to sliced or "
+            f"{base.placement.name} does not have enough memory for one image; set SAGGAR_MEMORY to sliced or "
             "offloaded for the generator, ask for smaller images, or end what else uses it"
         )
     log.warning("%s has no memory for batches of %d; taking half", base.placement.name, batch_size)
@@ -94,7 +97,7 @@ def _smaller(base: BaseModel, batch_size: int) -> int:
     return batch_size // 2
 
 
-def _truncated_tokens(encoded: Mapping[str, EncodedPrompt], one: Wanted, settings: GenerationSettings) -> int:
+def _truncated_tokens(encoded: Mapping[str, EncodedPrompt], one: ImageRequest, settings: GenerationSettings) -> int:
     texts = [one.prompt, one.negative_prompt] if is_guided(settings) else [one.prompt]
     return max(encoded[text].truncated_tokens for text in texts)
 
@@ -102,9 +105,10 @@ def _truncated_tokens(encoded: Mapping[str, EncodedPrompt], one: Wanted, setting
 @torch.no_grad()
 def _forward(
     base: BaseModel,
-    batch: Sequence[Wanted],
+    batch: Sequence[ImageRequest],
     encoded: Mapping[str, EncodedPrompt],
     settings: GenerationSettings,
+    *,
     on_step: Callable[[], None],
     open_photograph: Callable[[StartImage], Image.Image] | None,
 ) -> npt.NDArray[np.uint8]:
@@ -143,7 +147,7 @@ def _forward(
 
 def _beginning(
     base: BaseModel,
-    batch: Sequence[Wanted],
+    batch: Sequence[ImageRequest],
     settings: GenerationSettings,
     randoms: Sequence[torch.Generator],
     open_photograph: Callable[[StartImage], Image.Image] | None,

@@ -1,4 +1,4 @@
-"""nano: a small Stable Diffusion pipeline that stands for a general model (see docs/nano.md)."""
+"""nano: a small Stable Diffusion pipeline that takes the place of a general model (see docs/nano.md)."""
 
 from importlib import resources
 from pathlib import Path

@@ -72,8 +72,8 @@ def train_denoiser(
     generator = torch.Generator()
     state = checkpoint.load(folder, both, optimizer, generator) or {"step": 0, "curve": []}
     curve: list[tuple[int, float]] = [tuple(point) for point in state["curve"]]
-    told = {"steps": steps, "twice": list(twice), "decay": decay, "rate": rate}
-    runs = _runs(state.get("runs", []), first := int(state["step"]), told)
+    settings = {"steps": steps, "twice": list(twice), "decay": decay, "rate": rate}
+    runs = _runs(state.get("runs", []), first := int(state["step"]), settings)
     taxonomy = load_taxonomy("kilnsim")
     kept = models.scheduler().alphas_cumprod.to(device)  # [1000], signal's share of the variance
     choice = lots(pool.pieces, twice)
@@ -136,10 +136,10 @@ def embed(encoder: nn.Module, tokens: torch.Tensor, penultimate: bool) -> torch.
     return result
 
 
-def _runs(runs: list[dict[str, Any]], first: int, told: dict[str, Any]) -> list[dict[str, Any]]:
+def _runs(runs: list[dict[str, Any]], first: int, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """``runs`` and, where other settings hold after step ``first``, a further one."""
-    if first < told["steps"] and (not runs or runs[-1] != runs[-1] | told):
-        return [*runs, {"from_step": first + 1, **told}]
+    if first < settings["steps"] and (not runs or runs[-1] != runs[-1] | settings):
+        return [*runs, {"from_step": first + 1, **settings}]
     return runs
 
 

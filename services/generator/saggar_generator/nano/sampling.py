@@ -42,15 +42,15 @@ def draw(
     """Pictures uint8 [n, 64, 64, 3], one per prompt; picture i starts from the noise of seed + i."""
     parts = []
     for first in range(0, len(prompts), 32):
-        some = prompts[first : first + 32]
+        batch = prompts[first : first + 32]
         tokens = pipeline.tokenizer(
-            [*some, negative], padding="max_length", truncation=True, return_tensors="pt"
+            [*batch, negative], padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids
         text = embed(pipeline.text_encoder, tokens, penultimate)
-        noises = [torch.Generator().manual_seed(seed + first + i) for i in range(len(some))]
+        noises = [torch.Generator().manual_seed(seed + first + i) for i in range(len(batch))]
         pictures = pipeline(
             prompt_embeds=text[:-1],
-            negative_prompt_embeds=text[-1:].expand(len(some), -1, -1),
+            negative_prompt_embeds=text[-1:].expand(len(batch), -1, -1),
             generator=noises,
             num_inference_steps=steps,
             guidance_scale=guidance,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from saggar.dataset.record import Record
 from saggar.errors import CancelledError, DataCorruptionError, NotFoundError
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.progress import Progress, Work
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 
@@ -22,14 +22,14 @@ from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import memory_for
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
-from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterPreview, TrainedAdapter
+from saggar_generator.requests import AdapterPreview, TrainedAdapter, TrainingRequest
+from saggar_generator.settings import ATTENTION
 from saggar_generator.training import adapter_metadata, optimizing
 from saggar_generator.training.examples import prepare, training_rows
 from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.held_out import hold_out
 from saggar_generator.training.loop import AdapterTraining
-from saggar_generator.training.previews import draw_previews, prompts_of
+from saggar_generator.training.previews import PreviewPlan, draw_previews, prompts_of
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +51,20 @@ _NOT_DECIDING = {
 def train_adapter(
     store: ObjectStore,
     models: BaseModels,
-    base_model: str,
-    manifest: ObjectRef,
-    settings: AdapterSettings,
-    targets: tuple[str, ...],
-    report: Report,
-    cancelled: threading.Event,
+    request: TrainingRequest,
+    work: Work,
     on_preview: Callable[[AdapterPreview], None] = lambda _: None,
+    *,
+    targets: tuple[str, ...] = ATTENTION,
     team: Team | None = None,
 ) -> TrainedAdapter:
     """Trains the adapter, goes on from its checkpoint, or returns it at once when it is in the store.
 
-    `targets` are the UNet's layers unless the settings name some. Of a `team` the first process speaks
-    and writes for all. Raises what the contract lists for
-    `TrainAdapter`, as domain errors.
+    `targets` are the UNet's layers unless the request's settings name some. Of a `team` the first process
+    speaks and writes for all. Raises what the contract lists for `TrainAdapter`, as domain errors.
     """
-    report(Progress("loading base model", message=base_model))
-    base = models.get(base_model)
+    work.report(Progress("loading base model", message=request.base_model))
+    base, manifest, settings = models.get(request.base_model), request.manifest, request.settings
     lora.remove(base)  # an earlier job's adapters, before captions go through the text encoder
     settings = settings.with_values(
         resolution_px=settings.resolution_px or base.size_px,
@@ -85,7 +82,7 @@ def train_adapter(
         kept, measured = hold_out(rows, settings.validation_share, settings.seed)
     team = team or Alone()
     with memory_for("this training", base.placement, _LESS_MEMORY):
-        examples = prepare(store, base, rows, settings, report, cancelled)
+        examples = prepare(store, base, rows, settings, work)
         if examples.truncated_captions:
             log.warning(
                 "%d of %d captions are longer than the text encoder's window; their ends have no effect",
@@ -93,12 +90,12 @@ def train_adapter(
                 len(rows),
             )
         held_out = examples.take(measured) if measured else None
-        with AdapterTraining(base, examples.take(kept), settings, settings.unet_targets, held_out, team) as training:
-            job = _Job(store, base, training, settings, identity, report, on_preview, cancelled, team)
-            job.run([rows[number].caption or "" for number in kept])
+        trained_on = [rows[number] for number in kept]
+        with AdapterTraining(base, examples.take(kept), settings, measured_by=held_out, team=team) as training:
+            job = _Job(store, base, training, settings, identity, work, on_preview, team)
+            job.run([row.caption or "" for row in trained_on])
             if team.rank == 0:
-                kept_rows = [rows[number] for number in kept]
-                _write(store, base, training, settings, identity, manifest, kept_rows, measured)
+                _write(job, manifest, trained_on, len(measured))
                 store.delete(_checkpoint_key(identity))
     team.agree(False)  # the first has written
     result = _finished(store, identity)
@@ -110,45 +107,38 @@ def train_adapter(
 
 def adapter_id(base: Identity, manifest_sha256: str, settings: AdapterSettings) -> str:
     """16 hexadecimal digits that depend on all that decides the adapter, and on nothing else."""
-    inputs = [3, asdict(base), manifest_sha256, _deciding(settings)]
+    inputs = [4, asdict(base), manifest_sha256, _deciding(settings)]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, eq=False)
 class _Job:
     """The steps of one training, and what is done between them."""
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        base: BaseModel,
-        training: AdapterTraining,
-        settings: AdapterSettings,
-        identity: str,
-        report: Report,
-        on_preview: Callable[[AdapterPreview], None],
-        cancelled: threading.Event,
-        team: Team,
-    ) -> None:
-        self._team = team
-        self._store, self._base, self._training = store, base, training
-        self._settings, self._identity = settings, identity
-        self._report, self._on_preview, self._cancelled = report, on_preview, cancelled
+    store: ObjectStore
+    base: BaseModel
+    training: AdapterTraining
+    settings: AdapterSettings
+    identity: str
+    work: Work
+    on_preview: Callable[[AdapterPreview], None]
+    team: Team
 
     def run(self, captions: Sequence[str]) -> None:
-        training, settings, checkpoint = self._training, self._settings, _checkpoint_key(self._identity)
+        training, settings, checkpoint = self.training, self.settings, _checkpoint_key(self.identity)
         prompts = prompts_of(settings, captions)
-        if self._store.exists(checkpoint):
+        if self.store.exists(checkpoint):
             self._restore(checkpoint)
             log.info("adapter training goes on from step %d of %d", training.step, settings.steps)
         elif settings.steps and self._is_first:
             training.measure()  # what the bare base model does
-        first, begun, told = training.step, time.monotonic(), 0.0
+        first, begun, reported = training.step, time.monotonic(), 0.0
         while training.step < settings.steps:
-            if self._team.agree(self._cancelled.is_set()):
+            if self.team.agree(self.work.cancelled.is_set()):
                 if self._is_first and training.step > first:
-                    self._store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
-                self._cancelled.set()
-            stop_if(self._cancelled, "adapter training")
+                    self.store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
+                self.work.cancelled.set()
+            self.work.stop_if_cancelled("adapter training")
             loss = training.advance()
             if not self._is_first:
                 continue
@@ -158,15 +148,15 @@ class _Job:
                 self._draw(prompts)
             # The last step is kept too: what is written from it after a crash is the same again.
             if self._is_due(settings.checkpoint_every_steps):
-                self._store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
-            if now - told >= _REPORT_EVERY_S or measured or training.step == settings.steps:
-                told = now
+                self.store.replace(checkpoint, training.checkpoint(), adapter.WEIGHTS_TYPE)
+            if now - reported >= _REPORT_EVERY_S or measured or training.step == settings.steps:
+                reported = now
                 pace = (training.step - first) / max(now - begun, 1e-9)
-                self._tell({"loss": loss, "steps_per_second": pace})
+                self._report({"loss": loss, "steps_per_second": pace})
 
     def _restore(self, checkpoint: str) -> None:
         try:
-            self._training.restore(self._store.get(checkpoint))
+            self.training.restore(self.store.get(checkpoint))
         except DataCorruptionError as error:
             raise DataCorruptionError(
                 f"{checkpoint}: {error}; delete it from the store to train from the beginning"
@@ -174,52 +164,36 @@ class _Job:
 
     @property
     def _is_first(self) -> bool:
-        return self._team.rank == 0
+        return self.team.rank == 0
 
     def _is_due(self, every: int) -> bool:
-        step = self._training.step
-        return bool(every) and (step % every == 0 or step == self._settings.steps)
+        step = self.training.step
+        return bool(every) and (step % every == 0 or step == self.settings.steps)
 
     def _draw(self, prompts: Sequence[str]) -> None:
         try:
-            made = draw_previews(
-                self._store,
-                self._base,
-                self._identity,
-                self._settings,
-                prompts,
-                self._training.step,
-                self._cancelled,
-            )
+            plan = PreviewPlan(self.identity, self.settings, prompts)
+            made = draw_previews(self.store, self.base, plan, self.training.step, self.work)
         except CancelledError:  # the step that they show is kept before the job ends
             return
-        self._training.previews += made
+        self.training.previews += made
         for preview in made:
-            self._on_preview(preview)
+            self.on_preview(preview)
 
-    def _tell(self, metrics: dict[str, float]) -> None:
-        training, settings = self._training, self._settings
+    def _report(self, metrics: dict[str, float]) -> None:
+        training, settings = self.training, self.settings
         if training.validation:
             metrics["validation_loss"] = training.validation[-1][1]
-        self._report(Progress("training", training.step, settings.steps, "steps", metrics))
+        self.work.report(Progress("training", training.step, settings.steps, "steps", metrics))
 
 
-def _write(
-    store: ObjectStore,
-    base: BaseModel,
-    training: AdapterTraining,
-    settings: AdapterSettings,
-    identity: str,
-    manifest: ObjectRef,
-    rows: Sequence[Record],
-    measured: Sequence[int],
-) -> None:
-    """Weights and curve first, the card last: what it names is there."""
+def _write(job: _Job, manifest: ObjectRef, rows: Sequence[Record], held_out_images: int) -> None:
+    """Weights and curve first, the card last: what it names is there. `rows` are those trained on."""
+    store, base, training, settings, identity = job.store, job.base, job.training, job.settings, job.identity
     keys, deciding = adapter.Keys(identity), _deciding(settings)
     caption = rows[0].caption or ""
-    metadata = adapter_metadata.of_training(
-        identity, base, settings, deciding, _dataset_id(manifest), len(rows), caption
-    )
+    material = adapter_metadata.Material(_dataset_id(manifest), len(rows), caption)
+    metadata = adapter_metadata.of_training(identity, base, settings, deciding, material)
     weights, kohya = adapter.put_weights(store, identity, training.layers(), metadata)
     curve = adapter.put_once(store, keys.curve, _curve(training, settings), "application/json")
     card = adapter.AdapterCard(
@@ -231,7 +205,7 @@ def _write(
         target_modules=settings.unet_targets,
         manifest=adapter.StoredObject.of(manifest),
         images=len(rows),
-        held_out_images=len(measured),
+        held_out_images=held_out_images,
         caption_template=settings.caption_template,
         caption_sample=caption,
         licence=settings.licence,

@@ -1,13 +1,14 @@
 """What the files of an adapter trained here say about themselves, in safetensors metadata: text only.
 
 Three vocabularies: our own (`saggar.*`), the `modelspec.*` of model libraries, and kohya's `ss_*`, which
-other programs show. Nothing that decides nothing or differs from machine to machine, such as times or paths.
+other programs show. Times, paths, and what else decides nothing or differs from machine to machine stay out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from saggar.job_settings.adapter import AdapterSettings
@@ -19,14 +20,21 @@ from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.training import optimizing
 
 
+@dataclass(frozen=True)
+class Material:
+    """What an adapter was trained on."""
+
+    dataset_id: str
+    images: int
+    caption_sample: str
+
+
 def of_training(
     adapter_id: str,
     base: BaseModel,
     settings: AdapterSettings,
     deciding: Mapping[str, Any],
-    dataset_id: str,
-    images: int,
-    caption_sample: str,
+    material: Material,
 ) -> dict[str, str]:
     """Of an adapter trained here; `deciding` are the settings that decide its weights."""
     cross_attention = int(base.pipeline.unet.config.cross_attention_dim)
@@ -36,9 +44,9 @@ def of_training(
     return {
         "saggar.adapter_id": adapter_id,
         BASE_HASH: base.content_hash,
-        "saggar.dataset_id": dataset_id,
+        "saggar.dataset_id": material.dataset_id,
         "saggar.caption_template": settings.caption_template,
-        "saggar.caption_sample": caption_sample,
+        "saggar.caption_sample": material.caption_sample,
         "saggar.settings": json.dumps(deciding, sort_keys=True),
         LICENCE: settings.licence,
         "modelspec.sai_model_spec": "1.0.0",
@@ -54,7 +62,7 @@ def of_training(
         "ss_output_name": f"saggar-{adapter_id}",
         "ss_v2": str(version_2),
         **({KOHYA_BASE_HASH: base.content_hash} if base.is_single_file else {}),
-        "ss_num_train_images": str(images),
+        "ss_num_train_images": str(material.images),
         "ss_resolution": f"({settings.resolution_px}, {settings.resolution_px})",
         "ss_clip_skip": str(skipped + 1),  # the web UIs' count
         "ss_max_train_steps": str(settings.steps),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from saggar.dataset.augment import apply_augmentation
+from saggar.dataset.gentle import vary_gently
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.progress import Progress, Work
 from saggar.store import ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
@@ -25,8 +25,7 @@ from saggar_generator.base_models.prompt_encoding import (
     tokenize,
     truncated_tokens,
 )
-from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.training.framing import square
+from saggar_generator.images.framing import square
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
@@ -101,8 +100,8 @@ class TokenisedText:
 
 
 def training_rows(manifest: Manifest) -> list[Record]:
-    """The manifest's rows. Raises InvalidInputError unless there are some, all of the training split, all
-    with captions.
+    """The manifest's rows. Raises InvalidInputError for a manifest without rows, or with rows that
+    are not of the training split or have no caption.
     """
     rows = list(manifest.records())
     if not rows:
@@ -123,11 +122,10 @@ def prepare(
     base: BaseModel,
     rows: Sequence[Record],
     settings: AdapterSettings,
-    report: Report,
-    cancelled: threading.Event,
+    work: Work,
 ) -> Examples:
-    """Reads, varies (augmented rows) and encodes all images, and all captions unless the text encoder is to
-    be trained.
+    """Reads, varies (augmented rows) and encodes all images, and all captions unless the text encoder is
+    trained too.
 
     Raises NotFoundError when an image is missing, InvalidInputError when one cannot be decoded.
     """
@@ -146,10 +144,10 @@ def prepare(
     number_of = {caption: number for number, caption in enumerate(different)}
     parts = []
     for start in range(0, len(rows), _BATCH):
-        stop_if(cancelled, "adapter training")
-        report(Progress("preparing images", start, len(rows), "images"))
-        some = rows[start : start + _BATCH]
-        parts.append(latents_of(base, [photograph(store, row, settings) for row in some]))
+        work.stop_if_cancelled("adapter training")
+        work.report(Progress("preparing images", start, len(rows), "images"))
+        batch = rows[start : start + _BATCH]
+        parts.append(latents_of(base, [photograph(store, row, settings) for row in batch]))
     return Examples(
         latents=torch.cat(parts),
         caption_of=torch.tensor([number_of[caption] for caption in captions]),
@@ -159,10 +157,10 @@ def prepare(
 
 
 def photograph(store: ObjectStore, row: Record, settings: AdapterSettings) -> Image.Image:
-    """The photograph of `row`, varied if it is an augmented one, as a square."""
+    """The photograph of `row` as a square; an augmented one is varied gently, whatever the classifier does with it."""
     image = decode(store.get(row.image), row.image)
     if row.augmentation_seed is not None:
-        image = apply_augmentation(image, row.augmentation_seed)
+        image = vary_gently(image, row.augmentation_seed)
     return square(image, settings.resolution_px, settings.framing)
 
 

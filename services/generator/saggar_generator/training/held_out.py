@@ -27,7 +27,7 @@ def hold_out(rows: Sequence[Record], share: float, seed: int) -> tuple[list[int]
     numbers_of: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         numbers_of[row.object_id].append(number)
-    wanted = round(share * len(numbers_of)) or 1
+    count = round(share * len(numbers_of)) or 1
     left: dict[str | None, set[str]] = defaultdict(set)  # caption to the objects trained on
     for row in rows:
         left[row.caption].add(row.object_id)
@@ -37,7 +37,7 @@ def hold_out(rows: Sequence[Record], share: float, seed: int) -> tuple[list[int]
     for name in (names[place] for place in order):
         captions = {rows[number].caption for number in numbers_of[name]}
         measurable = any(rows[number].augmentation_seed is None for number in numbers_of[name])
-        if len(chosen) < wanted and measurable and all(len(left[caption]) > 1 for caption in captions):
+        if len(chosen) < count and measurable and all(len(left[caption]) > 1 for caption in captions):
             chosen.add(name)
             for caption in captions:
                 left[caption].discard(name)

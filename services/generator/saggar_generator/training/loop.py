@@ -38,15 +38,15 @@ class AdapterTraining:
         base: BaseModel,
         examples: Examples,
         settings: AdapterSettings,
-        targets: tuple[str, ...],
+        *,
         measured_by: Examples | None = None,
         team: Team | None = None,
     ) -> None:
-        """Adds fresh LoRA layers to the UNet, and to the text encoder if it is to be trained.
+        """Adds fresh LoRA layers to the UNet, and to the text encoder if it is trained too.
 
         `measured_by` are the held-out examples; each of `team` works on its share of every batch. Raises
-        InvalidInputError when `targets` match none of the UNet's layers, and WrongStateError for a base model
-        that predicts something else than noise or velocity.
+        InvalidInputError when `settings.unet_targets` match none of the UNet's layers, and WrongStateError
+        for a base model that predicts something else than noise or velocity.
         """
         self.step = 0
         self.losses: list[float] = []
@@ -64,12 +64,12 @@ class AdapterTraining:
                 "a time; set train_text_encoder to false, or SAGGAR_MEMORY=sliced for the generator"
             )
         self._noise = NoiseSchedule.of(base)
-        wanted: dict[str, tuple[str, ...]] = {"unet": targets}
+        targets: dict[str, tuple[str, ...]] = {"unet": settings.unet_targets}
         if settings.train_text_encoder:
-            wanted["text_encoder"] = lora.TEXT_ENCODER_TARGETS
+            targets["text_encoder"] = lora.TEXT_ENCODER_TARGETS
         lora.remove(base)
-        lora.add_fresh(base, _NAME, wanted, settings)
-        networks = {part: getattr(base.pipeline, part) for part in wanted}
+        lora.add_fresh(base, _NAME, targets, settings)
+        networks = {part: getattr(base.pipeline, part) for part in targets}
         if self._placement.memory == "offloaded":  # where the moments of the optimiser will be too
             base.pipeline.unet.to(self._placement.device)
         if settings.gradient_checkpointing:

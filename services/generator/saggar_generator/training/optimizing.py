@@ -12,7 +12,7 @@ from saggar.errors import WrongStateError
 from saggar.job_settings.adapter import AdapterSettings
 
 WEIGHT_DECAY = 1e-2  # of AdamW; the diffusers LoRA example's
-WARM_UP_STEPS = 100  # unless told otherwise: at most, and at most a tenth of all
+WARM_UP_STEPS = 100  # unless the settings say otherwise; never more than a tenth of all
 
 
 def build(settings: AdapterSettings, parts: Mapping[str, list[torch.nn.Parameter]]) -> torch.optim.Optimizer:
@@ -27,7 +27,7 @@ def build(settings: AdapterSettings, parts: Mapping[str, list[torch.nn.Parameter
 
 
 def text_encoder_rate(settings: AdapterSettings) -> float:
-    """Half of the UNet's unless told otherwise: the text encoder overfits sooner."""
+    """Half of the UNet's unless the settings say otherwise: the text encoder overfits sooner."""
     given = settings.text_encoder_learning_rate
     return settings.learning_rate / 2 if given is None else given
 

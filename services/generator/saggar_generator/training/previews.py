@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from saggar.errors import AlreadyExistsError
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
+from saggar.progress import Work
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.synthesis import draw, encode_prompts
-from saggar_generator.progress import stop_if
-from saggar_generator.requests import AdapterPreview, Wanted
+from saggar_generator.requests import AdapterPreview, ImageRequest
 
 _CAPTIONS = 4  # shown unless prompts are given
 
@@ -25,43 +25,47 @@ def prompts_of(settings: AdapterSettings, captions: Sequence[str]) -> list[str]:
     return list(settings.preview_prompts or list(dict.fromkeys(captions))[:_CAPTIONS])
 
 
+@dataclass(frozen=True)
+class PreviewPlan:
+    """The previews of one training, the same at each of its steps but for the adapter."""
+
+    adapter_id: str
+    settings: AdapterSettings
+    prompts: Sequence[str]
+
+
 def draw_previews(
-    store: ObjectStore,
-    base: BaseModel,
-    adapter_id: str,
-    settings: AdapterSettings,
-    prompts: Sequence[str],
-    step: int,
-    cancelled: threading.Event,
+    store: ObjectStore, base: BaseModel, plan: PreviewPlan, step: int, work: Work
 ) -> list[AdapterPreview]:
     """One image per prompt, with the adapter that is in the pipeline now; seeds are the same at every
     step.
     """
+    settings = plan.settings
     sampling = GenerationSettings(
         clip_skip=settings.clip_skip, width_px=settings.resolution_px, height_px=settings.resolution_px
     )
-    wanted = [Wanted(prompt, "", settings.seed + number) for number, prompt in enumerate(prompts)]
-    encoded = encode_prompts(base, wanted, sampling)
+    requests = [ImageRequest(prompt, "", settings.seed + number) for number, prompt in enumerate(plan.prompts)]
+    encoded = encode_prompts(base, requests, sampling)
     batch_size = base.placement.default_batch_size(sampling.width_px, sampling.height_px)
     batches = draw(
         base,
-        wanted,
+        requests,
         encoded,
         sampling,
-        min(batch_size, len(wanted)),
-        on_step=lambda: stop_if(cancelled, "adapter training"),
+        min(batch_size, len(requests)),
+        on_step=lambda: work.stop_if_cancelled("adapter training"),
     )
     pictures = [picture for batch in batches for picture in batch]
     found = []
-    for number, (one, picture) in enumerate(zip(wanted, pictures, strict=True)):
+    for number, (one, picture) in enumerate(zip(requests, pictures, strict=True)):
         facts = {
             "prompt": one.prompt,
             "seed": str(one.seed),
             "base_model": base.content_hash,
-            "adapter": f"{adapter_id} after {step} steps",
+            "adapter": f"{plan.adapter_id} after {step} steps",
         }
         digest = hashlib.sha256(one.prompt.encode()).hexdigest()[:8]
-        key = f"adapters/{adapter_id}/previews/{step:07d}-{number}-{digest}.png"
+        key = f"adapters/{plan.adapter_id}/previews/{step:07d}-{number}-{digest}.png"
         image = _keep(store, key, encode_png(picture.pixels, facts))
         found.append(AdapterPreview(step, one.prompt, image))
     return found

@@ -1,32 +1,77 @@
-"""`saggar`: the program, its options for all commands, and how errors are told."""
+"""`saggar`: the program, its commands, the options for all of them, and its exit codes."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import errno
+import importlib
 import os
 import sys
-import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from saggar.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SaggarError, WrongStateError
+import typer.core
 
-from saggar_orchestrator.cli import models, quickstart, review
-from saggar_orchestrator.cli.data import commands as data
-from saggar_orchestrator.cli.experiments import commands as experiments
-from saggar_orchestrator.cli.generator import commands as generator
-from saggar_orchestrator.cli.services import doctor, up
-from saggar_orchestrator.cli.terminal.output import Settings, warn
+from saggar_orchestrator.cli.terminal.output import Settings, any_text, be_quiet, warn
 from saggar_orchestrator.local.home import DEFAULT_HOME, Home
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-_WRONG_INPUT_ERRORS = (InvalidInputError, NotFoundError, AlreadyExistsError, WrongStateError)
+
+_CLI = "saggar_orchestrator.cli"
+# Command: where it is, and what `saggar --help` says of it. A module is imported when its command is used.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "quickstart": (f"{_CLI}.quickstart", "quickstart", "Runs the whole story on this machine, in minutes."),
+    "up": (f"{_CLI}.services.up", "up", "Runs all five services here, until Ctrl-C."),
+    "data": (f"{_CLI}.data.commands", "app", "Imports, describes, splits and exports data sets."),
+    "experiment": (f"{_CLI}.experiments.commands", "app", "Writes, runs, follows and compares experiments."),
+    "report": (f"{_CLI}.experiments.report", "report", "Writes an experiment's report and tables."),
+    "review": (f"{_CLI}.review", "review", "Says where people judge the generated images."),
+    "generator": (f"{_CLI}.generator.commands", "app", "Makes images from prompts; manages adapters."),
+    "models": (f"{_CLI}.models", "app", "Lists classifiers; chooses the one that serves."),
+    "classify": (f"{_CLI}.classify", "classify", "Asks the serving classifier about photographs."),
+    "doctor": (f"{_CLI}.services.doctor", "doctor", "Checks what is installed and reachable."),
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The group of `COMMANDS`: none is imported before it is used, so that help is there at once."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        names: Any = dict.fromkeys(COMMANDS)  # what a misspelt command is compared with
+        self.commands = names
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(cmd_name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, _, about) in COMMANDS.items()])
+
 
 app = typer.Typer(
+    cls=Commands,
     name="saggar",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Does synthetic data help to classify a small collection of porcelain, and for which attribute? "
@@ -36,6 +81,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         print(f"saggar {importlib.metadata.version('saggar-orchestrator')}")
         raise typer.Exit
 
@@ -43,29 +90,20 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
+    *,
     home: Annotated[
         Path,
         typer.Option(envvar="SAGGAR_HOME", help="Folder for store, workflow database, logs and reports."),
     ] = DEFAULT_HOME,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[  # noqa: ARG001 read by its callback
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Options for all commands stand before the command: `saggar --home DIR up`."""
+    be_quiet(quiet)
     context.obj = Settings(Home(home), debug=debug)
-
-
-app.command()(quickstart.quickstart)
-app.command()(up.up)
-app.add_typer(data.app, name="data")
-app.add_typer(experiments.app, name="experiment")
-app.command()(experiments.report)
-app.command()(review.review)
-app.add_typer(generator.app, name="generator")
-app.add_typer(models.app, name="models")
-app.command()(models.classify)
-app.command()(doctor.doctor)
 
 
 def main() -> None:
@@ -73,29 +111,48 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Runs one command; returns the exit code. An error becomes one readable paragraph on standard error."""
+    any_text()
     try:
-        result = typer.main.get_command(app).main(arguments, prog_name="saggar", standalone_mode=False)
+        result = typer.main.get_command(app).main(list(arguments), prog_name="saggar", standalone_mode=False)
+        sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         warn("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output left, e.g. `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+    except SystemExit as error:  # of typer: completion, and a pipe whose reader left
+        return _left() if _is_broken_pipe(error.__context__) else int(error.code or 0)
     except Exception as error:  # noqa: BLE001 the last resort: no traceback for users
+        if _is_broken_pipe(error):
+            return _left()
         if "--debug" in arguments:
+            import traceback
+
             traceback.print_exc()
-        return _tell(error)
+        return _explain(error)
     return result if isinstance(result, int) else DONE
 
 
-def _tell(error: Exception) -> int:
-    if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
+def _is_broken_pipe(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+def _left() -> int:
+    """The reader of our output left, e.g. `| head`: nothing more to say, also when Python flushes at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return DONE
+
+
+def _explain(error: Exception) -> int:
+    from saggar_orchestrator.cli.terminal import failures
+
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # usage errors of typer
         error.show(file=sys.stderr)
         return WRONG_INPUT
-    if isinstance(error, SaggarError):
-        warn(f"error: {error}")
-        return WRONG_INPUT if isinstance(error, _WRONG_INPUT_ERRORS) else FAILED
-    warn(f"error: {type(error).__name__}: {error}. This looks like a bug; `saggar --debug ...` shows where.")
-    return FAILED
+    text, is_wrong_input = failures.explain(error)
+    warn(f"error: {text}")
+    return WRONG_INPUT if is_wrong_input else FAILED

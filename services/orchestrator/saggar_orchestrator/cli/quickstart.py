@@ -16,8 +16,12 @@ _NEEDED = ("orchestrator", "classifier")  # enough for a second time; the others
 
 
 def quickstart(context: typer.Context) -> None:
-    """The whole story here, in minutes: photographs, adapter, images, mixes, report, serving classifier."""
-    from saggar_orchestrator.cli.experiments.commands import finish, read_results, show_results, start
+    """Runs the whole story on this machine, in minutes.
+
+    Photographs, adapter, images, mixes, report, serving classifier.
+    """
+    from saggar_orchestrator.cli.experiments.results import read_results, show_results
+    from saggar_orchestrator.cli.experiments.running import finish, start
     from saggar_orchestrator.cli.services.local import local_services
     from saggar_orchestrator.local.supervisor import SERVICES
 
@@ -43,7 +47,7 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     """Puts the winner into service and shows it one photograph that no training has seen."""
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.models import classify_files, print_classification
+    from saggar_orchestrator.cli.classify import classify_each, print_classification
     from saggar_orchestrator.cli.services.client import orchestrator
     from saggar_orchestrator.cli.terminal.output import open_home_store
 
@@ -56,5 +60,5 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(key).name
         open_home_store(home).fetch(key, path)
-        entry = classify_files(home, [path], top=3)[0]
+        entry = next(classify_each(home, [path], top=3))
     print_classification(entry | {"image": f"one photograph of the test split, {key}:"}, truth=held_out["labels"])

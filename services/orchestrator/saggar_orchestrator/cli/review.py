@@ -23,7 +23,10 @@ def review(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Says where the review page is, how to sign in, and how far the reviews are."""
+    """Says where people judge the generated images.
+
+    Also how to sign in, and how far the reviews are.
+    """
     from saggar.errors import NotFoundError
     from saggar.rpc.channel import open_channel
     from saggar.v1 import qc_pb2, qc_pb2_grpc

@@ -32,6 +32,7 @@ def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
     used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
     used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
     used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
+    used += [(("generation", "photograph_tasks"), task, ()) for task in photographs.photograph_tasks]
     used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
     problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
     return problems + _beyond_kilnsim(data, taxonomy)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from saggar.errors import InvalidInputError
+from saggar.files.yamlfile import ProblemAt
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.declared import JobSettings
 from saggar.job_settings.generation import GenerationSettings
@@ -19,7 +20,12 @@ from saggar.webui.prompt_syntax import parse_negative_prompt
 MOST = 1_000_000  # photographs or images that anything is counted in
 
 # Settings of `Generation` that decide the plan; the generator does not get them.
-PLANNING = frozenset({"seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_task"})
+PLANNING = frozenset(
+    {
+        *("seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_strength_to"),
+        *("photograph_task", "photograph_tasks", "photograph_form_strength"),
+    }
+)
 
 
 class Kilnsim(JobSettings):
@@ -127,13 +133,29 @@ class Generation(GenerationSettings):
         default=None,
         gt=0,
         le=1,
-        description="Start from training photographs of the same photograph_task class; so much of them gives way",
+        description="Start from training photographs of the same combination; so much of them gives way",
         json_schema_extra={"left_out": "start from noise"},
+    )
+    photograph_strength_to: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Upper end of the range that strengths are drawn from, above photograph_strength",
+        json_schema_extra={"left_out": "photograph_strength for all"},
+    )
+    photograph_tasks: tuple[str, ...] = Field(
+        default=(),
+        description="Tasks whose labels an image and its photograph share; where no photograph has them all, one of "
+        "the same form is taken, and where none has that either, noise",
+        json_schema_extra={"left_out": "the taxonomy's tasks of surface and form"},
+    )
+    photograph_form_strength: float = Field(
+        default=0.8, gt=0, le=1, description="How much gives way of a photograph that shares the form alone"
     )
     photograph_task: str = Field(
         default="",
-        description="Task whose label an image and its photograph share",
-        json_schema_extra={"left_out": "the taxonomy's task of surfaces"},
+        description="The one task whose label an image and its photograph share, whatever its form",
+        json_schema_extra={"left_out": "photograph_tasks decide"},
     )
     negative_prompt: str | None = Field(
         default=None, description="What to avoid", json_schema_extra={"left_out": "the paper's words"}
@@ -141,6 +163,15 @@ class Generation(GenerationSettings):
     keep_cracked: bool = Field(
         default=False, description='Whether "cracked" stays in the negative prompt of crackled wares too'
     )
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.photograph_task and self.photograph_tasks:
+            raise ProblemAt(("photograph_task",), "stands beside photograph_tasks; give one of them")
+        low, high = self.photograph_strength, self.photograph_strength_to
+        if high is not None and (low is None or high < low):
+            raise ProblemAt(("photograph_strength_to",), "must be at least photograph_strength, which it goes with")
+        return self
 
     @field_validator("negative_prompt")
     @classmethod

@@ -42,6 +42,25 @@ def sentences(results: Results) -> list[str]:
     ]
 
 
+def arm_sentences(results: Results) -> list[str]:
+    """As `sentences`, but one for all that the data cannot tell of an arm for the same reason."""
+    said: list[str] = []
+    for arm in results["arms"]:
+        untold: dict[str, list[str]] = {}
+        for name, row in arm.get("differences", {}).get("macro_f1", {}).items():
+            if row["verdict"] == "unclear":
+                untold.setdefault(verdict_word(row), []).append("the mean" if name == "mean" else name)
+            else:
+                said.append(f"{arm['name']}, {name}: {verdict(row)}")
+        said += [f"{arm['name']}: {word} for {listed(names)}" for word, names in untold.items()]
+    return said
+
+
+def listed(names: list[str]) -> str:
+    """E.g. `dynasty, kiln and type`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def rules_in_words(results: Results) -> str:
     """What stands behind the verdicts, in one sentence; empty when there are none."""
     evidence = results["evidence"]

@@ -17,12 +17,14 @@ class ModelEntry:
     experiment_id: str
     arm: str
     seed: int
+    validation_macro_f1: float
     test_mean_macro_f1: float
 
 
 def known_models(store: ObjectStore) -> list[ModelEntry]:
-    """From the results of all finished experiments, best test score first; a bundle that several share stands
-    once.
+    """From the results of all finished experiments, best on validation first: the test split has no say in a choice.
+
+    A bundle that several experiments share appears once.
     """
     entries: dict[str, ModelEntry] = {}
     for key in store.list("experiments/"):
@@ -37,6 +39,7 @@ def known_models(store: ObjectStore) -> list[ModelEntry]:
                     experiment_id=results["experiment"]["id"],
                     arm=arm["name"],
                     seed=run["seed"],
+                    validation_macro_f1=run["validation_macro_f1"],
                     test_mean_macro_f1=run["test_mean_macro_f1"],
                 )
-    return sorted(entries.values(), key=lambda entry: entry.test_mean_macro_f1, reverse=True)
+    return sorted(entries.values(), key=lambda entry: (-entry.validation_macro_f1, entry.model_id))

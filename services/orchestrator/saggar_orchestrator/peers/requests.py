@@ -53,20 +53,26 @@ def adapter_use(adapter: ObjectRef, weight: float | None, name: str = "adapter")
 
 
 def prompt_items(
-    planned: Sequence[PlannedImage], store: ObjectStore, strength: float | None = None
+    planned: Sequence[PlannedImage], store: ObjectStore, framing: str = "crop"
 ) -> list[generator_pb2.PromptItem]:
-    """`strength`: of images that start from a photograph; None: the generator's default."""
+    """`framing`: of photographs that images start from."""
     keys = {image.photograph for image in planned if image.photograph is not None}
-    starts = {
-        key: generator_pb2.StartImage(image=ref_to_proto(store.stat(key)), strength=strength) for key in sorted(keys)
-    }
+    photographs = {key: ref_to_proto(store.stat(key)) for key in sorted(keys)}
+
+    def start(image: PlannedImage) -> generator_pb2.StartImage | None:
+        if image.photograph is None:
+            return None
+        return generator_pb2.StartImage(
+            image=photographs[image.photograph], strength=image.strength, framing=None if framing == "crop" else framing
+        )
+
     return [
         generator_pb2.PromptItem(
             prompt_id=image.prompt_id,
             prompt=escaped(image.prompt),  # a taxonomy's brackets are words
             negative_prompt=image.negative_prompt,
             seed=image.seed,
-            start=None if image.photograph is None else starts[image.photograph],
+            start=start(image),
         )
         for image in planned
     ]

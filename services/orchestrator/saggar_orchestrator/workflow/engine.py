@@ -26,6 +26,7 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import CODE_VERSIONS, Board, Cancellation, StepRecord, StepView
@@ -322,17 +323,6 @@ def experiment_workflow(identity: str) -> dict[str, Any]:
     if _engine is None:
         raise RuntimeError("no engine was launched in this process")
     return _engine.perform(identity)
-
-
-def experiment_id(experiment: Experiment, taxonomy: Taxonomy, source: dict[str, Any]) -> str:
-    """Name and hash: equal settings, taxonomy and photographs give equal ids, wherever the files lie."""
-    settings = experiment.model_dump(mode="json", exclude={"data": {"images", "labels"}, "taxonomy": True})
-    inputs = {
-        "settings": settings,
-        "taxonomy": taxonomy.model_dump(mode="json", by_alias=True),
-        "source": source,
-    }
-    return f"{experiment.name}-{digest(inputs)[:12]}"
 
 
 def _state(latest: DbosStatus | None) -> tuple[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import UNKNOWN
+from saggar_trainer.data.views import ViewSettings, random_view
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.course import epoch_seed
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
@@ -27,6 +28,7 @@ from saggar_trainer.model.network import MultiTaskClassifier
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 HEAD_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # of the squared weights, on features of unit variance
+HEAD_VIEWS = 8  # random views of each photograph, beside the photograph itself
 HEAD_STEPS = 100  # of L-BFGS; the problem is convex
 STATISTICS_SEED = 2**62  # an epoch's number that no run reaches
 
@@ -97,15 +99,18 @@ def retrain_heads(
 
     The backbone, and the projection where there is one, stay as they are: what a network learns of synthetic images
     that photographs do not show sits mostly in its last layer (arXiv:2405.03243), and balance is best learnt there
-    (Kang et al. 2020, arXiv:1910.09217). Logistic regression by L-BFGS, so the same features give the same heads
-    whatever the seed. Returns the penalty that the validation split chose for each task.
+    (Kang et al. 2020, arXiv:1910.09217). Logistic regression by L-BFGS, on each photograph and random views of it: the
+    same features give the same heads, whatever the seed. Returns the penalty that the validation split chose for each
+    task.
     """
-    features = shared_features(model, real, lessons.spec, settings, device)  # [N, F]
+    features = torch.cat(
+        [shared_features(model, real, lessons.spec, settings, device, view) for view in range(1 + HEAD_VIEWS)]
+    )  # [V * N, F]
     held_out = shared_features(model, lessons.validation, lessons.spec, settings, device)
     penalties = {}
     for task in lessons.objective.task_weights:
-        labels = real.labels[task]
-        weights = torch.where(labels != UNKNOWN, real.row_weights[task], 0.0).double()
+        labels = real.labels[task].repeat(1 + HEAD_VIEWS)
+        weights = torch.where(labels != UNKNOWN, real.row_weights[task].repeat(1 + HEAD_VIEWS), 0.0).double()
         rows = weights > 0
         if not rows.any():
             continue
@@ -154,14 +159,27 @@ def logistic_regression(
 
 @torch.no_grad()
 def shared_features(
-    model: MultiTaskClassifier, examples: Examples, spec: InputSpec, settings: TrainingSettings, device: torch.device
+    model: MultiTaskClassifier,
+    examples: Examples,
+    spec: InputSpec,
+    settings: TrainingSettings,
+    device: torch.device,
+    view: int = 0,
 ) -> Tensor:
-    """float64 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode."""
+    """float64 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode; with `view` above 0, of a random
+    view of each.
+    """
     model.eval()
+    seen = ViewSettings(spec.size_px, settings.hue_jitter, settings.random_downscale)
+
+    def picture(row: int) -> Tensor:
+        pixels = examples.pixels[row]
+        return random_view(pixels, seen, np.random.default_rng([settings.seed, view, row])) if view else pixels
+
     parts = []
     for start in range(0, len(examples), settings.batch_size):
         stop = min(start + settings.batch_size, len(examples))
-        images = torch.stack([examples.pixels[i] for i in range(start, stop)])
+        images = torch.stack([picture(row) for row in range(start, stop)])
         parts.append(model.shared(normalise(images.to(device), spec)).cpu().double())
     return torch.cat(parts)
 

@@ -125,6 +125,8 @@ class _Run:
         watch: Watch,
     ) -> None:
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        frozen = settings.backbone_learning_rate == 0
+        model.backbone.requires_grad_(not frozen)  # frozen: no gradient is worth computing
         groups = [
             {"params": list(model.backbone.parameters()), "initial_lr": settings.backbone_learning_rate},
             {"params": model.head_parameters(), "initial_lr": settings.head_learning_rate},

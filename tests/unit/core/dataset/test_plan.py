@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import (
     PlanSettings,
-    check_photographs,
     combination_code,
     find_confused,
     find_rare,
     pair_in_data,
     plan,
-    start_from_photographs,
 )
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
@@ -150,39 +148,6 @@ def test_rare_combinations_are_those_of_training_photographs():
     assert find_rare(manifest, at_most=2) == (vase,)
     more = manifest.concat(manifest.select(split="train").with_columns(origin="augmented"))
     assert find_rare(more) == (vase, bowl)
-
-
-def test_images_start_from_training_photographs_of_their_glaze():
-    manifest = _manifest(
-        ("Song", "white", "bowl", 3, "train"),
-        ("Yuan", "white", "vase", 2, "train"),
-        ("Yuan", "white", "vase", 4, "test"),
-        ("Song", "painted", "jar", 1, "train"),
-        ("Song", "crackle_celadon", "jar", 1, "validation"),
-    )
-    more = manifest.concat(manifest.select(split="train").with_columns(origin="augmented", image="varied"))
-    wanted = plan(SMALL, [{"glaze": "white", "type": "vase"}, {"glaze": "painted", "type": "jar"}])
-    started = start_from_photographs(wanted, more, "glaze", seed=1)
-    assert [replace(image, photograph=None) for image in started] == list(wanted)
-    by_glaze = {"white": {f"0-{i}" for i in range(3)} | {"1-0", "1-1"}, "painted": {"3-0"}}
-    for glaze, keys in by_glaze.items():
-        assert {image.photograph for image in started if image.labels["glaze"] == glaze} == keys
-    assert start_from_photographs(wanted[::-1], more, "glaze", seed=1) == started[::-1]
-    assert start_from_photographs(wanted[:7], more, "glaze", seed=1) == started[:7]
-    assert start_from_photographs(wanted, more, "glaze", seed=2) != started
-    with pytest.raises(InvalidInputError, match="no training photograph with glaze crackle_celadon"):
-        start_from_photographs(plan(SMALL, [{"glaze": "crackle_celadon"}]), more, "glaze")
-
-
-def test_photographs_of_held_out_splits_are_refused():
-    manifest = _manifest(("Song", "white", "bowl", 2, "train"), ("Song", "white", "bowl", 2, "test"))
-    check_photographs(["0-0", "0-1"], manifest)
-    for stray in ("1-0", "unheard-of"):
-        with pytest.raises(InvalidInputError, match=f"{stray}: not of the training split"):
-            check_photographs(["0-0", stray], manifest)
-    twice = manifest.concat(manifest.select(split="train").with_columns(split="validation"))
-    with pytest.raises(InvalidInputError, match="0-0"):
-        check_photographs(["0-0"], twice)
 
 
 def test_pairs_are_as_alike_as_the_data_allows():

@@ -182,13 +182,20 @@ def test_captions_are_the_taxonomys():
         assert record.caption == caption(TAXONOMY, record.labels)
 
 
-def test_variants_that_exist_are_used_first():
-    manifest = expand_rare(_manifest({("white", "bowl"): 2}), 10, 10, seed=0)
-    chosen = select_for_adapter(manifest, TAXONOMY, 10, 0)
-    assert set(chosen.frame["augmentation_seed"].dropna()) == set(manifest.frame["augmentation_seed"].dropna())
-    more = select_for_adapter(manifest, TAXONOMY, 12, 0)
-    assert more.frame["augmentation_seed"].dropna().is_unique
-    assert len(more) == 12
+def test_a_classifiers_augmented_rows_change_nothing():
+    """They tilt and stretch pots, and an adapter draws what it has seen; they made rare pairs look common, too."""
+    manifest = _manifest({("white", "bowl"): 2, ("white", "vase"): 30, ("painted", "vase"): 8})
+    expanded = expand_rare(manifest, 20, 60, seed=0)
+    assert len(expanded) > len(manifest)
+    for size in (5, 30, 100):
+        assert select_for_adapter(expanded, TAXONOMY, size, 0) == select_for_adapter(manifest, TAXONOMY, size, 0)
+        assert _division(adapter_quotas(expanded, size, PAIR)) == _division(adapter_quotas(manifest, size, PAIR))
+
+
+def test_photographs_are_varied_equally_often():
+    chosen = select_for_adapter(_manifest({("white", "bowl"): 3}), TAXONOMY, 20, 0)
+    assert sorted(Counter(chosen.frame["image"]).values()) == [6, 7, 7]
+    assert chosen.frame["augmentation_seed"].dropna().is_unique
 
 
 def test_one_task_may_stand_for_both():

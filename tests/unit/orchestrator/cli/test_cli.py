@@ -7,8 +7,8 @@ import sys
 import pytest
 from saggar.errors import InvalidInputError, WrongStateError
 from saggar.kilnsim.collection import write_collection
-from saggar_orchestrator.cli.experiments.commands import choose
-from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.cli.main import COMMANDS, run
+from saggar_orchestrator.cli.terminal.identities import choose
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import choose_addresses
 
@@ -79,12 +79,47 @@ def test_a_misspelt_key_stops_before_any_service_starts(saggar, tmp_path):
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("arguments", [("experiment", "list"), ("models", "list"), ("classify", __file__)])
+@pytest.mark.parametrize("arguments", [("classify", __file__), ("review",)])
 def test_without_services_the_remedy_is_told(saggar, arguments):
     code, _, err = saggar(*arguments)
     assert code == 1
     assert "start the services with `saggar --home" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [("experiment", "list"), ("models", "list"), ("data", "list")])
+def test_lists_need_no_services_and_say_how_to_begin(saggar, arguments):
+    code, _, err = saggar(*arguments)
+    assert code == 0, err
+    assert "yet: " in err
+    assert saggar(*arguments, "--json")[1].strip() == "[]"
+
+
+GROUPS = ("data", "experiment", "generator", "models")
+
+
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_help_fits_80_columns_and_cuts_nothing(saggar, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = saggar(*([group] if group else []), "--help")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    listed = out[out.index("Commands:") :]
+    assert "..." not in listed, listed
+
+
+def test_the_list_of_commands_is_the_commands(saggar):
+    for name in COMMANDS:
+        code, out, err = saggar(name, "--help")
+        assert code == 0, err
+        assert f"saggar {name}" in out
+        assert "completion" not in out  # that is the whole program's
+
+
+def test_a_misspelt_command_is_hinted(saggar):
+    code, _, err = saggar("experment", "list")
+    assert code == 2
+    assert "Did you mean 'experiment'?" in err
 
 
 def test_a_report_that_does_not_exist(saggar):

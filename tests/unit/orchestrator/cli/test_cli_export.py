@@ -59,7 +59,7 @@ def test_each_format_is_written(saggar, dataset, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nothing", "--format", "croissant", "--output", "x"], "no data set 'nothing' in the store"),
+        (["nothing", "--format", "croissant", "--output", "x"], "no data set 'nothing'; there are"),
         (["{id}", "--format", "zip", "--output", "x"], "'zip' is not one of"),
         (["{id}", "--format", "datasheet"], "Missing option '--output'"),
         (["{id}", "--format", "datasheet", "--output", "photos"], "photos: exists; name another folder"),

@@ -257,6 +257,7 @@ def put_classifier(store, taxonomy=TAXONOMY, learnt_from=None, seed=0):
     )
     run = {
         "model_id": identity, "bundle": bundle.to_json(), "seed": seed, "test_mean_macro_f1": 1 + seed,
+        "validation_macro_f1": 1 + seed,
     }  # fmt: skip
     results = {"experiment": {"id": "e"}, "arms": [{"name": "baseline", "runs": [run]}]}
     store.put(f"experiments/e{seed}/results.json", json.dumps(results).encode(), "application/json")

@@ -41,7 +41,7 @@ def test_bad_files_stop_it_and_the_way_on_is_told(saggar, photos, tmp_path):
     assert (code, out) == (2, "")
     assert "1 problem; nothing was imported:" in err
     assert "white/cut.jpg: the image is truncated or damaged" in err
-    assert "mend these, or add --keep-going to import the other 4" in err
+    assert "fix these, or add --keep-going to import the other 4" in err
     assert "refused,,white/cut.jpg" in report.read_text(encoding="utf-8-sig")
     assert not list((tmp_path / "home").rglob("*.jpg"))
 

@@ -14,13 +14,12 @@ from typing import Any
 import torch
 from pydantic import SecretStr
 from saggar.errors import FieldViolation, InvalidInputError, SaggarError, UnavailableError, WrongStateError
-from saggar.job_settings.adapter import AdapterSettings
+from saggar.progress import Progress, Report, Work
 from saggar.settings import PREFIX
 from saggar.store import ObjectRef
 
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.progress import Progress, Report, stop_if
-from saggar_generator.requests import AdapterPreview, TrainedAdapter
+from saggar_generator.requests import AdapterPreview, TrainedAdapter, TrainingRequest
 from saggar_generator.settings import GeneratorSettings
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ _PATIENCE_S = 60.0  # for the step at hand, and its checkpoint
 
 
 def check_team(settings: GeneratorSettings, placement: Placement) -> None:
-    """Raises WrongStateError where `settings.training_processes` have not a GPU each."""
+    """Raises WrongStateError unless each of `settings.training_processes` has a GPU of its own."""
     count = settings.training_processes
     if count > 1 and placement.on_gpu and count > torch.cuda.device_count():
         raise WrongStateError(
@@ -41,29 +40,26 @@ def check_team(settings: GeneratorSettings, placement: Placement) -> None:
 def train_together(
     settings: GeneratorSettings,
     on_gpu: bool,
-    base_model: str,
-    manifest: ObjectRef,
-    wanted: AdapterSettings,
-    report: Report,
+    training: TrainingRequest,
+    work: Work,
     on_preview: Callable[[AdapterPreview], None],
-    cancelled: threading.Event,
 ) -> TrainedAdapter:
     """What `train_adapter` does, by `settings.training_processes` processes.
 
-    Raises as it does, InvalidInputError when a batch has not an image for each process, and UnavailableError
+    Raises as it does, InvalidInputError when a batch has fewer images than there are processes, and UnavailableError
     when one of them dies: the same call goes on from the checkpoint.
     """
-    if wanted.batch_size < settings.training_processes:
+    if training.settings.batch_size < settings.training_processes:
         text = (
-            f"settings.batch_size is {wanted.batch_size}, fewer than the {settings.training_processes} "
+            f"settings.batch_size is {training.settings.batch_size}, fewer than the {settings.training_processes} "
             "processes that train together (SAGGAR_TRAINING_PROCESSES); raise it"
         )
         raise InvalidInputError(text, (FieldViolation("settings.batch_size", text),))
     job = {
         "on_gpu": on_gpu,
-        "base_model": base_model,
-        "manifest": manifest.to_json(),
-        "settings": wanted.model_dump(mode="json"),
+        "base_model": training.base_model,
+        "manifest": training.manifest.to_json(),
+        "settings": training.settings.model_dump(mode="json"),
     }
     threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
     command = [
@@ -76,20 +72,20 @@ def train_together(
     with subprocess.Popen(  # noqa: S603 our own modules
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        stopper = threading.Thread(target=_stop_when, args=(cancelled, ended, process), daemon=True)
+        stopper = threading.Thread(target=_stop_when, args=(work.cancelled, ended, process), daemon=True)
         stopper.start()
         try:
-            told = _listen(process, report, on_preview)
+            outcome = _listen(process, work.report, on_preview)
             code = process.wait()
         finally:
             ended.set()
             stopper.join()
             _end(process)
-    if "result" in told:
-        return _trained(told["result"])
-    stop_if(cancelled, "adapter training")
-    if "error" in told:
-        raise SaggarError.from_json(told["error"])
+    if "result" in outcome:
+        return _trained(outcome["result"])
+    work.stop_if_cancelled("adapter training")
+    if "error" in outcome:
+        raise SaggarError.from_json(outcome["error"])
     raise UnavailableError(
         f"a process that trained the adapter died (code {code}; the generator's log says more); the same "
         "request goes on from the last checkpoint"
@@ -100,7 +96,7 @@ def _listen(
     process: subprocess.Popen[str], report: Report, on_preview: Callable[[AdapterPreview], None]
 ) -> dict[str, Any]:
     """Passes on what the processes say; returns the result, or the first error."""
-    told: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
     for line in process.stdout or ():
         try:
             ((what, value),) = json.loads(line).items()
@@ -112,8 +108,8 @@ def _listen(
         elif what == "preview":
             on_preview(AdapterPreview(**{**value, "image": ObjectRef.from_json(value["image"])}))
         else:
-            told.setdefault(what, value)
-    return told
+            outcome.setdefault(what, value)
+    return outcome
 
 
 def _stop_when(cancelled: threading.Event, ended: threading.Event, process: subprocess.Popen[str]) -> None:

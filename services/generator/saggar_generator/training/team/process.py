@@ -1,7 +1,7 @@
-"""One of several processes that train an adapter together: `training_team` starts them.
+"""One of several processes that train an adapter together: `team.launch` starts them.
 
 The job comes in the variable SAGGAR_TRAINING_JOB, what happens goes out as JSON lines. When the standard
-input ends, because the parent wants an end or is gone itself, the training stops.
+input ends, because the parent stops the training or is gone itself, the training stops.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from saggar.errors import SaggarError
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.progress import Progress, Work
 from saggar.rpc.logs import configure_logs
 from saggar.settings import read_settings
 from saggar.store import ObjectRef
 
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import choose
-from saggar_generator.progress import Progress
-from saggar_generator.requests import AdapterPreview
+from saggar_generator.requests import AdapterPreview, TrainingRequest
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.group import Accelerated
@@ -48,14 +48,15 @@ def main() -> int:
         result = train_adapter(
             settings.open_store(),
             BaseModels(placement),
-            job["base_model"],
-            ObjectRef.from_json(job["manifest"]),
-            AdapterSettings.model_validate(job["settings"]),
-            tuple(settings.lora_targets),
-            _tell_progress if first else _say_nothing,
-            cancelled,
+            TrainingRequest(
+                job["base_model"],
+                ObjectRef.from_json(job["manifest"]),
+                AdapterSettings.model_validate(job["settings"]),
+            ),
+            Work(_tell_progress if first else _say_nothing, cancelled),
             _tell_preview if first else _say_nothing,
-            Accelerated(placement.device),
+            targets=settings.lora_targets,
+            team=Accelerated(placement.device),
         )
     except SaggarError as error:
         _tell("error", error.to_json())

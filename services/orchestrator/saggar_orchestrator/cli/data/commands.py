@@ -12,20 +12,23 @@ from saggar_orchestrator.cli.data.describe import describe_collection
 from saggar_orchestrator.cli.data.export import export_collection
 from saggar_orchestrator.cli.data.fetch import fetch_museum
 from saggar_orchestrator.cli.data.importing import import_collection
+from saggar_orchestrator.cli.data.listing import list_collections
 from saggar_orchestrator.cli.data.mapping import map_catalogue
 from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, settings
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Fetch, import, describe, advise on, split and export a collection.",
+    help="Imports, describes, splits and exports data sets.",
 )
 
 
 app.command("import")(grouped(import_collection))
 app.command("map")(grouped(map_catalogue))
 app.command("fetch")(grouped(fetch_museum))
+app.command("list")(list_collections)
 app.command("describe")(grouped(describe_collection))
 app.command("advise")(grouped(advise_collection))
 app.command("export")(grouped(export_collection))
@@ -38,7 +41,10 @@ def split(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal splits.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Divides a data set into train, validation and test, per label combination, keeping objects whole."""
+    """Divides a data set into train, validation and test.
+
+    Per label combination, keeping objects whole.
+    """
     from saggar.dataset.split import split as divide
     from saggar.stored_datasets import write_manifest
 

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from saggar_orchestrator.cli.terminal.identities import chosen, complete_dataset, ids_in
+
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
     from saggar.store import ObjectRef, ObjectStore
     from saggar.taxonomy import Taxonomy
 
-Dataset = Annotated[str, typer.Argument(help="Data set id, as `saggar data import` prints it.")]
+Dataset = Annotated[
+    str,
+    typer.Argument(metavar="DATASET", help="Data set, or the beginning of its id.", autocompletion=complete_dataset),
+]
 ChosenTaxonomy = Annotated[
     str | None,
     typer.Option(
@@ -21,15 +26,21 @@ ChosenTaxonomy = Annotated[
 ]
 
 
-def read_dataset(store: ObjectStore, dataset: str) -> Manifest:
-    """Raises NotFoundError when there is no data set of this id."""
-    from saggar.errors import NotFoundError
+def find_dataset(store: ObjectStore, beginning: str) -> str:
+    """The one data set whose id begins so. Raises NotFoundError naming what there is."""
+    from saggar.stored_datasets import manifest_key
+
+    if store.exists(manifest_key(beginning)):  # a store on a bucket need not be listed
+        return beginning
+    known = ids_in(store.list("datasets/"), "manifest.parquet")
+    return chosen(known, beginning, "data set", "`saggar data list` shows all")
+
+
+def read_dataset(store: ObjectStore, beginning: str) -> Manifest:
+    """The data set whose id begins so. Raises NotFoundError when there is none."""
     from saggar.stored_datasets import manifest_key, read_manifest
 
-    key = manifest_key(dataset)
-    if not store.exists(key):
-        raise NotFoundError(f"no data set '{dataset}' in the store; `saggar data import` prints the id of one", dataset)
-    return read_manifest(store, store.stat(key))
+    return read_manifest(store, store.stat(manifest_key(find_dataset(store, beginning))))
 
 
 def identity(reference: ObjectRef) -> str:

@@ -68,9 +68,9 @@ def describe_collection(
     augmenting: Augmenting,
     as_json: AsJson = False,
 ) -> None:
-    """Counts classes and combinations, and shows how uneven they are.
+    """Counts classes and combinations.
 
-    Also what augmentation would change. Nothing is changed or kept.
+    How uneven they are, and what augmentation would change. Nothing is changed or kept.
     """
     from saggar.describing.describe import describe
     from saggar.describing.remarks import remarks

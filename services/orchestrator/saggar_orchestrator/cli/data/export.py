@@ -46,9 +46,9 @@ def export_collection(
     described: Description,
     as_json: AsJson = False,
 ) -> None:
-    """Writes a data set as Croissant, an image folder, or a datasheet.
+    """Writes a data set for others to use.
 
-    Croissant 1.1; image folders as Hugging Face reads them. Synthetic images are marked as such in each.
+    As Croissant 1.1, as an image folder of Hugging Face, or as a datasheet. Synthetic images are marked in each.
     Augmented records do not have files of their own, and are left out.
     """
     from dataclasses import asdict

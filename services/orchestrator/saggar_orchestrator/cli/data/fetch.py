@@ -47,7 +47,9 @@ def fetch_museum(
     requests: Requests,
     as_json: AsJson = False,
 ) -> None:
-    """Fetches a museum's open-access photographs, with texts and licences.
+    """Fetches a museum's open-access photographs.
+
+    With texts, licences and credit lines.
 
     An interrupted fetch goes on when the same command is given again. See docs/museums.md for what each
     museum offers and asks for.

@@ -95,7 +95,9 @@ def import_collection(
     report: Annotated[Path | None, typer.Option(help="Also write all that was refused or noted to this CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Imports photographs and labels: checks every row and file, then copies them.
+    """Imports photographs and their labels.
+
+    Checks every row and file, then copies them into the store.
 
     A bad row stops it before anything is written, unless --keep-going is given. Give one of --labels,
     --catalogue, --layout and --labelbee.

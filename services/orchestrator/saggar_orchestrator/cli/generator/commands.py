@@ -15,16 +15,17 @@ from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, pri
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Adapters, images from prompts, and what adapters change.",
+    help="Makes images from prompts; manages adapters.",
 )
 _DEADLINE_S = 30.0
 
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Device, loaded base model, and the queue."""
+    """Shows device, loaded base model, and the queue."""
     from saggar.rpc.channel import open_channel
     from saggar.v1 import generator_pb2, generator_pb2_grpc
 
@@ -47,7 +48,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def adapters(context: typer.Context, as_json: AsJson = False) -> None:
-    """The adapters in the store."""
+    """Lists the adapters in the store."""
     from saggar_orchestrator.peers.adapters import known_adapters
 
     cards = [entry.card for entry in known_adapters(open_home_store(settings(context).home))]
@@ -81,7 +82,7 @@ def import_adapter(
     licence: Annotated[str, typer.Option(help="What it may be used for; default: what the file says.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Takes an adapter that another program trained into the store."""
+    """Takes an adapter of another program into the store."""
     from saggar.errors import NotFoundError
     from saggar.v1 import generator_pb2
 

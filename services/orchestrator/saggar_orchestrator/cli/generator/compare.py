@@ -70,10 +70,10 @@ def compare(
     sampling: Sampling,
     as_json: AsJson = False,
 ) -> None:
-    """Measures images with the adapter and without against photographs that it was not trained on.
+    """Measures images with an adapter and without.
 
-    The paper's Table 6 on your own photographs: FID and KID, with n, interval and extractor, and how often
-    the classifier names the surface and the form that were asked for.
+    Against photographs that it was not trained on, as in the paper's Table 6: FID and KID, with n, interval and
+    extractor, and how often the classifier names the surface and the form that were asked for.
     """
     from saggar.errors import InvalidInputError
     from saggar.prompts import NEGATIVE_PROMPT

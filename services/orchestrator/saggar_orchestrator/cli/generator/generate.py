@@ -106,7 +106,9 @@ def generate(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels; default: the base model's.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Makes images from prompts: PNG files, and all of them in grid.png.
+    """Makes images from prompts.
+
+    PNG files, and all of them side by side in grid.png.
 
     A prompt may give an adapter another weight: `white bowl <lora:ID:0.8>`.
     """

@@ -11,6 +11,7 @@ from saggar.rpc.channel import open_channel, wait_ready
 from saggar.v1 import classifier_pb2_grpc, orchestrator_pb2_grpc
 
 from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.cli.terminal.progress_line import spinner
 from saggar_orchestrator.local.home import Home
 
 _STARTING_S = 180.0  # services that were started a moment ago still load their libraries
@@ -39,5 +40,6 @@ def _ready(home: Home, service: str) -> str:
         wait_ready(address, 2.0)
     except UnavailableError:
         say(f"waiting for the {service} at {address} to be ready")
-        wait_ready(address, _STARTING_S)
+        with spinner(f"waiting for the {service}"):
+            wait_ready(address, _STARTING_S)
     return address

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import typer
 
@@ -15,12 +14,16 @@ from saggar_orchestrator.cli.terminal.output import AsJson, print_json, settings
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import PAGES, SERVICES
 
-_ROOM_NEEDED_GB = 2.0
 _TORCH_S = 60
 
+Check = tuple[str, str, str]  # what; ok, note or missing; detail with the remedy
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Checks what is installed, reachable and missing, and says how to fix it."""
+
+def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Checks what is installed, reachable and missing.
+
+    Says how to fix each. The exit code is 1 where something needed is missing.
+    """
     checks = examine(settings(context).home)
     if as_json:
         print_json([{"check": name, "state": state, "detail": detail} for name, state, detail in checks])
@@ -32,27 +35,38 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def examine(home: Home) -> list[tuple[str, str, str]]:
-    """(what, ok | note | missing, detail with the remedy) for everything that matters."""
+def examine(home: Home) -> list[Check]:
+    """Everything that matters."""
+    from saggar_orchestrator.cli.services import surroundings
+
     version = sys.version_info
     found = [
         ("Python", "ok", f"{version.major}.{version.minor}.{version.micro}")
         if version >= (3, 11)
         else ("Python", "missing", f"{version.major}.{version.minor} is too old; install 3.11 or newer")
     ]
-    for name in SERVICES:
-        if importlib.util.find_spec(f"saggar_{name}") is None:
-            detail = f"not installed here; `pip install -e services/{name}`, or run it elsewhere"
-            found.append((name, "missing", detail))
-        else:
-            found.append((name, "ok", importlib.metadata.version(f"saggar-{name}")))
+    found += _installed()
     found.append(_torch())
-    found.append(_disk(home))
+    found += surroundings.checks(home)
     found += _running(home)
     return found
 
 
-def _torch() -> tuple[str, str, str]:
+def _installed() -> Iterator[Check]:
+    versions = {}
+    for name in SERVICES:
+        if importlib.util.find_spec(f"saggar_{name}") is None:
+            yield name, "missing", f"not installed here; `pip install -e services/{name}`, or run it elsewhere"
+        else:
+            versions[name] = importlib.metadata.version(f"saggar-{name}")
+            yield name, "ok", versions[name]
+    versions["core"] = importlib.metadata.version("saggar-core")
+    if len(set(versions.values())) > 1:
+        told = ", ".join(f"{name} {version}" for name, version in versions.items())
+        yield "versions", "missing", f"not of one release ({told}); install all parts anew: `make setup`"
+
+
+def _torch() -> Check:
     """By a process of its own: this one must not load what takes seconds and gigabytes."""
     if importlib.util.find_spec("torch") is None:
         return ("PyTorch", "missing", "generator, trainer and qc need it; `make setup` installs it")
@@ -71,23 +85,7 @@ def _torch() -> tuple[str, str, str]:
     return ("PyTorch", "ok", f"{version}, {device or 'no GPU; nano runs well without, SD 1.5 is slow'}")
 
 
-def _disk(home: Home) -> tuple[str, str, str]:
-    place = home.root.resolve()
-    while not place.exists():
-        place = place.parent
-    if not os.access(place, os.W_OK):
-        return ("home", "missing", f"{place} can't be written to; choose another folder with --home")
-    free = shutil.disk_usage(place).free / 1e9
-    if free < _ROOM_NEEDED_GB:
-        return (
-            "home",
-            "missing",
-            f"{free:.1f} GB free at {place}; make room, or choose another folder with --home",
-        )
-    return ("home", "ok", f"{home.root.resolve()}, {free:.0f} GB free")
-
-
-def _running(home: Home) -> list[tuple[str, str, str]]:
+def _running(home: Home) -> list[Check]:
     from saggar.errors import SaggarError
     from saggar.rpc.channel import wait_ready
 
@@ -113,8 +111,9 @@ def _answers_http(address: str) -> None:
 
     from saggar.errors import UnavailableError
 
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's pages
     try:
-        with urllib.request.urlopen(f"http://{address}/healthz", timeout=2.0):
+        with direct.open(f"http://{address}/healthz", timeout=2.0):
             pass
     except OSError as error:
         raise UnavailableError(f"the review pages do not answer ({error})") from error

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.cli.terminal.progress_line import spinner
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
@@ -27,7 +28,9 @@ def local_services(
         try:
             supervisor.start(started)
             home.publish(supervisor.addresses)
-            supervisor.wait_ready(needed)
+            with spinner(f"waiting for the {' and the '.join(needed)} to load"):
+                supervisor.wait_ready(needed)
             yield supervisor
         finally:
-            supervisor.stop()
+            with spinner("letting the services finish"):
+                supervisor.stop()

@@ -19,7 +19,10 @@ def up(
         typer.Option(min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."),
     ] = DEFAULT_PORT_BASE,
 ) -> None:
-    """Runs all five services here, in the foreground. Ctrl-C lets them finish and stops them."""
+    """Runs all five services here, until Ctrl-C.
+
+    Ctrl-C lets them finish what they do; a second one stops them at once.
+    """
     home = settings(context).home
     stopping: list[int] = []
 

@@ -28,6 +28,41 @@ class Settings:
     debug: bool = False
 
 
+@dataclass
+class _Voice:
+    """How much is said on standard error."""
+
+    quiet: bool = False
+
+
+_voice = _Voice()
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether progress is left out; errors and warnings are not."""
+    _voice.quiet = quiet
+
+
+def is_live() -> bool:
+    """Whether progress may be drawn in place: on a terminal, unless it is to be quiet."""
+    return sys.stderr.isatty() and not _voice.quiet
+
+
+def any_text() -> None:
+    r"""Makes both outputs take any text: what their encoding lacks, and bytes of file names that are not UTF-8, are
+    written as escapes such as `\\u5b9a`.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        change = getattr(stream, "reconfigure", None)
+        if change is not None:
+            change(errors="backslashreplace")
+
+
+def knows_unicode(stream: Any) -> bool:
+    """Whether the stream takes all characters as they are."""
+    return str(getattr(stream, "encoding", None) or "").lower().replace("-", "") in {"utf8", "utf16", "gb18030"}
+
+
 def settings(context: typer.Context) -> Settings:
     found = context.find_object(Settings)
     assert found is not None  # noqa: S101 the callback of `app` has set it
@@ -42,8 +77,9 @@ def open_home_store(home: Home) -> ObjectStore:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """A line of progress, for people."""
-    print(text, end=end, file=sys.stderr, flush=True)
+    """A line of progress, for people; not said with --quiet."""
+    if not _voice.quiet:
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
@@ -52,15 +88,38 @@ def warn(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Indented JSON that any reader of JSON takes, whatever the output's encoding is."""
+    print(json_text(value, indent=2))
+
+
+def print_json_line(value: Any) -> None:
+    """JSON on a line of its own, at once."""
+    print(json_text(value), flush=True)
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON; characters that standard output cannot write, and halves of characters, as JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if knows_unicode(sys.stdout) and _is_whole(text):
+        return text
+    return json.dumps(value, ensure_ascii=True, indent=indent)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the text is valid Unicode: file names that are not UTF-8 hold halves of characters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_page(path: Path, text: str) -> None:
-    """Raises InvalidInputError where the file cannot be written."""
+    """Writes UTF-8, with escapes for bytes that are not. Raises InvalidInputError where the file cannot be written."""
     from saggar.errors import InvalidInputError
 
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise InvalidInputError(
             f"cannot write {path}: {error.strerror}; name a file in a folder that you may write to"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.cli.terminal.output import err, is_live, knows_unicode, say
 
 _EVERY_S = 0.1  # a terminal need not show every one of ten thousand photographs
 
@@ -25,7 +26,7 @@ class ProgressLine:
         if text == self._last:
             return
         ended = bool(total) and done == total
-        if sys.stderr.isatty():
+        if is_live():
             if not ended and done and time.monotonic() - self._shown < _EVERY_S:
                 return
             self._shown = time.monotonic()
@@ -41,11 +42,26 @@ def counting(stage: str) -> Callable[[int, int], None]:
     return lambda done, total: line.show(stage, done, total)
 
 
-def _cut(text: str) -> str:
+@contextlib.contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Something that moves, with the seconds, while the only news is what is waited for; on a terminal alone."""
+    if not is_live():
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    look = SpinnerColumn("dots" if knows_unicode(sys.stderr) else "line")
+    columns = (look, TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=err(), transient=True) as progress:
+        progress.add_task(_cut(text, reserved=12))
+        yield
+
+
+def _cut(text: str, reserved: int = 1) -> str:
     """No wider than the terminal: a line that wraps cannot be rewritten."""
     import shutil
 
     from rich.cells import cell_len, set_cell_size
 
-    width = max(20, shutil.get_terminal_size().columns - 1)
+    width = max(20, shutil.get_terminal_size().columns - reserved)
     return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -16,10 +16,11 @@ from saggar.dataset import leakage
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.mix import mix
-from saggar.dataset.plan import PlannedImage, start_from_photographs
+from saggar.dataset.plan import PlannedImage
 from saggar.dataset.record import Record
 from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
+from saggar.dataset.starts import start_from_photographs
 from saggar.errors import InvalidInputError
 from saggar.importing.intake import import_csv
 from saggar.prompts import caption
@@ -36,9 +37,9 @@ from saggar_orchestrator.workflow.steps.targets import (
     LabelPair,
     Labels,
     confused_pairs,
-    photograph_task,
     planned_images,
     rare_combinations,
+    start_rule,
     wanted_images,
 )
 
@@ -250,8 +251,7 @@ def started(run: Run, images: Sequence[PlannedImage], photographs: ObjectRef) ->
     if generation.photograph_strength is None or not images:
         return tuple(images)
     manifest = read_manifest(run.store, photographs)
-    task = photograph_task(run.taxonomy, generation.photograph_task)
-    return start_from_photographs(images, manifest, task, generation.seed)
+    return start_from_photographs(images, manifest, start_rule(run.taxonomy, generation), generation.seed)
 
 
 def generated_manifest(

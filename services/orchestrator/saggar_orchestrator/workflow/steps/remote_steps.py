@@ -145,7 +145,6 @@ def generation_inputs(run: Run, plan: ObjectRef, adapter: ObjectRef) -> Result:
         "adapter": adapter.sha256,
         "adapter_weight": generation.adapter_weight,
         "further_adapters": [as_inputs(use) for use in _further_adapters(run)],
-        "photograph_strength": generation.photograph_strength,
         "settings": as_inputs(requests.generation_settings(generation)),
     }
 
@@ -162,7 +161,7 @@ def generate_images(run: Run, tick: Ticker, planned: Sequence[PlannedImage], ada
     images = generate_in_shards(
         run.resources.peers,
         order,
-        requests.prompt_items(planned, run.store, generation.photograph_strength),
+        requests.prompt_items(planned, run.store, run.experiment.adapter.framing),
         generation.shard_size,
         run.resources.parallel_shards,
         lambda done, stage, numbers: tick("generating", done, len(planned), "images", stage, dict(numbers)),

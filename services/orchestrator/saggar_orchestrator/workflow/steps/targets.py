@@ -18,11 +18,13 @@ from saggar.dataset.plan import (
     pair_in_data,
     plan,
 )
+from saggar.dataset.starts import StartRule
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.arms import Arm, Plan, Synthetic
 from saggar_orchestrator.experiment.schema import Experiment
+from saggar_orchestrator.experiment.sections import Generation
 from saggar_orchestrator.findings.counting import confusion
 from saggar_orchestrator.findings.predictions import Predictions
 
@@ -87,20 +89,20 @@ def planned_images(
     return arms
 
 
-def photograph_task(taxonomy: Taxonomy, name: str) -> str:
-    """The task whose label an image and the photograph it starts from share: `name`, or the glaze.
-
-    Raises InvalidInputError when it is neither given nor to be told.
-    """
-    if name:
-        return taxonomy.task(name).name
-    glazes = [task.name for task in taxonomy.tasks if task.kind == "glaze" or task.name == "glaze"]
-    if len(glazes) != 1:
-        raise InvalidInputError(
-            "generation.photograph_task: which task do image and photograph share? Known: "
-            f"{', '.join(taxonomy.task_names)}"
-        )
-    return glazes[0]
+def start_rule(taxonomy: Taxonomy, generation: Generation) -> StartRule:
+    """Which photographs images start from, as the experiment's file says it; surface and form where it doesn't."""
+    low = generation.photograph_strength or 1.0
+    strengths = (low, max(low, generation.photograph_strength_to or low))
+    if generation.photograph_task:
+        return StartRule((taxonomy.task(generation.photograph_task).name,), None, strengths)
+    tasks = generation.photograph_tasks or tuple(dict.fromkeys(taxonomy.pair_tasks))
+    form = taxonomy.pair_tasks[1]
+    return StartRule(
+        tuple(taxonomy.task(task).name for task in tasks),
+        form if form in tasks else tasks[-1],
+        strengths,
+        generation.photograph_form_strength,
+    )
 
 
 def wanted_images(arm: Arm, training_images: int, planned: int) -> int:

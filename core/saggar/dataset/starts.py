@@ -1,0 +1,104 @@
+"""Which training photograph an image starts from, and how much of it gives way.
+
+A photograph of the wrong form costs more than one of the wrong surface: noise is laid over it, and an outline shows
+through longer than a colour. So an image starts from a photograph of its own combination; where there is none, from
+one of its form, of which more gives way; and else from noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from saggar.dataset.plan import PlannedImage
+from saggar.dataset.seeds import derived_seed
+from saggar.errors import InvalidInputError
+from saggar.taxonomy import Labels
+
+if TYPE_CHECKING:
+    from saggar.dataset.manifest import Manifest
+
+_LEVELS = 3  # of a range of strengths: images of one strength are made together
+
+
+@dataclass(frozen=True)
+class StartRule:
+    """`tasks`: those whose labels image and photograph share; `form`: the one that must agree where not all can, or
+    None. `strengths`: the range that those of photographs which share all are drawn from; `form_strength`: of those
+    that share the form alone.
+    """
+
+    tasks: tuple[str, ...]
+    form: str | None
+    strengths: tuple[float, float] = (0.6, 0.6)
+    form_strength: float = 0.8
+
+
+def start_from_photographs(
+    planned: Sequence[PlannedImage], manifest: Manifest, rule: StartRule, seed: int = 0
+) -> tuple[PlannedImage, ...]:
+    """The same images, each with the real training photograph that it starts from, where there is one.
+
+    Which one, and how much of it gives way, depends on the image's id, the seed and those photographs only. Raises
+    InvalidInputError when the rule has no form, and the training split no photograph for an image.
+    """
+    training = manifest.select(split="train", origin="real")
+    alike, of_form = _by_labels(training, rule.tasks), _by_labels(training, (rule.form,) if rule.form else ())
+    chosen, missing = [], set()
+    for image in planned:
+        shared, form = _labels(image.labels, rule.tasks), _labels(image.labels, (rule.form,) if rule.form else ())
+        number = derived_seed("photograph", seed, image.prompt_id)
+        if keys := alike.get(shared or ()):
+            chosen.append(replace(image, photograph=keys[number % len(keys)], strength=_strength(rule, seed, image)))
+        elif keys := of_form.get(form or ()):
+            chosen.append(replace(image, photograph=keys[number % len(keys)], strength=rule.form_strength))
+        elif rule.form:
+            chosen.append(image)
+        else:
+            missing.add(" ".join(str(image.labels.get(task)) for task in rule.tasks))
+    if missing:
+        raise InvalidInputError(
+            f"no training photograph with {' and '.join(rule.tasks)} {', '.join(sorted(missing))} to start from; leave "
+            "these combinations out, or start from noise"
+        )
+    check_photographs({image.photograph for image in chosen if image.photograph}, manifest)
+    return tuple(chosen)
+
+
+def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
+    """Raises InvalidInputError unless all of `keys` are real training photographs of `manifest`, and of no
+    other split: an image made from a validation or test photograph would show the classifier what it is
+    judged by.
+    """
+    frame = manifest.frame
+    kept = set(manifest.select(split="train", origin="real").frame["image"])
+    held_out = set(frame["image"][frame["split"] != "train"])
+    if strays := sorted(key for key in keys if key in held_out or key not in kept):
+        more = f" and {len(strays) - 3} more" if len(strays) > 3 else ""
+        raise InvalidInputError(
+            f"{', '.join(strays[:3])}{more}: not of the training split; images may only start from training "
+            "photographs, never from those that validation or test are judged by"
+        )
+
+
+def _by_labels(training: Manifest, tasks: tuple[str, ...]) -> dict[tuple[str, ...], list[str]]:
+    """Keys of photographs, sorted, by their labels of `tasks`; those with an unknown one are left out."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    if not tasks:
+        return found
+    for key, codes in sorted(zip(training.frame["image"], training.combinations(list(tasks)), strict=True)):
+        if None not in codes:
+            found.setdefault(tuple(str(code) for code in codes), []).append(key)
+    return found
+
+
+def _labels(labels: Labels, tasks: tuple[str, ...]) -> tuple[str, ...] | None:
+    codes = [labels.get(task) for task in tasks]
+    return tuple(str(code) for code in codes) if codes and None not in codes else None
+
+
+def _strength(rule: StartRule, seed: int, image: PlannedImage) -> float:
+    low, high = rule.strengths
+    level = derived_seed("strength", seed, image.prompt_id) % _LEVELS
+    return round(low + (high - low) * level / (_LEVELS - 1), 4)

@@ -1,0 +1,93 @@
+"""Keeps the served model the one that was activated last, on every replica, by watching the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, SaggarError
+from saggar.store import ObjectRef, ObjectStore
+
+from saggar_classifier.serving import active
+from saggar_classifier.serving.models import ModelSlot, ServedModel, load_model
+
+log = logging.getLogger(__name__)
+
+_USELESS = (NotFoundError, DataCorruptionError, InvalidInputError)  # trying the same bundle again cannot help
+
+
+class Repository:
+    """Loads bundles beside the served one, checks them, and puts them into `slot`. A bad one never gets there."""
+
+    def __init__(self, store: ObjectStore, slot: ModelSlot, limit_s: float) -> None:
+        """`limit_s`: how long a model may take for the built-in image."""
+        self._store = store
+        self._slot = slot
+        self._limit_s = limit_s
+        self._seen = 0  # number of the activation that was dealt with
+        self._loading = threading.Lock()
+        self.problem = ""  # why the latest activation is not served
+
+    def pin(self, key: str) -> None:
+        """Serve the bundle at `key`; raises where it cannot be served."""
+        with self._loading:
+            self._serve(self._store.stat(key))
+
+    def activate(self, bundle: ObjectRef) -> ServedModel:
+        """Serve `bundle`, and make it the one that every replica serves. Raises as `load_model`."""
+        with self._loading:
+            model = self._load(bundle)
+            number = active.remember(self._store, bundle)
+            self._slot.activate(model)
+            self._seen, self.problem = max(self._seen, number), ""
+        log.info("serving model %s", model.model_id)
+        return model
+
+    def look(self) -> None:
+        """Serve the latest activation, if it is another. What is wrong with it goes into `problem` and the log.
+
+        Raises UnavailableError and WrongStateError of the store: the next look may find it again.
+        """
+        with self._loading:
+            number = active.newest(self._store)
+            if number <= self._seen:
+                return
+            try:
+                bundle = active.read(self._store, number)
+                model = self._serve(bundle)
+            except _USELESS as error:
+                kept = self._slot.model
+                serving = f"; model {kept.model_id} goes on serving" if kept else ""
+                self.problem = f"the model of activation {number} cannot be served: {error}{serving}"
+                log.error("%s", self.problem)  # noqa: TRY400 the text says it all
+            else:
+                self.problem = ""
+                log.info("serving model %s, by activation %d", model.model_id, number)
+            self._seen = number
+
+    def watch(self, every_s: float, stopped: threading.Event) -> None:
+        """Looks every `every_s` seconds until `stopped`, and tries again a model that failed."""
+        complaints: dict[str, str] = {}
+
+        def try_again() -> None:
+            self._slot.try_again(self._limit_s)
+
+        actions = {"look for activations": self.look, "use the model": try_again}
+        while not stopped.wait(every_s):
+            for doing, action in actions.items():
+                try:
+                    action()
+                except Exception as error:
+                    if complaints.get(doing) != str(error):
+                        log.warning("cannot %s: %s", doing, error, exc_info=not isinstance(error, SaggarError))
+                    complaints[doing] = str(error)
+                else:
+                    complaints.pop(doing, None)
+
+    def _serve(self, bundle: ObjectRef) -> ServedModel:
+        model = self._load(bundle)
+        self._slot.activate(model)
+        return model
+
+    def _load(self, bundle: ObjectRef) -> ServedModel:
+        return self._slot.loaded(bundle) or load_model(self._store, bundle, self._limit_s)

@@ -1,0 +1,138 @@
+"""`saggar classify`: what the serving classifier says of photographs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, say, settings, warn
+from saggar_orchestrator.local.home import Home
+
+_DEADLINE_S = 60.0
+_LARGEST_BYTES = 16 * 2**20  # what the contract lets a message carry
+_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"})
+_LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN"})
+
+
+def classify(
+    context: typer.Context,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them.")
+    ],
+    *,
+    top: Annotated[int, typer.Option(help="Classes per task.", min=1)] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Says what the serving classifier sees in photographs.
+
+    An answer or an error for every file; the exit code is 1 when a file could not be classified.
+    """
+    files = list(_files(images))
+    entries = []
+    for entry in classify_each(settings(context).home, files, top):
+        entries.append(entry)
+        if not as_json:
+            _show(entry)
+    if as_json:
+        print_json(entries)
+    failed = [entry for entry in entries if "error" in entry]
+    answered = next((entry for entry in entries if "error" not in entry), None)
+    if answered is not None and not as_json:
+        say(f"model {answered['model']}; probabilities are uncalibrated")
+    if failed:
+        warn(f"error: {len(failed):,} of {plural(len(entries), 'file')} could not be classified")
+        raise typer.Exit(1)
+
+
+def classify_each(home: Home, files: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:
+    """An answer, or what is wrong, for every file in its order.
+
+    Raises UnavailableError and other errors that are no file's fault.
+    """
+    from saggar.errors import BusyError, InvalidInputError
+    from saggar.v1 import classifier_pb2
+
+    from saggar_orchestrator.cli.services.client import classifier
+
+    if not files:
+        return
+    with classifier(home) as stub:
+        for path in files:
+            try:
+                request = classifier_pb2.ClassifyRequest(image=_read(path), top_k=top)
+                answer = stub.Classify(request, timeout=_DEADLINE_S)
+            except (InvalidInputError, BusyError) as error:
+                yield {"image": str(path), "error": str(error)}
+                continue
+            yield {
+                "image": str(path),
+                "model": answer.model_id,
+                "predictions": {
+                    p.task: [{"code": c.code, "name": c.name, "probability": c.probability} for c in p.classes]
+                    for p in answer.predictions
+                },
+            }
+
+
+def print_classification(entry: dict[str, Any], truth: dict[str, str | None] | None = None) -> None:
+    """One photograph's predictions, a line per task; `truth` adds what the catalogue says."""
+    print(entry["image"])
+    for task, classes in entry["predictions"].items():
+        answers = ", ".join(f"{c['name']} {c['probability']:.0%}" for c in classes)
+        said = "" if truth is None else f"   [catalogue: {truth.get(task) or 'unknown'}]"
+        print(f"  {task:<10} {answers}{said}")
+
+
+def _show(entry: dict[str, Any]) -> None:
+    if "error" in entry:
+        warn(f"{entry['image']}: {entry['error']}")
+    else:
+        print_classification(entry)
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files named, and those of folders, at any depth, that are called as photographs are. Litter is passed over.
+
+    Raises InvalidInputError for a folder without any.
+    """
+    from saggar.errors import InvalidInputError
+
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(
+            Path(folder) / name
+            for folder, names in _walk(path)
+            for name in names
+            if Path(name).suffix.lower() in _ENDINGS and not name.startswith(".")
+        )
+        if not found:
+            raise InvalidInputError(f"{path}: no photograph in this folder (JPEG, PNG, WebP, TIFF)")
+        yield from found
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Folders and their files, without what file managers and network storage put beside photographs."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "@", "#")) and f not in _LITTER)
+        yield folder, names
+
+
+def _read(path: Path) -> bytes:
+    """Raises InvalidInputError, without the file's name, for what is no photograph that can be sent."""
+    from saggar.errors import InvalidInputError
+
+    try:
+        size = path.stat().st_size
+        if size > _LARGEST_BYTES:
+            raise InvalidInputError(f"{size / 2**20:.0f} MiB; a photograph may have 16 MiB at most: make it smaller")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidInputError("no such file; check the path") from None
+    except OSError as error:
+        raise InvalidInputError(f"cannot be read ({error.strerror})") from None

@@ -1,0 +1,58 @@
+"""What an experiment found, on the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saggar_orchestrator.cli.terminal.output import open_home_store, print_table
+from saggar_orchestrator.local.home import Home
+
+
+def read_results(home: Home, identity: str) -> dict[str, Any]:
+    store = open_home_store(home)
+    found: dict[str, Any] = json.loads(store.get(f"experiments/{identity}/results.json"))
+    return found
+
+
+def show_results(home: Home, results: dict[str, Any]) -> None:
+    """The comparison table, the plain sentences, and where the report is."""
+    from saggar_orchestrator.findings.wording import arm_sentences, headline, rules_in_words, table
+
+    columns, rows = table(results)
+    print(headline(results))
+    print_table(columns, rows)
+    if "evidence" in results:  # the first versions did not keep what verdicts rest on
+        for sentence in arm_sentences(results):
+            print(sentence)
+        if rules := rules_in_words(results):
+            print(rules)
+    print(f"report: {place_report(home, results['experiment']['id'])}")
+
+
+def place_report(home: Home, identity: str) -> Path:
+    """The report as a file that a browser can open."""
+    path = home.reports / f"{identity}.html"
+    store = open_home_store(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.fetch(f"experiments/{identity}/report.html", path)
+    return path
+
+
+def verdicts_in_short(results: dict[str, Any]) -> str:
+    """E.g. `90:10: type helped, glaze made worse`; an arm of which the data cannot tell is named with the others."""
+    told, untold = [], []
+    words = {"helped": "helped", "worse": "made worse", "same": "no difference"}
+    for arm in results["arms"]:
+        found = arm.get("differences", {}).get("macro_f1")
+        if not found:
+            continue
+        said = [f"{task} {words[d['verdict']]}" for task, d in found.items() if d["verdict"] in words]
+        if said:
+            told.append(f"{arm['name']}: {', '.join(said)}")
+        else:
+            untold.append(arm["name"])
+    if untold:
+        told.append(f"{', '.join(untold)}: cannot tell")
+    return "; ".join(told) or f"mean macro-F1 {results['arms'][0]['mean_macro_f1']['mean']:.3f}, no synthetic arm"

@@ -1,0 +1,123 @@
+"""An experiment file for a data set: commented, with values that its size calls for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saggar.dataset.manifest import Manifest
+from saggar.describing.advise import Advice, advise
+from saggar.describing.describe import with_split
+from saggar.taxonomy import Taxonomy
+
+_PAPER_TRAINING = 5068  # photographs; the paper's thresholds are for as many
+_PAPER_BELOW, _PAPER_IMAGES = 50, 1000
+_FEW_TRAINING = 400  # below, the validation split is small and epochs are short
+
+
+@dataclass(frozen=True)
+class Sized:
+    """Numbers for a training split of so many photographs."""
+
+    below: int  # threshold augmentation: combinations below are doubled up to twice this
+    adapter_images: int
+    batch_size: int
+    max_epochs: int
+    patience: int
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, training: int) -> Sized:
+        """The paper's numbers, in proportion; more seeds where a training takes little."""
+        below = min(_PAPER_BELOW, max(4, round(_PAPER_BELOW * training / _PAPER_TRAINING)))
+        images = min(_PAPER_IMAGES, max(60, round(_PAPER_IMAGES * training / _PAPER_TRAINING / 20) * 20))
+        small = training < _FEW_TRAINING
+        return cls(
+            below=below,
+            adapter_images=images,
+            batch_size=16 if small else 32 if training < 2000 else 64,
+            max_epochs=40 if small else 50,
+            patience=12 if small else 10,
+            seeds=(0, 1, 2, 3, 4) if training < 2000 else (0, 1, 2),
+        )
+
+
+def experiment_text(dataset: str, manifest: Manifest, taxonomy: Taxonomy) -> str:
+    """The file's text: valid as it is, every choice with its reason."""
+    divided, _ = with_split(manifest, 0)
+    advice = advise(manifest, taxonomy)
+    training = len(divided.select(split="train", origin="real"))
+    test = divided.select(split="test")
+    sized = Sized.of(training)
+    lacking = [task for task in taxonomy.task_names if test.labels(task).dropna().nunique() < 2]
+    taken = [task for task in taxonomy.task_names if task not in lacking]
+    lines = [
+        "# Does synthetic data help here, for which attribute, and by how much? Written by `saggar experiment init`:",
+        f"# values for {training:,} training and {len(test):,} test photographs. Change what you know better.",
+        *_shown(advice),
+        "name: my-collection  # begins the experiment's id",
+        "title: My collection  # heads the report",
+        f"taxonomy: {taxonomy.id}",
+        *_tasks(taken, lacking),
+        "data:",
+        f"  dataset: {dataset}",
+        f"  split_seed: {advice.split_seed}  # equal seeds give equal splits; objects are never divided",
+        f"seeds: [{', '.join(map(str, sized.seeds))}]  # one training each, in every arm; fewer than 3: no verdict",
+        "base_model: nano  # for trying out; for research stable-diffusion-v1-5/stable-diffusion-v1-5, or a folder",
+        f"augmentation: {{below: {sized.below}, to: {2 * sized.below}}}  # paper: 50 and 100 for 5,068 photographs",
+        "adapter:",
+        f"  images: {sized.adapter_images}  # photographs that the generator learns from (paper: 1,000)",
+        "  steps: 250  # with Stable Diffusion: 1000, batch_size 4, learning_rate 1.0e-4",
+        "  batch_size: 8",
+        "  learning_rate: 1.0e-3",
+        "generation:",
+        "  seed: 1",
+        "  adapter_weight: 0.8  # nano needs more of the adapter than Stable Diffusion, whose 0.4 is the paper's",
+        "plan:",
+        "  rarest: 9  # so many of the rarest combinations, each of at most so many training photographs",
+        "  rarest_at_most: 5",
+        "  most_confused: 4  # pairs of classes that the baseline takes for one another on validation photographs",
+        "screening:",
+        "  report_only: [calibrated]  # nano's rough pictures: counted, not rejected; remove it with Stable Diffusion",
+        "review:",
+        "  policy: none  # `sample` or `all`: the experiment waits until people have judged (`saggar review`)",
+        "training:",
+        "  architecture: mobilenet_v3_large",
+        "  initial_weights: imagenet  # downloaded once; or `random`, or `file` and initial_weights_path",
+        f"  batch_size: {sized.batch_size}",
+        f"  max_epochs: {sized.max_epochs}",
+        f"  patience_epochs: {sized.patience}",
+        '  sampler_task: ""  # a task whose rare classes are drawn more often; the paper: glaze',
+        *_weights(advice, taken),
+        "arms:  # the training sets to compare; exactly one without synthetic images",
+        "  - name: baseline",
+        '  - name: "95:5"',
+        "    synthetic: {share: 0.05}  # of the final training set",
+        '  - name: "90:10"',
+        "    synthetic: {share: 0.10}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(advice: Advice) -> list[str]:
+    """What so many test objects can show, per task."""
+    parts = []
+    for task in advice.tasks:
+        difference = task.smallest_difference
+        shows = "nothing" if difference is None else f"{100 * difference:.0f} points"
+        parts.append(f"{task.task} {shows}")
+    return [f"# Smallest difference in accuracy that one training shows: {', '.join(parts)}."]
+
+
+def _tasks(taken: list[str], lacking: list[str]) -> list[str]:
+    """Tasks with one class or none are left out: nothing can be learnt of them, and nothing measured."""
+    if not lacking or not taken:
+        return []
+    return [f"tasks: [{', '.join(taken)}]  # without {', '.join(lacking)}: fewer than two classes to test"]
+
+
+def _weights(advice: Advice, taken: list[str]) -> list[str]:
+    apart = [task.task for task in advice.tasks if task.verdict == "leave out" and task.task in taken]
+    if not apart:
+        return []
+    weights = ", ".join(f"{task}: 0" for task in apart)
+    return [f"  synthetic_task_weights: {{{weights}}}  # what rests on the surface is learnt from photographs alone"]

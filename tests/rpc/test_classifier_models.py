@@ -1,0 +1,187 @@
+"""Which model every replica serves: activations, bad bundles, readiness, rollback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import onnx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from onnx import TensorProto, helper, numpy_helper
+from saggar.bundle import write_bundle
+from saggar.errors import DataCorruptionError, InvalidInputError
+from saggar.store import ObjectRef
+from saggar.v1 import classifier_pb2
+from saggar_classifier.serving import active
+from test_classifier import SPEC, TAXONOMY, Classifier, bundle, classify, network
+
+SERVICE = "saggar.v1.ClassifierService"
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Iterator[Classifier]:
+    made = Classifier(tmp_path / "store")
+    yield made
+    made.stop()
+
+
+def described(stub: Any) -> Any:
+    return stub.DescribeModel(classifier_pb2.DescribeModelRequest())
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def ready(classifier: Classifier, number: int = 0, name: str = "") -> bool:
+    with grpc.insecure_channel(classifier.address(number)) as channel:
+        request = health_pb2.HealthCheckRequest(service=name)
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def put(classifier: Classifier, model: bytes) -> ObjectRef:
+    return write_bundle(
+        classifier.store, model, b"", taxonomy=TAXONOMY, input_spec=SPEC, architecture="bad", initial_weights="none"
+    )[1]
+
+
+def with_loop(model: bytes) -> bytes:
+    """The network with a loop without an end before its features."""
+    made = onnx.load_from_string(model)
+    scalar, boolean, number = helper.make_tensor_value_info, TensorProto.BOOL, TensorProto.FLOAT
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still_on"]), helper.make_node("Identity", ["was"], ["then"])],
+        "body",
+        [
+            scalar("i", TensorProto.INT64, []),
+            scalar("on", TensorProto.BOOL, []),
+            scalar("was", TensorProto.FLOAT, None),
+        ],
+        [scalar("still_on", boolean, []), scalar("then", number, None)],
+    )
+    made.graph.initializer.append(numpy_helper.from_array(np.array(True), "for_ever"))
+    made.graph.node[0].output[0] = "means"
+    made.graph.node.insert(1, helper.make_node("Loop", ["", "for_ever", "means"], ["features"], body=body))
+    return bytes(made.SerializeToString())
+
+
+def with_nan(model: bytes) -> bytes:
+    made = onnx.load_from_string(model)
+    weights = next(each for each in made.graph.initializer if each.name.startswith("weights_"))
+    weights.CopyFrom(numpy_helper.from_array(np.full(weights.dims, np.nan, np.float32), weights.name))
+    return bytes(made.SerializeToString())
+
+
+def with_outside_weights(model: bytes) -> bytes:
+    made = onnx.load_from_string(model)
+    weights = next(each for each in made.graph.initializer if each.name.startswith("weights_"))
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    where = weights.external_data.add()
+    where.key, where.value = "location", "weights.bin"
+    return bytes(made.SerializeToString())
+
+
+def with_unknown_operator(model: bytes) -> bytes:
+    made = onnx.load_from_string(model)
+    made.graph.node[0].domain, made.graph.node[0].op_type = "org.example", "RunShell"
+    made.opset_import.append(helper.make_opsetid("org.example", 1))
+    return bytes(made.SerializeToString())
+
+
+def test_every_replica_serves_what_any_of_them_activated(classifier: Classifier) -> None:
+    first, second = classifier.start(), classifier.start()
+    model_id = classifier.activate(first, bundle(classifier.store))
+    until(lambda: ready(classifier, 1))
+    assert classify(second).model_id == model_id
+    other = classifier.activate(second, bundle(classifier.store, answer=1))
+    until(lambda: described(first).model_id == other)
+    assert described(first).previous_model_id == model_id
+    assert described(first).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (with_nan, "gives no probabilities on the built-in image"),
+        (with_outside_weights, "ONNX Runtime cannot open"),
+        (with_unknown_operator, "ONNX Runtime cannot open"),
+        (lambda model: model[: len(model) // 2], "ONNX Runtime cannot open"),
+        (lambda _: b"", "ONNX Runtime cannot open"),
+    ],
+)
+def test_a_bad_bundle_never_replaces_a_good_one(
+    classifier: Classifier, spoil: Callable[[bytes], bytes], match: str
+) -> None:
+    stub = classifier.start()
+    model_id = classifier.activate(stub, bundle(classifier.store))
+    bad = put(classifier, spoil(network(1)))
+    with pytest.raises((DataCorruptionError, InvalidInputError), match=match):
+        classifier.activate(stub, bad)
+    active.remember(classifier.store, bad)  # as another replica, with another version of the runtime, may
+    until(lambda: described(stub).problem)
+    assert match in described(stub).problem
+    assert f"model {model_id} goes on serving" in described(stub).problem
+    assert classify(stub).model_id == model_id
+    assert ready(classifier)
+    good = classifier.activate(stub, bundle(classifier.store, answer=1))
+    assert (described(stub).model_id, described(stub).problem) == (good, "")
+
+
+def test_a_model_with_an_endless_loop_is_given_up_in_time(classifier: Classifier) -> None:
+    stub = classifier.start(activation_seconds=0.5)
+    model_id = classifier.activate(stub, bundle(classifier.store))
+    started = time.monotonic()
+    with pytest.raises(DataCorruptionError, match=r"no answer within 0\.5 s \(an endless loop\?\)"):
+        classifier.activate(stub, put(classifier, with_loop(network(1))))
+    assert time.monotonic() - started < 30
+    assert classify(stub).model_id == model_id
+
+
+def test_ready_means_that_there_is_a_model(classifier: Classifier) -> None:
+    stub = classifier.start()
+    assert [ready(classifier, name=name) for name in ("", SERVICE, "live")] == [False, False, True]
+    classifier.activate(stub, bundle(classifier.store))
+    assert [ready(classifier, name=name) for name in ("", SERVICE, "live")] == [True, True, True]
+
+
+def test_a_network_that_fails_is_not_ready_until_it_works_again(classifier: Classifier) -> None:
+    stub = classifier.start(watch_seconds=2)
+    classifier.activate(stub, bundle(classifier.store))
+    slot = classifier.servicer(0)._slot
+    for worked in (False, False, True, False, False):
+        slot.note(worked=worked)
+    assert ready(classifier)
+    slot.note(worked=False)  # the third in a row
+    assert not ready(classifier)
+    assert ready(classifier, name="live")
+    until(lambda: ready(classifier))  # the next look tries the model out
+
+
+def test_a_note_that_cannot_be_read_leaves_the_model_in_place(classifier: Classifier) -> None:
+    stub = classifier.start()
+    model_id = classifier.activate(stub, bundle(classifier.store))
+    classifier.store.put("classifier/active/000000000007.json", b"[]", "application/json")
+    until(lambda: "activate a model again" in described(stub).problem)
+    assert classify(stub).model_id == model_id
+
+
+def test_calls_never_fail_while_models_are_swapped(classifier: Classifier) -> None:
+    stub, other = classifier.start(), classifier.start()
+    bundles = [bundle(classifier.store, answer=answer) for answer in (0, 1)]
+    classifier.activate(stub, bundles[0])
+    until(lambda: ready(classifier, 1))
+    seen = set()
+    for swap in range(6):
+        classifier.activate(stub, bundles[swap % 2])
+        seen |= {classify(each).model_id for each in (stub, other) for _ in range(5)}
+    assert len(seen) == 2

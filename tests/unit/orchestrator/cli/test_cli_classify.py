@@ -1,0 +1,82 @@
+"""`saggar classify` against a stand-in of the classifier: an answer or an error for every file."""
+
+import json
+
+import numpy as np
+import pytest
+from orchestrator_fakes import SERVICES, serve_fakes
+from PIL import Image
+from saggar.store import DirectoryStore
+from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.local.home import Home
+
+
+@pytest.fixture
+def classify(tmp_path, capsys):
+    made = Home(tmp_path / "home")
+    fakes, server = serve_fakes(DirectoryStore(made.store))
+    fakes.active = "0123456789abcdef"
+
+    def call(*arguments):
+        code = run(["--home", str(made.root), "classify", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    with made.claim():
+        made.publish(dict.fromkeys(SERVICES, server.address))
+        yield call
+    server.stop()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    photographs = tmp_path / "photographs"
+    for place in ("", "deeper", "@eaDir", "__MACOSX"):
+        (photographs / place).mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(1).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    for name in ("a.png", "deeper/b.JPG", "@eaDir/c.png", "__MACOSX/._a.png", "._a.png"):
+        Image.fromarray(pixels).save(photographs / name, "JPEG" if name.endswith("JPG") else "PNG")
+    (photographs / "bad.png").write_bytes(b"no picture")
+    (photographs / "notes.txt").write_text("not asked for")
+    return photographs
+
+
+def test_one_bad_file_loses_nothing(classify, folder):
+    code, out, err = classify(folder / "bad.png", folder / "a.png", folder / "absent.jpg", folder / "deeper" / "b.JPG")
+    assert code == 1
+    assert f"{folder / 'a.png'}\n" in out
+    assert f"{folder / 'deeper' / 'b.JPG'}\n" in out
+    assert f"{folder / 'bad.png'}: " in err
+    assert f"{folder / 'absent.jpg'}: no such file" in err
+    assert err.rstrip().endswith("error: 2 of 4 files could not be classified")
+
+
+def test_json_has_an_entry_for_every_file_in_its_order(classify, folder):
+    files = [folder / "bad.png", folder / "a.png", folder / "absent.jpg"]
+    code, out, _ = classify(*files, "--json")
+    entries = json.loads(out)
+    assert code == 1
+    assert [entry["image"] for entry in entries] == [str(file) for file in files]
+    assert ["error" in entry for entry in entries] == [True, False, True]
+    assert entries[1]["predictions"]
+
+
+def test_a_folder_is_its_photographs(classify, folder):
+    (folder / "bad.png").unlink()
+    code, out, err = classify(folder, "--json")
+    assert code == 0, err
+    assert [entry["image"] for entry in json.loads(out)] == [str(folder / "a.png"), str(folder / "deeper" / "b.JPG")]
+
+
+def test_a_folder_without_photographs_is_named(classify, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, out, err = classify(tmp_path / "empty")
+    assert (code, out) == (2, "")
+    assert f"{tmp_path / 'empty'}: no photograph in this folder" in err
+
+
+def test_a_file_too_large_for_the_contract_is_not_sent(classify, tmp_path):
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(17 * 2**20)
+    code, _, err = classify(tmp_path / "large.jpg")
+    assert code == 1
+    assert "17 MiB; a photograph may have 16 MiB at most" in err

@@ -1,0 +1,128 @@
+"""What goes wrong around the command line is named, with a remedy, and never called a bug."""
+
+import errno
+import os
+import sqlite3
+import time
+
+import pytest
+from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.cli.services import surroundings
+from saggar_orchestrator.cli.terminal import failures
+from saggar_orchestrator.local.home import Home
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 22 0:40 / /data rw - nfs4 server:/export rw
+31 22 0:41 / /data/local\\040disk rw - xfs /dev/sdb1 rw
+32 22 0:42 / /mnt/share rw - cifs //server/share rw
+33 22 0:43 / /home/ann/remote rw - fuse.sshfs ann@host: rw
+34 22 0:44 / /dat rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "network"),
+    [
+        ("/data/home/.saggar", "nfs4", True),
+        ("/data/local disk/x", "xfs", False),
+        ("/mnt/share", "cifs", True),
+        ("/home/ann/remote/x", "fuse.sshfs", True),
+        ("/home/ann", "ext4", False),
+        ("/database", "ext4", False),  # not below /data
+    ],
+)
+def test_network_file_systems_are_told_by_their_mount(place, kind, network):
+    assert surroundings.file_system_of(place, MOUNTS) == kind
+    assert surroundings.is_network(kind) is network
+
+
+def test_the_doctor_names_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(surroundings, "file_system_of", lambda _: "nfs4")
+    found = {name: (state, detail) for name, state, detail in surroundings.checks(Home(tmp_path))}
+    assert found["file system"][0] == "missing"
+    assert "SQLite" in found["file system"][1]
+    monkeypatch.setenv("SAGGAR_DATABASE_URL", "postgresql://x")
+    found = {name: state for name, state, _ in surroundings.checks(Home(tmp_path))}
+    assert found["file system"] == "note"
+
+
+def test_the_doctor_sees_a_clock_that_is_off(tmp_path, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(surroundings.time, "time", lambda: now - 90)
+    found = {name: detail for name, _, detail in surroundings.checks(Home(tmp_path))}
+    assert "90 s ahead of" in found["clock"]
+    monkeypatch.setattr(surroundings.time, "time", lambda: now)
+    assert "clock" not in {name for name, _, _ in surroundings.checks(Home(tmp_path))}
+
+
+def test_the_doctor_sees_a_full_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(surroundings.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(0.3e9))
+    assert "0.3 GB free" in {name: detail for name, _, detail in surroundings.checks(Home(tmp_path))}["home"]
+
+
+class _Usage:
+    def __init__(self, free):
+        self.free = free
+
+
+def test_the_doctor_reads_proxies_and_store_addresses():
+    ((_, state, detail),) = surroundings.proxies({"HTTP_PROXY": "http://proxy:3128", "no_proxy": "minio"})
+    assert (state, "no_proxy (now: minio)" in detail) == ("note", True)
+    assert list(surroundings.proxies({"PATH": "/bin"})) == []
+    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=http://minio:9000/saggar")
+    assert (state, "has a path" in detail) == ("missing", True)
+    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=minio:9000")
+    assert (state, "no http or https address" in detail) == ("missing", True)
+    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=http://127.0.0.1:1")
+    assert (state, "does not answer" in detail) == ("missing", True)
+
+
+def test_an_overwritten_database_is_named(tmp_path, capsys):
+    home = tmp_path / "home"
+    (home / "store" / "experiments" / "x-1").mkdir(parents=True)
+    (home / "store" / "experiments" / "x-1" / "specification.json").write_text(
+        '{"experiment": {"name": "x", "arms": [{}], "seeds": [0]}, "created_at": "2026-01-01T00:00:00Z"}'
+    )
+    (home / "workflows.sqlite").write_bytes(b"no database at all" * 100)
+    code = run(["--home", str(home), "experiment", "list"])
+    _, err = capsys.readouterr()
+    assert code == 1
+    assert "workflow database" in err
+    assert "bug" not in err
+    found = {name: detail for name, _, detail in surroundings.checks(Home(home))}
+    assert "is damaged" in found["database"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "wrong_input"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/x"), "/srv/x: permission denied; change its", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left on device; the disk is full", False),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "mounted read-only", False),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a"), "check the path", True),
+        (OSError(errno.EXDEV, "Invalid cross-device link", "a", None, "b"), "a -> b: invalid cross-device", False),
+        (sqlite3.OperationalError("database is locked"), "in use by another program", False),
+        (sqlite3.DatabaseError("file is not a database"), "is damaged, or is no database", False),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "cannot be written", False),
+        (MemoryError(), "not enough memory", False),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(error, said, wrong_input):
+    text, is_wrong_input = failures.explain(error)
+    assert said in text
+    assert "bug" not in text
+    assert is_wrong_input is wrong_input
+
+
+def test_an_error_of_the_program_is_called_one():
+    assert "looks like a bug" in failures.explain(ZeroDivisionError("division by zero"))[0]
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    code = run(["--home", str(tmp_path / "file"), "data", "list"])
+    _, err = capsys.readouterr()
+    assert code in {1, 2}
+    assert "bug" not in err
+    assert str(tmp_path / "file") in err

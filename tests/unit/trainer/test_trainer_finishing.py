@@ -1,0 +1,108 @@
+"""What follows the last epoch: batch statistics, heads on cached features, the adjustment's tau."""
+
+import numpy as np
+import pytest
+import torch
+from saggar.job_settings.training import TrainingSettings
+from saggar.progress import Work
+from saggar_trainer.data.pixels import cache_pixels, normalise
+from saggar_trainer.data.rows import UNKNOWN
+from saggar_trainer.evidence.metrics import task_metrics
+from saggar_trainer.fitting.drawing import Draws
+from saggar_trainer.fitting.finishing import adjust_heads, finish, logistic_regression, reestimate_statistics
+from saggar_trainer.fitting.loop import Examples, Lessons, predict
+from saggar_trainer.fitting.objective import Objective
+from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.network import MultiTaskClassifier
+from sklearn.linear_model import LogisticRegression
+
+CPU = torch.device("cpu")
+SETTINGS = TrainingSettings(initial_weights="random", image_size_px=32, batch_size=8, projection=False)
+SPEC = input_spec(SETTINGS)
+
+
+def examples(labels: list[int], seed: int = 0) -> Examples:
+    """Noise in which one channel, that of the class, is bright."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 20, (len(labels), 3, 32, 32), dtype=np.uint8)
+    for picture, label in zip(pictures, labels, strict=True):
+        picture[max(label, 0)] += 200
+    pixels = cache_pixels(lambda i: pictures[i], len(labels))
+    return Examples(pixels, {"colour": torch.tensor(labels)}, {"colour": torch.ones(len(labels))})
+
+
+def model() -> MultiTaskClassifier:
+    torch.manual_seed(0)
+    return MultiTaskClassifier(build_backbone(SETTINGS).layers, {"colour": 3}, 0.0, projection=False)
+
+
+def lessons(validation: Examples) -> Lessons:
+    objective = Objective({"colour": 1.0}, {"colour": torch.ones(3)})
+    return Lessons(validation, Draws(len(validation), 8), validation, objective, SPEC)
+
+
+def test_statistics_are_those_of_the_photographs() -> None:
+    network, photographs = model(), examples([0, 1] * 4)
+    reestimate_statistics(network, photographs, SPEC, SETTINGS, CPU)
+    first = network.backbone[0][1]
+    images = normalise(torch.stack([photographs.pixels[i] for i in range(8)]), SPEC)
+    seen = network.backbone[0][0](images)  # before the first normalisation
+    torch.testing.assert_close(first.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-5, rtol=1e-4)
+    assert first.momentum == 0.1
+    assert not network.training
+
+
+def test_logistic_regression_gives_every_class_the_same_say() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.array([0] * 90 + [1] * 10)
+    features = rng.normal(size=(100, 4)) + labels[:, None] * 0.7
+    penalty = 1e-2
+    weight, bias = logistic_regression(
+        torch.from_numpy(features), torch.from_numpy(labels), torch.ones(100, dtype=torch.float64), 2, penalty
+    )
+    inputs = (features - features.mean(0)) / features.std(0)
+    # scikit-learn sums the weighted losses: balanced weights sum to N, and its penalty is of 1 / C
+    theirs = LogisticRegression(C=2 / (penalty * 100), class_weight="balanced", tol=1e-10, max_iter=10_000)
+    theirs.fit(inputs, labels)
+    ours = (torch.from_numpy(features) @ weight.T + bias).softmax(1)[:, 1].numpy()
+    np.testing.assert_allclose(ours, theirs.predict_proba(inputs)[:, 1], atol=1e-3)
+
+
+def test_heads_are_fitted_to_photographs_and_the_backbone_stays() -> None:
+    network = model()
+    settings = SETTINGS.with_values(retrain_heads="real", batch_norm="real", hue_jitter=0.0)
+    photographs, validation = examples([0, 1, 2, UNKNOWN] * 5), examples([0, 1, 2] * 3, seed=1)
+    before = {name: value.clone() for name, value in network.backbone.named_parameters()}
+    again = model()
+    for one in (network, again):
+        done = finish(one, lessons(validation), lambda: photographs, settings, priors={}, device=CPU, work=Work())
+        assert set(done.chosen["head_penalty"]) == {"colour"}
+    assert all(torch.equal(before[name], value) for name, value in network.backbone.named_parameters())
+    assert torch.equal(network.head("colour").weight, again.head("colour").weight)
+    logits = predict(network, validation.pixels, SPEC, 8, CPU)["colour"]
+    metrics = task_metrics(validation.labels["colour"].numpy(), logits.numpy())
+    assert metrics is not None
+    assert metrics.macro_f1 > 0.9
+
+
+@pytest.mark.parametrize(("mode", "tau", "left"), [("after", 0.5, 0.5), ("loss", 0.5, 0.0), ("after", None, None)])
+def test_what_is_left_of_the_adjustment_goes_into_the_bias(mode, tau, left) -> None:
+    network, validation = model(), examples([0, 0, 0, 0, 1, 2], seed=2)
+    settings = SETTINGS.with_values(logit_adjustment=mode, logit_adjustment_tau=tau)
+    prior = torch.log(torch.tensor([1.0, 0.1, 0.01]))
+    before = network.head("colour").bias.detach().clone()
+    taus = adjust_heads(network, lessons(validation), settings, {"colour": prior}, CPU)
+    left = taus["colour"] if left is None else left
+    torch.testing.assert_close(network.head("colour").bias.detach(), before - left * prior)
+
+
+def test_an_adjusted_bias_changes_the_answer_towards_rare_classes() -> None:
+    network, validation = model(), examples([2] * 6, seed=3)
+    with torch.no_grad():
+        network.head("colour").weight.zero_()
+        network.head("colour").bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
+    prior = torch.log(torch.tensor([1.0, 0.5, 0.1]))
+    settings = SETTINGS.with_values(logit_adjustment="after")
+    taus = adjust_heads(network, lessons(validation), settings, {"colour": prior}, CPU)
+    assert taus == {"colour": 1.0}  # of those that get it right, the nearest to 1
+    assert predict(network, validation.pixels, SPEC, 8, CPU)["colour"].argmax(1).tolist() == [2] * 6
