@@ -22,6 +22,7 @@ from saggar_qc.review.journal import Desk, Desks
 from saggar_qc.review.verdicts import Verdict
 
 ITEMS, ROUNDS = 10_000, 200
+_FORM = "application/x-www-form-urlencoded"
 JUDGED = urlencode({"plausible": "yes", "coherent": "yes", "is_glaze": "right", "seconds": "1"})
 
 
@@ -46,10 +47,14 @@ def main() -> None:
 
 
 def _measure(store: DirectoryStore, review_id: str, when: str) -> None:
-    server = ReviewServer(Desks(store), TOKENS, "127.0.0.1:0")
+    server = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0")
     connection = http.client.HTTPConnection(server.address, timeout=60)
-    path, headers = f"/reviews/{review_id}", {"cookie": f"saggar-token={TOKENS['ana']}"}
-    posting = headers | {"content-type": "application/x-www-form-urlencoded", "x-fragment": "1"}
+    connection.request("POST", "/signin", urlencode({"token": TOKENS["ana"]}), {"content-type": _FORM})
+    signed_in = connection.getresponse()
+    signed_in.read()
+    cookie = str(signed_in.getheader("set-cookie")).split(";")[0]
+    path, headers = f"/reviews/{review_id}", {"cookie": cookie}
+    posting = headers | {"content-type": _FORM, "x-fragment": "1"}
     times: dict[str, list[float]] = {"page": [], "verdict": []}
     try:
         for _ in range(ROUNDS + 5):

@@ -317,6 +317,10 @@ class Fakes(
         left = 0 if done else max(1, len(self.reviewed) - self.calls["DescribeReview"])
         return qc_pb2.DescribeReviewResponse(items=len(self.reviewed), left=left, finished=done)
 
+    def CloseReview(self, request, context):
+        self._begin("CloseReview")
+        return qc_pb2.CloseReviewResponse()
+
     def ConcludeReview(self, request, context):
         """Every third image is rejected, the second one's glaze made unknown."""
         self._begin("ConcludeReview")

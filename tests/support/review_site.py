@@ -9,8 +9,9 @@ from saggar.dataset.record import Record
 from saggar.store import put_image
 from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
+from saggar_qc.review.controls import disguise
 from saggar_qc.review.journal import keep_review
-from saggar_qc.review.plan import HeldReview, plan_review
+from saggar_qc.review.plan import HeldReview, Question, plan_review
 
 TOKENS = {"ana": "secret-of-ana", "bo": "secret-of-bo-"}
 
@@ -36,6 +37,7 @@ def open_review(store, count=6, **changes):
     manifest = pictures(store, count, "synthetic", 1)
     photographs = pictures(store, 12, "real", 2)
     stored = write_manifest(store, manifest)
-    review = plan_review("Small", manifest, stored, photographs, load_taxonomy("kilnsim"), settings=settings)
+    question = Question("Small", manifest, stored, photographs, load_taxonomy("kilnsim"), "paper")
+    review = disguise(store, plan_review(question, settings))
     keep_review(store, review)
     return review

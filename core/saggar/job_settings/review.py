@@ -30,11 +30,21 @@ class ReviewTerms(JobSettings):
         default=10,
         ge=0,
         le=10_000,
-        description="Control images of each kind: photographs as they are, and photographs with wrong labels",
+        description="Control images of each kind: photographs with their labels, and photographs with one wrong label",
     )
     maskable_tasks: tuple[str, ...] = Field(
         default=("glaze",),
         description="Tasks whose label becomes unknown when it alone is judged wrong, instead of rejecting the image",
+    )
+    leave_out_unreliable: bool = Field(
+        default=False,
+        description="Whether verdicts of reviewers who fail controls, or judge faster than anybody can look, do not "
+        "count; such a reviewer gets no more images",
+    )
+    guidelines: str = Field(
+        default="",
+        max_length=20_000,
+        description="How to judge, a line each; shown in place of the pages' own guidelines",
     )
 
 
@@ -43,5 +53,6 @@ class ReviewSettings(ReviewTerms):
 
     policy: Literal["sample", "all"] = Field(
         default="all",
-        description="`all`: every image is shown; `sample`: some, and their pass rate decides for the set",
+        description="`all`: every image is shown; `sample`: some of each combination, and their pass rates decide for "
+        "each and for the set",
     )

@@ -168,36 +168,42 @@ class CompareSetsResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[SetMeasures, _Mapping]] = ...) -> None: ...
 
 class OpenReviewRequest(_message.Message):
-    __slots__ = ("manifest", "photographs", "taxonomy", "title", "settings", "extractor")
+    __slots__ = ("manifest", "photographs", "taxonomy", "title", "settings", "extractor", "experiment")
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     PHOTOGRAPHS_FIELD_NUMBER: _ClassVar[int]
     TAXONOMY_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     manifest: _common_pb2.ObjectRef
     photographs: _common_pb2.ObjectRef
     taxonomy: _common_pb2.ObjectRef
     title: str
     settings: ReviewSettings
     extractor: FeatureExtractor
-    def __init__(self, manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., photographs: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., title: _Optional[str] = ..., settings: _Optional[_Union[ReviewSettings, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ...) -> None: ...
+    experiment: str
+    def __init__(self, manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., photographs: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., title: _Optional[str] = ..., settings: _Optional[_Union[ReviewSettings, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., experiment: _Optional[str] = ...) -> None: ...
 
 class ReviewSettings(_message.Message):
-    __slots__ = ("policy", "sample_size", "least_pass_rate", "double_share", "controls", "maskable_tasks")
+    __slots__ = ("policy", "sample_size", "least_pass_rate", "double_share", "controls", "maskable_tasks", "leave_out_unreliable", "guidelines")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     LEAST_PASS_RATE_FIELD_NUMBER: _ClassVar[int]
     DOUBLE_SHARE_FIELD_NUMBER: _ClassVar[int]
     CONTROLS_FIELD_NUMBER: _ClassVar[int]
     MASKABLE_TASKS_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_OUT_UNRELIABLE_FIELD_NUMBER: _ClassVar[int]
+    GUIDELINES_FIELD_NUMBER: _ClassVar[int]
     policy: str
     sample_size: int
     least_pass_rate: float
     double_share: float
     controls: int
     maskable_tasks: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, policy: _Optional[str] = ..., sample_size: _Optional[int] = ..., least_pass_rate: _Optional[float] = ..., double_share: _Optional[float] = ..., controls: _Optional[int] = ..., maskable_tasks: _Optional[_Iterable[str]] = ...) -> None: ...
+    leave_out_unreliable: bool
+    guidelines: str
+    def __init__(self, policy: _Optional[str] = ..., sample_size: _Optional[int] = ..., least_pass_rate: _Optional[float] = ..., double_share: _Optional[float] = ..., controls: _Optional[int] = ..., maskable_tasks: _Optional[_Iterable[str]] = ..., leave_out_unreliable: _Optional[bool] = ..., guidelines: _Optional[str] = ...) -> None: ...
 
 class OpenReviewResponse(_message.Message):
     __slots__ = ("review_id", "items")
@@ -214,18 +220,54 @@ class DescribeReviewRequest(_message.Message):
     def __init__(self, review_id: _Optional[str] = ...) -> None: ...
 
 class DescribeReviewResponse(_message.Message):
-    __slots__ = ("items", "left", "conflicts", "finished", "pages_address")
+    __slots__ = ("items", "left", "conflicts", "finished", "pages_address", "closed", "reviewers", "title", "experiment")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     CONFLICTS_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     PAGES_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    REVIEWERS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
     items: int
     left: int
     conflicts: int
     finished: bool
     pages_address: str
-    def __init__(self, items: _Optional[int] = ..., left: _Optional[int] = ..., conflicts: _Optional[int] = ..., finished: _Optional[bool] = ..., pages_address: _Optional[str] = ...) -> None: ...
+    closed: bool
+    reviewers: _containers.RepeatedCompositeFieldContainer[ReviewerStanding]
+    title: str
+    experiment: str
+    def __init__(self, items: _Optional[int] = ..., left: _Optional[int] = ..., conflicts: _Optional[int] = ..., finished: _Optional[bool] = ..., pages_address: _Optional[str] = ..., closed: _Optional[bool] = ..., reviewers: _Optional[_Iterable[_Union[ReviewerStanding, _Mapping]]] = ..., title: _Optional[str] = ..., experiment: _Optional[str] = ...) -> None: ...
+
+class ReviewerStanding(_message.Message):
+    __slots__ = ("reviewer", "verdicts", "controls_right", "controls_seen", "median_seconds", "concern", "left_out")
+    REVIEWER_FIELD_NUMBER: _ClassVar[int]
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_SEEN_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CONCERN_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    reviewer: str
+    verdicts: int
+    controls_right: int
+    controls_seen: int
+    median_seconds: float
+    concern: str
+    left_out: bool
+    def __init__(self, reviewer: _Optional[str] = ..., verdicts: _Optional[int] = ..., controls_right: _Optional[int] = ..., controls_seen: _Optional[int] = ..., median_seconds: _Optional[float] = ..., concern: _Optional[str] = ..., left_out: _Optional[bool] = ...) -> None: ...
+
+class CloseReviewRequest(_message.Message):
+    __slots__ = ("review_id",)
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    def __init__(self, review_id: _Optional[str] = ...) -> None: ...
+
+class CloseReviewResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ConcludeReviewRequest(_message.Message):
     __slots__ = ("review_id",)
@@ -234,7 +276,7 @@ class ConcludeReviewRequest(_message.Message):
     def __init__(self, review_id: _Optional[str] = ...) -> None: ...
 
 class ConcludeReviewResponse(_message.Message):
-    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "reviewed_count", "passed_count", "pass_rate_low", "pass_rate_high", "masked_by_task", "whole_set_rejected")
+    __slots__ = ("accepted", "rejected", "accepted_count", "rejected_count", "reviewed_count", "passed_count", "pass_rate_low", "pass_rate_high", "masked_by_task", "whole_set_rejected", "combinations", "attributes", "agreements", "reviewers")
     class MaskedByTaskEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -252,6 +294,10 @@ class ConcludeReviewResponse(_message.Message):
     PASS_RATE_HIGH_FIELD_NUMBER: _ClassVar[int]
     MASKED_BY_TASK_FIELD_NUMBER: _ClassVar[int]
     WHOLE_SET_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    COMBINATIONS_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    REVIEWERS_FIELD_NUMBER: _ClassVar[int]
     accepted: _common_pb2.ObjectRef
     rejected: _common_pb2.ObjectRef
     accepted_count: int
@@ -262,4 +308,66 @@ class ConcludeReviewResponse(_message.Message):
     pass_rate_high: float
     masked_by_task: _containers.ScalarMap[str, int]
     whole_set_rejected: bool
-    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., reviewed_count: _Optional[int] = ..., passed_count: _Optional[int] = ..., pass_rate_low: _Optional[float] = ..., pass_rate_high: _Optional[float] = ..., masked_by_task: _Optional[_Mapping[str, int]] = ..., whole_set_rejected: _Optional[bool] = ...) -> None: ...
+    combinations: _containers.RepeatedCompositeFieldContainer[CombinationDecision]
+    attributes: _containers.RepeatedCompositeFieldContainer[AttributeShare]
+    agreements: _containers.RepeatedCompositeFieldContainer[ReviewerAgreement]
+    reviewers: _containers.RepeatedCompositeFieldContainer[ReviewerStanding]
+    def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., reviewed_count: _Optional[int] = ..., passed_count: _Optional[int] = ..., pass_rate_low: _Optional[float] = ..., pass_rate_high: _Optional[float] = ..., masked_by_task: _Optional[_Mapping[str, int]] = ..., whole_set_rejected: _Optional[bool] = ..., combinations: _Optional[_Iterable[_Union[CombinationDecision, _Mapping]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeShare, _Mapping]]] = ..., agreements: _Optional[_Iterable[_Union[ReviewerAgreement, _Mapping]]] = ..., reviewers: _Optional[_Iterable[_Union[ReviewerStanding, _Mapping]]] = ...) -> None: ...
+
+class CombinationDecision(_message.Message):
+    __slots__ = ("combination", "images", "reviewed", "passed", "low", "high", "kept")
+    COMBINATION_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    REVIEWED_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    combination: str
+    images: int
+    reviewed: int
+    passed: int
+    low: float
+    high: float
+    kept: bool
+    def __init__(self, combination: _Optional[str] = ..., images: _Optional[int] = ..., reviewed: _Optional[int] = ..., passed: _Optional[int] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., kept: _Optional[bool] = ...) -> None: ...
+
+class AttributeShare(_message.Message):
+    __slots__ = ("subject", "right", "unsure", "judged", "low", "high")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    RIGHT_FIELD_NUMBER: _ClassVar[int]
+    UNSURE_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    right: int
+    unsure: int
+    judged: int
+    low: float
+    high: float
+    def __init__(self, subject: _Optional[str] = ..., right: _Optional[int] = ..., unsure: _Optional[int] = ..., judged: _Optional[int] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
+class ReviewerAgreement(_message.Message):
+    __slots__ = ("subject", "pairs", "agreed", "kappa", "alpha")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    KAPPA_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    pairs: int
+    agreed: int
+    kappa: Coefficient
+    alpha: Coefficient
+    def __init__(self, subject: _Optional[str] = ..., pairs: _Optional[int] = ..., agreed: _Optional[int] = ..., kappa: _Optional[_Union[Coefficient, _Mapping]] = ..., alpha: _Optional[_Union[Coefficient, _Mapping]] = ...) -> None: ...
+
+class Coefficient(_message.Message):
+    __slots__ = ("value", "low", "high")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...

@@ -55,6 +55,11 @@ class QcServiceStub:
                 request_serializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.FromString,
                 _registered_method=True)
+        self.CloseReview = channel.unary_unary(
+                '/saggar.v1.QcService/CloseReview',
+                request_serializer=saggar_dot_v1_dot_qc__pb2.CloseReviewRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_qc__pb2.CloseReviewResponse.FromString,
+                _registered_method=True)
         self.ConcludeReview = channel.unary_unary(
                 '/saggar.v1.QcService/ConcludeReview',
                 request_serializer=saggar_dot_v1_dot_qc__pb2.ConcludeReviewRequest.SerializeToString,
@@ -108,10 +113,19 @@ class QcServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CloseReview(self, request, context):
+        """Takes no more verdicts in a review, for its experiment was cancelled; what was judged is kept. Opening it again goes on.
+
+        NOT_FOUND: no such review. UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ConcludeReview(self, request, context):
         """The manifests that follow from a finished review: accepted rows, with labels that were judged wrong made unknown, and rejected ones.
 
-        NOT_FOUND: no such review. FAILED_PRECONDITION: it is not finished. UNAVAILABLE: store down.
+        NOT_FOUND: no such review. FAILED_PRECONDITION: it is not finished, or closed. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,6 +153,11 @@ def add_QcServiceServicer_to_server(servicer, server):
                     servicer.DescribeReview,
                     request_deserializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.SerializeToString,
+            ),
+            'CloseReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseReview,
+                    request_deserializer=saggar_dot_v1_dot_qc__pb2.CloseReviewRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_qc__pb2.CloseReviewResponse.SerializeToString,
             ),
             'ConcludeReview': grpc.unary_unary_rpc_method_handler(
                     servicer.ConcludeReview,
@@ -255,6 +274,33 @@ class QcService:
             '/saggar.v1.QcService/DescribeReview',
             saggar_dot_v1_dot_qc__pb2.DescribeReviewRequest.SerializeToString,
             saggar_dot_v1_dot_qc__pb2.DescribeReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.QcService/CloseReview',
+            saggar_dot_v1_dot_qc__pb2.CloseReviewRequest.SerializeToString,
+            saggar_dot_v1_dot_qc__pb2.CloseReviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

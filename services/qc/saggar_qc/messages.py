@@ -19,10 +19,12 @@ from saggar.v1 import qc_pb2
 from saggar_qc.extractors.choice import BundleChoice, Choice, Dinov2Choice, InceptionChoice
 from saggar_qc.extractors.features import Dinov2Model
 from saggar_qc.picture.texture import EDGES
+from saggar_qc.review.agreement import Agreement, Coefficient, agreement
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.opening import Opening
-from saggar_qc.review.outcome import Outcome
+from saggar_qc.review.outcome import AttributeShare, Outcome
 from saggar_qc.review.plan import HeldReview
+from saggar_qc.review.sampling import CombinationDecision
 from saggar_qc.screening.limits import Limit
 from saggar_qc.screening.rules import report_only
 from saggar_qc.screening.screen_run import Screened, Verified
@@ -74,9 +76,10 @@ def opening_from_message(request: qc_pb2.OpenReviewRequest) -> Opening:
     """InvalidInputError, with a violation per field, for references or settings that cannot be."""
     return Opening(
         manifest=ref_from_proto(request.manifest, "manifest"),
-        photographs=ref_from_proto(request.photographs, "photographs"),
+        photographs=ref_from_proto(request.photographs, "photographs") if request.HasField("photographs") else None,
         taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
         title=request.title or "Review",
+        experiment=request.experiment,
         settings=from_message(HeldReview, request.settings),
     )
 
@@ -88,10 +91,16 @@ def standing_to_message(ledger: Ledger, pages_address: str) -> qc_pb2.DescribeRe
         conflicts=len(ledger.conflicts()),
         finished=ledger.complete,
         pages_address=pages_address,
+        closed=ledger.closed,
+        reviewers=_reviewers_to_messages(ledger),
+        title=ledger.review.title,
+        experiment=ledger.review.experiment,
     )
 
 
-def outcome_to_message(outcome: Outcome, accepted: ObjectRef, rejected: ObjectRef) -> qc_pb2.ConcludeReviewResponse:
+def outcome_to_message(
+    ledger: Ledger, outcome: Outcome, accepted: ObjectRef, rejected: ObjectRef
+) -> qc_pb2.ConcludeReviewResponse:
     """`accepted` and `rejected`: where the outcome's manifests lie."""
     return qc_pb2.ConcludeReviewResponse(
         accepted=ref_to_proto(accepted),
@@ -104,6 +113,62 @@ def outcome_to_message(outcome: Outcome, accepted: ObjectRef, rejected: ObjectRe
         pass_rate_high=outcome.passed.high,
         masked_by_task=outcome.masked,
         whole_set_rejected=outcome.whole_set_rejected,
+        combinations=[_combination_to_message(each) for each in outcome.combinations],
+        attributes=[_attribute_to_message(each) for each in outcome.attributes],
+        agreements=[_agreement_to_message(each) for each in agreement(ledger)],
+        reviewers=_reviewers_to_messages(ledger),
+    )
+
+
+def _reviewers_to_messages(ledger: Ledger) -> list[qc_pb2.ReviewerStanding]:
+    scores = [ledger.score_of(reviewer) for reviewer in ledger.reviewers]
+    return [
+        qc_pb2.ReviewerStanding(
+            reviewer=each.reviewer,
+            verdicts=each.verdicts,
+            controls_right=each.controls.hits,
+            controls_seen=each.controls.n,
+            median_seconds=each.median_seconds,
+            concern=each.concern,
+            left_out=ledger.is_left_out(each.reviewer),
+        )
+        for each in scores
+    ]
+
+
+def _combination_to_message(decision: CombinationDecision) -> qc_pb2.CombinationDecision:
+    return qc_pb2.CombinationDecision(
+        combination=decision.combination,
+        images=decision.images,
+        reviewed=decision.passed.n,
+        passed=decision.passed.hits,
+        low=decision.passed.low,
+        high=decision.passed.high,
+        kept=decision.kept,
+    )
+
+
+def _attribute_to_message(share: AttributeShare) -> qc_pb2.AttributeShare:
+    return qc_pb2.AttributeShare(
+        subject=share.subject,
+        right=share.right.hits,
+        unsure=share.unsure,
+        judged=share.right.n,
+        low=share.right.low,
+        high=share.right.high,
+    )
+
+
+def _agreement_to_message(found: Agreement) -> qc_pb2.ReviewerAgreement:
+    def coefficient(value: Coefficient | None) -> qc_pb2.Coefficient | None:
+        return None if value is None else qc_pb2.Coefficient(value=value.value, low=value.low, high=value.high)
+
+    return qc_pb2.ReviewerAgreement(
+        subject=found.subject,
+        pairs=found.pairs,
+        agreed=found.agreed,
+        kappa=coefficient(found.kappa),
+        alpha=coefficient(found.alpha),
     )
 
 

@@ -68,6 +68,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         if request.HasField("extractor"):
             extraction = self._open(messages.choice_from_message(request.extractor), Work())
         review = open_review(self._store, opening, extraction)
+        self.desks.desk(review.review_id).reopen(opening.experiment)
         return qc_pb2.OpenReviewResponse(review_id=review.review_id, items=len(review.items))
 
     def DescribeReview(
@@ -75,6 +76,14 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
     ) -> qc_pb2.DescribeReviewResponse:
         """See qc.proto."""
         return messages.standing_to_message(self.desks.desk(request.review_id).read(), self.pages_address)
+
+    def CloseReview(
+        self, request: qc_pb2.CloseReviewRequest, _context: grpc.ServicerContext
+    ) -> qc_pb2.CloseReviewResponse:
+        """See qc.proto."""
+        desk = self.desks.desk(request.review_id)
+        desk.close(desk.review.experiment)
+        return qc_pb2.CloseReviewResponse()
 
     def ConcludeReview(
         self, request: qc_pb2.ConcludeReviewRequest, _context: grpc.ServicerContext
@@ -84,7 +93,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         manifest = read_manifest(self._store, ObjectRef.from_json(ledger.review.manifest.model_dump()))
         outcome = conclude(ledger, manifest)
         accepted, rejected = (write_manifest(self._store, each) for each in (outcome.accepted, outcome.rejected))
-        return messages.outcome_to_message(outcome, accepted, rejected)
+        return messages.outcome_to_message(ledger, outcome, accepted, rejected)
 
     def _screen(self, request: qc_pb2.ScreenRequest, work: Work) -> tuple[str, Result]:
         manifest = ref_from_proto(request.manifest, "manifest")

@@ -16,6 +16,10 @@ class QcSettings(ServiceSettings):
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
     review_listen: str = Field("", description="host:port of the review pages, port 0 for a free one; empty: no pages")
     review_tokens: Path | None = Field(
-        None, description="YAML file of reviewer: secret; a reviewer signs in with the secret"
+        None, description="YAML file of `reviewer: token`; a reviewer signs in with the token"
     )
     review_address_file: Path | None = Field(None, description="file to write the pages' host:port to")
+    review_url: str = Field("", description="https address of the review pages, when a server with TLS is before them")
+    review_proxies: str = Field(
+        "", description="addresses of servers before the pages whose word on a visitor's address is believed, by commas"
+    )

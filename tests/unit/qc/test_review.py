@@ -1,5 +1,7 @@
 """A review's plan, ledger, log and outcome."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,11 +11,14 @@ from saggar.errors import InvalidInputError, WrongStateError
 from saggar.files.yamlfile import parse_yaml
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.taxonomy import Taxonomy
+from saggar_qc.review.agreement import agreement, agreement_of
 from saggar_qc.review.journal import Desk, keep_review, list_reviews, read_review
 from saggar_qc.review.ledger import Event, Ledger
-from saggar_qc.review.outcome import agreement, conclude, reviewer_scores, verdict_rows
-from saggar_qc.review.plan import HeldReview, plan_review
+from saggar_qc.review.outcome import CHECKS, conclude, verdict_rows
+from saggar_qc.review.plan import HeldReview, Question, plan_review
+from saggar_qc.review.sampling import allocate
 from saggar_qc.review.verdicts import Verdict, decide
+from sklearn.metrics import cohen_kappa_score
 
 TASKS = ("glaze", "type")
 TAXONOMY = parse_yaml(
@@ -61,7 +66,7 @@ def manifest(count, origin="synthetic"):
 
 def review(count=6, **changes):
     chosen = HeldReview(**{"double_share": 0.0, "controls": 0} | changes)
-    return plan_review("test", manifest(count), STORED, manifest(8, "real"), TAXONOMY, settings=chosen)
+    return plan_review(Question("test", manifest(count), STORED, manifest(8, "real"), TAXONOMY), chosen)
 
 
 class Clock:
@@ -85,6 +90,7 @@ def clock():
 def judge_all(desk, reviewer, verdict):
     judged = 0
     while (item := desk.take(reviewer)) is not None:
+        desk._clock.now += verdict.seconds
         desk.judge(reviewer, item.item_id, verdict)
         judged += 1
     return judged
@@ -122,7 +128,9 @@ def test_a_plan_is_the_same_for_equal_inputs_and_has_what_was_asked():
         if item.control == "real":
             assert item.labels == known[item.image]
         if item.control == "bad":
-            assert all(item.labels[task] != known[item.image][task] for task in TASKS)
+            assert sum(item.labels[task] != known[item.image][task] for task in TASKS) == 1
+        assert not {i.image for i in one.items if i.control} & {*item.neighbours, *item.alike}
+        assert all(one.captions[key] == known[key] for key in item.alike)
     assert len({item.item_id for item in one.items}) == 48
     assert len(review(40, policy="sample", sample_size=7).asked) == 7
 
@@ -157,6 +165,114 @@ def test_undo_brings_the_item_back_and_the_log_keeps_both(store, clock):
     assert desk.undo("bo") is None
     kinds = [Event.model_validate_json(store.get(key)).kind for key in store.list("reviews/")]
     assert kinds == ["lease", "verdict", "lease", "undo", "lease", "verdict"]
+
+
+def test_only_who_was_given_an_image_may_judge_it(store, clock):
+    desk = Desk(store, review(), clock)
+    held = desk.take("ana")
+    other = next(item for item in desk.review.items if item != held)
+    with pytest.raises(WrongStateError, match="not given to you"):
+        desk.judge("ana", other.item_id, GOOD)
+    with pytest.raises(WrongStateError, match="not given to you"):
+        desk.judge("bo", held.item_id, GOOD)
+    with pytest.raises(WrongStateError, match="not seen"):
+        desk.open_item("bo", held.item_id)
+    assert desk.read().events == 1
+
+
+@pytest.mark.parametrize("task", ["foo", "dynasty", ""])
+def test_a_verdict_on_what_is_not_claimed_is_refused(store, clock, task):
+    desk = Desk(store, review(4, double_share=1.0), clock)
+    for who in ("ana", "bo"):
+        item = desk.take(who)
+        with pytest.raises(InvalidInputError, match=f"nothing about '{task}'"):
+            desk.judge(who, item.item_id, Verdict(attributes={task: "right"}))
+
+
+def test_a_log_that_was_poisoned_before_is_still_read(store, clock):
+    asked = review(1, double_share=1.0)
+    strange = Verdict(attributes={"foo": "right"}).model_dump()
+    for number, who in enumerate(("ana", "bo")):
+        event = {"kind": "verdict", "item_id": asked.items[0].item_id, "reviewer": who, "at": 1.0, "verdict": strange}
+        key = f"reviews/{asked.review_id}/events/{number:08d}.json"
+        store.put(key, json.dumps(event).encode(), "application/json")
+    ledger = Desk(store, asked, clock).read()
+    assert [each.subject for each in agreement(ledger)] == ["decision"]
+    assert {share.subject for share in conclude(ledger, manifest(1)).attributes} == {*CHECKS}
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1, 1e9])
+def test_seconds_are_a_time(seconds):
+    with pytest.raises(ValueError, match="seconds"):
+        Verdict(seconds=seconds)
+
+
+def test_nobody_took_longer_than_the_image_was_theirs(store, clock):
+    desk = Desk(store, review(), clock)
+    item = desk.take("ana")
+    clock.now += 0.2
+    desk.judge("ana", item.item_id, Verdict(seconds=30))
+    assert desk.read().standing(item.item_id).verdicts["ana"].seconds == pytest.approx(0.2)
+
+
+def test_a_verdict_can_be_revised_until_others_are_known(store, clock):
+    desk = Desk(store, review(4, double_share=0.5, controls=1), clock)
+    item = desk.take("ana")
+    desk.judge("ana", item.item_id, GOOD)
+    desk.revise("ana", item.item_id, BAD)
+    assert desk.read().standing(item.item_id).verdicts["ana"].reason == "malformed"
+    with pytest.raises(WrongStateError, match="have not judged"):
+        desk.revise("bo", item.item_id, BAD)
+    judge_all(desk, "ana", GOOD)
+    judge_all(desk, "bo", GOOD)
+    assert desk.read().may_see_all("ana")
+    double = next(item for item in desk.review.items if item.double)
+    control = next(item for item in desk.review.items if item.control)
+    for seen in (double, control):
+        if "ana" in desk.read().standing(seen.item_id).verdicts:
+            with pytest.raises(WrongStateError, match="given blind"):
+                desk.revise("ana", seen.item_id, BAD)
+
+
+def test_a_closed_review_takes_nothing_until_it_is_reopened(store, clock):
+    desk = Desk(store, review(), clock)
+    item = desk.take("ana")
+    desk.close("experiment")
+    desk.close("experiment")
+    assert desk.take("ana") is None
+    with pytest.raises(WrongStateError, match="closed"):
+        desk.judge("ana", item.item_id, GOOD)
+    with pytest.raises(WrongStateError, match="closed"):
+        conclude(desk.read(), manifest(6))
+    again = Desk(store, desk.review, clock)
+    again.reopen("experiment")
+    assert again.take("ana") == item
+    again.judge("ana", item.item_id, GOOD)
+
+
+@pytest.mark.parametrize(("seconds", "verdict", "concern"), [(0.2, GOOD, "0.2 s"), (3.0, BAD, "0 of 5 control")])
+def test_an_unreliable_reviewer_is_named_and_may_be_left_out(store, clock, seconds, verdict, concern):
+    asked = review(20, controls=5, leave_out_unreliable=True)
+    # Whoever rejects everything fails the five photographs, whoever accepts everything the five wrong labels.
+    desk = Desk(store, asked.model_copy(update={"items": _controls_right(asked, verdict)}), clock)
+    judged = judge_all(desk, "ana", verdict.model_copy(update={"seconds": seconds}))
+    ledger = desk.read()
+    assert concern in ledger.score_of("ana").concern
+    assert ledger.is_left_out("ana")
+    assert judged < len(asked.items)
+    assert ledger.left == len(asked.items)  # all that she judged is open again
+    assert judge_all(desk, "bo", GOOD) == len(asked.items)
+    assert conclude(desk.read(), manifest(20)).passed.n == 20
+    honest = Desk(DirectoryStore(store.root / "other"), review(20, controls=5), clock)
+    judge_all(honest, "ana", verdict.model_copy(update={"seconds": seconds}))
+    assert not honest.read().is_left_out("ana")  # unless the settings say so
+
+
+def _controls_right(asked, verdict):
+    """The items, all controls photographs where the verdict rejects, so that each is failed."""
+    if verdict is GOOD:
+        return asked.items
+    return tuple(i.model_copy(update={"control": "real"}) if i.control else i for i in asked.items)
 
 
 def test_what_is_skipped_comes_back_last(store, clock):
@@ -243,11 +359,71 @@ def test_a_sample_decides_for_the_set(store, clock, bad, whole):
     assert (outcome.passed.hits, outcome.passed.n) == (20 - bad, 20)
 
 
+def test_a_sample_decides_for_each_combination(store, clock):
+    asked = review(200, policy="sample", sample_size=100, least_pass_rate=0.6)
+    desk = Desk(store, asked, clock)
+    while (item := desk.take("ana")) is not None:
+        bad = item.labels["glaze"] == "Celadon" and int(item.source.rpartition("-")[2]) % 3
+        desk.judge("ana", item.item_id, BAD if bad else GOOD)
+    outcome = conclude(desk.read(), manifest(200))
+    assert {each.combination: each.kept for each in outcome.combinations} == {
+        "Celadon, Bowl": False,
+        "White, Bowl": True,
+    }
+    assert not outcome.whole_set_rejected
+    assert {record.labels["glaze"] for record in outcome.accepted.records()} == {"White"}
+    assert len(outcome.accepted) == 100
+    assert outcome.passed.low < 0.6 < outcome.combinations[1].passed.low
+
+
+@given(
+    st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12),
+    st.integers(1, 400),
+)
+def test_a_sample_has_some_of_every_combination(strata, size):
+    found = allocate(strata, size)
+    assert sum(found.values()) == min(size, sum(strata.values()))
+    assert all(0 <= found[name] <= strata[name] for name in strata)
+    if size >= len(strata):
+        assert all(found.values())
+
+
+def test_shares_count_what_is_unsure(store, clock):
+    desk = Desk(store, review(10), clock)
+    answers = ["right"] * 6 + ["unsure"] * 3 + ["wrong"]
+    for answer in answers:
+        desk.judge("ana", desk.take("ana").item_id, Verdict(attributes={"glaze": answer, "type": "right"}))
+    shares = {share.subject: share for share in conclude(desk.read(), manifest(10)).attributes}
+    assert (shares["glaze"].right.hits, shares["glaze"].right.n, shares["glaze"].unsure) == (6, 10, 3)
+    assert shares["glaze"].right.low == pytest.approx(0.3127, abs=1e-4)  # Wilson, by hand
+    assert (shares["type"].right.hits, shares["no_modern"].right.hits) == (10, 10)
+
+
+def test_krippendorff_s_worked_example():
+    # Krippendorff (2011), "Computing Krippendorff's alpha-reliability", C: four observers, nominal: 0.743.
+    table = """1 2 3 3 2 1 4 1 2 . . .
+               1 2 3 3 2 2 4 1 2 5 . 3
+               . 3 3 3 2 3 4 2 2 5 1 .
+               1 2 3 3 2 4 4 1 2 5 1 ."""
+    rows = [line.split() for line in table.splitlines()]
+    units = [{str(who): code for who, code in enumerate(column) if code != "."} for column in zip(*rows, strict=True)]
+    found = agreement_of("values", [unit for unit in units if len(unit) > 1])
+    assert found.alpha.value == pytest.approx(0.743, abs=5e-4)
+    assert found.alpha.low < found.alpha.value < found.alpha.high
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=2, max_size=30))
+def test_kappa_is_scikit_learn_s(pairs):
+    found = agreement_of("x", [{"one": one, "two": two} for one, two in pairs])
+    if found.kappa is not None:
+        assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)), nan_ok=True)
+
+
 def test_controls_score_reviewers_and_stay_out_of_the_set(store, clock):
     asked = review(6, controls=3)
     desk = Desk(store, asked, clock)
     assert judge_all(desk, "ana", GOOD) == 12  # accepts everything: half of the controls
-    score = reviewer_scores(desk.read())[0]
+    score = desk.read().score_of("ana")
     assert (score.controls.hits, score.controls.n, score.verdicts) == (3, 6, 12)
     assert score.median_seconds == 2.0
     assert len(conclude(desk.read(), manifest(6)).accepted) == 6
@@ -267,7 +443,10 @@ def test_kappa_is_cohen_s(store, clock):
         assert desk.take("bo").item_id == item_id
         desk.judge("bo", item_id, verdict)
     by_subject = {one.subject: one for one in agreement(desk.read())}
-    assert by_subject["decision"].kappa == pytest.approx((0.8 - 0.56) / (1 - 0.56))
+    found = by_subject["decision"].kappa
+    assert found.low < found.value < found.high
+    assert by_subject["decision"].alpha is None
+    assert found.value == pytest.approx((0.8 - 0.56) / (1 - 0.56))
     assert (by_subject["decision"].agreed, by_subject["decision"].pairs) == (16, 20)
     assert by_subject["glaze"].kappa is None  # everybody said "right"
 
@@ -303,6 +482,7 @@ class Play:
     def add(self, kind, reviewer, item_id, verdict=None):
         event = Event(kind=kind, item_id=item_id, reviewer=reviewer, at=self.now, verdict=verdict)
         try:
+            self.ledger.check(event)
             self.ledger.apply(event)
         except WrongStateError:
             return

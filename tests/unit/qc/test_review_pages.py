@@ -1,16 +1,21 @@
 """The review pages over HTTP, without a browser."""
 
+import contextlib
 import csv
 import http.client
 import io
+import socket
+import time
 from urllib.parse import urlencode
 
 import pytest
 from review_site import TOKENS, open_review
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.store import DirectoryStore
-from saggar_qc.pages.server import ReviewServer, read_tokens, review_pages
-from saggar_qc.review.journal import Desks
+from saggar_qc.pages import guards
+from saggar_qc.pages.access import SESSION_S, Guesses, Sessions, TokenFile, read_tokens
+from saggar_qc.pages.server import ReviewServer, review_pages
+from saggar_qc.review.journal import Desk, Desks
 from saggar_qc.settings import QcSettings
 
 
@@ -50,7 +55,7 @@ def review(store):
 
 @pytest.fixture
 def server(store, review):
-    made = ReviewServer(Desks(store), TOKENS, "127.0.0.1:0")
+    made = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0")
     yield made
     made.stop()
 
@@ -104,6 +109,9 @@ def test_without_script_a_form_leads_back_to_the_page(visitor, review):
     [
         ({"reason": "ugly"}, "no reason"),
         ({"is_glaze": "perhaps"}, "cannot be read"),
+        ({"is_foo": "right"}, "claims nothing about 'foo'"),
+        ({"seconds": "inf"}, "cannot be read"),
+        ({"seconds": "nan"}, "cannot be read"),
         ({"seconds": "long"}, "cannot be read"),
         ({"seconds": "-1"}, "cannot be read"),
         ({"comment": "x" * 2000}, "cannot be read"),
@@ -116,6 +124,216 @@ def test_a_verdict_that_cannot_be_is_refused(visitor, review, form, text):
     assert answer.status == 400
     assert text in body
     assert item_of(visitor.ask("GET", page)[1]) == first
+
+
+def test_an_answer_given_twice_is_refused(visitor, review):
+    page = f"/reviews/{review.review_id}"
+    first = item_of(visitor.ask("GET", page)[1])
+    form = [*JUDGED.items(), ("is_glaze", "wrong")]
+    answer, body = visitor.ask("POST", f"{page}/items/{first}", form, **{"x-fragment": "1"})
+    assert (answer.status, "'is_glaze' twice" in body) == (400, True)
+
+
+def test_an_image_that_was_not_given_takes_no_verdict(visitor, review):
+    page = f"/reviews/{review.review_id}"
+    first = item_of(visitor.ask("GET", page)[1])
+    other = next(item.item_id for item in review.items if item.item_id != first)
+    for action in ("judge", "accept", "skip", "revise"):
+        answer, _ = visitor.ask("POST", f"{page}/items/{other}", JUDGED | {"action": action}, **{"x-fragment": "1"})
+        assert answer.status == 409, action
+    assert visitor.ask("GET", f"{page}/items/{other}")[0].status == 409
+
+
+def test_what_was_judged_is_found_and_changed(visitor, review):
+    page = f"/reviews/{review.review_id}"
+    judged = []
+    for form in (JUDGED, {"reason": "copy"}, JUDGED | {"is_glaze": "unsure"}):
+        judged.append(item_of(visitor.ask("GET", page)[1]))
+        visitor.ask("POST", f"{page}/items/{judged[-1]}", form)
+    assert visitor.ask("GET", f"{page}/judged")[1].count('<li class="') == 3
+    rejected = visitor.ask("GET", f"{page}/judged?decision=reject")[1]
+    assert rejected.count('<li class="') == 1
+    assert judged[1] in rejected
+    assert judged[2] in visitor.ask("GET", f"{page}/judged?decision=unsure")[1]
+    assert visitor.ask("GET", f"{page}/judged?label=glaze:Nothing")[1].count('<li class="') == 0
+    assert visitor.ask("GET", f"{page}/items?n=2")[0].getheader("location").endswith(judged[1])
+    assert visitor.ask("GET", f"{page}/items?n=9")[0].status == 404
+    assert 'aria-pressed="true"' in visitor.ask("GET", f"{page}/items/{judged[1]}")[1]
+    answer, _ = visitor.ask("POST", f"{page}/items/{judged[1]}", JUDGED | {"action": "revise"}, **{"x-fragment": "1"})
+    assert answer.status == 204
+    assert visitor.ask("GET", f"{page}/judged?decision=reject")[1].count('<li class="') == 0
+
+
+def test_nothing_tells_a_control_or_another_s_verdict_before_one_has_finished(store, server):
+    review = open_review(store, 6, controls=2, double_share=0.5)
+    page = f"/reviews/{review.review_id}"
+    ana, bo = Visitor(server.address), Visitor(server.address)
+    for person, token in zip((ana, bo), TOKENS.values(), strict=True):
+        person.sign_in(token)
+    shown = set()
+    while item := item_of(bo.ask("GET", page)[1]):
+        shown.add(item)
+        bo.ask("POST", f"{page}/items/{item}", JUDGED | {"comment": "said by bo"})
+    ana.ask("GET", page)
+    seen = [ana.ask("GET", f"{page}{path}") for path in ("/verdicts.csv", "/summary", "/conflicts", "/judged", "")]
+    for answer, body in seen:
+        assert "said by bo" not in body
+        assert "bo</th>" not in body
+        assert "Controls right" not in body
+        assert answer.status in (200, 409)
+    rows = list(csv.DictReader(io.StringIO(bo.ask("GET", f"{page}/verdicts.csv")[1].removeprefix("\ufeff"))))
+    assert {row["reviewer"] for row in rows} == {"bo"}
+    assert {row["control"] for row in rows} == {"", "real", "bad"}  # bo has finished
+    item = item_of(ana.ask("GET", page)[1])
+    ana.ask("POST", f"{page}/items/{item}", JUDGED)
+    rows = list(csv.DictReader(io.StringIO(ana.ask("GET", f"{page}/verdicts.csv")[1].removeprefix("\ufeff"))))
+    assert [(row["reviewer"], row["control"], row["source"]) for row in rows] == [("ana", "", "")]
+    while item := item_of(ana.ask("GET", page)[1]):
+        ana.ask("POST", f"{page}/items/{item}", JUDGED)
+    assert "Controls right" in ana.ask("GET", f"{page}/summary")[1]
+
+
+def test_more_images_of_the_experiment_are_announced(store, server, visitor):
+    review = open_review(store, 1, seed=5)
+    page = f"/reviews/{review.review_id}"
+    item = item_of(visitor.ask("GET", page)[1])
+    body = visitor.ask("POST", f"{page}/items/{item}", JUDGED, **{"x-fragment": "1"})[1]
+    assert "This review is finished" in body
+    assert "More images of this experiment" in body  # the review of six, which has the same experiment
+    assert "Experiment paper" in visitor.ask("GET", "/")[1]
+
+
+def test_a_closed_review_says_so(store, server, visitor, review):
+    page = f"/reviews/{review.review_id}"
+    item = item_of(visitor.ask("GET", page)[1])
+    Desk(store, review).close("paper")
+    answer, body = visitor.ask("POST", f"{page}/items/{item}", JUDGED, **{"x-fragment": "1"})
+    assert (answer.status, "closed" in body) == (409, True)
+    assert "review was closed" in visitor.ask("GET", page)[1]
+
+
+def test_the_cookie_is_a_session_that_ends(store, visitor, server):
+    assert TOKENS["ana"] not in visitor.cookie
+    kept = visitor.cookie
+    visitor.ask("POST", "/signout", {})
+    stolen = Visitor(server.address)
+    stolen.cookie = kept
+    assert stolen.ask("GET", "/")[0].getheader("location") == "/signin"
+    other = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0")  # a restart, or another replica
+    try:
+        stolen.address = other.address
+        assert stolen.ask("GET", "/")[0].getheader("location") == "/signin"
+        stolen.sign_in(TOKENS["bo"])
+        assert stolen.ask("GET", "/")[0].status == 200
+        stolen.address = server.address
+        assert stolen.ask("GET", "/")[0].status == 200
+    finally:
+        other.stop()
+    before = list(store.list("sessions/"))
+    stolen.cookie = "saggar-session=made-up"
+    stolen.ask("POST", "/signout", {})
+    assert list(store.list("sessions/")) == before  # a stranger writes nothing
+
+
+def test_sessions_end_with_time_and_with_their_token(store):
+    clock, tokens = [1000.0], {"ana": "token-of-ana-1"}
+    sessions = Sessions(store, lambda: tokens, lambda: clock[0])
+    number = sessions.open("ana")
+    assert sessions.reviewer_of(number) == "ana"
+    tokens["ana"] = "token-of-ana-2"
+    assert sessions.reviewer_of(number) is None
+    tokens["ana"] = "token-of-ana-1"
+    clock[0] += SESSION_S + 1
+    assert sessions.reviewer_of(number) is None
+    assert sessions.reviewer_of("") is None
+
+
+def test_a_changed_file_of_tokens_counts_at_once(tmp_path, store):
+    path = tmp_path / "tokens.yaml"
+    path.write_text("ana: secret-of-ana")
+    tokens = TokenFile(path)
+    path.write_text("bo: another-secret")
+    assert dict(tokens()) == {"bo": "another-secret"}
+    path.write_text("bo: short")
+    assert dict(tokens()) == {"bo": "another-secret"}  # a slip of the pen locks nobody out
+
+
+def test_wrong_tokens_are_slowed_down(server):
+    stranger = Visitor(server.address)
+    found = [stranger.sign_in(f"guess-{number}")[0].status for number in range(14)]
+    assert found == [403] * 10 + [429] * 4
+    answer, body = stranger.sign_in(TOKENS["ana"])  # not even the right one, for a minute
+    assert answer.status == 429
+    assert int(answer.getheader("retry-after")) <= 61
+    assert "Too many wrong tokens" in body
+
+
+def test_guesses_are_counted_by_address_and_forgotten():
+    clock = [0.0]
+    guesses = Guesses(lambda: clock[0])
+    for _ in range(10):
+        guesses.note("2001:db8::1")
+    assert guesses.wait_s("2001:db8::ffff") == 60  # one guest has a whole /64
+    assert guesses.wait_s("2001:db8:1::1") == 0
+    clock[0] = 61
+    assert guesses.wait_s("2001:db8::1") == 0
+
+
+@pytest.mark.parametrize("headers", [{"x-forwarded-proto": "https"}, {"x-forwarded-proto": "https, http"}])
+def test_the_cookie_is_secure_behind_a_server_with_tls(server, headers):
+    stranger = Visitor(server.address)
+    answer, _ = stranger.ask("POST", "/signin", {"token": TOKENS["ana"]}, **headers)
+    assert "Secure" in answer.getheader("set-cookie")
+    answer, _ = stranger.ask("POST", "/signin", {"token": TOKENS["ana"]})
+    assert "Secure" not in answer.getheader("set-cookie")
+
+
+def test_the_public_address_is_ours(store):
+    server = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0", url="https://review.museum.example")
+    try:
+        visitor = Visitor(server.address)
+        answer, _ = visitor.ask("POST", "/signin", {"token": TOKENS["ana"]}, origin="https://review.museum.example")
+        assert (answer.status, "Secure" in answer.getheader("set-cookie")) == (303, True)
+        assert visitor.ask("POST", "/signin", {}, origin="https://museum.example")[0].status == 403
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("path", ["/signin", "/reviews/x/items/y", "/language", "/nowhere"])
+def test_a_large_body_is_refused_before_sign_in(server, path, chunked):
+    host, _, port = server.address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        kind = "transfer-encoding: chunked" if chunked else "content-length: 10000000"
+        connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\n{kind}\r\n\r\n".encode())
+        piece = b"1000\r\n" + b"x" * 4096 + b"\r\n" if chunked else b"x" * 4096
+        try:
+            for _ in range(40):
+                connection.sendall(piece)
+        except OSError:
+            pass  # it was closed in the middle: refused all the same
+        assert connection.recv(200).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST /signin HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na"])
+def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
+    monkeypatch.setattr(guards, "REQUEST_S", 0.5)
+    host, _, port = server.address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(sent)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(10) == b""
+    assert Visitor(server.address).ask("GET", "/healthz")[0].status == 200
+
+
+def test_a_connection_that_is_kept_serves_one_request_after_the_other(server, monkeypatch):
+    monkeypatch.setattr(guards, "REQUEST_S", 0.5)
+    connection = http.client.HTTPConnection(server.address, timeout=20)
+    for _ in range(4):
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"ok"
+        time.sleep(0.3)
+    connection.close()
 
 
 def test_other_sites_cannot_post(visitor, review):
@@ -183,7 +401,7 @@ def test_tokens_are_checked(tmp_path, store):
     for text, problem in (
         ("ana: short", "shorter than 12"),
         ("{}", "names no reviewer"),
-        ("ana: secret-secret\nbo: secret-secret", "same secret"),
+        ("ana: secret-secret\nbo: secret-secret", "same token"),
     ):
         path.write_text(text)
         with pytest.raises(InvalidInputError, match=problem):
@@ -196,7 +414,7 @@ def test_tokens_are_checked(tmp_path, store):
 
 def test_a_taken_port_is_named(server, store):
     with pytest.raises(UnavailableError, match=server.address):
-        ReviewServer(Desks(store), TOKENS, server.address)
+        ReviewServer(Desks(store), lambda: TOKENS, server.address)
 
 
 def test_pages_are_served_while_the_settings_ask(tmp_path, store):

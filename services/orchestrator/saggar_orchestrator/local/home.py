@@ -64,14 +64,14 @@ class Home:
         return self.root / "run" / "services.json"
 
     def review_tokens(self) -> Path:
-        """The file of reviewers and their secrets (`name: secret`, one a line); made for one at first use."""
+        """The file of reviewers and their tokens (`name: token`, one a line); made for one at first use."""
         path = self.root / "review-tokens.yaml"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write("# Who may review images, and with which secret; one a line.\n")
+                    file.write("# Who may review images, and with which token; one a line.\n")
                     file.write(f"curator: {secrets.token_urlsafe(18)}\n")
         return path
 

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
-from pydantic import RootModel, field_validator
 from saggar.errors import InvalidInputError, UnavailableError
-from saggar.files.yamlfile import read_yaml
 
+from saggar_qc.pages.access import TokenFile
 from saggar_qc.pages.app import create_app
+from saggar_qc.pages.guards import ImpatientProtocol
 from saggar_qc.review.journal import Desks
 from saggar_qc.settings import QcSettings
 
 _START_S = 15.0
-
-
-_SHORTEST_SECRET = 12
-
-
-class Tokens(RootModel[dict[str, str]]):
-    """Reviewer -> the secret that they sign in with."""
-
-    @field_validator("root")
-    @classmethod
-    def _sound(cls, tokens: dict[str, str]) -> dict[str, str]:
-        if not tokens:
-            raise ValueError("names no reviewer; write `name: secret`, one a line")
-        short = [name for name, secret in tokens.items() if len(secret) < _SHORTEST_SECRET]
-        if short:
-            raise ValueError(f"secrets of {', '.join(short)} are shorter than {_SHORTEST_SECRET} characters")
-        if len(set(tokens.values())) < len(tokens):
-            raise ValueError("two reviewers have the same secret")
-        return tokens
 
 
 @contextmanager
@@ -50,10 +30,15 @@ def review_pages(settings: QcSettings, desks: Desks) -> Iterator[str]:
         return
     if settings.review_tokens is None:
         raise InvalidInputError(
-            "SAGGAR_REVIEW_LISTEN needs SAGGAR_REVIEW_TOKENS: a YAML file with a line `name: secret` for each reviewer"
+            "SAGGAR_REVIEW_LISTEN needs SAGGAR_REVIEW_TOKENS: a YAML file with a line `name: token` for each reviewer"
         )
-    tokens = read_tokens(settings.review_tokens)
-    server = ReviewServer(desks, tokens, settings.review_listen)
+    server = ReviewServer(
+        desks,
+        TokenFile(settings.review_tokens),
+        settings.review_listen,
+        url=settings.review_url,
+        proxies=settings.review_proxies,
+    )
     try:
         if settings.review_address_file is not None:
             settings.review_address_file.write_text(server.address, encoding="utf-8")
@@ -62,16 +47,23 @@ def review_pages(settings: QcSettings, desks: Desks) -> Iterator[str]:
         server.stop()
 
 
-def read_tokens(path: Path) -> dict[str, str]:
-    """Reviewer -> secret. Raises InvalidInputError or NotFoundError, naming the file."""
-    return read_yaml(path, Tokens).root
-
-
 class ReviewServer:
     """Serves the pages from a thread until it is stopped."""
 
-    def __init__(self, desks: Desks, tokens: Mapping[str, str], listen: str) -> None:
-        """`listen`: host:port, port 0 for a free one. Raises UnavailableError when the port is taken."""
+    def __init__(
+        self,
+        desks: Desks,
+        tokens: Callable[[], Mapping[str, str]],
+        listen: str,
+        *,
+        url: str = "",
+        proxies: str = "",
+    ) -> None:
+        """`listen`: host:port, port 0 for a free one; `url`: where people reach it, when a server with TLS stands
+        before it; `proxies`: addresses whose word on a visitor's address is believed, with commas.
+
+        Raises UnavailableError when the port is taken.
+        """
         host, _, port = listen.rpartition(":")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # With the protocol named asyncio turns Nagle's algorithm off; without, each answer waits 40 ms.
@@ -87,7 +79,16 @@ class ReviewServer:
                 "another address"
             ) from error
         self.address = f"{host}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(create_app(desks, tokens), log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            create_app(desks, tokens, url),
+            http=ImpatientProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies or None,
+            server_header=False,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="review", daemon=True

@@ -77,16 +77,47 @@ class Desk:
                     return item
         raise _contended()
 
-    def judge(self, reviewer: str, item_id: str, verdict: Verdict) -> None:
-        """Adds a verdict. The same one twice, as a browser may send it, is taken once.
+    def open_item(self, reviewer: str, item_id: str) -> Item:
+        """The item, leased to `reviewer` when they skipped it; as it is when they judged it.
 
-        Raises WrongStateError when the item is done or judged otherwise by `reviewer` already.
+        Raises WrongStateError for any other: what comes next is `take`'s to say.
         """
         with self._lock:
             self._catch_up()
-            if self._ledger.standing(item_id).verdicts.get(reviewer) == verdict:
+            standing = self._ledger.standing(item_id)
+            if reviewer not in standing.verdicts and reviewer not in standing.leases:
+                if reviewer not in standing.skipped:
+                    raise WrongStateError("you have not seen this image yet; it comes in its turn")
+                self._insist("lease", item_id, reviewer)
+            return standing.item
+
+    def judge(self, reviewer: str, item_id: str, verdict: Verdict) -> None:
+        """Adds a verdict, or puts it in place of the reviewer's earlier one where `revise` allows that. The same
+        one twice, as a browser may send it, is taken once. No verdict took longer than the item was leased.
+
+        Raises WrongStateError when the item is done, was not given to `reviewer`, or was judged otherwise by them.
+        """
+        with self._lock:
+            self._catch_up()
+            standing = self._ledger.standing(item_id)
+            given = standing.verdicts.get(reviewer)
+            if given is not None and _same(given, verdict):
                 return
+            if (since := standing.leases.get(reviewer)) is not None:
+                elapsed = max(0.0, self._clock() - since)
+                verdict = verdict.model_copy(update={"seconds": min(verdict.seconds, elapsed)})
             self._insist("verdict", item_id, reviewer, verdict)
+
+    def revise(self, reviewer: str, item_id: str, verdict: Verdict) -> None:
+        """Puts `verdict` in place of the reviewer's own. Raises WrongStateError when there is none, or when they may
+        know by now what others said of the image, or that it is a control.
+        """
+        with self._lock:
+            self._catch_up()
+            self._refuse_unblinded(reviewer, item_id)
+            given = self._ledger.standing(item_id).verdicts.get(reviewer)
+            seconds = given.seconds if given is not None else verdict.seconds
+            self._insist("revise", item_id, reviewer, verdict.model_copy(update={"seconds": seconds}))
 
     def skip(self, reviewer: str, item_id: str) -> None:
         """Puts an item back; it comes again when `reviewer` has seen the others."""
@@ -100,6 +131,7 @@ class Desk:
             item_id = self._ledger.last_verdict(reviewer)
             if item_id is None:
                 return None
+            self._refuse_unblinded(reviewer, item_id)
             self._insist("undo", item_id, reviewer)
             self._insist("lease", item_id, reviewer)
             return self._ledger.standing(item_id).item
@@ -108,6 +140,28 @@ class Desk:
         """Ends a conflict. Raises WrongStateError when there is none."""
         with self._lock:
             self._insist("settle", item_id, reviewer, verdict)
+
+    def close(self, who: str) -> None:
+        """Takes no more verdicts, for the experiment was cancelled; a closed review stays so."""
+        with self._lock:
+            self._catch_up()
+            if not self._ledger.closed:
+                self._insist("close", "", who)
+
+    def reopen(self, who: str) -> None:
+        """Goes on where `close` ended it."""
+        with self._lock:
+            self._catch_up()
+            if self._ledger.closed:
+                self._insist("reopen", "", who)
+
+    def _refuse_unblinded(self, reviewer: str, item_id: str) -> None:
+        standing = self._ledger.standing(item_id)
+        known = standing.item.control is not None or len(standing.verdicts) > 1
+        if known and self._ledger.may_see_all(reviewer):
+            raise WrongStateError(
+                "you have finished, and others' verdicts are open to you: this one stays as it was given blind"
+            )
 
     def _insist(self, kind: str, item_id: str, reviewer: str, verdict: Verdict | None = None) -> None:
         for _ in range(_ATTEMPTS):
@@ -156,6 +210,10 @@ class Desks:
             if review_id not in self._desks:
                 self._desks[review_id] = Desk(self.store, read_review(self.store, review_id), self.clock)
             return self._desks[review_id]
+
+
+def _same(one: Verdict, other: Verdict) -> bool:
+    return one.model_copy(update={"seconds": 0.0}) == other.model_copy(update={"seconds": 0.0})
 
 
 def _contended() -> WrongStateError:

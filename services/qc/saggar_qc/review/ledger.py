@@ -1,7 +1,8 @@
 """The state of a review: a fold over its events. Pure; the clock comes in as an argument.
 
-Who has an item open holds a lease on it. An item is done when it has as many verdicts as it needs and they
-agree; verdicts that disagree make a conflict, which somebody settles.
+Who has an item open holds a lease on it; only they can judge it. An item is done when it has as many verdicts as it
+needs and they agree; verdicts that disagree make a conflict, which somebody settles. Where the review leaves
+unreliable reviewers out, their verdicts do not count, and they get no more items. A closed review takes nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from saggar.errors import InvalidInputError, WrongStateError
 
 from saggar_qc.review.plan import Item, Review
+from saggar_qc.review.reliability import ReviewerScore, score
 from saggar_qc.review.verdicts import Decision, Verdict, decide
 
-Kind = Literal["lease", "verdict", "skip", "undo", "settle"]
+Kind = Literal["lease", "verdict", "revise", "skip", "undo", "settle", "close", "reopen"]
+_WITH_VERDICT = {"verdict", "revise", "settle"}
+_OF_THE_REVIEW = {"close", "reopen"}
 State = Literal["open", "conflict", "done"]
 
 
@@ -26,7 +30,7 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind
-    item_id: str
+    item_id: str  # empty for what concerns the whole review
     reviewer: str
     at: float
     verdict: Verdict | None = None
@@ -55,22 +59,29 @@ class Ledger:
         self._held: dict[str, str] = {}  # reviewer -> the item that they lease
         self._open = dict.fromkeys(self._standings)  # items that need verdicts yet, in the queue's order
         self._conflicts: dict[str, None] = {}
+        self._left_out: set[str] = set()
+        self.closed = False
         self.events = 0
 
     def apply(self, event: Event) -> None:
         """Takes an event that was accepted once. Raises WrongStateError for one that could not have been."""
-        self.check(event)
+        self._check_order(event)
+        self.events += 1
+        if event.kind in _OF_THE_REVIEW:
+            self.closed = event.kind == "close"
+            return
         standing = self._standings[event.item_id]
         if event.kind == "lease":
             if (before := self._held.get(event.reviewer)) is not None:
                 self._standings[before].leases.pop(event.reviewer, None)
             standing.leases[event.reviewer] = event.at
             self._held[event.reviewer] = event.item_id
-        elif event.kind == "verdict":
+        elif event.kind in {"verdict", "revise"}:
             assert event.verdict is not None  # noqa: S101 checked above
             standing.verdicts[event.reviewer] = event.verdict
-            self._given.setdefault(event.reviewer, []).append(event.item_id)
-            self._release(event)
+            if event.kind == "verdict":
+                self._given.setdefault(event.reviewer, []).append(event.item_id)
+                self._release(event)
         elif event.kind == "skip":
             standing.skipped.add(event.reviewer)
             self._release(event)
@@ -79,35 +90,56 @@ class Ledger:
             self._given[event.reviewer].remove(event.item_id)
         else:
             standing.settled, standing.settled_by = event.verdict, event.reviewer
-        state = self.state(event.item_id)
-        _keep(self._open, event.item_id, state == "open")
-        _keep(self._conflicts, event.item_id, state == "conflict")
-        self.events += 1
+        self._sort(event.item_id)
+        if event.kind in {"verdict", "revise", "undo"}:
+            self._weigh(event.reviewer)
 
     def check(self, event: Event) -> None:
-        """Raises InvalidInputError for an item of another review, WrongStateError for an event out of turn."""
+        """Whether a new event may be added: as `apply`, and a verdict is on an image that its reviewer has open and
+        on labels that it claims. Raises InvalidInputError or WrongStateError.
+        """
+        self._check_order(event)
+        if self.closed and event.kind not in _OF_THE_REVIEW:
+            raise WrongStateError("this review was closed, for its experiment was cancelled; it takes no verdicts")
+        if event.kind in _OF_THE_REVIEW:
+            return
+        standing = self._standings[event.item_id]
+        if event.kind in {"verdict", "skip"} and event.reviewer not in standing.leases:
+            raise WrongStateError("this image was not given to you; open the review's page to get one")
+        claimed = standing.item.labels.keys()
+        if event.verdict is not None and (strange := sorted(event.verdict.attributes.keys() - claimed)):
+            raise InvalidInputError(f"the image claims nothing about '{strange[0]}'; it claims {', '.join(claimed)}")
+
+    def _check_order(self, event: Event) -> None:
+        if event.kind in _OF_THE_REVIEW:
+            return
         standing = self._standings.get(event.item_id)
         if standing is None:
             raise InvalidInputError(f"item {event.item_id} is not of review {self.review.review_id}")
-        if (event.kind in {"verdict", "settle"}) != (event.verdict is not None):
+        if (event.kind in _WITH_VERDICT) != (event.verdict is not None):
             raise InvalidInputError(
                 f"an event '{event.kind}' {'without a verdict' if event.verdict is None else 'cannot have a verdict'}"
             )
-        if event.kind == "verdict":
-            if event.reviewer in standing.verdicts:
-                raise WrongStateError("you have judged this image already; undo that first")
-            if len(standing.verdicts) >= self.needed(event.item_id) or standing.settled:
-                raise WrongStateError("somebody else has judged this image meanwhile; it is done")
-        if event.kind == "undo":
-            if event.reviewer not in standing.verdicts:
-                raise WrongStateError("there is no verdict of yours on this image to take back")
-            if standing.settled:
-                raise WrongStateError("this image was settled meanwhile; its verdict stands")
+        self._check_turn(event, standing)
         if event.kind == "settle" and self.state(event.item_id) != "conflict":
             raise WrongStateError("there is no conflict about this image (any more)")
 
+    def _check_turn(self, event: Event, standing: Standing) -> None:
+        if event.kind == "verdict":
+            if event.reviewer in standing.verdicts:
+                raise WrongStateError("you have judged this image already; undo that first")
+            if len(self.counted(standing)) >= self.needed(event.item_id) or standing.settled:
+                raise WrongStateError("somebody else has judged this image meanwhile; it is done")
+        if event.kind in {"undo", "revise"}:
+            if event.reviewer not in standing.verdicts:
+                raise WrongStateError("you have not judged this image")
+            if standing.settled:
+                raise WrongStateError("this image was settled meanwhile; its verdict stands")
+
     def next_item(self, reviewer: str, now: float) -> Item | None:
         """The item that `reviewer` gets now: the one they hold, else the first that needs them."""
+        if self.closed or reviewer in self._left_out:
+            return None
         held = self._held.get(reviewer)
         if held is not None and held in self._open and self._needs(held, reviewer, now):
             return self._standings[held].item
@@ -142,12 +174,18 @@ class Ledger:
         """How many people have to look at it."""
         return 2 if self._standings[item_id].item.double else 1
 
+    def counted(self, standing: Standing) -> dict[str, Verdict]:
+        """The verdicts by reviewer, without those of reviewers who were left out."""
+        if not self._left_out:
+            return standing.verdicts
+        return {who: verdict for who, verdict in standing.verdicts.items() if who not in self._left_out}
+
     def state(self, item_id: str) -> State:
         """open: needs verdicts; conflict: they disagree; done."""
         standing = self._standings[item_id]
         if standing.settled:
             return "done"
-        if len(standing.verdicts) < self.needed(item_id):
+        if len(self.counted(standing)) < self.needed(item_id):
             return "open"
         return "done" if len(set(self._decisions(standing))) == 1 else "conflict"
 
@@ -188,6 +226,50 @@ class Ledger:
     def verdicts_of(self, reviewer: str) -> int:
         return len(self._given.get(reviewer, ()))
 
+    def judged_by(self, reviewer: str) -> list[Standing]:
+        """What `reviewer` judged, oldest first."""
+        return [self._standings[item_id] for item_id in self._given.get(reviewer, ())]
+
+    def may_see_all(self, reviewer: str) -> bool:
+        """Whether nothing is left for `reviewer` to judge blind, now or when somebody's lease ends: then others'
+        verdicts, and which images are controls, are no secret from them.
+        """
+        return self.closed or not any(reviewer not in self._standings[item_id].verdicts for item_id in self._open)
+
+    @property
+    def reviewers(self) -> list[str]:
+        """Everybody who gave a verdict that stands, by name."""
+        return sorted(name for name, given in self._given.items() if given)
+
+    def is_left_out(self, reviewer: str) -> bool:
+        return reviewer in self._left_out
+
+    def score_of(self, reviewer: str) -> ReviewerScore:
+        """Verdicts, controls and pace."""
+        seconds, controls = [], []
+        for standing in self.judged_by(reviewer):
+            verdict = standing.verdicts[reviewer]
+            seconds.append(verdict.seconds)
+            if standing.item.control is not None:
+                accepted = decide(verdict, self._maskable)[0] == "accept"
+                controls.append(accepted == (standing.item.control == "real"))
+        return score(reviewer, seconds, controls)
+
+    def _weigh(self, reviewer: str) -> None:
+        """Leaves out a reviewer who has become unreliable, where the review says so, and takes back one who has not."""
+        if not self.review.settings.leave_out_unreliable:
+            return
+        out = bool(self.score_of(reviewer).concern)
+        if out != (reviewer in self._left_out):
+            (self._left_out.add if out else self._left_out.discard)(reviewer)
+            for item_id in self._given.get(reviewer, ()):
+                self._sort(item_id)
+
+    def _sort(self, item_id: str) -> None:
+        state = self.state(item_id)
+        _keep(self._open, item_id, state == "open")
+        _keep(self._conflicts, item_id, state == "conflict")
+
     def _needs(self, item_id: str, reviewer: str, now: float) -> bool:
         standing = self._standings[item_id]
         if reviewer in standing.verdicts:
@@ -196,10 +278,10 @@ class Ledger:
         elsewhere = sum(
             1 for who, at in standing.leases.items() if who != reviewer and at > limit and who not in standing.verdicts
         )
-        return len(standing.verdicts) + elsewhere < self.needed(item_id)
+        return len(self.counted(standing)) + elsewhere < self.needed(item_id)
 
     def _decisions(self, standing: Standing) -> list[tuple[Decision, frozenset[str]]]:
-        return [decide(verdict, self._maskable) for verdict in standing.verdicts.values()]
+        return [decide(verdict, self._maskable) for verdict in self.counted(standing).values()]
 
     def _release(self, event: Event) -> None:
         self._standings[event.item_id].leases.pop(event.reviewer, None)

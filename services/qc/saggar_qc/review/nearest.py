@@ -27,10 +27,10 @@ def nearest_photographs(
     reference = Neighbours(rows, objects)
     found: dict[str, tuple[str, ...]] = {}
     for own, (key, feature) in enumerate(zip(keys, rows, strict=True)):
-        found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS, own))
+        found[key] = _named(keys, *reference.nearest(feature, 2 * NEIGHBOURS, own))
     images, _, features = _features(manifest, extraction)
     for key, feature in zip(images, features, strict=True):
-        found[key] = _named(keys, *reference.nearest(feature, NEIGHBOURS))
+        found[key] = _named(keys, *reference.nearest(feature, 2 * NEIGHBOURS))
     return found
 
 

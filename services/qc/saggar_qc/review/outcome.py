@@ -1,41 +1,42 @@
-"""What a review says of the set, of its reviewers, and what becomes of the manifest."""
+"""What a review says of the set, and what becomes of the manifest."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.describing.shares import Share, wilson
 from saggar.errors import WrongStateError
-from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
+from saggar_qc.measures.featureset import combination_tag
 from saggar_qc.review.ledger import Ledger, Standing
-from saggar_qc.review.verdicts import decide
+from saggar_qc.review.sampling import CombinationDecision, decide_combinations
+from saggar_qc.review.verdicts import Verdict, decide
+
+CHECKS = ("plausible", "coherent", "no_modern")  # beside the tasks
 
 
 @dataclass(frozen=True)
-class ReviewerScore:
-    """What a reviewer did. `controls`: known-real images accepted and known-bad ones not."""
+class AttributeShare:
+    """How often one thing was right, of the images on which people answered; `unsure` ones count as not right."""
 
-    reviewer: str
-    verdicts: int
-    controls: Share
-    median_seconds: float
+    subject: str  # a task, or one of `CHECKS`
+    right: Share
+    unsure: int
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Cohen's kappa over the images that two people saw; None where it is not defined."""
+class ClassStanding:
+    """One class of one task: images to judge, judged, and passed of these."""
 
-    subject: str  # a task, or "decision"
-    pairs: int
-    agreed: int
-    kappa: float | None
+    task: str
+    code: str
+    images: int
+    passed: Share
 
 
 @dataclass(frozen=True)
@@ -47,33 +48,49 @@ class Outcome:
     masked: dict[str, int]  # task -> labels made unknown
     passed: Share  # of the images reviewed
     whole_set_rejected: bool  # policy "sample": the pass rate was too low
+    combinations: tuple[CombinationDecision, ...]
+    attributes: tuple[AttributeShare, ...]
 
 
 def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
     """Splits `manifest` by the verdicts. Raises WrongStateError while something is open.
 
-    Policy "all": each image by its own verdict. Policy "sample": images that were seen by their own verdict;
-    the others are kept when the pass rate's lower end reaches the least that is asked for, else all go.
+    Policy "all": each image by its own verdict. Policy "sample": images that were seen by their own verdict. Of the
+    others, a combination goes whose pass rate lies below the least that is asked for with its whole interval; and all
+    go where the pass rate of the rest does not reach it with the interval's lower end.
     """
+    if ledger.closed:
+        raise WrongStateError(f"review {ledger.review.review_id} was closed before it was finished")
     if not ledger.complete:
         raise WrongStateError(
             f"review {ledger.review.review_id} is not finished: {ledger.left} images to look at, "
             f"{len(ledger.conflicts())} conflicts to settle"
         )
     settings = ledger.review.settings
+    sampled = settings.policy == "sample"
     decisions = {
         (s.item.source, s.item.image): ledger.decision(s.item.item_id)
         for s in ledger.standings()
         if s.item.control is None
     }
-    kept = sum(found is not None and found[0] != "reject" for found in decisions.values())
-    passed = wilson(kept, len(decisions))
-    too_bad = settings.policy == "sample" and passed.low < settings.least_pass_rate
+    verdicts = [
+        (combination_tag({task: s.item.labels.get(task) for task in ledger.review.tasks}), _passes(ledger, s))
+        for s in ledger.standings()
+        if s.item.control is None
+    ]
+    strata = ledger.review.strata or dict(Counter(name for name, _ in verdicts))
+    least = settings.least_pass_rate if sampled else 0.0
+    combinations = decide_combinations(strata, verdicts, least)
+    gone = {each.combination for each in combinations if not each.kept}
+    passed = wilson(sum(kept for _, kept in verdicts), len(verdicts))
+    rest = [kept for name, kept in verdicts if name not in gone]
+    too_bad = sampled and wilson(sum(rest), len(rest)).low < least
     keep = np.zeros(len(manifest), dtype=np.bool_)
     masks: dict[str, list[int]] = defaultdict(list)
     for row, record in enumerate(manifest.records()):
         found = decisions.get((record.source, record.image))
-        keep[row] = not too_bad and (found is None or found[0] != "reject")
+        out = too_bad or combination_tag(record.labels) in gone
+        keep[row] = not out and (found is None or found[0] != "reject")
         if keep[row] and found is not None:
             for task in found[1]:
                 masks[task].append(row)
@@ -86,58 +103,77 @@ def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
         masked={task: len(rows) for task, rows in sorted(masks.items())},
         passed=passed,
         whole_set_rejected=too_bad,
+        combinations=combinations,
+        attributes=tuple(attribute_shares(ledger)),
     )
 
 
-def reviewer_scores(ledger: Ledger) -> list[ReviewerScore]:
-    """Everybody who gave a verdict, by name."""
-    maskable = frozenset(ledger.review.settings.maskable_tasks)
-    seconds: dict[str, list[float]] = defaultdict(list)
-    right: Counter[str] = Counter()
-    shown: Counter[str] = Counter()
+def attribute_shares(ledger: Ledger) -> list[AttributeShare]:
+    """Of the images under review that have a verdict: each task's label, and each of `CHECKS`.
+
+    An image that two people answered differently, and that nobody settled, counts as unsure.
+    """
+    answers: dict[str, Counter[str]] = {subject: Counter() for subject in [*ledger.review.tasks, *CHECKS]}
     for standing in ledger.standings():
-        for reviewer, verdict in standing.verdicts.items():
-            seconds[reviewer].append(verdict.seconds)
-            if standing.item.control is not None:
-                shown[reviewer] += 1
-                accepted = decide(verdict, maskable)[0] == "accept"
-                right[reviewer] += accepted == (standing.item.control == "real")
+        verdicts = _deciding(ledger, standing)
+        if standing.item.control is not None or not verdicts:
+            continue
+        for task in ledger.review.tasks:
+            given = {str(verdict.attributes[task]) for verdict in verdicts if task in verdict.attributes}
+            if given:
+                answers[task][given.pop() if len(given) == 1 else "unsure"] += 1
+        for check, values in (
+            ("plausible", {verdict.plausible for verdict in verdicts}),
+            ("coherent", {verdict.coherent for verdict in verdicts}),
+            ("no_modern", {not verdict.modern for verdict in verdicts}),
+        ):
+            answers[check]["unsure" if len(values) > 1 else "right" if values.pop() else "wrong"] += 1
     return [
-        ReviewerScore(name, len(values), wilson(right[name], shown[name]), float(np.median(values)))
-        for name, values in sorted(seconds.items())
+        AttributeShare(subject, wilson(found["right"], found.total()), found["unsure"])
+        for subject, found in answers.items()
+        if found
     ]
 
 
-def agreement(ledger: Ledger) -> list[Agreement]:
-    """Per task and for the decision, over all images with two or more blind verdicts."""
+def class_standings(ledger: Ledger, reviewer: str | None = None) -> list[ClassStanding]:
+    """Progress and pass rate of each class, of `reviewer`'s verdicts alone or, None, of all decisions; the images
+    under review and, for one reviewer, the controls among them, which must not show.
+    """
     maskable = frozenset(ledger.review.settings.maskable_tasks)
-    answers: dict[str, list[tuple[str, str]]] = {task: [] for task in ledger.review.tasks}
-    answers["decision"] = []
+    images: Counter[tuple[str, str]] = Counter()
+    passed: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for standing in ledger.standings():
-        for first, second in combinations(standing.verdicts.values(), 2):
-            answers["decision"].append((decide(first, maskable)[0], decide(second, maskable)[0]))
-            for task in first.attributes.keys() & second.attributes.keys():
-                answers[task].append((first.attributes[task], second.attributes[task]))
-    return [_agreement(subject, pairs) for subject, pairs in answers.items() if pairs]
+        if reviewer is None and standing.item.control is not None:
+            continue
+        if reviewer is None:
+            found = ledger.decision(standing.item.item_id)
+            kept = None if found is None else found[0] != "reject"
+        else:
+            verdict = standing.verdicts.get(reviewer)
+            kept = None if verdict is None else decide(verdict, maskable)[0] != "reject"
+        for claim in standing.item.labels.items():
+            images[claim] += 1
+            if kept is not None:
+                passed[claim].append(kept)
+    order = {task: place for place, task in enumerate(ledger.review.tasks)}
+    return [
+        ClassStanding(task, code, count, wilson(sum(passed[task, code]), len(passed[task, code])))
+        for (task, code), count in sorted(images.items(), key=lambda each: (order.get(each[0][0], 99), each[0]))
+    ]
 
 
-def _agreement(subject: str, pairs: list[tuple[str, str]]) -> Agreement:
-    ones, others = zip(*pairs, strict=True)
-    agreed = sum(one == other for one, other in pairs)
-    varied = len({*ones, *others}) > 1  # all answers alike: chance agreement is 1 and kappa 0 / 0
-    kappa = float(cohen_kappa_score(ones, others)) if varied else None
-    return Agreement(subject, len(pairs), agreed, kappa)
+def verdict_rows(ledger: Ledger, reviewer: str | None = None) -> Iterable[dict[str, Any]]:
+    """A row per verdict, for a table: item, labels, reviewer, answers, decision.
 
-
-def verdict_rows(ledger: Ledger) -> Iterable[dict[str, Any]]:
-    """A row per verdict, for a table: item, labels, reviewer, answers, decision."""
+    With `reviewer`: only their own, without what tells a control from other images.
+    """
     maskable = frozenset(ledger.review.settings.maskable_tasks)
     for standing in ledger.standings():
-        named = [(who, verdict, "") for who, verdict in standing.verdicts.items()]
-        if standing.settled:
+        named = [(who, verdict, "") for who, verdict in standing.verdicts.items() if reviewer in (None, who)]
+        if standing.settled and reviewer is None:
             named.append((standing.settled_by, standing.settled, "settled"))
-        for reviewer, verdict, note in named:
-            yield _row(standing, ledger.review.tasks, reviewer) | {
+        for who, verdict, note in named:
+            yield _row(standing, ledger.review.tasks, who, blind=reviewer is not None) | {
                 **{f"{task}_is": verdict.attributes.get(task, "") for task in ledger.review.tasks},
                 "plausible": verdict.plausible,
                 "coherent": verdict.coherent,
@@ -146,17 +182,35 @@ def verdict_rows(ledger: Ledger) -> Iterable[dict[str, Any]]:
                 "comment": verdict.comment,
                 "decision": decide(verdict, maskable)[0],
                 "seconds": round(verdict.seconds, 1),
-                "note": note,
+                "note": "left out" if ledger.is_left_out(who) and not note and reviewer is None else note,
             }
 
 
-def _row(standing: Standing, tasks: tuple[str, ...], reviewer: str) -> dict[str, Any]:
+def _passes(ledger: Ledger, standing: Standing) -> bool:
+    found = ledger.decision(standing.item.item_id)
+    return found is not None and found[0] != "reject"
+
+
+def _deciding(ledger: Ledger, standing: Standing) -> list[Verdict]:
+    """The verdicts by which an image is decided: the one that settled it, else those that count."""
+    return [standing.settled] if standing.settled else list(ledger.counted(standing).values())
+
+
+def _row(standing: Standing, tasks: tuple[str, ...], reviewer: str, *, blind: bool) -> dict[str, Any]:
     item = standing.item
     return {
         "item": item.item_id,
         "image": item.image,
-        "source": item.source,
-        "control": item.control or "",
+        "source": "" if blind else item.source,
+        "control": "" if blind else item.control or "",
         "reviewer": reviewer,
         **{task: item.labels.get(task, "") for task in tasks},
     }
+
+
+def own_verdicts(ledger: Ledger, reviewer: str) -> Iterator[tuple[Standing, Verdict, str]]:
+    """What `reviewer` judged, newest first: the item, the verdict, and what it means for the image."""
+    maskable = frozenset(ledger.review.settings.maskable_tasks)
+    for standing in reversed(ledger.judged_by(reviewer)):
+        verdict = standing.verdicts[reviewer]
+        yield standing, verdict, decide(verdict, maskable)[0]

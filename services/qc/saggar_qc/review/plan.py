@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
-from saggar.errors import FieldViolation, InvalidInputError
+from saggar.errors import FieldViolation, refuse
 from saggar.job_settings.review import ReviewSettings
 from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
 
-NEIGHBOURS = 4  # photographs shown beside an image
+from saggar_qc.measures.featureset import combination_tag
+from saggar_qc.review.sampling import Strata, draw, tally
+
+NEIGHBOURS = 4  # photographs of each kind shown beside an image
 
 Control = Literal["real", "bad"]
 
@@ -40,7 +44,8 @@ class Item(Strict):
     source: str = ""
     control: Control | None = None
     double: bool = False
-    neighbours: tuple[str, ...] = ()  # keys of the photographs that are most like it
+    neighbours: tuple[str, ...] = ()  # keys of the photographs that look most like it
+    alike: tuple[str, ...] = ()  # keys of photographs with the labels that it claims
 
 
 class Stored(Strict):
@@ -57,10 +62,13 @@ class Review(Strict):
 
     review_id: str
     title: str
+    experiment: str = ""  # whose images they are; empty: of no experiment
     manifest: Stored  # under review
     taxonomy: str  # id
     tasks: tuple[str, ...]
     class_names: dict[str, dict[str, dict[str, str]]]  # task -> code -> language -> name
+    captions: dict[str, dict[str, str]] = {}  # key of a photograph shown beside an image -> its labels
+    strata: Strata = {}  # combination -> images; empty: of before samples were drawn by combination
     settings: HeldReview
     items: tuple[Item, ...]
 
@@ -70,94 +78,122 @@ class Review(Strict):
         return tuple(item for item in self.items if item.control is None)
 
 
+@dataclass(frozen=True)
+class Question:
+    """What people are asked about: `manifest`, which lies at `stored`, beside `photographs`."""
+
+    title: str
+    manifest: Manifest
+    stored: ObjectRef
+    photographs: Manifest
+    taxonomy: Taxonomy
+    experiment: str = ""
+
+
 def plan_review(
-    title: str,
-    manifest: Manifest,
-    stored: ObjectRef,
-    photographs: Manifest,
-    taxonomy: Taxonomy,
-    *,
-    settings: HeldReview,
-    neighbours: Mapping[str, tuple[str, ...]] | None = None,
+    question: Question, settings: HeldReview, neighbours: Mapping[str, tuple[str, ...]] | None = None
 ) -> Review:
-    """A review of `manifest`'s images, with controls from `photographs`; equal inputs give the equal review.
+    """A review of the question's images, with controls from its photographs; equal inputs give the equal review.
 
-    `stored` is where `manifest` lies.
+    `neighbours` names, by image, the photographs nearest to it. Beside them stand photographs with the labels that
+    the image claims. Control images appear as neither.
 
-    `neighbours` names, by image, the photographs to show beside it; without, those with the same labels.
-
-    Known-real controls are photographs with their own labels. Known-bad ones are photographs with the label
-    of another class in every task.
+    Known-real controls are photographs with their own labels. Known-bad ones are photographs of which one label, of
+    a task that can be seen (form or surface), is another class's.
 
     Raises InvalidInputError when there is nothing to review.
     """
-    rows = list(manifest.records())
-    if not rows:
-        text = "the manifest has no rows; there is nothing to review"
-        raise InvalidInputError(text, (FieldViolation("manifest", text),))
-    identity = _digest([stored.sha256, settings.model_dump(mode="json"), [r.image for r in photographs.records()]])[:16]
-    class_names = {
-        task.name: {each.code: each.names.model_dump(by_alias=True, exclude_none=True) for each in task.classes}
-        for task in taxonomy.tasks
-    }
+    rows = list(question.manifest.records())
+    refuse([] if rows else [FieldViolation("manifest", "has no rows; there is nothing to review")])
+    photographs = list(question.photographs.records())
+    identity = _digest(
+        [question.stored.sha256, settings.model_dump(mode="json"), [r.image for r in photographs], question.experiment]
+    )[:16]
+    strata = tally(combination_tag(record.labels) for record in rows)
     chosen = _shuffled(rows, identity, "sample")
     if settings.policy == "sample":
-        chosen = chosen[: settings.sample_size]
+        chosen = draw(chosen, [combination_tag(record.labels) for record in chosen], settings.sample_size)
     doubles = round(settings.double_share * len(chosen))
     items = [_item(record, identity, double=place < doubles) for place, record in enumerate(chosen)]
-    items += _controls(photographs, identity, settings.controls, class_names)
-    if neighbours is None:
-        neighbours = _same_labels(items, photographs)
-    items = [item.model_copy(update={"neighbours": neighbours.get(item.image, ())}) for item in items]
+    controls = _controls(photographs, identity, settings.controls, question.taxonomy)
+    shown = {item.image for item in controls}
+    beside = [record for record in photographs if record.image not in shown]
+    items = _with_photographs(items + controls, beside, neighbours or {})
     items.sort(key=lambda item: _digest([identity, "queue", item.item_id]))
+    labels = {record.image: _known(record.labels) for record in beside}
     return Review(
         review_id=identity,
-        title=title,
-        manifest=Stored(**stored.to_json()),
-        taxonomy=taxonomy.id,
-        tasks=tuple(manifest.tasks),
-        class_names=class_names,
+        title=question.title,
+        experiment=question.experiment,
+        manifest=Stored(**question.stored.to_json()),
+        taxonomy=question.taxonomy.id,
+        tasks=tuple(question.manifest.tasks),
+        class_names={
+            task.name: {each.code: each.names.model_dump(by_alias=True, exclude_none=True) for each in task.classes}
+            for task in question.taxonomy.tasks
+        },
+        captions={key: labels[key] for item in items for key in (*item.neighbours, *item.alike)},
+        strata=strata,
         settings=settings,
         items=tuple(items),
     )
 
 
-def _same_labels(items: Sequence[Item], photographs: Manifest) -> dict[str, tuple[str, ...]]:
-    """For each image the photographs that share most labels with it, itself left out."""
-    known = [(r.image, {t: c for t, c in r.labels.items() if c}) for r in photographs.records()]
-    found = {}
-    for item in items:
-        shared = [(-len(item.labels.items() & labels.items()), image) for image, labels in known if image != item.image]
-        found[item.image] = tuple(image for _, image in sorted(shared)[:NEIGHBOURS])
-    return found
-
-
-def _controls(
-    photographs: Manifest, identity: str, each: int, class_names: dict[str, dict[str, dict[str, str]]]
+def _with_photographs(
+    items: Sequence[Item], photographs: Sequence[Record], neighbours: Mapping[str, tuple[str, ...]]
 ) -> list[Item]:
-    labelled = [record for record in photographs.records() if any(record.labels.values())]
+    """Items with their nearest photographs, and those that share most labels with them."""
+    free = {record.image for record in photographs}
+    by_combination: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for record in photographs:
+        by_combination.setdefault(tuple(_known(record.labels).items()), []).append(record.image)
+    found: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}  # few combinations, many items
+    made = []
+    for item in items:
+        claimed = tuple(item.labels.items())
+        if claimed not in found:
+            ranked = sorted(by_combination, key=lambda known: (-len(set(claimed) & set(known)), known))
+            some = [image for known in ranked[: 2 * NEIGHBOURS] for image in by_combination[known]]
+            found[claimed] = tuple(some[: 2 * NEIGHBOURS])
+        near = tuple(key for key in neighbours.get(item.image, ()) if key in free)[:NEIGHBOURS]
+        alike = tuple(key for key in found[claimed] if key not in near)[:NEIGHBOURS]
+        made.append(item.model_copy(update={"neighbours": near, "alike": alike}))
+    return made
+
+
+def _controls(photographs: Sequence[Record], identity: str, each: int, taxonomy: Taxonomy) -> list[Item]:
+    labelled = [record for record in photographs if any(record.labels.values())]
     drawn = _shuffled(labelled, identity, "controls")
     real = [_item(record, identity, control="real") for record in drawn[:each]]
-    bad = []
-    for record in drawn[each : 2 * each]:
-        labels = {task: _another(task, code, class_names) for task, code in record.labels.items() if code}
-        bad.append(_item(record, identity, control="bad").model_copy(update={"labels": labels}))
+    bad: list[Item] = []
+    for record in drawn[each:]:
+        wrong = _one_wrong(_known(record.labels), taxonomy, int(_digest([identity, "wrong", record.image])[:8], 16))
+        if wrong is not None and len(bad) < each:
+            bad.append(_item(record, identity, control="bad").model_copy(update={"labels": wrong}))
     return real + bad
 
 
-def _another(task: str, code: str, class_names: dict[str, dict[str, dict[str, str]]]) -> str:
-    codes = sorted(class_names.get(task, {}))
-    if len(codes) < 2 or code not in codes:
-        return code
-    return codes[(codes.index(code) + len(codes) // 2) % len(codes)]
+def _one_wrong(labels: dict[str, str], taxonomy: Taxonomy, place: int) -> dict[str, str] | None:
+    """The labels with another class in one task; None where no task has two classes."""
+    tasks = [task for task in taxonomy.tasks if labels.get(task.name) in task.codes and len(task.codes) > 1]
+    tasks = [task for task in tasks if task.told_by in ("form", "surface")] or tasks
+    if not tasks:
+        return None
+    task = tasks[place % len(tasks)]
+    codes = sorted(task.codes)
+    other = codes[(codes.index(labels[task.name]) + len(codes) // 2) % len(codes)]
+    return labels | {task.name: other}
+
+
+def _known(labels: Mapping[str, str | None]) -> dict[str, str]:
+    return {task: code for task, code in labels.items() if code}
 
 
 def _item(record: Record, identity: str, *, control: Control | None = None, double: bool = False) -> Item:
-    labels = {task: code for task, code in record.labels.items() if code}
     return Item(
         item_id=_digest([identity, record.source, record.image, control])[:16],
         image=record.image,
-        labels=labels,
+        labels=_known(record.labels),
         source=record.source,
         control=control,
         double=double,

@@ -10,7 +10,7 @@ Answer = Literal["right", "wrong", "unsure"]
 Decision = Literal["accept", "mask", "reject"]
 
 REASONS: dict[str, str] = {
-    "wrong_object": "shows something else, or several things",
+    "wrong_object": "no vessel, or more than one",
     "malformed": "impossible or broken form",
     "wrong_type": "another type than asked for",
     "wrong_glaze": "another glaze than asked for",
@@ -18,7 +18,7 @@ REASONS: dict[str, str] = {
     "modern": "modern artefact in the picture",
     "blurred": "blurred, smeared or cut off",
     "copy": "copy of a known photograph",
-    "other": "something else",
+    "other": "another reason, given in the comment",
 }
 """Reasons for rejection, in the order of the keys 1 to 9."""
 
@@ -34,7 +34,7 @@ class Verdict(BaseModel):
     modern: bool = False  # a modern artefact: stand, label, hand, text
     reason: str | None = None
     comment: str = Field(default="", max_length=1000)
-    seconds: float = Field(default=0.0, ge=0)
+    seconds: float = Field(default=0.0, ge=0, le=86_400, allow_inf_nan=False)
 
 
 def decide(verdict: Verdict, maskable: frozenset[str]) -> tuple[Decision, frozenset[str]]:
