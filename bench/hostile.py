@@ -1,10 +1,10 @@
 """Thousands of hostile gRPC requests to all five services: `python bench/hostile.py [MESSAGES]`; prints JSON.
 
 Starts the services as processes on a store of their own. To every method go bytes that are no message, empty and cut
-messages, one of 21 MiB, and MESSAGES (60) with fields that nobody should send: numbers at and beyond their limits, NaN,
-paths, bombs of YAML and PNG, half files, references to nothing and to something else. Meanwhile an honest caller asks each
-service every 50 ms. Says how many requests came to which status, which were wrong (INTERNAL, UNKNOWN, no answer), what
-honest callers waited, and how much memory grew in the second half. Exits with 1 where anything is wrong.
+messages, one of 21 MiB, and MESSAGES (60) with fields that nobody should send: numbers at and beyond their limits,
+NaN, paths, bombs of YAML and PNG, half files, references to nothing and to something else. Meanwhile an honest caller
+asks each service every 50 ms. Says how many requests came to which status, which were wrong (INTERNAL, UNKNOWN, no
+answer), what honest callers waited, and how much memory grew in the second half. Exits with 1 where anything is wrong.
 """
 
 from __future__ import annotations

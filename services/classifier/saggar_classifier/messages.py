@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from saggar.errors import BusyError, FieldViolation, InvalidInputError, refuse
 from saggar.rpc.errors import status_of
@@ -20,7 +21,7 @@ LARGEST_BATCH = 64
 
 
 def photograph(request: classifier_pb2.ClassifyRequest, store: ObjectStore) -> Photograph:
-    """What decodes the request's image; raises InvalidInputError where there is none.
+    """The request's image, still encoded; raises InvalidInputError where there is none.
 
     Decoding raises InvalidInputError, or the store's errors.
     """
@@ -29,9 +30,9 @@ def photograph(request: classifier_pb2.ClassifyRequest, store: ObjectStore) -> P
         violation = FieldViolation("source", "is not set; give image or object")
         raise InvalidInputError("no image: set image (its bytes) or object (a reference)", (violation,))
     if source == "image":
-        return lambda enough_px: photographs.from_bytes(request.image, enough_px)
+        return Photograph(len(request.image), partial(photographs.from_bytes, request.image))
     ref = ref_from_proto(request.object, "object")
-    return lambda enough_px: photographs.from_store(store, ref, enough_px)
+    return Photograph(ref.size_bytes, partial(photographs.from_store, store, ref))
 
 
 def top_k(request: classifier_pb2.ClassifyRequest) -> int:

@@ -27,13 +27,14 @@ class Caller:
 class Holder:
     """Holds a slot until it is told to go."""
 
-    def __init__(self, slots: WorkSlots, caller: Caller | None = None) -> None:
+    def __init__(self, slots: WorkSlots, caller: Caller | None = None, *, large: bool = False) -> None:
+        self.large = large
         self.inside, self.go, self.refused = threading.Event(), threading.Event(), ""
         self.thread = threading.Thread(target=self.run, args=(slots, caller or Caller()), daemon=True)
         self.thread.start()
 
     def run(self, slots: WorkSlots, caller: Caller) -> None:
-        with suppress(CancelledError), slots.slot(caller):
+        with suppress(CancelledError), slots.slot(caller, large=self.large):
             self.inside.set()
             self.go.wait(60)
 
@@ -86,7 +87,7 @@ def test_an_answer_that_would_come_too_late_is_refused_at_once() -> None:
 
 def test_no_more_wait_than_can_be_answered_in_half_a_minute() -> None:
     slots = WorkSlots(1)
-    slots._seconds = 11.0
+    slots._seconds[False] = 11.0
     holders = [Holder(slots)]
     assert holders[0].inside.wait(60)
     holders.append(Holder(slots))
@@ -119,3 +120,26 @@ def test_an_error_frees_the_slot() -> None:
             raise ZeroDivisionError
     with slots.slot(Caller()):
         pass
+
+
+def test_small_photographs_go_first_and_large_ones_are_not_forgotten() -> None:
+    slots = WorkSlots(1)
+    first = Holder(slots)
+    assert first.inside.wait(60)
+    holders = []
+    for number, large in enumerate([True, True, *[False] * 6]):
+        holders.append(Holder(slots, large=large))
+        until(slots, number + 1)
+    order = []
+    current = first
+    for _ in holders:
+        current.end()
+        while True:
+            current = next((each for each in holders if each.inside.is_set() and each not in order), None)  # type: ignore[assignment]
+            if current is not None:
+                break
+            time.sleep(0.001)
+        order.append(current)
+    current.end()
+    assert [each.large for each in order] == [False] * 4 + [True] + [False] * 2 + [True]
+    assert [each for each in order if not each.large] == holders[2:]

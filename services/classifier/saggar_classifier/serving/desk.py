@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -14,7 +15,15 @@ from saggar_classifier.serving.slots import Caller, WorkSlots
 # differ from those of the whole by a quarter of a grey level in the mean, and a camera's takes a quarter of the time.
 DRAFT_MARGIN = 2
 
-Photograph = Callable[[int], Image.Image]  # decodes it, with at least so many pixels on the shorter side
+LARGE_BYTES = 1 << 20  # photographs above this let smaller ones go first
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """An encoded photograph. `decoded` gives its pixels, with at least so many on the shorter side."""
+
+    size_bytes: int
+    decoded: Callable[[int], Image.Image]
 
 
 class Desk:
@@ -29,10 +38,10 @@ class Desk:
     def classify(self, photograph: Photograph, model: ServedModel, caller: Caller) -> Probabilities:
         """Probabilities [C] per task, once it is this photograph's turn.
 
-        Raises as `WorkSlots.slot`, and whatever `photograph` and the network raise.
+        Raises as `WorkSlots.slot`, and whatever decoding and the network raise.
         """
-        with self._slots.slot(caller):
-            image = photograph(DRAFT_MARGIN * model.card.input_spec.size_px)
+        with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
+            image = photograph.decoded(DRAFT_MARGIN * model.card.input_spec.size_px)
             worked = False
             try:
                 probabilities = model.classify(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -11,8 +12,9 @@ from typing import Protocol
 from saggar.errors import BusyError, CancelledError
 
 _WEIGHT = 0.1  # of the latest photograph in the mean time of one
-_FIRST_GUESS_S = 0.02
+_FIRST_GUESS_S = {False: 0.02, True: 0.2}  # small and large
 _LONGEST_WAIT_S = 30.0  # of a caller without a deadline
+_IN_A_ROW = 4  # small ones that go before a large one that waits
 
 
 class Caller(Protocol):
@@ -24,61 +26,70 @@ class Caller(Protocol):
 
 
 class WorkSlots:
-    """`count` pieces of work run at once, first come first served. Safe to use from many threads."""
+    """`count` pieces of work run at once. Small ones go first, yet of five turns a large one has one.
+
+    Within their size they keep their order. Safe to use from many threads.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._free = count
-        self._waiting = 0
-        self._seconds = _FIRST_GUESS_S  # that one piece of work takes
-        self._turn = threading.Condition()
+        self._lines: dict[bool, deque[threading.Event]] = {False: deque(), True: deque()}
+        self._seconds = dict(_FIRST_GUESS_S)  # that one of either size takes
+        self._small_in_a_row = 0
+        self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        return self._waiting
+        return sum(map(len, self._lines.values()))
 
     @contextmanager
-    def slot(self, caller: Caller) -> Iterator[None]:
+    def slot(self, caller: Caller, *, large: bool = False) -> Iterator[None]:
         """Holds a slot for the block, after a wait for it.
 
         Raises BusyError at once where the result would come after the caller's deadline, and CancelledError where
         the caller is gone when its turn comes.
         """
-        self._enter(caller)
-        begun = time.monotonic()
+        self._enter(caller, large)
+        begun, worked = time.monotonic(), False
         try:
             if not caller.is_active():
                 raise CancelledError("the caller was gone before the work began")
+            worked = True
             yield
         finally:
-            self._leave(time.monotonic() - begun)
+            self._leave(large, time.monotonic() - begun if worked else None)
 
-    def _enter(self, caller: Caller) -> None:
-        with self._turn:
-            if self._free and not self._waiting:
+    def _enter(self, caller: Caller, large: bool) -> None:
+        with self._lock:
+            if self._free:
                 self._free -= 1
                 return
-            self._refuse_the_late(caller)
-            self._waiting += 1
-            try:
-                while not self._free:
-                    self._turn.wait()
-                self._free -= 1
-            finally:
-                self._waiting -= 1
+            self._refuse_the_late(caller, large)
+            turn = threading.Event()
+            self._lines[large].append(turn)
+        turn.wait()
 
-    def _refuse_the_late(self, caller: Caller) -> None:
-        wait = self._seconds * (self._waiting + 1) / self.count
+    def _refuse_the_late(self, caller: Caller, large: bool) -> None:
+        ahead = {size: len(line) for size, line in self._lines.items()}
+        if not large:  # of the large ones that wait, few go first
+            ahead[True] = min(ahead[True], ahead[False] // _IN_A_ROW)
+        wait = sum((ahead[size] + (size == large)) * self._seconds[size] for size in ahead) / self.count
         left = caller.time_remaining()
-        if wait + self._seconds > (_LONGEST_WAIT_S if left is None else min(left, _LONGEST_WAIT_S)):
+        if wait + self._seconds[large] > (_LONGEST_WAIT_S if left is None else min(left, _LONGEST_WAIT_S)):
             raise BusyError(
-                f"{self._waiting} photographs wait and one takes {self._seconds:.2g} s: the answer would be too late; "
-                "try again later, allow more time, or add a replica",
+                f"{self.waiting} photographs wait and one takes {self._seconds[large]:.2g} s: the answer would be too "
+                "late; try again later, allow more time, or add a replica",
                 max(0.1, wait),
             )
 
-    def _leave(self, seconds: float) -> None:
-        with self._turn:
-            self._seconds += _WEIGHT * (seconds - self._seconds)
-            self._free += 1
-            self._turn.notify()
+    def _leave(self, large: bool, seconds: float | None) -> None:
+        with self._lock:
+            if seconds is not None:
+                self._seconds[large] += _WEIGHT * (seconds - self._seconds[large])
+            if not self.waiting:
+                self._free += 1
+                return
+            small = bool(self._lines[False]) and not (self._lines[True] and self._small_in_a_row >= _IN_A_ROW)
+            self._small_in_a_row = self._small_in_a_row + 1 if small else 0
+            self._lines[not small].popleft().set()  # this slot goes to the one whose turn it is
