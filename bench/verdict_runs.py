@@ -1,10 +1,9 @@
-"""Trainings that bench/verdicts.py draws its simulated experiments from: one training set, many seeds, and the
-answers of each on the test split and on thousands of fresh objects.
+"""Trainings that bench/verdicts.py draws its experiments from: one training set, many seeds, and what each says of the
+test split and of thousands of fresh objects.
 
-Two arms at the quickstart's size: `whole` is its baseline; `part` has two thirds of the training objects, so that
-there is a true difference between the two. Each run goes the whole way of the product: photographs are imported,
-split, augmented, trained on, exported, and answered through the exported model. A run is kept as one .npz, and a
-run that is there is not made again. Two cores take about a minute and a half a run.
+It is the quickstart's baseline. Each run goes the whole way of the product: photographs are imported, split,
+augmented, trained on, exported, and answered through the exported model. A run is kept as one .npz, and a run that is
+there is not made again. A run takes three minutes of one otherwise idle core.
 """
 
 import io
@@ -24,6 +23,8 @@ from saggar.kilnsim import classes_of, write_collection
 from saggar.store import DirectoryStore, ObjectRef, ObjectStore
 from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import Taxonomy, load_taxonomy
+from saggar_orchestrator.findings.answers import Trained
+from saggar_orchestrator.findings.predictions import Predictions
 from saggar_trainer.evidence.predicting import PredictionJob, predict
 from saggar_trainer.fitting.training_job import TrainingJob, Workplace, train
 
@@ -31,7 +32,6 @@ TAXONOMY = "kilnsim"
 COLLECTION, COLLECTION_SEED, SIZE_PX = 1200, 7, 64  # the quickstart's
 FRESH, FRESH_SEED = 3000, 1007  # objects of the same long tail that no training has seen
 BELOW, TO = 8, 16  # classical augmentation
-ARMS = {"whole": 3, "part": 2}  # thirds of the training objects
 KINDS = ("test", "fresh")
 
 
@@ -42,35 +42,53 @@ class Prepared:
     store: ObjectStore
     taxonomy: Taxonomy
     taxonomy_file: ObjectRef
-    training: dict[str, ObjectRef]  # arm -> manifest
+    training: ObjectRef
     asked: dict[str, ObjectRef]  # kind -> manifest
 
 
-def make_runs(work: Path, seeds: int, arms: tuple[str, ...] = tuple(ARMS), threads: int = 1) -> None:
-    """Train what `work` lacks of `seeds` runs of each arm, and keep the answers there."""
-    missing = [(arm, s) for s in range(seeds) for arm in arms if not run_file(work, arm, s).exists()]
+def make_runs(work: Path, seeds: int, threads: int) -> None:
+    """Train what `work` lacks of the first `seeds` seeds, and keep the answers there."""
+    missing = [seed for seed in range(seeds) if not run_file(work, seed).exists()]
     if not missing:
         return
     prepared = prepare(work)
     at = Workplace(prepared.store, torch.device("cpu"), threads)
-    for arm, seed in missing:
-        job = TrainingJob(prepared.training[arm], prepared.taxonomy_file, settings(seed))
-        bundle = train(job, at).bundle
+    for seed in missing:
+        bundle = train(TrainingJob(prepared.training, prepared.taxonomy_file, settings(seed)), at).bundle
         arrays: dict[str, np.ndarray] = {}
         for kind, manifest in prepared.asked.items():
             said = predict(PredictionJob(bundle, manifest), prepared.store, threads=threads).predictions
-            arrays |= answers(prepared.store.read(said), prepared.taxonomy, kind)
-        path = run_file(work, arm, seed)
+            arrays |= _answers(prepared.store.read(said), prepared.taxonomy, kind)
+        path = run_file(work, seed)
         beside = path.with_suffix(".part")
         with beside.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         beside.replace(path)
-        print(f"{arm}, seed {seed}: kept in {path}", flush=True)
 
 
-def run_file(work: Path, arm: str, seed: int) -> Path:
+def run_file(work: Path, seed: int) -> Path:
     """Where the answers of a run are kept: `objects_KIND`, `true_KIND_TASK`, `probabilities_KIND_TASK`."""
-    return work / f"verdict-run-{arm}-{seed:02}.npz"
+    return work / f"verdict-run-{seed:02}.npz"
+
+
+def kept_runs(work: Path, kind: str) -> list[Trained]:
+    """All runs that `work` has, on the `test` split or on the `fresh` objects."""
+    found = []
+    for path in sorted(work.glob("verdict-run-*.npz")):
+        with np.load(path) as kept:
+            names = tuple(kept[f"objects_{kind}"].tolist())
+            start = f"true_{kind}_"
+            tasks = [key.removeprefix(start) for key in kept.files if key.startswith(start)]
+            probabilities = {task: kept[f"probabilities_{kind}_{task}"] for task in tasks}
+            said = Predictions(
+                images=tuple(f"{number:06}" for number in range(len(names))),
+                objects=names,
+                true={task: kept[start + task].astype(np.int64) for task in tasks},
+                predicted={task: values.argmax(axis=1) for task, values in probabilities.items()},
+                probabilities=probabilities,
+            )
+        found.append(Trained(int(path.stem.rsplit("-", 1)[1]), said))
+    return found
 
 
 def prepare(work: Path) -> Prepared:
@@ -79,23 +97,15 @@ def prepare(work: Path) -> Prepared:
     store = DirectoryStore(work / "store")
     whole = split(_imported(work, store, taxonomy, COLLECTION, COLLECTION_SEED), 0)
     fresh = _imported(work, store, taxonomy, FRESH, FRESH_SEED)
-    training = {
-        arm: write_manifest(store, expand_rare(thinned(whole, thirds), below=BELOW, to=TO, seed=0))
-        for arm, thirds in ARMS.items()
-    }
-    asked = {
-        "test": write_manifest(store, whole.select(split="test")),
-        "fresh": write_manifest(store, fresh.with_columns(split=["test"] * len(fresh))),
-    }
+    asked = {"test": whole.select(split="test"), "fresh": fresh.with_columns(split=["test"] * len(fresh))}
     text = taxonomy.model_dump_json(by_alias=True).encode()
-    taxonomy_file = store.put(f"taxonomies/{zlib.crc32(text):08x}.yaml", text, "application/yaml")
-    return Prepared(store, taxonomy, taxonomy_file, training, asked)
-
-
-def thinned(whole: Manifest, thirds: int) -> Manifest:
-    """`whole` with this many thirds of its training objects, by their names; held-out rows stay."""
-    thirds_of = np.array([zlib.crc32(name.encode()) % 3 for name in whole.frame["object_id"]])
-    return whole.take((whole.frame["split"] != "train").to_numpy(dtype=bool) | (thirds_of < thirds))
+    return Prepared(
+        store=store,
+        taxonomy=taxonomy,
+        taxonomy_file=store.put(f"taxonomies/{zlib.crc32(text):08x}.yaml", text, "application/yaml"),
+        training=write_manifest(store, expand_rare(whole, below=BELOW, to=TO, seed=0)),
+        asked={kind: write_manifest(store, manifest) for kind, manifest in asked.items()},
+    )
 
 
 def settings(seed: int) -> TrainingSettings:
@@ -115,7 +125,7 @@ def settings(seed: int) -> TrainingSettings:
     )
 
 
-def answers(table: bytes, taxonomy: Taxonomy, kind: str) -> dict[str, np.ndarray]:
+def _answers(table: bytes, taxonomy: Taxonomy, kind: str) -> dict[str, np.ndarray]:
     """The arrays of one stored table of predictions, rows by image."""
     frame = pd.read_parquet(io.BytesIO(table)).sort_values("image", kind="stable")
     found = {f"objects_{kind}": np.array(frame["object_id"], dtype=np.str_)}
