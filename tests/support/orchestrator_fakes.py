@@ -127,7 +127,7 @@ class Fakes(
         def work(emit, cancelled):
             manifest = read_manifest(self.store, ref_from_proto(request.manifest)).select(split=request.split)
             rng = np.random.default_rng(int(request.bundle.sha256[:8], 16))
-            columns = {"image": list(manifest.frame["image"])}
+            columns = {name: list(manifest.frame[name]) for name in ("image", "object_id")}
             for task in TAXONOMY.tasks:
                 true = [r.labels[task.name] for r in manifest.records()]
                 logits = rng.random((len(true), len(task.codes)))
@@ -155,7 +155,10 @@ class Fakes(
 
         def work(emit, cancelled):
             records = list(read_manifest(self.store, ref_from_proto(request.manifest)).records())
-            columns = {"image": [record.image for record in records]}
+            columns = {
+                "image": [record.image for record in records],
+                "object_id": [record.object_id for record in records],
+            }
             for task in TAXONOMY.tasks:
                 true = [record.labels[task.name] for record in records]
                 numbers = np.array([task.codes.index(code) for code in true])
