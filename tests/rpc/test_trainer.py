@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
-from saggar.bundle import read_card
+from saggar.bundle import BundleModel, Golden, read_card, read_golden, read_novelty, softmax
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
-from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
+from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, WrongStateError
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
@@ -377,3 +377,31 @@ def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
     validated = trainer.evaluate(events[-1].result.bundle, "validation")
     assert validated.mean_macro_f1 == pytest.approx(card.metrics["validation_macro_f1"])
     assert validated.mean_macro_f1 == pytest.approx(events[-1].result.validation_macro_f1)
+
+
+def test_a_bundle_says_how_sure_it_is(trainer: Trainer, events: Any) -> None:
+    card = read_card(trainer.store, ref_from_proto(events[-1].result.bundle))
+    assert set(card.calibration) == set(card.prediction_sets) == set(TASKS)
+    colour = card.calibration["colour"]
+    assert (colour.photographs, colour.objects) == (4, 4)
+    assert colour.brier <= colour.brier_before + 0.05
+    rules = {(rule.kind, rule.coverage): rule for rule in card.prediction_sets["colour"]}
+    assert rules["marginal", 0.95].threshold is None  # four objects can't promise 95 %: every class is in the set
+    assert rules["marginal", 0.95].mean_size == 3
+    assert rules["marginal", 0.8].threshold is not None
+    assert len(rules["prevalence", 0.8].prevalence) == 3
+    assert card.novelty is not None
+    assert card.novelty.objects == 4
+    model = BundleModel.load(trainer.store, ref_from_proto(events[-1].result.bundle))
+    golden, novelty = read_golden(trainer.store, card), read_novelty(trainer.store, card)
+    assert golden is not None
+    assert novelty is not None
+    model.check_golden(golden)
+    logits, features = model.logits(golden.image[None])
+    np.testing.assert_allclose(
+        model.predict(golden.image[None])["colour"], softmax(logits["colour"] / colour.temperature)
+    )
+    assert novelty.scores(features).shape == (1,)
+    changed = Golden(golden.image, {task: values + 1 for task, values in golden.logits.items()})
+    with pytest.raises(DataCorruptionError, match="golden sample is 1"):
+        model.check_golden(changed)

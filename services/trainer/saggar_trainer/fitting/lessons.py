@@ -61,12 +61,17 @@ class Classroom:
     def plain_training(self, *, real_only: bool) -> Callable[[], Examples]:
         """Images of the training split, prepared as in evaluation; decoded when first asked for."""
         rows = self.training.real if real_only else self.training.real | self.training.synthetic
-        if not rows.any():
-            raise InvalidInputError(
-                "no row of the training split is a real photograph, so nothing can be re-estimated on real ones; "
-                "set batch_norm to `all` and retrain_heads to `none`"
-            )
-        return cache(lambda: self._plain("decoding training photographs", self.training.take(rows)))
+
+        @cache
+        def decoded() -> Examples:
+            if not rows.any():
+                raise InvalidInputError(
+                    "no row of the training split is a real photograph, so nothing can be re-estimated on real ones; "
+                    "set batch_norm to `all` and retrain_heads to `none`"
+                )
+            return self._plain("decoding training photographs", self.training.take(rows))
+
+        return decoded
 
     def _training_examples(self) -> Examples:
         samples, size = self.training, self.spec.size_px

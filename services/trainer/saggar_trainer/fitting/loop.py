@@ -238,20 +238,29 @@ class _Run:
         return {task: share * own[task] + (1 - share) * other[task] for task in own}
 
 
-@torch.no_grad()
 def predict(
     model: MultiTaskClassifier, pixels: PixelCache, spec: InputSpec, batch_size: int, device: torch.device
 ) -> dict[str, Tensor]:
     """Logits per task, [N, C] on the CPU, in evaluation mode; `pixels` must all have the input's size."""
+    return outputs(model, pixels, spec, batch_size, device)[0]
+
+
+@torch.no_grad()
+def outputs(
+    model: MultiTaskClassifier, pixels: PixelCache, spec: InputSpec, batch_size: int, device: torch.device
+) -> tuple[dict[str, Tensor], Tensor]:
+    """`predict`, and the pooled features [N, F]."""
     model.eval()
     parts: dict[str, list[Tensor]] = {task: [] for task in model.tasks}
+    features = []
     for start in range(0, len(pixels), batch_size):
         stop = min(start + batch_size, len(pixels))
         images = torch.stack([pixels[i] for i in range(start, stop)])
-        logits, _ = model(normalise(images.to(device), spec))
+        logits, pooled = model(normalise(images.to(device), spec))
+        features.append(pooled.cpu())
         for task, values in logits.items():
             parts[task].append(values.cpu())
-    return {task: torch.cat(values) for task, values in parts.items()}
+    return {task: torch.cat(values) for task, values in parts.items()}, torch.cat(features)
 
 
 def validate(

@@ -136,10 +136,10 @@ def class_weights(training: Samples, task: str, classes: int, settings: Training
     """
     if settings.class_weight_beta == 0:
         return torch.ones(classes)
-    counts = _class_sums(training, task, classes, settings)
-    photographs = _class_sums(training, task, classes, settings, rows=~training.synthetic)
+    counts = class_sums(training, task, classes, settings)
+    photographs = class_sums(training, task, classes, settings, rows=~training.synthetic)
     if settings.balance_from_real_only:
-        real = _class_sums(training, task, classes, settings, rows=training.real)
+        real = class_sums(training, task, classes, settings, rows=training.real)
         counts = np.where(real > 0, real, counts)
     weights = taught_class_weights(counts, photographs, settings.class_weight_beta, settings.class_weight_cap)
     return torch.tensor(weights, dtype=torch.float32)
@@ -179,8 +179,8 @@ def log_priors(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings
     priors = {}
     for task in taught_tasks(training, taxonomy, settings):
         classes = len(taxonomy.task(task).classes)
-        met = _class_sums(training, task, classes, settings, chances=chances)
-        photographs = _class_sums(training, task, classes, settings, rows=~training.synthetic)
+        met = class_sums(training, task, classes, settings, chances=chances)
+        photographs = class_sums(training, task, classes, settings, rows=~training.synthetic)
         seen = (met > 0) & (photographs > 0)
         if seen.any():
             met = np.where((met > 0) & ~seen, np.maximum(met, met[seen].mean()), met)
@@ -189,7 +189,7 @@ def log_priors(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings
     return priors
 
 
-def _class_sums(
+def class_sums(
     training: Samples,
     task: str,
     classes: int,

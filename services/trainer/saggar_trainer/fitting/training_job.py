@@ -25,6 +25,7 @@ from saggar.taxonomy import Taxonomy
 from saggar_trainer import results
 from saggar_trainer.data.reading import read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
+from saggar_trainer.export.checking import check_export
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.course import best_epoch
@@ -32,6 +33,7 @@ from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
+from saggar_trainer.fitting.sureness import certainty_of, first_images
 from saggar_trainer.listening import TrainingWork
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -77,36 +79,21 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     name = results.request_hash("train", _inputs(job, initial_weights))
     if finished := _finished(at.store, name):
         return finished
-    work.report(Progress("reading the data set"))
-    taxonomy = read_taxonomy(at.store, job.taxonomy)
-    settings.check_tasks(taxonomy)
-    manifest = read_manifest(at.store, job.manifest)
-    validate(manifest, taxonomy)
-    leakage.check(manifest)
-    training = samples_of(manifest.select(split="train"), taxonomy)
-    validation = samples_of(manifest.select(split="validation"), taxonomy)
-    _check_rows(training, validation, job.manifest.key)
-    warnings = notes_on_teaching(training, taxonomy, settings)
-    tasks = taught_tasks(training, taxonomy, settings)
-    if not tasks:
-        raise InvalidInputError(
-            f"{job.manifest.key}: no task can be taught ({'; '.join(warnings)}); label training images, or give a "
-            "task with labels a weight above 0"
-        )
-
+    room, manifest, tasks = _read(job, at, work)
+    taxonomy, training, spec = room.taxonomy, room.training, room.spec
     torch.set_num_threads(at.threads)
     torch.manual_seed(settings.seed)
     work.report(Progress("loading initial weights"))
     backbone = build_backbone(settings)
     classes = {task: len(taxonomy.task(task).classes) for task in tasks}
     model = MultiTaskClassifier(backbone.layers, classes, settings.dropout, settings.projection)
-    warnings = (*backbone.warnings, *warnings)
+    warnings = (*backbone.warnings, *notes_on_teaching(training, taxonomy, settings))
     for warning in warnings:
         log.warning("%s", warning)
 
-    spec = input_spec(settings)
-    room = Classroom(training, validation, taxonomy, settings, spec, at, work)
-    plain = room.plain_training(real_only=settings.batch_norm == "real" or settings.retrain_heads == "real")
+    photographs = room.plain_training(real_only=True)
+    only_real = settings.batch_norm == "real" or settings.retrain_heads == "real"
+    plain = photographs if only_real else room.plain_training(real_only=False)
     lessons = room.lessons()
     checkpoint_key = f"checkpoints/trainer/{name}/state.safetensors"
     snapshot = fit(
@@ -132,11 +119,15 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         macro_f1 = macro_f1_of(model, lessons, settings, at.device)
     mean = sum(macro_f1.values()) / len(macro_f1)
 
+    model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    certainty = certainty_of(model, room, lessons, photographs)
     work.report(Progress("exporting"))
+    onnx = to_onnx(model, spec.size_px)
+    golden = check_export(onnx, model, first_images(lessons))
     shown = _without_path(settings).model_dump(mode="json")
     _, bundle = write_bundle(
         at.store,
-        to_onnx(model, spec.size_px),
+        onnx,
         checkpoint.weights_to_bytes(model.state_dict()),
         taxonomy=taxonomy.narrowed(tasks),
         not_answered=tuple(task for task in taxonomy.task_names if task not in tasks),
@@ -152,6 +143,8 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
             **finished_by.chosen,
         },
         annotations=job.annotations,
+        certainty=certainty,
+        golden=golden,
     )
     history = {
         "settings": shown,
@@ -173,6 +166,28 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     kept = results.keep(at.store, name, asdict(outcome))
     at.store.delete(checkpoint_key)
     return _outcome(kept)
+
+
+def _read(job: TrainingJob, at: Workplace, work: TrainingWork) -> tuple[Classroom, Manifest, tuple[str, ...]]:
+    """The rows with all that belongs to them, the manifest, and the tasks that are taught. Raises InvalidInputError."""
+    settings = job.settings
+    work.report(Progress("reading the data set"))
+    taxonomy = read_taxonomy(at.store, job.taxonomy)
+    settings.check_tasks(taxonomy)
+    manifest = read_manifest(at.store, job.manifest)
+    validate(manifest, taxonomy)
+    leakage.check(manifest)
+    training = samples_of(manifest.select(split="train"), taxonomy)
+    validation = samples_of(manifest.select(split="validation"), taxonomy)
+    _check_rows(training, validation, job.manifest.key)
+    tasks = taught_tasks(training, taxonomy, settings)
+    if not tasks:
+        reasons = "; ".join(notes_on_teaching(training, taxonomy, settings))
+        raise InvalidInputError(
+            f"{job.manifest.key}: no task can be taught ({reasons}); label training images, or give a "
+            "task with labels a weight above 0"
+        )
+    return Classroom(training, validation, taxonomy, settings, input_spec(settings), at, work), manifest, tasks
 
 
 def notes_on_teaching(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> tuple[str, ...]:

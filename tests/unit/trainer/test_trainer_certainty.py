@@ -1,0 +1,90 @@
+"""What is fitted on the validation split."""
+
+import numpy as np
+import pytest
+import torch
+from saggar.bundle import softmax
+from saggar.certainty.novelty import NoveltyModel
+from saggar.errors import WrongStateError
+from saggar_trainer.data.rows import UNKNOWN
+from saggar_trainer.evidence.certainty import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.export import checking
+from saggar_trainer.export.onnx_export import to_onnx
+from saggar_trainer.model.backbone import minimalistic
+from saggar_trainer.model.network import MultiTaskClassifier
+from sklearn.metrics import roc_auc_score
+
+
+def answers(n: int, sharpened: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose probabilities are right at temperature `sharpened`, and truths drawn from these."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(n, 5)) * 2
+    probabilities = softmax(logits)
+    truth = (probabilities.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return (logits * sharpened).astype(np.float32), truth
+
+
+@pytest.mark.parametrize("sharpened", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_false_certainty(sharpened: float) -> None:
+    logits, truth = answers(5000, sharpened)
+    found = calibrate(logits, truth, [str(i) for i in range(5000)])
+    assert found is not None
+    assert found.temperature == pytest.approx(sharpened, rel=0.06)
+    assert found.expected_error <= 0.02
+    assert found.brier <= found.brier_before + 1e-9
+    if sharpened > 1:
+        assert found.expected_error_before > 0.1
+
+
+def test_unknown_labels_take_no_part_and_objects_are_counted() -> None:
+    logits, truth = answers(40, 1.0)
+    truth[:10] = UNKNOWN
+    found = calibrate(logits, truth, [str(i // 3) for i in range(40)])
+    assert found is not None
+    assert (found.photographs, found.objects) == (30, 11)
+    assert calibrate(logits, np.full(40, UNKNOWN), ["x"] * 40) is None
+    assert set_rules(softmax(logits), np.full(40, UNKNOWN), ["x"] * 40, prevalence_of(np.ones(5))) == ()
+
+
+def test_one_photograph_is_enough_to_say_that_it_says_nothing() -> None:
+    logits, truth = answers(1, 1.0)
+    found = calibrate(logits, truth, ["only"])
+    assert found is not None
+    rules = set_rules(softmax(logits), truth, ["only"], prevalence_of(np.ones(5)))
+    assert all(rule.threshold is None and rule.mean_size == 5 for rule in rules)
+
+
+def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> None:
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(3, 40))
+    labels = rng.integers(0, 3, 900)
+    features = (5 + directions[labels] + 0.3 * rng.normal(size=(900, 40))).astype(np.float32)
+    far = (5 + rng.normal(size=(300, 40)) * 1.1).astype(np.float32)
+    model = fit_novelty(features[:400], {"type": labels[:400], "glaze": np.full(400, UNKNOWN)})
+    assert set(model.within) == {"type"}
+    again = NoveltyModel.from_bytes(model.to_bytes(), "x")
+    np.testing.assert_array_equal(again.scores(far), model.scores(far))
+    rule = novelty_rule(model, features[400:700], [str(i) for i in range(300)])
+    fresh = model.scores(features[700:])
+    scores = np.concatenate([fresh, model.scores(far)])
+    assert roc_auc_score([0] * 200 + [1] * 300, scores) > 0.95
+    assert (fresh > rule.threshold).mean() == pytest.approx(0.05, abs=0.05)
+
+
+def test_without_any_label_novelty_is_the_distance_to_the_whole() -> None:
+    features = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    model = fit_novelty(features, {"type": np.full(50, UNKNOWN)})
+    assert np.isfinite(model.scores(features)).all()
+
+
+def test_an_export_that_answers_otherwise_is_not_kept() -> None:
+    torch.manual_seed(0)
+    model = MultiTaskClassifier(minimalistic().features, {"type": 3}, projection=False)
+    images = torch.randn(3, 3, 32, 32)
+    content = to_onnx(model, 32)
+    golden = checking.check_export(content, model, images)
+    np.testing.assert_array_equal(golden.image, images[0].numpy())
+    with torch.no_grad():
+        model.head("type").bias[1] += 0.01
+    with pytest.raises(WrongStateError, match=r"type is 0\.01 from the trained one's"):
+        checking.check_export(content, model, images)
