@@ -94,6 +94,11 @@ def status(code, **headers):
     return lambda handler: handler.answer(b"not now", "text/plain", code, pairs)
 
 
+def forbidden(page, kind="text/html", **headers):
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return lambda handler: handler.answer(page, kind, 403, pairs)
+
+
 def redirect(target):
     return lambda handler: handler.answer(b"", "text/plain", 302, [("Location", target)])
 

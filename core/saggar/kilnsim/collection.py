@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
-import os
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -101,16 +102,26 @@ def _once(
             f"{size} pixels, renderer {RENDERER} with these classes; name another folder or remove this one"
         )
     directory.parent.mkdir(parents=True, exist_ok=True)
-    part = directory.with_name(f".{directory.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    part = directory.with_name(f".{directory.name}.{secrets.token_hex(6)}.part")
     try:
         (part / "images").mkdir(parents=True)
         write(part)
         (part / "kilnsim.json").write_text(json.dumps(arguments) + "\n", encoding="utf-8")
-        part.replace(directory)
+        _put_in_place(part, directory)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return directory / "labels.csv"
+
+
+def _put_in_place(part: Path, directory: Path) -> None:
+    """The first of several that draw the same collection at once wins; their pictures are equal."""
+    try:
+        part.replace(directory)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        if (directory / "kilnsim.json").read_bytes() != (part / "kilnsim.json").read_bytes():
+            raise AlreadyExistsError(f"{directory} has been filled with other pictures; name another folder") from None
 
 
 def _write_picture(path: Path, piece: Piece, size: int, view: int) -> None:

@@ -24,7 +24,7 @@ from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, Wr
 from saggar.files.wholefile import write_whole
 from saggar.museums.objects import Found, LeftOut, MuseumObject
 from saggar.museums.registry import Museum
-from saggar.museums.web import UnusableAnswerError, Web
+from saggar.museums.web import BlocksProgramsError, UnusableAnswerError, Web
 
 _EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
 _LONGEST_RUN_OF_FAILURES = 5
@@ -122,9 +122,11 @@ def _fetch(
                 failed.append(LeftOut(each.object_id, str(error)))
                 in_a_row += 1
                 if in_a_row == _LONGEST_RUN_OF_FAILURES:
+                    blocked = isinstance(error, BlocksProgramsError)
+                    remedy = "try another museum" if blocked else "run the same command again later to go on"
                     raise UnavailableError(
                         f"{in_a_row} images in a row could not be had, the last because: {error}. What has "
-                        "come is kept; run the same command again later to go on"
+                        f"come is kept; {remedy}"
                     ) from None
                 continue
             new += 1

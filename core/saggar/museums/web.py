@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,17 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 16
 _BYTES_OF_UNKNOWN_KIND = ("application/octet-stream", "binary/octet-stream")  # storage behind some CDNs
 
+_PAGE_BYTES = 1 << 15  # of a page that says why we are not let in
+_CHALLENGE = re.compile(
+    rb"just a moment\.\.\.|challenge-platform|cf-chl|enable javascript and cookies|captcha|are you a robot|px-captcha",
+    re.IGNORECASE,
+)
+_FIREWALL = re.compile(
+    rb"incapsula|imperva|request unsuccessful|akamai|reference&#32;|access denied|request blocked|cloudfront|sucuri"
+    rb"|too many requests|rate limit|wordfence|mod_security",
+    re.IGNORECASE,
+)
+
 ResultT = TypeVar("ResultT")
 
 
@@ -40,6 +52,7 @@ class Limits:
     attempts: int = 6
     first_wait_s: float = 1.0  # doubled each time, then shortened by chance
     longest_wait_s: float = 60.0
+    firewall_wait_s: float = 30.0  # where one has shut us out for a while: The Met's, after some thirty requests
     longest_asked_wait_s: float = 300.0  # above it we give up: it is for people to come back later
     connect_s: float = 10.0
     read_s: float = 30.0  # silence
@@ -61,6 +74,10 @@ class Clock:
 
 class UnusableAnswerError(MuseumAnswerError):
     """An image cannot be had: refused, of another kind, too large, or elsewhere than agreed."""
+
+
+class BlocksProgramsError(UnusableAnswerError):
+    """The museum's server lets browsers in and no programs; waiting does not help."""
 
 
 class _TryAgainError(Exception):
@@ -100,6 +117,7 @@ class Web:
         self._clock = clock or Clock()
         self._chance = chance or random.Random()
         self._next_start = float("-inf")
+        self._answered = False  # whether the service has let us in
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
 
@@ -187,7 +205,7 @@ class Web:
             )
 
     def _read_json(self, response: requests.Response, url: str) -> Any:
-        _check_status(response, url)
+        self._check_status(response, url)
         data = self._read(response, url, self._limits.json_bytes)
         try:
             return json.loads(data)
@@ -196,7 +214,7 @@ class Web:
             raise _TryAgainError(f"answered {kind} that is no JSON") from None
 
     def _read_image(self, response: requests.Response, url: str) -> bytes:
-        _check_status(response, url)
+        self._check_status(response, url)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not kind.startswith("image/") and kind not in _BYTES_OF_UNKNOWN_KIND:
             raise UnusableAnswerError(f"{_shown(url)}: answered {kind or 'no content type'}, not an image")
@@ -216,6 +234,37 @@ class Web:
             if self._clock.monotonic() - started > self._limits.whole_s:
                 raise _TryAgainError(f"took longer than {self._limits.whole_s:,.0f} s")
         return bytes(data)
+
+    def _check_status(self, response: requests.Response, url: str) -> None:
+        status, origin = response.status_code, _origin(response.url or url)
+        if status == 200:
+            self._answered = self._answered or origin == self._base_origin
+            return
+        said = f"answered {status} {response.reason}"
+        if status in _LATER:
+            raise _TryAgainError(said, _retry_after(response))
+        if status in (404, 410):
+            raise NotFoundError(f"{_shown(url)}: {said}", url)
+        if status == 403:
+            self._check_forbidden(response, url, said, known=self._answered and origin == self._base_origin)
+        if status in (401, 403):
+            has_key = origin == self._base_origin and any("key" in name.lower() for name in self._base_headers)
+            remedy = "check the API key and the museum's terms of use" if has_key else "see the museum's terms of use"
+            raise WrongStateError(f"{_shown(url)}: {said}; it refuses us: {remedy}")
+        raise UnusableAnswerError(f"{_shown(url)}: {said}")
+
+    def _check_forbidden(self, response: requests.Response, url: str, said: str, *, known: bool) -> None:
+        """A firewall's page is no answer of the museum: it asks programs to wait, or to stay away."""
+        page = response.raw.read(_PAGE_BYTES, decode_content=True) or b""
+        if response.headers.get("cf-mitigated", "").lower() == "challenge" or _CHALLENGE.search(page):
+            raise BlocksProgramsError(
+                f"{_shown(url)}: {said}, a check for browsers: the museum's server blocks programs, and "
+                "waiting does not help"
+            )
+        html = "html" in response.headers.get("Content-Type", "")  # storage says 403 in XML of what it does not have
+        if html and (known or _FIREWALL.search(page)):
+            wait = _retry_after(response) or self._limits.firewall_wait_s
+            raise _TryAgainError(f"{said} by a firewall that slows programs down", wait)
 
     def _wait_for_turn(self) -> None:
         wait = self._next_start - self._clock.monotonic()
@@ -242,20 +291,6 @@ class Web:
     def _cache_file(self, url: str) -> Path | None:
         digest = hashlib.sha256(url.encode()).hexdigest()
         return self._cache / digest[:2] / f"{digest}.json" if self._cache else None
-
-
-def _check_status(response: requests.Response, url: str) -> None:
-    status = response.status_code
-    if status == 200:
-        return
-    if status in _LATER:
-        raise _TryAgainError(f"answered {status} {response.reason}", _retry_after(response))
-    told = f"{_shown(url)}: answered {status} {response.reason}"
-    if status in (404, 410):
-        raise NotFoundError(told, url)
-    if status in (401, 403):
-        raise WrongStateError(f"{told}; it refuses us. Check the API key, if it needs one, and its terms of use")
-    raise UnusableAnswerError(told)
 
 
 def _retry_after(response: requests.Response) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import saggar.kilnsim
-from saggar.kilnsim import Piece, all_classes, render, sample_balanced, sample_world
+from saggar.kilnsim import Piece, all_classes, render, sample_balanced, sample_world, write_collection
 from saggar.kilnsim.pieces import DYNASTIES, GLAZES, KILNS, TYPES
 
 BOWL = Piece("Song", "Long", "Celadon", "Bowl", 7, "collection")
@@ -176,3 +176,15 @@ def test_the_two_renderers_share_no_code(one, other):
         assert f"import saggar.kilnsim.{other}" not in file.read_text("utf-8")
         assert f"from saggar.kilnsim.{other}" not in file.read_text("utf-8")
         assert f"from saggar.kilnsim import {other}" not in file.read_text("utf-8")
+
+
+def test_several_may_draw_the_same_collection_at_once(tmp_path):
+    """Two experiments in one process: threads, so a name made of the process was one name for both."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    folder = tmp_path / "drawn"
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: write_collection(folder, 12, 1, 32), range(4)))
+    assert found == [folder / "labels.csv"] * 4
+    assert len(list((folder / "images").iterdir())) == len((folder / "labels.csv").read_text().splitlines()) - 1
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn"]  # nothing half-drawn is left
