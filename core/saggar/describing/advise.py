@@ -21,11 +21,13 @@ from saggar.describing.power import DISAGREEMENT, POWER, photographs_needed, sma
 from saggar.taxonomy import Nature, Task, Taxonomy
 
 FEW = 100  # samples of a class; section 5.2
-SHARE = 0.085  # of the final training set; section 5.2: 8 to 9 per cent
+SHARE = 0.085  # of photographs and generated images together; section 5.2: 8 to 9 per cent
 ENOUGH_HOURS, TOO_FEW_HOURS = 3.0, 1.0  # to train an adapter, on the authors' RTX 2070 SUPER; section 5.2
 RARE_AT_MOST, RARE_LIMIT = 5, 9  # photographs, combinations: those of data set A
 PAPER_TEST_IMAGES = 801
-HOPED_FOR = 0.03  # the framework's "3-4 %", as a difference in accuracy
+HOPED_FOR, AT_MOST_HOPED_FOR = 0.03, 0.04  # the framework's "3-4 %", as a difference in accuracy
+
+_WITH_IMAGES = ("generate", "try")  # verdicts that ask for images
 
 Verdict = Literal["generate", "try", "leave out", "not needed", "not now", "cannot tell"]
 
@@ -73,7 +75,8 @@ class TaskAdvice:
 
     `few` are the classes with fewer than 100 real training photographs, rarest first; `absent` those of the
     taxonomy with none; `untested` those with training and no test photographs. `smallest_difference` is what
-    `test_objects` can show of a difference in accuracy (None: nothing).
+    `test_objects` can show of a difference in accuracy (None: nothing). `doubt` belongs beside the verdict: why an
+    experiment could not show that following it has helped; blank where it could.
     """
 
     task: str
@@ -90,13 +93,15 @@ class TaskAdvice:
     test_objects: int
     untested: tuple[str, ...]
     smallest_difference: float | None
+    doubt: str
 
 
 @dataclass(frozen=True)
 class Advice:
     """The framework applied to a data set; `conditions` are those that all tasks share.
 
-    `images` make up `share` of the final training set; `rare` are the combinations that they are for first.
+    `images` make up `share` of photographs and generated images together, augmented variants not counted;
+    `rare` are the combinations that they are for first.
     `needed_objects` in the test split would show a difference in accuracy of `needed_for`.
     """
 
@@ -120,7 +125,21 @@ class Advice:
     @property
     def worth_trying(self) -> bool:
         """Whether any task is advised to have synthetic images."""
-        return any(task.verdict in {"generate", "try"} for task in self.tasks)
+        return any(task.verdict in _WITH_IMAGES for task in self.tasks)
+
+    @property
+    def doubt(self) -> str:
+        """What stands at the head of the advice where the test split is too small to show that it helped."""
+        doubtful = [task for task in self.tasks if task.doubt]
+        if not doubtful:
+            return ""
+        names = ", ".join(task.task for task in doubtful)
+        whole = len(doubtful) == sum(task.verdict in _WITH_IMAGES for task in self.tasks)
+        which = "" if whole else f" with {names}"
+        return (
+            f"an experiment could not show whether it helps{which}: the test split is too small "
+            f"({100 * self.needed_for:.0f} points need about {self.needed_objects:,} labelled objects)"
+        )
 
 
 def advise(
@@ -152,7 +171,7 @@ def advise(
         training_images=len(real.select(split="train")),
         with_variants=len(expanded),
         share=SHARE,
-        images=count_for_share(SHARE, len(expanded)),
+        images=count_for_share(SHARE, len(real.select(split="train"))),
         rare=find_rare(real, at_most=RARE_AT_MOST, limit=RARE_LIMIT),
         conditions=given,
         tasks=tuple(_task(task, real, expanded, given, disagreement) for task in taxonomy.tasks),
@@ -172,7 +191,7 @@ def experiment_file(advice: Advice) -> dict[str, object]:
         "augmentation": {"below": BELOW, "to": TO},
         "plan": {"rarest": RARE_LIMIT, "rarest_at_most": RARE_AT_MOST},
         **({"training": {"synthetic_task_weights": left_out}} if left_out else {}),
-        "arms": [{"name": "baseline"}, {"name": "synthetic", "synthetic": {"share": advice.share}}],
+        "arms": [{"name": "baseline"}, {"name": "synthetic", "synthetic": {"count": advice.images}}],
     }
 
 
@@ -219,7 +238,17 @@ def _task(
         test_objects=test_objects,
         untested=tuple(count.code for count in counts if not count.test),
         smallest_difference=smallest_difference(test_objects, disagreement),
+        doubt=_doubt(test_objects, smallest_difference(test_objects, disagreement)) if verdict in _WITH_IMAGES else "",
     )
+
+
+def _doubt(test_objects: int, smallest: float | None) -> str:
+    objects = f"{test_objects:,} test object{'' if test_objects == 1 else 's'}"
+    if smallest is None:
+        return f"{objects} cannot show whether it helps"
+    if smallest > AT_MOST_HOPED_FOR:
+        return f"{objects} cannot show whether it helps by less than {100 * smallest:.0f} points"
+    return ""
 
 
 def _form(nature: Nature | None) -> Condition:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from saggar.dataset.manifest import Manifest
 from saggar.describing.advise import Advice, advise
 from saggar.describing.describe import with_split
-from saggar.taxonomy import Taxonomy
+from saggar.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies
 
 _PAPER_TRAINING = 5068  # photographs; the paper's thresholds are for as many
 _PAPER_BELOW, _PAPER_IMAGES = 50, 1000
@@ -50,6 +50,8 @@ def experiment_text(dataset: str, manifest: Manifest, taxonomy: Taxonomy) -> str
     sized = Sized.of(training)
     lacking = [task for task in taxonomy.task_names if test.labels(task).dropna().nunique() < 2]
     taken = [task for task in taxonomy.task_names if task not in lacking]
+    if taxonomy.id in shipped_taxonomies():  # narrowed to the data set's tasks, where the file names the whole
+        lacking += [task for task in load_taxonomy(taxonomy.id).task_names if task not in taxonomy.task_names]
     lines = [
         "# Does synthetic data help here, for which attribute, and by how much? Written by `saggar experiment init`:",
         f"# values for {training:,} training and {len(test):,} test photographs. Change what you know better.",

@@ -97,9 +97,10 @@ def test_numbers_are_those_of_the_split_and_the_threshold_rule():
     assert found["type"].ratio == 280
 
 
-def test_the_share_is_that_of_the_final_training_set():
+def test_the_share_is_counted_of_photographs_not_of_their_variants():
     found = advise(COLLECTION, TAXONOMY)
-    training = expand_rare(split(COLLECTION, 0), seed=0)
+    training = split(COLLECTION, 0)
+    assert found.with_variants > found.training_images == len(training.select(split="train"))
     made = [Record(f"s{i}", f"s{i}", {"type": "vase"}, "train", "synthetic") for i in range(found.images + 99)]
     synthetic = Manifest.from_records(made, training.tasks)
     _, reached = mix(training, synthetic, count=found.images, seed=0)
@@ -171,7 +172,7 @@ def test_the_suggested_experiment_can_be_run():
     text = "name: advised\ntaxonomy: palace-visual\ndata: {images: a, labels: a.csv}\n" + suggested_yaml(found)
     experiment, _ = parse_experiment(text, "advised.yaml", None)
     assert experiment.training.synthetic_task_weights == {"glaze": 0.0}
-    assert experiment.synthetic_arms[0].synthetic.share == 0.085
+    assert experiment.synthetic_arms[0].synthetic.count == found.images
     assert yaml.safe_load(suggested_yaml(found)) == experiment_file(found)
 
 
@@ -214,9 +215,42 @@ def test_the_terminal_shows_it_within_80_columns():
     assert "An experiment could not tell whether it helped" in re.sub(r"\s+", " ", _shown(small))
 
 
+def test_a_test_set_that_is_too_small_is_doubted_in_the_headline():
+    found = advise(COLLECTION, TAXONOMY)
+    by_task = {task.task: task for task in found.tasks}
+    assert by_task["type"].doubt.startswith(f"{by_task['type'].test_objects} test objects cannot show whether it helps")
+    assert by_task["glaze"].doubt == by_task["dynasty"].doubt == ""  # nothing is to be shown there
+    assert found.doubt == (
+        "an experiment could not show whether it helps: the test split is too small "
+        f"(3 points need about {found.needed_objects:,} labelled objects)"
+    )
+    text = re.sub(r"\s+", " ", _shown())
+    assert f"in doubt: {found.doubt}" in text
+    assert f"type: generate images for its rare classes, though {by_task['type'].doubt}" in text
+    assert found.doubt.partition(":")[0] not in text.replace(found.doubt, "")
+    page = words(render("0123", found, Names(TAXONOMY)))
+    assert by_task["type"].doubt in page
+    large = advise(_manifest({("Song", "white", "bowl"): 12_000, ("Yuan", "white", "vase"): 70}), TAXONOMY)
+    assert large.worth_trying
+    assert large.doubt == ""
+
+
+def test_a_collection_without_a_task_fits_the_taxonomy_without_it():
+    manifest = COLLECTION.with_tasks(["glaze", "type"])
+    found = fitting_taxonomy(manifest)
+    assert found is not None
+    assert (found.id, found.task_names) == ("palace-visual", ("glaze", "type"))
+    assert [task.task for task in advise(manifest, found).tasks] == ["glaze", "type"]
+
+
 def test_the_page_says_what_the_terminal_says():
     page = words(render("0123", advise(COLLECTION, TAXONOMY), Names(TAXONOMY)))
-    for needed in ("generate images for its rare classes", "Connor", "801 test photographs", "share: 0.085"):
+    for needed in (
+        "generate images for its rare classes",
+        "Connor",
+        "801 test photographs",
+        f"count: {advise(COLLECTION, TAXONOMY).images}",
+    ):
         assert needed in page
 
 

@@ -111,14 +111,17 @@ def show(dataset: str, advice: Advice, names: Names, console: Console) -> None:
         f"{advice.training_images:,} training photographs, {advice.with_variants:,} images with threshold "
         "augmentation" + ("" if advice.split_kept else f"; not split yet, so as split with seed {advice.split_seed}")
     )
+    if advice.doubt:
+        console.print(f"in doubt: {advice.doubt}", style="bold yellow")
     _show_conditions(advice.conditions, console)
     for task in advice.tasks:
         _show_task(task, advice.power, console)
     if advice.worth_trying:
         console.print("\nwhat to generate", style="bold")
         console.print(
-            f"about {advice.images:,} images: {advice.share:.1%} of the final training set (in the paper 8 "
-            "to 9 % were enough, and 2 % too few), first for the rarest combinations:"
+            f"about {advice.images:,} images: {advice.share:.1%} of photographs and generated images together, "
+            "variants not counted (in the paper 8 to 9 % were enough, and 2 % too few), first for the rarest "
+            "combinations:"
         )
         print_list([names.combination(labels) for labels in advice.rare], console)
         console.print("in an experiment file:")
@@ -134,6 +137,8 @@ def _show_task(task: TaskAdvice, power: float, console: Console) -> None:
 
     heading = Text(f"\n{task.task}: ", style="bold")
     heading.append(VERDICTS[task.verdict], style=_STYLES.get(task.verdict, "bold"))
+    if task.doubt:
+        heading.append(f", though {task.doubt}", style="yellow")
     console.print(heading)
     console.print(task.reason)
     _show_conditions(task.conditions, console)

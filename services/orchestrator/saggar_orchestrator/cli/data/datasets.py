@@ -54,11 +54,11 @@ def taxonomy_of(manifest: Manifest, chosen: str | None) -> Taxonomy | None:
     Raises InvalidInputError when the chosen one does not fit.
     """
     from saggar.dataset.manifest import validate
-    from saggar.describing.fitting import fitting_taxonomy
+    from saggar.describing.fitting import fitting_taxonomy, narrowed_to
     from saggar.taxonomy import load_taxonomy
 
     if chosen is None:
         return fitting_taxonomy(manifest)
-    taxonomy = load_taxonomy(chosen)
+    taxonomy = narrowed_to(manifest, load_taxonomy(chosen))
     validate(manifest, taxonomy)
     return taxonomy
