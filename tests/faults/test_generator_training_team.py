@@ -40,7 +40,9 @@ def folder(tmp_path):
 def workshop(tmp_path):
     """Two processes train; its store is the folder `team`."""
     root = tmp_path / "team"
-    settings = GeneratorSettings(store=str(root), device="cpu", training_processes=2, log_level="warning")
+    settings = GeneratorSettings(
+        store=str(root), device="cpu", precision="float32", training_processes=2, log_level="warning"
+    )
     return Workshop(DirectoryStore(root), settings)
 
 
@@ -107,7 +109,8 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, fol
 
     other = tmp_path / "undisturbed"
     undisturbed = Workshop(
-        DirectoryStore(other), GeneratorSettings(store=str(other), device="cpu", training_processes=2)
+        DirectoryStore(other),
+        GeneratorSettings(store=str(other), device="cpu", precision="float32", training_processes=2),
     )
     expected, _ = train(undisturbed, folder, other, settings)
     assert found.weights.sha256 == expected.weights.sha256

@@ -36,7 +36,7 @@ class Generator:
         self.folder = folder
         self.base = str(save_tiny_pipeline(folder / "base"))
         self.store = DirectoryStore(folder / "store")
-        self.settings = GeneratorSettings(threads=1, device="cpu", queue_limit=0)
+        self.settings = GeneratorSettings(threads=1, device="cpu", precision="float32", queue_limit=0)
         self.servicer = GeneratorServicer(self.store, self.settings)
         self.server = start_server(self.servicer.register, self.settings, self.servicer.warm_up)
         self.channel = open_channel(self.server.address)

@@ -27,7 +27,7 @@ class Generator:
     def __init__(self, folder: Path) -> None:
         self.base = str(save_tiny_pipeline(folder / "base"))
         self.store = DirectoryStore(folder / "store")
-        settings = GeneratorSettings(threads=1, device="cpu", memory="sliced")
+        settings = GeneratorSettings(threads=1, device="cpu", precision="float32", memory="sliced")
         servicer = GeneratorServicer(self.store, settings)
         self.server = start_server(servicer.register, settings, servicer.warm_up)
         self.channel = open_channel(self.server.address)

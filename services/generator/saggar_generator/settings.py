@@ -20,7 +20,8 @@ class GeneratorSettings(ServiceSettings):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto",
-        description="number format of the base model; auto: float32 on a CPU, bfloat16 or float16 on a GPU",
+        description="number format of the base model; auto: bfloat16 where the processor or GPU has it, float16 on "
+        "older GPUs, float32 on other processors",
     )
     memory: Literal["auto", "full", "sliced", "offloaded"] = Field(
         default="auto",

@@ -9,13 +9,14 @@ import pytest
 import torch
 from diffusers import PNDMScheduler
 from PIL import Image
-from saggar.errors import CancelledError, InvalidInputError, WrongStateError
+from saggar.errors import CancelledError, InvalidInputError, StorageFullError, WrongStateError
 from saggar.store import DirectoryStore
 from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.base_models.schedulers import build
+from saggar_generator.images import generation_job
 from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import ImageRequest, PromptItem
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use
@@ -196,11 +197,41 @@ def test_a_cancelled_job_keeps_what_is_done_and_goes_on(store, models, folder, t
     cancelled = threading.Event()
     with pytest.raises(CancelledError):
         run(store, models, folder, batch_size=2, on_image=lambda _: cancelled.set(), cancelled=cancelled)
-    assert len(list(store.list("generated/"))) == 2
+    kept = len(list(store.list("generated/")))
+    assert kept in {2, 4}  # the next batch was being drawn, or was drawn, when the first was there
     rest = run(store, models, folder, batch_size=2)
-    assert [one.reused for one in rest] == [True, True, False, False, False]
+    assert [one.reused for one in rest] == [number < kept for number in range(5)]
     whole = run(DirectoryStore(tmp_path / "whole"), models, folder, batch_size=2)
     assert [one.image for one in rest] == [one.image for one in whole]
+
+
+def test_what_is_drawn_is_kept_when_the_next_batch_fails(store, models, folder, monkeypatch):
+    drawn = []
+
+    def failing(*given, **named):
+        for batch in draw(*given, **named):
+            if drawn:
+                raise WrongStateError("the device is gone")
+            drawn.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(generation_job, "draw", failing)
+    with pytest.raises(WrongStateError, match="the device is gone"):
+        run(store, models, folder, batch_size=2)
+    assert len(list(store.list("images/"))) == len(list(store.list("generated/"))) == 2
+
+
+def test_an_image_that_cannot_be_kept_ends_the_job(models, folder, tmp_path):
+    class Full(DirectoryStore):
+        def put(self, key, data, media_type):
+            if key.startswith("images/"):
+                raise StorageFullError("the disk is full; make room")
+            return super().put(key, data, media_type)
+
+    heard = []
+    with pytest.raises(StorageFullError, match="make room"):
+        run(Full(tmp_path / "full"), models, folder, batch_size=1, on_image=heard.append)
+    assert heard == []
 
 
 def test_long_prompts_are_counted_per_image_and_logged(store, models, folder, caplog):

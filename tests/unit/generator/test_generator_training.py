@@ -98,6 +98,18 @@ def test_resumed_training_equals_uninterrupted_training_bit_for_bit(models, fold
     assert any(weight.abs().max() > 1e-3 for name, weight in expected.items() if "lora_B" in name)
 
 
+def test_in_bfloat16_the_loss_falls_as_in_float32(folder):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        base = BaseModels(Placement("cpu", precision)).get(str(folder))
+        with AdapterTraining(
+            base, examples_for(base), SETTINGS.with_values(unet_targets=ATTENTION, steps=8)
+        ) as training:
+            losses[precision] = [training.advance() for _ in range(8)]
+            assert all(one.down.dtype == torch.float32 for one in training.layers()["unet"].values())
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.03)
+
+
 def test_training_leaves_the_base_model_as_it_was(models, folder):
     base = models.get(str(folder))
     before = {name: value.clone() for name, value in base.pipeline.unet.state_dict().items()}

@@ -89,6 +89,11 @@ def choose(
         raise WrongStateError("SAGGAR_MEMORY is offloaded, which needs a GPU; set it to auto, full or sliced")
     if precision == "auto":
         precision = _natural_precision(device)
+    elif precision == "float16" and device == "cpu":
+        raise WrongStateError(
+            "SAGGAR_PRECISION is float16, which a processor only emulates (17 times slower than float32); set it to "
+            "auto, bfloat16 or float32"
+        )
     if memory == "auto":
         memory = "full"
         if device != "cpu":
@@ -121,6 +126,14 @@ def settle(pipeline: Any, placement: Placement) -> None:
         pipeline.to(placement.device)
 
 
+def processor_has_bfloat16() -> bool:
+    """Whether the processor multiplies in bfloat16 (AVX512-BF16, AMX): 1.6 to 3.2 times as fast as float32. Elsewhere
+    PyTorch emulates it, which is slower.
+    """
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(bool(capabilities.get(name)) for name in ("avx512_bf16", "amx_bf16"))
+
+
 @contextmanager
 def memory_for(what: str, placement: Placement, remedy: str) -> Iterator[None]:
     """Raises WrongStateError, with `remedy`, when the device lacks memory for what is done in it."""
@@ -134,6 +147,6 @@ def memory_for(what: str, placement: Placement, remedy: str) -> Iterator[None]:
 
 def _natural_precision(device: str) -> str:
     if device == "cpu":
-        return "float32"
+        return "bfloat16" if processor_has_bfloat16() else "float32"
     major, _ = torch.cuda.get_device_capability(device)
     return "bfloat16" if major >= 8 else "float16"  # tensor cores know bfloat16 from Ampere (8.0) on

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,8 +56,8 @@ def generate(
     """One image per item, in order. Sizes of 0 in the settings are the base model's own; a batch size of 0
     is chosen here.
 
-    Every image is in the store, with its index entry, before the next batch begins: after a crash the same
-    call goes on. Raises what the contract lists for `Generate`, as domain errors.
+    Every image is in the store, with its index entry, before the next batch but one begins: after a crash the
+    same call goes on. Raises what the contract lists for `Generate`, as domain errors.
     """
     items = request.items
     compositions = compose(items, request.adapters)
@@ -85,10 +86,10 @@ def generate(
             jobs.setdefault(key, _Job(key, one.request, mix, inputs, [])).numbers.append(number)
     work.report(Progress("generating", len(finished), len(items), "images"))
 
-    begun, made = time.monotonic(), 0
-    batch_size = settings.batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
-    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size)
-    for batch in studio.draw(list(jobs.values()), work):
+    begun = time.monotonic()
+    present = len(finished)
+
+    def finish(batch: list[tuple[_Job, Picture]]) -> None:
         for job, picture in batch:
             index.keep(job.key, picture, job.inputs)
             for place, number in enumerate(job.numbers):
@@ -97,11 +98,30 @@ def generate(
                     raise DataCorruptionError(f"{job.key} names an image that is gone; delete {job.key} and call again")
                 finished[image.prompt_id] = image
                 on_image(image)
-        made += len(batch)
-        pace = {"images_per_second": made / max(time.monotonic() - begun, 1e-9)}
+        pace = {"images_per_second": (len(finished) - present) / max(time.monotonic() - begun, 1e-9)}
         work.report(Progress("generating", len(finished), len(items), "images", pace))
+
+    batch_size = settings.batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
+    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size)
+    _finish_beside(studio.draw(list(jobs.values()), work), finish)
     _warn_of_truncation([image.truncated_tokens for image in finished.values()])
     return [finished[item.prompt_id] for item in items]
+
+
+def _finish_beside(
+    batches: Iterable[list[tuple[_Job, Picture]]], finish: Callable[[list[tuple[_Job, Picture]]], None]
+) -> None:
+    """Each of `batches` finished by a thread, in order, while the next one is drawn; one at most waits. What is drawn
+    is finished, even when the next one fails. Raises what either raises.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="image-writer") as writer:
+        before: Future[None] | None = None
+        for batch in batches:
+            if before is not None:
+                before.result()
+            before = writer.submit(finish, batch)
+        if before is not None:
+            before.result()
 
 
 def _resolved(base: BaseModel, settings: GenerationSettings) -> GenerationSettings:

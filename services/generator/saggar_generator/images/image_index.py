@@ -22,7 +22,7 @@ from saggar_generator.requests import GeneratedImage, ImageRequest
 log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
-_FORMAT = 4  # goes up when equal inputs would give another image
+_FORMAT = 5  # goes up when equal inputs would give another image
 
 
 class ImageIndex:
@@ -39,6 +39,7 @@ class ImageIndex:
             "base_model": base.content_hash,
             "prediction_type": base.prediction_type,
             "base_configuration": base.identity.configuration_hash,
+            "computed_in": f"{base.placement.precision} on {base.placement.kind}",
             "adapters": [{"sha256": sha256, "weight": weight} for sha256, weight in mix],
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,

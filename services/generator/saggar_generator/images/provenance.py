@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 SOFTWARE = "Saggar"
+_LEVEL = 2  # of zlib: a quarter to a half of the default's time, for files a seventh to a quarter larger
 _XMP_KEY = "XML:com.adobe.xmp"  # where the XMP specification, part 3, puts the packet of a PNG
 # The AI properties are of IPTC Photo Metadata 2025.1; `saggar:` holds what no standard has a name for.
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -45,7 +46,7 @@ def encode_png(pixels: npt.NDArray[np.uint8], inputs: Mapping[str, Any]) -> byte
     for key, text in {"Software": SOFTWARE, **texts(inputs)}.items():
         info.add_itxt(key, text)  # UTF-8, unlike tEXt
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", pnginfo=info)
+    Image.fromarray(pixels).save(out, "PNG", pnginfo=info, compress_level=_LEVEL)
     return out.getvalue()
 
 
