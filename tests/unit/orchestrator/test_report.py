@@ -1,9 +1,13 @@
 import re
+from importlib import resources
 
 import pytest
 from orchestrator_results import picture, results
+from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import report
+from saggar_orchestrator.pages.language import language
+from saggar_orchestrator.pages.page import template_environment
 from web_page import check, words
 
 
@@ -169,7 +173,7 @@ def test_one_seed_shows_no_spread(values):
     single = results(seeds=(0,))
     page = report.render(single, picture)
     assert "±" not in words(page)
-    assert "each trained with 1 seed." in words(page)
+    assert "each was trained with 1 seed." in words(page)
     assert "±" in words(report.render(values, picture))
 
 
@@ -185,3 +189,67 @@ def test_a_baseline_alone_is_reported_too():
 
 def test_equal_results_give_equal_pages(page, values):
     assert report.render(values, picture) == page
+
+
+def test_an_arm_of_which_nothing_can_be_told_is_one_line(values):
+    """Not one line for each task: "cannot tell" five times over is read as five findings."""
+    summary = words(report.render(results(seeds=(0,)), picture))
+    summary = summary[: summary.index("Keep in mind")]
+    assert summary.count("cannot tell") == 2  # two arms
+    assert "dynasty, kiln, glaze, type and mean of tasks" in summary
+
+
+def test_methods_and_provenance_say_what_was_done(page, values):
+    text = words(page)
+    assert "was trained with 3 seeds" in text
+    assert "No person reviewed them." in text
+    assert values["arms"][0]["runs"][0]["model_id"] in text
+    assert "saggar-core" in text
+    assert values["synthesis"]["base_hash"] in page
+
+
+def chinese(values):
+    taxonomy = load_taxonomy("kilnsim")
+    names = {(t.name, c.code): c.names.zh_hans or c.names.en for t in taxonomy.tasks for c in t.classes}
+    return report.render(values, picture, language("zh"), names)
+
+
+def test_the_chinese_page_is_chinese_and_well_formed(values):
+    page = chinese(values)
+    assert check(page) == []
+    text = words(page)
+    for needed in ("无法判断", "宏平均 F1", "各任务平均", "定窑", "月白釉", "95 % 区间", "混淆矩阵", "测试 F1"):
+        assert needed in text, needed
+    for left in ("cannot tell", "Keep in mind", "%(", "Comparison", "test macro-F1"):
+        assert left not in text, left
+    assert '<html lang="zh-Hans">' in page
+    single = words(chinese(results(seeds=(0,))))
+    assert "只训练一次：无法判断" in single
+    assert "少于三个种子时不作判断" in single
+
+
+def test_every_text_of_the_templates_and_plots_is_translated():
+    environment = template_environment(language("en"), {})
+    folder = resources.files("saggar_orchestrator.pages") / "templates"
+    files = [folder / "report.html", *(folder / "report").iterdir()]
+    wanted = set()
+    for file in files:
+        for _, _, message in environment.extract_translations(file.read_text("utf-8")):
+            wanted.add(message[1] if isinstance(message, tuple) else message)
+    source = "".join(
+        (resources.files("saggar_orchestrator.pages") / name).read_text("utf-8")
+        for name in ("plots.py", "embedding_plot.py")
+    )
+    wanted |= set(re.findall(r'words\("([^"]+)"\)', source))
+    wanted |= set(wording.WORDS.values())
+    wanted.discard(None)  # of calls whose text is not known before
+    assert len(wanted) > 130
+    assert wanted - set(language("zh").texts) == set()
+
+
+def test_translations_keep_their_places():
+    for english, chinese in language("zh").texts.items():
+        if english == "rules of the verdicts":
+            continue
+        assert sorted(re.findall(r"%\(\w+\)s", english)) == sorted(re.findall(r"%\(\w+\)s", chinese)), english
+        assert english.count("%%") == chinese.count("%%"), english

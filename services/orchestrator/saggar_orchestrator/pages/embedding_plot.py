@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from saggar_orchestrator.pages.plots import COLOURS, STYLE, as_svg
+from saggar_orchestrator.pages.plots import COLOURS, STYLE, as_svg, words
 
 
 def embedding_map(embedding: Mapping[str, Any], name: str) -> str:
@@ -28,8 +28,8 @@ def embedding_map(embedding: Mapping[str, Any], name: str) -> str:
             others = [p for p in points if p["combination"] != number]
             axes.plot([p["x"] for p in others], [p["y"] for p in others], ".", color="#8a9298", ms=1.6, alpha=0.5)
             for synthetic, mark, label, colour in (
-                (False, "o", "real", COLOURS[0]),
-                (True, "^", "generated", COLOURS[1]),
+                (False, "o", words("real"), COLOURS[0]),
+                (True, "^", words("generated"), COLOURS[1]),
             ):
                 own = [p for p in points if p["combination"] == number and p["synthetic"] == synthetic]
                 axes.plot(

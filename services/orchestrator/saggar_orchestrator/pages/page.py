@@ -12,22 +12,38 @@ import jinja2
 from markupsafe import Markup, escape
 from saggar.images import decode
 
+from saggar_orchestrator.pages.language import Language, language
+
 _PICTURE_PX = 128
 
 
-def render_page(template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]) -> str:
-    """`templates/<template>` filled with `values`; it finds the style sheet as `css`."""
+def render_page(
+    template: str,
+    values: Mapping[str, Any],
+    filters: Mapping[str, Callable[..., str]],
+    tongue: Language | None = None,
+) -> str:
+    """`templates/<template>` filled with `values`, in English or `tongue`; it finds the style sheet as `css`."""
     folder = resources.files(__package__) / "templates"
+    page = template_environment(tongue or language("en"), filters).get_template(template)
+    return page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
+
+
+def template_environment(tongue: Language, filters: Mapping[str, Callable[..., str]]) -> jinja2.Environment:
+    """What reads the templates; `{% trans %}` gives texts of `tongue`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("saggar_orchestrator.pages"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    install: Any = environment
+    install.install_gettext_callables(tongue.text, tongue.plural, newstyle=True)
     environment.filters |= {"labelled": labelled, **filters}
-    page = environment.get_template(template)
-    return page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
+    return environment
 
 
 def thumbnail(data: bytes, source: str = "picture") -> str:

@@ -6,9 +6,12 @@ name.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
@@ -17,6 +20,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+_DOTS_AN_INCH = 200  # of figures as PNG
 _INK = "#010203"  # stands for the page's text colour
 # Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -54,9 +58,9 @@ def scores_by_task(
                 places, values, width * 0.92, yerr=spreads[arm], label=arm,
                 color=COLOURS[number % len(COLOURS)], error_kw={"lw": 1, "ecolor": _INK},
             )  # fmt: skip
-        axes.set_xticks(range(len(tasks)), list(tasks))
+        axes.set_xticks(range(len(tasks)), [words(task) for task in tasks])
         axes.set_ylim(0, 1)
-        axes.set_ylabel("test macro-F1")
+        axes.set_ylabel(words("test macro-F1"))
         figure.legend(loc="outside upper center", ncols=len(means))
         return as_svg(figure, "scores")
 
@@ -78,9 +82,9 @@ def differences(rows: Sequence[tuple[str, str, float, float | None, float | None
             if low is not None and high is not None:
                 axes.plot([low, high], [place, place], color=colour, lw=2.2, solid_capstyle="butt")
             axes.plot([mean], [place], "o", color=colour, ms=5, label=arm if task == tasks[0] else None)
-        axes.set_yticks(range(len(tasks)), tasks)
+        axes.set_yticks(range(len(tasks)), [words(task) for task in tasks])
         axes.set_ylim(len(tasks) - 0.5, -0.5)
-        axes.set_xlabel("difference to the baseline in test macro-F1 (95 % interval)")
+        axes.set_xlabel(words("difference to the baseline in test macro-F1 (95 % interval)"))
         figure.legend(loc="outside upper center", ncols=len(arms))
         return as_svg(figure, "differences")
 
@@ -89,12 +93,12 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Lorenz curves of training images over label combinations, one per training set."""
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
-        axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label="equality")
+        axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label=words("equality"))
         dashes = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), "-")
         for number, (name, points) in enumerate(curves.items()):
             axes.plot(*zip(*points, strict=True), color=COLOURS[number % 6], ls=dashes[number % 6], label=name)
-        axes.set_xlabel("share of combinations, rarest first")
-        axes.set_ylabel("share of training images")
+        axes.set_xlabel(words("share of combinations, rarest first"))
+        axes.set_ylabel(words("share of training images"))
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.legend(loc="upper left")
@@ -186,12 +190,12 @@ def learning_curves(
                 if scores:
                     best = max(range(len(scores)), key=scores.__getitem__)
                     right.plot([numbers[best]], [scores[best]], "o", color=colour, ms=4)
-        left.set_ylabel("training loss")
+        left.set_ylabel(words("training loss"))
         left.set_ylim(bottom=0)
-        right.set_ylabel("validation macro-F1")
+        right.set_ylabel(words("validation macro-F1"))
         right.set_ylim(0, 1)
         for axes in (left, right):
-            axes.set_xlabel("epoch")
+            axes.set_xlabel(words("epoch"))
         left.legend(loc="upper right")
         return as_svg(figure, "learning")
 
@@ -204,12 +208,12 @@ def adapter_losses(training: Sequence[Sequence[float]], validation: Sequence[Seq
         return ""
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.8, 2.3), layout="constrained")
-        axes.plot(*zip(*training, strict=True), color=COLOURS[0], lw=1.1, label="training")
+        axes.plot(*zip(*training, strict=True), color=COLOURS[0], lw=1.1, label=words("training"))
         if validation:
-            axes.plot(*zip(*validation, strict=True), "o-", color=COLOURS[1], ms=3, lw=1.1, label="held out")
+            axes.plot(*zip(*validation, strict=True), "o-", color=COLOURS[1], ms=3, lw=1.1, label=words("held out"))
             axes.legend(loc="upper right")
-        axes.set_xlabel("step")
-        axes.set_ylabel("adapter's loss")
+        axes.set_xlabel(words("step"))
+        axes.set_ylabel(words("adapter's loss"))
         return as_svg(figure, "adapter")
 
 
@@ -226,12 +230,12 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
                 for epochs in runs:
                     values = [e["validation_macro_f1_by_task"].get(task, float("nan")) for e in epochs]
                     axes.plot([e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1)
-            axes.set_title(task)
+            axes.set_title(words(task))
             axes.set_ylim(0, 1)
-            axes.set_xlabel("epoch")
+            axes.set_xlabel(words("epoch"))
         for axes in list(grid.flat)[len(tasks) :]:
             axes.set_visible(False)
-        grid[0, 0].set_ylabel("validation macro-F1")
+        grid[0, 0].set_ylabel(words("validation macro-F1"))
         return as_svg(figure, "tasks")
 
 
@@ -257,8 +261,8 @@ def confusion_matrices(
             axes.set_xticks(range(len(codes)), list(codes), rotation=60, ha="right", rotation_mode="anchor")
             axes.set_yticks(range(len(codes)), list(codes))
             axes.set_title(title)
-            axes.set_xlabel("predicted")
-        pair[0].set_ylabel("true")
+            axes.set_xlabel(words("predicted"))
+        pair[0].set_ylabel(words("true"))
         return as_svg(figure, f"confusion-{task}")
 
 
@@ -278,7 +282,7 @@ def class_scores(
         axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xlim(0, 1)
-        axes.set_xlabel("test F1, mean over seeds")
+        axes.set_xlabel(words("test F1, mean over seeds"))
         figure.legend(loc="outside upper center", ncols=len(scores))
         return as_svg(figure, f"classes-{task}")
 
@@ -287,14 +291,55 @@ def _shortened(name: str, length: int = 36) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
+_words: ContextVar[Callable[[str], str]] = ContextVar("words", default=str)
+
+
+def words(english: str) -> str:
+    """A label of a plot, in the language of the page."""
+    return _words.get()(english)
+
+
+@contextlib.contextmanager
+def in_language(text: Callable[[str], str]) -> Iterator[None]:
+    """Labels of what is drawn meanwhile are `text(English)`."""
+    token = _words.set(text)
+    try:
+        with warnings.catch_warnings():
+            # Browsers draw the text; only its size is taken from a font that may not have all characters.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
+    finally:
+        _words.reset(token)
+
+
+_collected: ContextVar[dict[str, tuple[str, bytes]] | None] = ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[dict[str, tuple[str, bytes]]]:
+    """Keeps every figure that is drawn meanwhile by its name, as files: (SVG, PNG), dark on white."""
+    found: dict[str, tuple[str, bytes]] = {}
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
 def as_svg(figure: Figure, name: str) -> str:
     """The figure as an `<svg>` of class `name`, which must be one of its kind on a page; closes it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
     text = buffer.getvalue()
+    if (collected := _collected.get()) is not None:
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=_DOTS_AN_INCH, facecolor="white", metadata={"Software": None})
+        collected[name] = (text, picture.getvalue())
+    plt.close(figure)
     text = text[text.index("<svg") :]
     text = text.replace(_INK, "currentColor")
+    for number, colour in enumerate(COLOURS):  # style sheets make them lighter on dark pages
+        text = text.replace(colour.lower(), f"var(--plot-{number}, {colour.lower()})")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # Ids must be unique over all plots of one page.
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)

@@ -7,6 +7,8 @@ from typing import Any
 
 from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import embedding_plot, plots
+from saggar_orchestrator.pages.language import Language, language, signed
+from saggar_orchestrator.pages.methods import methods_text, provenance
 from saggar_orchestrator.pages.page import render_page, thumbnail
 
 Results = dict[str, Any]
@@ -14,38 +16,76 @@ _PREVIEWS = 8  # steps of the adapter's training that are shown, the first and t
 _CONFUSION_LIMIT = 24  # classes; more would not be readable side by side
 
 
-def render(results: Results, picture: Callable[[str], bytes]) -> str:
-    """The page. `picture` gives the bytes of an image by its store key."""
+def render(
+    results: Results,
+    picture: Callable[[str], bytes],
+    tongue: Language | None = None,
+    class_names: dict[tuple[str, str], str] | None = None,
+) -> str:
+    """The page. `picture` gives the bytes of an image by its store key; `class_names`: by task and code, in place of
+    the English names in the results.
+    """
+    tongue = tongue or language("en")
+    results = _renamed(results, class_names or {})
     names = _names_of(results)
     results = results | {"arms": [_with_statistics(arm, names) for arm in results["arms"]]}
     filters: dict[str, Callable[..., str]] = {
         "score": _score,
         "dash": lambda value, form: "–" if value is None else format(value, form),
-        "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
-        "verdict": wording.verdict_word,
-        "needed": wording.needed,
+        "signed": signed,
+        "between": tongue.between,
+        "verdict": tongue.verdict,
+        "needed": tongue.needed,
+        "task": tongue.task,
+        "reason": tongue.reason,
         "percent": lambda value: f"{value:.1%}",
         "count": lambda value: f"{value:,}",
         "duration": _duration,
     }
+    weights = {"imagenet": "from ImageNet", "file": "from a file", "random": "random"}
+    with plots.in_language(tongue.text):
+        drawn = draw(results)
     values = {
         "r": results,
         "arms": results["arms"],
         "others": [arm for arm in results["arms"] if "differences" in arm],
         "tasks": results["taxonomy"]["tasks"],
-        "summary": _summary(results),
-        "rules": wording.rules_in_words(results),
-        "plots": _plots(results),
+        "task_list": tongue.listed([tongue.task(task["name"]) for task in results["taxonomy"]["tasks"]]),
+        "language": tongue,
+        "colon": ":" if tongue.code == "en" else "：",
+        "initial_weights": tongue.text(weights[results["settings"]["initial_weights"]]),
+        "summary": _summary(results, tongue),
+        "plots": drawn,
         "previews": _previews(results, picture),
         "grid": [_pictured(results, entry, picture) for entry in results["pictures"]["grid"]],
-        "class_name": lambda task, code: names[task, code],
         "combination_words": lambda labels: _words(results, labels),
         "best": _best_other(results),
         "said": _said(results),
         "distances": _distances(results),
+        "rules": tongue.rules(results),
+        "class_name": lambda task, code: names[task, code],
         "pair_words": lambda first, second: _pair_words(results, first, second),
+        "methods": methods_text(results),
+        "provenance": provenance(results),
     }
-    return render_page("report.html", values, filters)
+    return render_page("report.html", values, filters, tongue)
+
+
+def _renamed(results: Results, class_names: dict[tuple[str, str], str]) -> Results:
+    """`results` with other names of classes."""
+    if not class_names:
+        return results
+    tasks = [
+        task
+        | {
+            "names": [
+                class_names.get((task["name"], code), name)
+                for code, name in zip(task["codes"], task["names"], strict=True)
+            ]
+        }
+        for task in results["taxonomy"]["tasks"]
+    ]
+    return results | {"taxonomy": results["taxonomy"] | {"tasks": tasks}}
 
 
 def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -58,9 +98,9 @@ def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> 
     if screening["embedding"]:
         clusters = [_named(each, named) for each in screening["embedding"]["clusters"]]
         screening["embedding"] = screening["embedding"] | {"clusters": clusters}
+    by_code = {code: name for (_, code), name in named.items()}
     glazes = {
-        named.get(("glaze", code), code): found
-        for code, found in (screening["texture"] or {}).get("by_glaze", {}).items()
+        by_code.get(code, code): found for code, found in (screening["texture"] or {}).get("by_glaze", {}).items()
     }
     return arm | {"screening": screening, "glazes": glazes}
 
@@ -81,7 +121,8 @@ def _named(entry: dict[str, Any], names: dict[tuple[str, str], str]) -> dict[str
     return entry | {"combination": ", ".join(words)}
 
 
-def _plots(results: Results) -> dict[str, Any]:
+def draw(results: Results) -> dict[str, Any]:
+    """Every plot of the report, as SVG, by what it shows."""
     arms = results["arms"]
     measured = [i for i, task in enumerate(arms[0]["tasks"]) if task["n"]]
     names = [results["taxonomy"]["tasks"][i]["name"] for i in measured]
@@ -222,18 +263,36 @@ def _best_other(results: Results) -> Any:
     return max(others, key=lambda arm: sum(run["validation_macro_f1"] for run in arm["runs"]))
 
 
-def _summary(results: Results) -> list[dict[str, Any]]:
-    """Per task, and for the mean, what each arm's synthetic images did."""
-    others = [arm for arm in results["arms"] if "differences" in arm]
-    if not others:
-        return []
-    return [
-        {
-            "task": name,
-            "arms": [{"name": arm["name"], "found": arm["differences"]["macro_f1"][name]} for arm in others],
-        }
-        for name in others[0]["differences"]["macro_f1"]
-    ]
+def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
+    """Per arm, the rows with a verdict one by one, and those that the data cannot tell together: said once."""
+    summed = []
+    for arm in results["arms"]:
+        if "differences" not in arm:
+            continue
+        told: list[dict[str, Any]] = []
+        untold: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for name, row in arm["differences"]["macro_f1"].items():
+            if row["verdict"] == "unclear":
+                untold.setdefault(tongue.verdict(row), []).append((name, row))
+            else:
+                told.append({"task": tongue.task(name), "found": row})
+        summed.append({"name": arm["name"], "told": told, "untold": [_untold(w, r, tongue) for w, r in untold.items()]})
+    return summed
+
+
+def _untold(word: str, rows: list[tuple[str, dict[str, Any]]], tongue: Language) -> dict[str, Any]:
+    """Rows without a verdict, with the range of their differences, and what the mean of tasks, or else the first,
+    would need.
+    """
+    means = [row["mean"] for _, row in rows]
+    needing = [row for name, row in sorted(rows, key=lambda each: each[0] != "mean") if row["needs"]]
+    return {
+        "word": word,
+        "tasks": tongue.listed([tongue.task(name) for name, _ in rows]),
+        "low": min(means),
+        "high": max(means),
+        "needs": needing[0] if needing else None,
+    }
 
 
 def _pictured(results: Results, entry: dict[str, Any], picture: Callable[[str], bytes]) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""Tables and figures of a report as files."""
+
+import csv
+import io
+import json
+
+import pytest
+from orchestrator_results import results
+from PIL import Image
+from saggar_orchestrator.pages.exports import as_csv, as_latex, figures, write_exports
+from saggar_orchestrator.pages.tables import Table, tables
+
+
+@pytest.fixture(scope="module")
+def values():
+    return results()
+
+
+def test_every_table_is_a_rectangle_of_what_was_found(values):
+    made = {table.name: table for table in tables(values)}
+    assert {"scores", "differences", "splits", "training_sets", "imbalance", "classes", "runs", "epochs"} <= set(made)
+    for table in made.values():
+        assert all(len(row) == len(table.columns) for row in table.rows), table.name
+        assert len(set(table.columns)) == len(table.columns)
+    scores = [dict(zip(made["scores"].columns, row, strict=True)) for row in made["scores"].rows]
+    glaze = next(row for row in scores if row["arm"] == "90:10" and row["task"] == "glaze")
+    arm = values["arms"][2]
+    assert glaze["macro_f1"] == arm["tasks"][2]["macro_f1"]["mean"]
+    assert glaze["accuracy_sd"] == arm["tasks"][2]["accuracy"]["sd"]
+    differences = [dict(zip(made["differences"].columns, row, strict=True)) for row in made["differences"].rows]
+    assert len(differences) == 10
+    assert differences[0]["low"] == values["arms"][1]["differences"]["macro_f1"]["dynasty"]["low"]
+
+
+def test_csv_reads_back_whole_and_runs_nothing():
+    table = Table("t", "T", ("arm", "value"), (("=HYPERLINK(1)", 0.123456789), ('定, "x"', None), ("-a", -1)))
+    rows = list(csv.reader(io.StringIO(as_csv(table))))
+    assert rows == [
+        ["arm", "value"], ["'=HYPERLINK(1)", "0.123456789"], ['定, "x"', ""], ["'-a", "-1"],
+    ]  # fmt: skip
+
+
+def test_latex_is_escaped():
+    table = Table("t", "All of 95 %", ("arm_name", "f1"), (("95 % & more_", 0.12345), ("x", None)))
+    text = as_latex(table)
+    assert r"\caption{All of 95 \%}" in text
+    assert "arm name & f1" in text
+    assert r"95 \% \& more\_ & 0.123" in text
+    assert r"x & --" in text
+    assert r"\toprule" in text
+    assert r"\begin{tabular}{lr}" in text
+
+
+def test_figures_are_whole_files(values):
+    drawn = figures(values)
+    assert {"scores", "differences", "lorenz", "learning", "tasks", "classes-type", "confusion-type"} <= set(drawn)
+    for name, (svg, png) in drawn.items():
+        assert svg.startswith("<?xml"), name
+        assert "currentColor" not in svg
+        with Image.open(io.BytesIO(png)) as image:
+            assert image.width > 700, name
+
+
+def test_all_of_it_lies_in_two_folders(values, tmp_path):
+    written = write_exports(values, tmp_path)
+    assert all(path.stat().st_size for path in written)
+    every = json.loads((tmp_path / "tables" / "tables.json").read_text(encoding="utf-8"))
+    assert every["splits"]["rows"][0] == {"split": "train", "photographs": 536, "objects": 500}
+    assert (tmp_path / "tables" / "scores.tex").exists()
+    assert (tmp_path / "figures" / "scores.svg").exists()
+    assert {path.suffix for path in written} == {".csv", ".tex", ".json", ".svg", ".png"}
