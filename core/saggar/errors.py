@@ -22,7 +22,13 @@ class FieldViolation:
 
 
 class SaggarError(Exception):
-    """Base class: anything that the user can understand and act upon."""
+    """Base class: anything that the user can understand and act upon.
+
+    Its text can be sent and printed anywhere: bytes of file names that are no UTF-8 are escaped.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_sendable(message))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` makes an equal error of: `kind`, `message`, and what the class adds."""
@@ -156,6 +162,19 @@ _KINDS: dict[str, type[SaggarError]] = {
         PeerFailedError,
     )
 }
+
+
+def _sendable(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(
+        f"\\x{ord(c) - 0xDC00:02x}"
+        if "\udc80" <= c <= "\udcff"
+        else f"\\u{ord(c):04x}"
+        if "\ud800" <= c <= "\udfff"
+        else c
+        for c in text
+    )
 
 
 def refuse(violations: Iterable[FieldViolation], about: str = "") -> None:

@@ -7,7 +7,7 @@ A taxonomy is data. `load_taxonomy("song-yuan-porcelain")` reads a shipped one,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -101,6 +101,15 @@ class Task(_Part):
                         raise ProblemAt(at, f"'{word}' stands for {owner} already; keep it with one class")
         return self
 
+    def with_classes(self, codes: Collection[str]) -> Task:
+        """The same task with only the classes of `codes`, which may be one."""
+        chosen = tuple(
+            each.model_copy(update={"yields_to": tuple(code for code in each.yields_to if code in codes)})
+            for each in self.classes
+            if each.code in codes
+        )
+        return self.model_copy(update={"classes": chosen})
+
     @property
     def told_by(self) -> Nature | None:
         """What tells its classes, by `nature` or else by `kind`; None where the taxonomy says neither."""
@@ -131,6 +140,15 @@ class Combination(_Part):
     def allows(self, labels: Labels) -> bool:
         """Whether no known label contradicts this combination."""
         return all(labels.get(task) in (None, *codes) for task, codes in self.labels.items())
+
+    def keeping(self, tasks: Sequence[Task]) -> Combination | None:
+        """What it says of these tasks and their classes; None where that is nothing."""
+        codes = {task.name: task.codes for task in tasks}
+        left = {name: tuple(c for c in own if c in codes[name]) for name, own in self.labels.items() if name in codes}
+        if not all(left.values()):
+            return None
+        told = {name: own for name, own in left.items() if len(codes[name]) > 1}
+        return self.model_copy(update={"labels": told}) if len(told) > 1 else None
 
 
 class Taxonomy(_Part):
@@ -240,6 +258,40 @@ class Taxonomy(_Part):
                 ),
             }
         )
+
+    def keeping(self, classes: Mapping[str, Collection[str]]) -> Taxonomy:
+        """This taxonomy with only these classes of the tasks named in `classes`.
+
+        A task of which one class is left has nothing to tell apart: it leaves, and captions and prompts say that class
+        of every image. Raises InvalidInputError where no task is left, or for a task that the taxonomy does not have.
+        """
+        if not classes:
+            return self
+        kept = [self.task(name) for name in self.task_names]
+        for name, codes in classes.items():
+            place = self.task_names.index(self.task(name).name)
+            kept[place] = kept[place].with_classes([code for code in kept[place].codes if code in codes])
+        alone = {task.name: task.classes[0] for task in kept if len(task.classes) == 1}
+        tasks = tuple(task for task in kept if len(task.classes) > 1)
+        if not tasks:
+            raise InvalidInputError(
+                f"one class is left of every task ({', '.join(alone)}): there is nothing to tell apart"
+            )
+
+        def said(segment: str) -> str:
+            def words(found: re.Match[str]) -> str:
+                entry = alone.get(found[1])
+                return found[0] if entry is None else (entry.description or "") if found[2] else entry.phrase
+
+            return _PLACEHOLDER.sub(words, segment)
+
+        update = {
+            "tasks": tasks,
+            "caption": tuple(map(said, self.caption)),
+            "prompt": tuple(map(said, self.prompt)),
+            "combinations": tuple(filter(None, (one.keeping(kept) for one in self.combinations))),
+        }
+        return self.model_copy(update=update)
 
     def fill(self, segments: tuple[str, ...], labels: Labels) -> list[str]:
         """Segments with their placeholders replaced; a segment that names an unknown label is left out."""

@@ -120,7 +120,7 @@ def content_files() -> dict[str, tuple[bytes, str, str]]:
         "cut.png": (png[: len(png) // 2], REFUSED, damaged),
         "cut-checksum.png": (png[:-18], NOTED, "end is missing"),
         "cut.webp": (webp[: len(webp) // 2], REFUSED, ""),
-        "cut.tif": (tiff[: len(tiff) - 300], REFUSED, unknown),
+        "cut.tif": (tiff[: len(tiff) - 300], REFUSED, "TIFF file of a kind that cannot be read, or damaged"),
         "flipped.png": (png[:60] + bytes(40) + png[100:], REFUSED, damaged),
         "bomb.png": (png_of_size(30_000, 30_000, bytes(3751 * 30_000)), REFUSED, large),
         "huge-header.png": (png_of_size(2**31 - 1, 2**31 - 1), REFUSED, ""),

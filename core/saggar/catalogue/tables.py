@@ -11,17 +11,28 @@ from typing import Any
 from saggar.catalogue.columns import Column, Role
 from saggar.catalogue.mapping import MappedRow
 from saggar.errors import AlreadyExistsError, InvalidInputError
-from saggar.files.csv_text import DELIMITERS, csv_rows, read_csv_text
+from saggar.files.csv_text import (
+    Row,
+    csv_rows,
+    from_spreadsheet_cell,
+    plain_heading,
+    read_csv_text,
+    spreadsheet_cell,
+)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Header and data rows. A row of blank cells is a row; an empty line is none."""
+    """Header and data rows. A row of blank cells is a row; an empty line is none.
+
+    `numbers` are those of the rows, counted as a spreadsheet does: the first row of the file is 1.
+    """
 
     source: str
     encoding: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[int, ...]
 
 
 def read_catalogue(path: Path, encoding: str | None = None) -> Catalogue:
@@ -29,22 +40,35 @@ def read_catalogue(path: Path, encoding: str | None = None) -> Catalogue:
 
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
-    text, encoding = read_csv_text(path, encoding)
+    found = read_csv_text(path, encoding)
     source = str(path)
-    tables: dict[str, list[tuple[str, ...]]] = {}
+    tables: dict[str, list[Row]] = {}
     problems: list[InvalidInputError] = []
-    for delimiter in DELIMITERS:
+    for delimiter in found.delimiters:
         try:
-            tables[delimiter] = [row.cells for row in csv_rows(text, delimiter, source)]
+            tables[delimiter] = list(csv_rows(found.text, delimiter, source))
         except InvalidInputError as error:
             problems.append(error)
     if not tables:
         raise problems[0]
     table = max(tables.values(), key=_evenness)
-    if not table or not any(cell.strip() for cell in table[0]):
+    if not table or not any(cell.strip() for cell in table[0].cells):
         raise InvalidInputError(f"{source}: has no header; the first row must name the columns")
     header, *rows = table
-    return Catalogue(source, encoding, (header[0].strip("\ufeff"), *header[1:]), tuple(rows))
+    cells = (tuple(from_spreadsheet_cell(cell) for cell in row.cells) for row in rows)
+    names = (header.cells[0].strip("\ufeff"), *header.cells[1:])
+    return Catalogue(source, found.encoding, names, tuple(cells), tuple(row.number for row in rows))
+
+
+def column_called(catalogue: Catalogue, name: str) -> int | None:
+    """Where the column `name` is; None where it is not. Raises InvalidInputError when there are several."""
+    places = [i for i, own in enumerate(catalogue.header) if plain_heading(own) == plain_heading(name)]
+    if len(places) > 1:
+        numbers = " and ".join(str(place + 1) for place in places)
+        raise InvalidInputError(
+            f"{catalogue.source}: column '{name}' appears twice (columns {numbers}); rename one, or give its number"
+        )
+    return places[0] if places else None
 
 
 def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dict[int, Role]:
@@ -53,12 +77,11 @@ def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dic
     Raises InvalidInputError for a column that is not there, naming those that are.
     """
     told: dict[int, Role] = {}
-    names = [name.strip().casefold() for name in catalogue.header]
     for role, wanted in roles.items():
         for name in wanted:
-            if name.strip().casefold() in names:
-                place = names.index(name.strip().casefold())
-            elif name.isdecimal() and 1 <= int(name) <= len(names):
+            if (called := column_called(catalogue, name)) is not None:
+                place = called
+            elif name.isdecimal() and len(name) < 6 and 1 <= int(name) <= len(catalogue.header):
                 place = int(name) - 1
             else:
                 known = ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1))
@@ -68,10 +91,10 @@ def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dic
     return told
 
 
-def row_record(mapped: MappedRow) -> dict[str, Any]:
-    """One row for JSON: labels are taxonomy codes or null."""
+def row_record(mapped: MappedRow, catalogue: Catalogue) -> dict[str, Any]:
+    """One row for JSON: labels are taxonomy codes or null; `row` counts as a spreadsheet does."""
     return {
-        "row": mapped.row,
+        "row": catalogue.numbers[mapped.row],
         "labels": dict(mapped.labels),
         "evidence": {
             task: [
@@ -105,26 +128,24 @@ def write_labels(path: Path, rows: Iterable[MappedRow], columns: Sequence[Column
                     words = (f"{task}_words" for task in mapped.labels)
                     writer.writerow(["row", "name", *mapped.labels, *words, "conflicts", "notes"])
                 cells = catalogue.rows[mapped.row]
-                writer.writerow(
-                    [
-                        mapped.row,
-                        cells[name] if name is not None and name < len(cells) else "",
-                        *(code or "" for code in mapped.labels.values()),
-                        *("; ".join(one.finding.words for one in found) for found in mapped.evidence.values()),
-                        " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),
-                        " | ".join(mapped.notes),
-                    ]
-                )
+                texts = [
+                    cells[name] if name is not None and name < len(cells) else "",
+                    *(code or "" for code in mapped.labels.values()),
+                    *("; ".join(one.finding.words for one in found) for found in mapped.evidence.values()),
+                    " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),
+                    " | ".join(mapped.notes),
+                ]
+                writer.writerow([catalogue.numbers[mapped.row], *map(spreadsheet_cell, texts)])
     except FileExistsError:
         raise AlreadyExistsError(f"{path}: exists; name another file, or remove this one") from None
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be written ({error.strerror}); check the folder") from None
 
 
-def _evenness(table: list[tuple[str, ...]]) -> tuple[float, int]:
+def _evenness(table: list[Row]) -> tuple[float, int]:
     """Share of rows that are as wide as the header, where that is more than one column; then the width."""
     if not table:
         return (0.0, 0)
-    width = len(table[0])
-    even = sum(len(row) == width for row in table) / len(table)
+    width = len(table[0].cells)
+    even = sum(len(row.cells) == width for row in table) / len(table)
     return (even if width > 1 else 0.0, width)

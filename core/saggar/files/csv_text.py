@@ -1,35 +1,29 @@
-"""From the bytes of a CSV to its rows: the encoding is recognised, or given."""
+"""Read and write CSV files as people and their spreadsheets save them."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.text_encoding import SAVE_AS, decoded_text, read_bytes
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_SAVE_AS = "save it as UTF-8 (Excel: Save As, CSV UTF-8)"
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods are ZIP files; .xls
-_CHINESE = {  # Python's codec, and the lead bytes of the characters that its standard calls frequent
-    "gb18030": (0xB0, 0xD7),
-    "cp950": (0xA4, 0xC6),  # Big5 as Windows has it
-}
-_LEAST_FREQUENT = 0.4  # share of frequent characters in real text; accents misread as Chinese have next to none
-_CLEARLY = 0.2  # by how much one reading must have a larger share than the other
-_WITHIN_WORD = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
+_AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 alone
+_NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
 
 
 @dataclass(frozen=True)
@@ -40,25 +34,49 @@ class Row:
     cells: tuple[str, ...]
 
 
-def read_csv_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
-    """The text of `path` and its encoding: UTF-8, UTF-16, UTF-32, GB18030 or Big5 unless one is given.
+@dataclass(frozen=True)
+class CsvText:
+    """The text of a CSV below its `sep=` line, which names the `delimiter` and which spreadsheets do not show."""
+
+    text: str
+    encoding: str
+    delimiter: str | None = None
+
+    @property
+    def delimiters(self) -> tuple[str, ...]:
+        """Those that may part its cells."""
+        return (self.delimiter,) if self.delimiter else tuple(DELIMITERS)
+
+
+def read_csv_text(path: Path, encoding: str | None = None) -> CsvText:
+    """The text of `path`: UTF-8, UTF-16, UTF-32, GB18030 or Big5 unless an encoding is given.
 
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
-    data, source = _bytes(path), str(path)
-    if encoding is not None:
-        return _strictly(data, _known(encoding), source), encoding
-    return _decoded(data, source)
+    try:
+        data = read_bytes(path)
+    except NotFoundError:
+        raise NotFoundError(f"{path}: no such file; check the path of the CSV", str(path)) from None
+    except InvalidInputError as error:
+        raise InvalidInputError(str(error).replace("not a file; name", "not a CSV file; name")) from None
+    if not data.strip():
+        raise InvalidInputError(f"{path}: is empty; it must have a header row and rows below it")
+    if data.startswith(_WORKBOOKS):
+        raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {SAVE_AS}")
+    text, encoding = decoded_text(data, str(path), encoding)
+    if not (found := _SEPARATOR_LINE.match(text)):
+        return CsvText(text, encoding)
+    return CsvText(text[found.end() :], encoding, found["delimiter"] or None)
 
 
 def csv_rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
-    """All rows that have a cell; `source` names the file in errors."""
+    """All rows that have a cell; `source` names the file in errors. Cells such as ="0012" hold the text within."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
             if cells:
-                yield Row(number, tuple(cells))
+                yield Row(number, tuple(_unwrapped(cell) for cell in cells))
     except csv.Error as error:
         raise InvalidInputError(
             f"{source}: row {number + 1}: not valid CSV ({error}); a quotation mark that opens a value must "
@@ -66,84 +84,32 @@ def csv_rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
         ) from None
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError(f"{path}: no such file; check the path of the CSV", str(path)) from None
-    except IsADirectoryError:
-        raise InvalidInputError(f"{path}: is a folder, not a CSV file; name the file in it") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInputError(f"{path}: cannot be read ({reason}); check its permissions") from None
-    if not data.strip():
-        raise InvalidInputError(f"{path}: is empty; it must have a header row and rows below it")
-    if data.startswith(_WORKBOOKS):
-        raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {_SAVE_AS}")
-    return data
+def delimiter_name(delimiter: str) -> str:
+    """What a person calls it."""
+    return DELIMITERS.get(delimiter, f"'{delimiter}'")
 
 
-def _known(encoding: str) -> str:
-    try:
-        return codecs.lookup(encoding).name
-    except LookupError:
-        raise InvalidInputError(
-            f"'{encoding}' is no encoding; try utf-8, gb18030, big5, cp950, utf-16 or windows-1252"
-        ) from None
+def plain_heading(name: str) -> str:
+    """A column's name without its case, invisible characters and odd spaces, full-width letters as plain ones."""
+    visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name))
+    return " ".join(visible.split()).casefold()
 
 
-def _decoded(data: bytes, source: str) -> tuple[str, str]:
-    """The text and its encoding."""
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return _strictly(data, encoding, source), encoding
-    if b"\0" in data[:4096]:  # text has no NUL; UTF-16 has one beside every ASCII character
-        even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
-        encoding = "utf-16-le" if odd > even else "utf-16-be"
-        return _strictly(data, encoding, source), encoding
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-    shares = {encoding: _frequent(data, encoding) for encoding in _CHINESE}
-    best = max(shares, key=lambda encoding: shares[encoding])
-    other = min(shares.values())
-    if shares[best] < _LEAST_FREQUENT or shares[best] - other < _CLEARLY:
-        raise InvalidInputError(
-            f"{source}: line {line}: the encoding is not clear: not UTF-8 or UTF-16, and not clearly Chinese "
-            f"GB18030 or Big5 (perhaps Latin-1 or Windows-1252); {_SAVE_AS}, or name the encoding where the "
-            "command has --encoding"
-        )
-    return data.decode(best), best
+def spreadsheet_cell(text: str) -> str:
+    """`text` as one harmless cell: no control characters, and no formula for a spreadsheet to run.
 
-
-def _strictly(data: bytes, encoding: str, source: str) -> str:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"{source}: starts as {encoding.upper()} and is broken at byte {error.start} ({error.reason}); {_SAVE_AS}"
-        ) from None
-
-
-def _frequent(data: bytes, encoding: str) -> float:
-    """Share of the frequent characters among those that are not ASCII, were the data in this encoding.
-
-    A Chinese text read in the wrong encoding falls on rare characters, or on none. 0 where it cannot be read,
-    or where the characters stand singly inside Western words.
+    What looks like a formula and is no plain number gets an apostrophe before it; `from_spreadsheet_cell` undoes it.
     """
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        return 0.0
-    strange = [character for character in text if not character.isascii()]
-    if not strange or len(_WITHIN_WORD.findall(text)) >= len(strange) / 2:
-        return 0.0
-    first, last = _CHINESE[encoding]
-    leads = (character.encode(encoding) for character in strange)
-    frequent = sum(len(lead) == 2 and (first <= lead[0] <= last or _punctuation(lead)) for lead in leads)
-    return frequent / len(strange)
+    risky = text.lstrip(" \n").startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip())
+    plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return f"'{plain}" if risky else plain
 
 
-def _punctuation(lead: bytes) -> bool:
-    return 0xA1 <= lead[0] <= 0xA3
+def from_spreadsheet_cell(cell: str) -> str:
+    """A cell that `spreadsheet_cell` made safe, as it was."""
+    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+
+
+def _unwrapped(cell: str) -> str:
+    found = _AS_TEXT.fullmatch(cell.strip()) if cell[:1] in {"=", " "} else None
+    return found["text"] if found else cell

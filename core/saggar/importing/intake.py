@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.duplicates.perceptual import look_alike
-from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
-from saggar.importing import object_groups
-from saggar.importing.photographs.files import Photograph, inspect, locate, small_copy
+from saggar.importing import object_groups, other_taxonomies
+from saggar.importing.photographs.files import Photograph, inspect, small_copy
+from saggar.importing.photographs.locating import locate
 from saggar.importing.report import (
     ImportReport,
     Note,
     Refusal,
     RowsRefusedError,
-    some,
+    listed,
     summed_up,
 )
 from saggar.importing.tables.catalogue_images import match_images, read_catalogue_table
@@ -66,11 +67,18 @@ def import_csv(
     called by. See `match_images` and `import_table`.
     """
     root = _folder(images_root)
-    table = read_label_table(csv_path, taxonomy.task_names, image_column or "image", encoding)
-    notes: list[Note] = []
-    if image_column:
-        table, notes = match_images(table, root)
-    return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
+
+    def read(other: Taxonomy) -> LabelTable:
+        return read_label_table(csv_path, other.task_names, image_column or "image", encoding)
+
+    try:
+        table = read(taxonomy)
+        notes: list[Note] = []
+        if image_column:
+            table, notes = match_images(table, root)
+        return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
+    except InvalidInputError as error:
+        raise other_taxonomies.hint(error, taxonomy, read) from None
 
 
 def import_catalogue(
@@ -119,8 +127,15 @@ def import_folders(
     """
     root = _folder(images_root)
     kept = taxonomy.narrowed(layout)
-    table, notes = read_folder_table(root, [kept.task(name) for name in layout])
-    return import_table(root, table, kept, store, notes=notes, strict=strict, progress=progress)
+
+    def read(other: Taxonomy) -> tuple[LabelTable, list[Note]]:
+        return read_folder_table(root, [other.task(name) for name in layout])
+
+    try:
+        table, notes = read(kept)
+        return import_table(root, table, kept, store, notes=notes, strict=strict, progress=progress)
+    except InvalidInputError as error:
+        raise other_taxonomies.hint(error, kept, lambda other: read(other)[0]) from None
 
 
 def import_labelbee(
@@ -172,7 +187,8 @@ def import_table(
     `strict`, one bad row stops it before anything is written; otherwise bad rows are left out and reported.
 
     Raises NotFoundError for a missing file or folder, and InvalidInputError with one violation per problem
-    (at most 50), each naming file, row, column and value; also when a task has fewer than two classes.
+    (at most 50), each naming file, row, column and value; also when no task has a label. A task without any label
+    leaves the data set; one of which a single class occurs stays, with a warning.
     """
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
@@ -183,9 +199,9 @@ def import_table(
         problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
         if problems and (strict or not items):
             raise RowsRefusedError(table.source, problems, len(items))
-        _refuse_empty(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
+        labelled = _labelled(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
         object_ids, joins = _joined(items, report)
-        manifest = Manifest.from_records(_records(items, object_ids), taxonomy.task_names)
+        manifest = Manifest.from_records(_records(items, object_ids, labelled), labelled)
         for done, _ in enumerate(staged.publish([photo.key for _, photo in items]), start=1):
             report("storing photographs", done, len(items))
     remarks = list(notes)
@@ -196,7 +212,8 @@ def import_table(
         *_duplicate_warnings(merges, joins, object_ids),
         *summed_up(remarks),
         *_position_warning(items),
-        *_class_warnings(manifest, taxonomy),
+        *_task_warnings(manifest, taxonomy, kept_classes),
+        *_class_warnings(manifest, taxonomy, kept_classes),
         *_object_warnings(manifest),
     ]
     return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*merges, *joins, *remarks))
@@ -233,7 +250,8 @@ def _photographs(
         if isinstance(result, Photograph):
             good.append((row, result))
         else:
-            refused.append(Refusal(row.number, row.file, result, "image" if row.number else ""))
+            reason = result.removeprefix(f"{row.file}: ")
+            refused.append(Refusal(row.number, row.file, reason, "image" if row.number else ""))
     return good, refused
 
 
@@ -251,39 +269,31 @@ def _joined(items: list[object_groups.Item], report: Progress) -> tuple[list[str
     return found
 
 
-def _refuse_empty(
+def _labelled(
     table: LabelTable,
     taxonomy: Taxonomy,
     labels: list[dict[str, str | None]],
     dropped: int,
     refused: int,
-) -> None:
+) -> tuple[str, ...]:
+    """The tasks that some row has a label of. Raises InvalidInputError where no row or no label is left."""
     left_out = f"; the filter dropped {dropped:,} rows" if dropped else ""
     left_out += f"; {refused:,} problems were found in others" if refused else ""
     if not labels:
         raise InvalidInputError(f"{table.source}: no row to import{left_out}; add a row per photograph")
-    problems = []
-    for task in taxonomy.tasks:
-        present = sorted({code for row in labels if (code := row[task.name]) is not None})
-        if len(present) < 2:
-            has = f"only '{present[0]}' occurs" if present else "no row has a label"
-            reason = f"column {task.name}: {has}{left_out}, and a task needs two classes"
-            problems.append(FieldViolation(task.name, reason))
-    if problems:
-        lines = "\n".join(f"  {problem.description}" for problem in problems)
-        raise InvalidInputError(
-            f"{table.source}: nothing was imported:\n{lines}\n"
-            "Label more photographs, or use a taxonomy without that task.",
-            tuple(problems),
-        )
+    found = tuple(name for name in taxonomy.task_names if any(row[name] is not None for row in labels))
+    if not found:
+        tasks = ", ".join(taxonomy.task_names)
+        raise InvalidInputError(f"{table.source}: no row has a label of {tasks}{left_out}; label the photographs")
+    return found
 
 
-def _records(items: list[object_groups.Item], object_ids: list[str]) -> Iterator[Record]:
+def _records(items: list[object_groups.Item], object_ids: list[str], tasks: Sequence[str]) -> Iterator[Record]:
     for (row, photograph), object_id in zip(items, object_ids, strict=True):
         yield Record(
             image=photograph.key,
             object_id=object_id,
-            labels=row.labels,
+            labels={task: row.labels[task] for task in tasks},
             width_px=photograph.width_px,
             height_px=photograph.height_px,
             source=row.file,
@@ -298,7 +308,7 @@ def _table_warnings(table: LabelTable) -> Iterator[str]:
     if table.encoding == "gb18030":
         yield f"{table.source}: not UTF-8; read as GB18030. If Chinese text looks wrong, save it as UTF-8"
     if table.ignored:
-        yield f"{table.source}: columns or tags that are not used: {some(table.ignored, 20)}"
+        yield f"{table.source}: columns or tags that are not used: {listed(table.ignored, 20)}"
 
 
 def _filter_warning(where: dict[str, frozenset[str]], dropped: int) -> Iterator[str]:
@@ -309,29 +319,43 @@ def _filter_warning(where: dict[str, frozenset[str]], dropped: int) -> Iterator[
 
 def _duplicate_warnings(merges: list[Note], joins: list[Note], object_ids: list[str]) -> Iterator[str]:
     if merges:
-        yield f"{len(merges):,} rows merged: {_told(merges)}"
+        yield f"{len(merges):,} rows merged: {_examples(merges)}"
     if joins:
-        yield f"{len(joins):,} near-duplicates joined: {_told(joins)}"
+        yield f"{len(joins):,} near-duplicates joined: {_examples(joins)}"
     if large := object_groups.large_objects(object_ids, joins):
-        yield f"objects of many photographs; were they joined by mistake? {some(large)}"
+        yield f"objects of many photographs; were they joined by mistake? {listed(large)}"
 
 
-def _told(notes: list[Note]) -> str:
-    return some(f"{f'row {note.row} ({note.file})' if note.row else note.file}: {note.text}" for note in notes)
+def _examples(notes: list[Note]) -> str:
+    return listed(f"{f'row {note.row} ({note.file})' if note.row else note.file}: {note.text}" for note in notes)
 
 
 def _position_warning(items: list[object_groups.Item]) -> Iterator[str]:
     if told := [row.file for row, photograph in items if photograph.has_position]:
         yield (
             f"{len(told):,} photographs say where they were taken (GPS in EXIF), and the store keeps them as "
-            f"they are: {some(told)}; remove it before you share the store or an export"
+            f"they are: {listed(told)}; remove it before you share the store or an export"
         )
 
 
-def _class_warnings(manifest: Manifest, taxonomy: Taxonomy) -> Iterator[str]:
+def _task_warnings(manifest: Manifest, taxonomy: Taxonomy, where: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    for name in taxonomy.task_names:
+        if name not in manifest.tasks:
+            yield f"{name}: no row has a label, so the data set leaves this task out"
+        elif len(counts := manifest.counts(name)) == 1 and name not in where:
+            others = [task for task in manifest.tasks if len(manifest.counts(task)) > 1]
+            remedy = f"an experiment leaves it out with `tasks: [{', '.join(others)}]`" if others else _NO_TASK
+            yield f"{name}: only '{next(iter(counts))}' occurs, and there is nothing to tell apart: {remedy}"
+
+
+_NO_TASK = "an experiment needs photographs of more classes"
+
+
+def _class_warnings(manifest: Manifest, taxonomy: Taxonomy, where: Mapping[str, frozenset[str]]) -> Iterator[str]:
     for task in taxonomy.tasks:
-        counts = manifest.counts(task.name)
-        if absent := [code for code in task.codes if code not in counts]:
+        counts = manifest.counts(task.name) if task.name in manifest.tasks else {}
+        wanted = [code for code in task.codes if code in where.get(task.name, task.codes)]
+        if len(counts) > 1 and (absent := [code for code in wanted if code not in counts]):
             yield f"{task.name}: classes without a photograph: {', '.join(absent)}; they cannot be learnt"
 
 
@@ -341,4 +365,4 @@ def _object_warnings(manifest: Manifest) -> Iterator[str]:
         several = by_object[f"label_{task}"].nunique()
         objects = [str(name) for name in several.index[several > 1]]
         if objects:
-            yield f"{task}: objects whose photographs have different labels: {some(objects)}"
+            yield f"{task}: objects whose photographs have different labels: {listed(objects)}"

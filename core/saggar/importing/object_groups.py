@@ -33,7 +33,7 @@ def merged(items: Sequence[Item]) -> tuple[list[Item], list[Note], list[Refusal]
                 f"{name} is {quoted(earlier.labels[name])} there and {quoted(row.labels[name])} here"
                 for name in differing
             )
-            reason = f"{row.file}: {same}, with other labels: {labels}; keep one row"
+            reason = f"{same}, with other labels: {labels}; keep one row"
             refused.append(Refusal(row.number, row.file, reason, ", ".join(differing)))
             continue
         ids = ""

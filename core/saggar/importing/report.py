@@ -6,11 +6,12 @@ import csv
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from saggar.errors import FieldViolation, InvalidInputError
+from saggar.files.csv_text import spreadsheet_cell
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 50  # problems in an error
 _EXAMPLES = 5  # rows in a warning
+_ROWS = 3  # of one problem that are named
 
 # merged: left out, another row has the image; skipped: left out for another reason that is no fault;
 # joined: made one object with another; noted: imported, and something is odd
@@ -36,7 +38,7 @@ class Refusal:
     column: str = ""
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.place, self.reason) if part)
+        return ": ".join(part for part in (self.place, self.file, self.reason) if part)
 
     @property
     def place(self) -> str:
@@ -72,18 +74,47 @@ class ImportReport:
 class RowsRefusedError(InvalidInputError):
     """Some rows cannot be imported, so none was; `importable` others could be."""
 
-    def __init__(self, source: str, refused: Iterable[Refusal], importable: int) -> None:
+    def __init__(self, source: str, refused: Iterable[Refusal], importable: int, remark: str = "") -> None:
+        self.source = source
         self.refused = tuple(refused)
         self.importable = importable
-        shown = self.refused[:_SHOWN]
-        lines = [f"  {refusal}" for refusal in shown]
-        if len(self.refused) > len(shown):
-            lines.append(f"  and {len(self.refused) - len(shown):,} more")
+        groups = alike(self.refused)
+        lines = [f"  {one_line(group)}" for group in groups[:_SHOWN]]
+        if left := sum(len(group) for group in groups[_SHOWN:]):
+            lines.append(f"  and {left:,} more")
         count = "1 problem" if len(self.refused) == 1 else f"{len(self.refused):,} problems"
         super().__init__(
-            f"{source}: {count}; nothing was imported:\n" + "\n".join(lines),
-            tuple(FieldViolation(refusal.place or refusal.file, refusal.reason) for refusal in shown),
+            f"{source}: {count}; nothing was imported:\n" + "\n".join(lines) + remark,
+            tuple(FieldViolation(group[0].place or group[0].file, _counted(group)) for group in groups[:_SHOWN]),
         )
+
+    def with_remark(self, text: str) -> RowsRefusedError:
+        """The same with `text` behind its own."""
+        return RowsRefusedError(self.source, self.refused, self.importable, text)
+
+
+def alike(refused: Iterable[Refusal]) -> list[list[Refusal]]:
+    """Refusals for one reason together, in the order of their first rows: one wrong label on 29 rows is one problem."""
+    groups: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
+    for each in refused:
+        groups[each.column, each.reason].append(each)
+    return list(groups.values())
+
+
+def one_line(group: Sequence[Refusal]) -> str:
+    """A line for refusals of one reason: where, and how many."""
+    first = group[0]
+    if len(group) == 1:
+        return str(first)
+    rows = f"rows {listed((str(each.row) for each in group), _ROWS)}" if first.row else ""
+    place = ", ".join(part for part in (rows, f"column {first.column}" if first.column else "") if part)
+    names = list(dict.fromkeys(each.file for each in group if each.file))
+    files = listed(names, _ROWS) if first.column == "image" or not first.row else ""
+    return ": ".join(part for part in (place, files, _counted(group)) if part)
+
+
+def _counted(group: Sequence[Refusal]) -> str:
+    return group[0].reason if len(group) == 1 else f"{group[0].reason} ({len(group):,} times)"
 
 
 def report_csv(refused: Iterable[Refusal], notes: Iterable[Note] = ()) -> bytes:
@@ -94,7 +125,7 @@ def report_csv(refused: Iterable[Refusal], notes: Iterable[Note] = ()) -> bytes:
     writer = csv.writer(out)
     writer.writerow(("outcome", "row", "file", "column", "reason"))
     for outcome, row, file, column, reason in sorted(lines, key=lambda line: (line[1], line[2], line[0])):
-        writer.writerow((outcome, row or "", _printable(file), column, _printable(reason)))
+        writer.writerow((outcome, row or "", _cell(file), column, _cell(reason)))
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -115,20 +146,18 @@ def summed_up(notes: Iterable[Note]) -> Iterator[str]:
         if note.kind in {"noted", "skipped"}:
             files[note.text].append(note.file or f"row {note.row}")
     for text, names in files.items():
-        yield f"{text}: {some(names)}"
+        yield f"{text}: {listed(names)}"
 
 
-def some(things: Iterable[str], most: int = _EXAMPLES) -> str:
-    listed = list(things)
-    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+def listed(things: Iterable[str], most: int = _EXAMPLES) -> str:
+    all_of_them = list(things)
+    more = f" and {len(all_of_them) - most:,} more" if len(all_of_them) > most else ""
+    return ", ".join(all_of_them[:most]) + more
 
 
 def quoted(value: str | None) -> str:
     return f"'{value}'" if value else "blank"
 
 
-def _printable(text: str) -> str:
-    """`text` as one harmless cell: no control characters, and no formula for a spreadsheet to run."""
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
+def _cell(text: str) -> str:
+    return spreadsheet_cell(text).replace("\n", "\\n").replace("\t", "\\t")

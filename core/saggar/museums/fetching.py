@@ -21,6 +21,7 @@ from pathlib import Path
 
 from saggar.decoding import FORMATS, read_image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
+from saggar.files.csv_text import spreadsheet_cell
 from saggar.files.wholefile import write_whole
 from saggar.museums.objects import Found, LeftOut, MuseumObject
 from saggar.museums.registry import Museum
@@ -199,7 +200,8 @@ def catalogue_csv(records: dict[str, FetchedRecord]) -> bytes:
     writer.writerow(["image", "museum", "museum_id", *texts])
     for _, record in sorted(records.items()):
         found = record.object
-        writer.writerow([record.image, found.museum, found.object_id, *(getattr(found, name) for name in texts)])
+        cells = (record.image, found.museum, found.object_id, *(getattr(found, name) for name in texts))
+        writer.writerow([spreadsheet_cell(cell) for cell in cells])
     return out.getvalue().encode("utf-8-sig")
 
 

@@ -25,8 +25,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
-from saggar.logs import configure_logs
 from saggar.rpc.interceptor import CallInterceptor
+from saggar.rpc.logs import configure_logs
 from saggar.rpc.pools import Pools
 from saggar.rpc.readiness import LIVE, Readiness
 from saggar.rpc.work import cancellation

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import InvalidInputError
-from saggar.logs import configure_logs
+from saggar.rpc.logs import configure_logs
 from saggar.settings import ServiceSettings, read_settings
 from saggar.store import DirectoryStore
 

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from saggar import prompts
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.yamlfile import parse_yaml
 from saggar.taxonomies import schema
@@ -236,3 +237,28 @@ def test_pair_tasks_do_not_depend_on_names_or_order() -> None:
     assert renamed.pair_tasks == ("t_glaze", "t_type")
     untold = [task.model_copy(update={"kind": None}) for task in taxonomy.tasks]
     assert taxonomy.model_copy(update={"tasks": tuple(untold)}).pair_tasks == ("glaze", "type")
+
+
+def test_classes_that_are_left_out_leave_their_task() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    kept = taxonomy.keeping({"kiln": ["Ding", "Jing", "Jun"], "glaze": ["White", "BlueW"]})
+    assert kept.task_names == taxonomy.task_names
+    assert kept.task("kiln").codes == tuple(
+        code for code in taxonomy.task("kiln").codes if code in ("Ding", "Jing", "Jun")
+    )
+    assert Taxonomy.model_validate(kept.model_dump(by_alias=True)) == kept  # what one class yields to is there
+    assert kept.plausible({"kiln": "Ding", "glaze": "White"})
+    assert taxonomy.keeping({}) is taxonomy
+
+
+def test_a_task_of_which_one_class_is_left_is_said_of_every_image() -> None:
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    kept = taxonomy.keeping({"dynasty": ["Song"]})
+    assert kept.task_names == ("kiln", "glaze", "type")
+    labels = {"kiln": "Ding", "glaze": "White", "type": "Bowl"}
+    assert prompts.caption(kept, labels) == prompts.caption(taxonomy, {"dynasty": "Song", **labels})
+    assert Taxonomy.model_validate(kept.model_dump(by_alias=True)) == kept
+    with pytest.raises(InvalidInputError, match="nothing to tell apart"):
+        taxonomy.narrowed(["dynasty"]).keeping({"dynasty": ["Song"]})
+    with pytest.raises(InvalidInputError, match="no task 'age'"):
+        taxonomy.keeping({"age": ["Song"]})

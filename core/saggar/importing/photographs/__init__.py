@@ -1,1 +1,1 @@
-"""Photographs in a folder: found by name, checked, and grouped into objects."""
+"""Photographs in a folder: listed, found by name, and checked."""

@@ -1,34 +1,22 @@
-"""Photographs in a folder: find the file that a table names, verify it, and say what is kept of it."""
+"""A photograph's file: verify it, and say what is kept of it."""
 
 from __future__ import annotations
 
 import io
-import ntpath
-import os
-import stat
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saggar.decoding import END_MISSING, IMPORTED, MORE_PICTURES, Decoded, ended_jpeg, read_image
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 from saggar.errors import InvalidInputError
 from saggar.files.image_end import first_picture, image_end
+from saggar.importing.photographs.listing import EXTENSIONS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-LARGEST_MIB = 256
-NO_SUCH_FILE = "no such file in the folder of images"
-EXTENSIONS = {
-    "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "mpo": "JPEG", "png": "PNG", "apng": "PNG",
-    "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "gif": "GIF", "bmp": "BMP", "avif": "AVIF", "heic": "HEIF",
-    "heif": "HEIF", "hif": "HEIF",
-}  # fmt: skip
 
 _STORED = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 _LOSSY = ("JPEG", "HEIF", "AVIF")  # stored as JPEG where the original cannot be: as PNG they grow tenfold
@@ -114,67 +102,3 @@ def read(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{name}: cannot be read ({error.strerror or error}); check its permissions") from None
-
-
-def locate(root: Path, name: str) -> Path:
-    """The regular file `name` under `root` (resolved). Raises InvalidInputError that says what to do.
-
-    Backslashes are taken for slashes where there is no file of the literal name; names are compared in both
-    composed and decomposed Unicode. Links that lead out of the folder are refused.
-    """
-    if "://" in name:
-        raise InvalidInputError(f"{name}: is a web address; download the photograph and name the file")
-    if name.startswith("/") or ntpath.isabs(name) or ntpath.splitdrive(name)[0]:
-        raise InvalidInputError(f"{name}: is an absolute path; write it relative to the folder of images")
-    if "\0" in name:
-        raise InvalidInputError(f"{name!r}: has a NUL character; write the file's plain name")
-    within = os.path.join(root, "")  # noqa: PTH118 pathlib would take a tenth of an import's time
-    for spelling in _spellings(name):
-        try:
-            path = os.path.realpath(within + spelling)
-            if not (path + "/").startswith(within):
-                raise InvalidInputError(
-                    f"{name}: leads out of the folder of images; copy the photograph into it and name that"
-                )
-            status = os.stat(path)  # noqa: PTH116 as above
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, RuntimeError) as error:  # a name too long, a link to itself, no permission
-            raise InvalidInputError(f"{name}: cannot be read ({error}); check name and permissions") from None
-        return _regular(Path(path), status.st_mode, status.st_size, name)
-    raise InvalidInputError(f"{name}: {NO_SUCH_FILE}{_hint(root, name)}")
-
-
-def _spellings(name: str) -> Iterator[str]:
-    yield name
-    spellings = [name, name.replace("\\", "/")]
-    spellings += [unicodedata.normalize(form, s) for form in ("NFC", "NFD") for s in tuple(spellings)]
-    yield from dict.fromkeys(spellings[1:])
-
-
-def _regular(path: Path, mode: int, size: int, name: str) -> Path:
-    if stat.S_ISDIR(mode):
-        raise InvalidInputError(f"{name}: is a folder; name the image file in it")
-    if not stat.S_ISREG(mode):  # reading a pipe or a device may never end
-        raise InvalidInputError(f"{name}: is not a regular file; replace it by an image")
-    if size > LARGEST_MIB * 2**20:
-        raise InvalidInputError(f"{name}: {size / 2**20:,.0f} MiB; save it smaller: at most {LARGEST_MIB} are read")
-    return path
-
-
-def _hint(root: Path, name: str) -> str:
-    """What the file may be called instead: other case, other extension."""
-    wanted = PurePosixPath(name.replace("\\", "/"))
-    folder = (root / wanted.parent).resolve()
-    if not folder.is_relative_to(root) or not folder.is_dir():
-        return f"; there is no folder '{wanted.parent}' in it" if str(wanted.parent) != "." else ""
-    by_name, by_stem = _names(folder)
-    found = by_name.get(wanted.name.casefold()) or by_stem.get(wanted.stem.casefold())
-    return f"; did you mean '{wanted.with_name(found)}'?" if found else "; add it or remove the row"
-
-
-@lru_cache(maxsize=8)
-def _names(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Names in `folder` by lower-case name and by lower-case stem."""
-    names = sorted(entry.name for entry in folder.iterdir())
-    return {n.casefold(): n for n in names}, {PurePosixPath(n).stem.casefold(): n for n in names}

@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from saggar.dataset.record import PROVENANCE
 from saggar.errors import InvalidInputError
-from saggar.importing.photographs.files import EXTENSIONS
+from saggar.importing.photographs.listing import EXTENSIONS, image_files
+from saggar.importing.photographs.names import look_alike, odd_characters
 from saggar.importing.report import Note
-from saggar.importing.tables.folder_table import image_files
 from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row, plain_name
 from saggar.taxonomy import Taxonomy
 
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
+_REFORMATTED = re.compile(
+    rf"\d{{1,2}}-({_MONTHS})|({_MONTHS})-\d{{1,4}}|\d{{1,2}}月\d{{1,2}}日|\d+(\.\d+)?e\+\d+|#+|#(name|value|ref)[?!]",
+    re.IGNORECASE,
+)
 _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph
 
 
@@ -25,21 +31,23 @@ def read_catalogue_table(
 ) -> tuple[LabelTable, list[Note]]:
     """The catalogue in `path` as a table of labels, proposed from its text by `saggar.catalogue`.
 
-    Its columns `licence`, `credit_line` and `object_url` are taken along. Rows are numbered as in a
-    spreadsheet without empty lines. The notes name rows whose columns disagree.
+    Its columns `licence`, `credit_line` and `object_url` are taken along. Rows are numbered as in a spreadsheet. The
+    notes name rows whose columns disagree.
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
     from saggar.catalogue.mapping import map_rows
-    from saggar.catalogue.tables import read_catalogue
+    from saggar.catalogue.tables import column_called, read_catalogue
 
     catalogue = read_catalogue(path, encoding)
-    names = [_plain(name) for name in catalogue.header]
-    if _plain(image_column) not in names:
+    column = column_called(catalogue, image_column)
+    if column is None:
         known = ", ".join(name.strip() for name in catalogue.header if name.strip())
         raise InvalidInputError(f"{path}: no column '{image_column}'; it has: {known}")
-    column = names.index(_plain(image_column))
-    places = {plain_name(name): i for i, name in enumerate(catalogue.header)}
-    owned = {name: places[name] for name in PROVENANCE if name in places}
+    plain = [plain_name(name) for name in catalogue.header]
+    owned = {name: plain.index(name) for name in PROVENANCE if name in plain}
+    for name in owned:
+        if plain.count(name) > 1:
+            raise InvalidInputError(f"{path}: column '{name}' appears twice; remove one")
     tasks = taxonomy.task_names
     rows: list[Row] = []
     notes: list[Note] = []
@@ -47,9 +55,10 @@ def read_catalogue_table(
         cells = catalogue.rows[mapped.row]
         file, *provenance = (cells[i].strip() if i < len(cells) else "" for i in (column, *owned.values()))
         labels = (mapped.labels[task] or "" for task in tasks)
-        rows.append(Row(mapped.row + 2, (file, *labels, *provenance)))
+        number = catalogue.numbers[mapped.row]
+        rows.append(Row(number, (file, *labels, *provenance)))
         if mapped.conflicts:
-            notes.append(Note(mapped.row + 2, file, "noted", _DISAGREE))
+            notes.append(Note(number, file, "noted", _DISAGREE))
     table = LabelTable(
         source=str(path),
         encoding=catalogue.encoding,
@@ -75,7 +84,8 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
     numbers = {_plain(row.cells[column]): row for row in reversed(table.rows) if column < len(row.cells)}
     by_number: dict[str, list[str]] = defaultdict(list)
     notes: list[Note] = []
-    images, _ = image_files(root)
+    listing = image_files(root)
+    images = listing.images
     for path in images:
         if (number := _number(path, numbers)) is not None:
             by_number[number].append(str(path))
@@ -88,17 +98,23 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
         named.update(files)
         rows += [Row(row.number, _with(row.cells, column, file, own_ids, value)) for file in files]
         if not files:
-            told = f"no photograph is called by '{value}'" if value else "names no photograph"
+            told = f"no photograph is called by '{value}'{_hint(value, images)}" if value else "names no photograph"
             notes.append(Note(row.number, value, "skipped", told))
     if not named:
         first = next((row.cells[column] for row in table.rows if column < len(row.cells)), "")
         file = images[0].name if images else "none"
         raise InvalidInputError(
             f"{table.source}: no photograph in {root} is called by a value of column "
-            f"'{table.header.cells[column].strip()}' (the first value: '{first}'; the first file: {file}); "
-            "name another column"
+            f"'{table.header.cells[column].strip()}' (the first value: '{first}'{_hint(first, images)}; "
+            f"the first file: {file}); name another column"
         )
-    notes += [Note(0, str(p), "skipped", "no row names this photograph") for p in images if str(p) not in named]
+    numbered = {number.lstrip("0"): row for number, row in numbers.items() if number.lstrip("0")}
+    for path in images:
+        if str(path) not in named:
+            lost = next((numbered[cut] for cut in _cuts(path) if cut in numbered), None)
+            told = f"; row {lost.number} may be its own, with its zeros lost in a spreadsheet" if lost else ""
+            notes.append(Note(0, str(path), "skipped", f"no row names this photograph{told}"))
+    notes += listing.notes(others=False)
     if own_ids:
         return replace(table, rows=tuple(rows)), notes
     return (
@@ -123,6 +139,27 @@ def _number(path: PurePosixPath, numbers: dict[str, Row]) -> str | None:
     stem = _plain(path.stem)
     cuts = [found.start() for found in _END.finditer(stem)]
     return next((stem[:end] for end in (len(stem), *reversed(cuts)) if stem[:end] in numbers), None)
+
+
+def _cuts(path: PurePosixPath) -> list[str]:
+    """What may be left of the file's number where a spreadsheet has taken the zeros before it."""
+    stem = _plain(path.stem)
+    if not stem.startswith("0"):
+        return []
+    return [part for part in (stem.lstrip("0"), _END.split(stem, maxsplit=1)[0].lstrip("0")) if part]
+
+
+def _hint(value: str, images: Sequence[PurePosixPath]) -> str:
+    """Why a number may have found nothing: a spreadsheet made a date or a power of ten of it, or a character only
+    looks like that of a file's name.
+    """
+    if _REFORMATTED.fullmatch(value.strip()):
+        return ", which a spreadsheet seems to have made of another number; import the column as text"
+    near = next((path for path in images if look_alike(path.stem) == look_alike(value)), None)
+    if near is None:
+        return ""
+    odd = odd_characters(near.stem) or odd_characters(value)
+    return f"; '{near.name}' looks the same" + (f" (with {odd})" if odd else "")
 
 
 def _is_path(value: str) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from saggar.dataset.record import PROVENANCE
 from saggar.errors import InvalidInputError
+from saggar.files.csv_text import delimiter_name, plain_heading
 from saggar.importing.report import Refusal
-from saggar.importing.tables.label_table import DELIMITERS, OBJECT_COLUMNS, LabelTable, Row
+from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row
 from saggar.taxonomy import Task, Taxonomy
 
 
@@ -43,7 +44,7 @@ def checked_rows(
 
     A label is a code, or a name or variant of its class in upper or lower case.
     """
-    headings = tuple(cell.strip().casefold() for cell in table.header.cells)
+    headings = tuple(plain_heading(cell) for cell in table.header.cells)
     object_column = next((name for name in OBJECT_COLUMNS if name in table.columns), None)
     known = {task.name: spellings(task) for task in taxonomy.tasks}
     found: list[LabelledRow] = []
@@ -56,10 +57,7 @@ def checked_rows(
         file = row.cells[table.columns["image"]].strip()
         said = {name: row.cells[table.columns[name]].strip() for name in taxonomy.task_names}
         bad = [(name, word) for name, word in said.items() if word and word.casefold() not in known[name]]
-        refused += [
-            Refusal(row.number, file, f"{file}: {_unknown_class(taxonomy.task(name), word)}", name)
-            for name, word in bad
-        ]
+        refused += [Refusal(row.number, file, _unknown_class(taxonomy.task(name), word), name) for name, word in bad]
         if bad:
             continue
         labels = {name: known[name][word.casefold()] if word else None for name, word in said.items()}
@@ -94,7 +92,7 @@ def spellings(task: Task) -> dict[str, str]:
 def _shape_problem(row: Row, table: LabelTable, headings: tuple[str, ...]) -> Refusal | None:
     place = table.columns["image"]
     file = row.cells[place].strip() if place < len(row.cells) else ""
-    if tuple(cell.strip().casefold() for cell in row.cells) == headings:
+    if tuple(plain_heading(cell) for cell in row.cells) == headings:
         return Refusal(row.number, "", "repeats the header; remove the row")
     surplus = [cell for cell in row.cells[table.width :] if cell.strip()]
     if len(row.cells) < table.width or surplus:
@@ -102,7 +100,7 @@ def _shape_problem(row: Row, table: LabelTable, headings: tuple[str, ...]) -> Re
             row.number,
             file,
             f"has {len(row.cells)} cells where the header has {table.width}; a value that holds a "
-            f"{DELIMITERS[table.delimiter]} must stand in quotation marks, an unknown label is an empty cell",
+            f"{delimiter_name(table.delimiter)} must be in quotation marks, an unknown label is an empty cell",
         )
     return None
 

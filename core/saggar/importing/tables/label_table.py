@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.dataset.record import PROVENANCE
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_text import DELIMITERS, Row, csv_rows, read_csv_text
+from saggar.files.csv_text import Row, csv_rows, delimiter_name, plain_heading, read_csv_text
 
-__all__ = [
-    "DELIMITERS",
-    "OBJECT_COLUMNS",
-    "LabelTable",
-    "Row",
-    "column_letter",
-    "plain_name",
-    "read_label_table",
-]
+__all__ = ["OBJECT_COLUMNS", "LabelTable", "Row", "column_letter", "plain_name", "read_label_table"]
 
 OBJECT_COLUMNS = ("object_id", "group")
+_TITLES = 5  # rows above the header that a collection's title may take
 
 
 @dataclass(frozen=True)
@@ -44,13 +38,16 @@ def read_label_table(
     """The table in `path`: a column of images, one per task, and perhaps `object_id` or `group`, and
     `licence`, `credit_line`, `object_url`.
 
-    Comma, semicolon or tab; UTF-8, UTF-16, GB18030 or Big5 unless `encoding` is given. Names in the header
-    may be in any case. Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
+    Comma, semicolon, tab or what its `sep=` line names; UTF-8, UTF-16, GB18030 or Big5 unless `encoding` is given.
+    Names in the header may be in any case, with invisible characters and odd spaces.
+
+    Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
     what to do.
     """
     source = str(path)
-    text, encoding = read_csv_text(path, encoding)
-    candidates = {delimiter: _header(text, delimiter) for delimiter in DELIMITERS}
+    found = read_csv_text(path, encoding)
+    text, delimiters = found.text, found.delimiters
+    candidates = {delimiter: _header(text, delimiter) for delimiter in delimiters}
     wanted = {plain_name(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
     if not text.strip(" \t\r\n,;"):
         names = ", ".join((image_column, *tasks))
@@ -64,22 +61,24 @@ def read_label_table(
         header = candidates[delimiter]
         return len(header.cells) if header else 0
 
-    best = max(DELIMITERS, key=known)
+    best = max(delimiters, key=known)
     if not known(best):  # the header is wrong however it is read: show it as it falls into most columns
-        best = max(DELIMITERS, key=width)
-    rivals = [d for d in DELIMITERS if d != best and known(d) == known(best) > 1]
+        best = max(delimiters, key=width)
+    rivals = [d for d in delimiters if d != best and known(d) == known(best) > 1]
     if rivals:
         raise InvalidInputError(
-            f"{source}: the header can be read with {DELIMITERS[best]} and with {DELIMITERS[rivals[0]]} "
+            f"{source}: the header can be read with {delimiter_name(best)} and with {delimiter_name(rivals[0])} "
             "between columns; use one of them only"
         )
     header = candidates[best]
     assert header is not None  # noqa: S101 for the type checker
+    if not known(best):
+        _refuse_title(text, best, source, wanted)
     columns = _columns(header, tasks, source, image_column)
     used = set(columns.values())
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
     rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
-    return LabelTable(source, encoding, best, columns, ignored, len(header.cells), header, rows)
+    return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows)
 
 
 def _rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
@@ -94,10 +93,22 @@ def _header(text: str, delimiter: str) -> Row | None:
         return None
 
 
+def _refuse_title(text: str, delimiter: str, source: str, wanted: set[str]) -> None:
+    """Tells of a header that has something above it: the name of the collection, a note."""
+    for row in itertools.islice(_rows(text, delimiter, source), 1, _TITLES):
+        if sum(plain_name(cell) in wanted for cell in row.cells) > 1:
+            raise InvalidInputError(f"{source}: the names of the columns are in row {row.number}; remove what is above")
+
+
 def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
     """Where image, the tasks and the object column stand; every problem of the header in one error."""
     plain = [plain_name(name) for name in header.cells]
+    wanted = {"image", plain_name(image_column), *OBJECT_COLUMNS, *PROVENANCE, *(task.casefold() for task in tasks)}
+    ours = any(name in wanted or difflib.get_close_matches(name, wanted, n=1, cutoff=0.7) for name in plain)
     shown = ", ".join(name.strip() or "(blank)" for name in header.cells[:30])
+    if not ours:  # what is no table of ours is not quoted: it may be anybody's file on a server
+        shown = "1 column" if len(header.cells) == 1 else f"{len(header.cells)} columns"
+        shown += ", none of such a name"
     problems: list[FieldViolation] = []
     columns: dict[str, int] = {}
     for name in ("image", *tasks, *OBJECT_COLUMNS, *PROVENANCE):
@@ -105,7 +116,7 @@ def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) 
         places = [i for i, own in enumerate(plain) if own == plain_name(called)]
         if len(places) > 1:
             letters = " and ".join(column_letter(i) for i in places)
-            problems.append(FieldViolation(called, f"stands twice (columns {letters}); remove one"))
+            problems.append(FieldViolation(called, f"appears twice (columns {letters}); remove one"))
         elif places:
             columns[name] = places[0]
         elif name not in (*OBJECT_COLUMNS, *PROVENANCE):
@@ -134,6 +145,6 @@ def column_letter(index: int) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A column's name without its case, its edges and its American spelling."""
-    plain = name.strip().strip("\ufeff").casefold()
+    """A column's name as `plain_heading` has it, without its American spelling."""
+    plain = plain_heading(name)
     return "licence" if plain == "license" else plain

@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.text_encoding import read_text
 from saggar.importing.report import Note, Refusal
 from saggar.importing.tables.label_rows import spellings
 from saggar.importing.tables.label_table import LabelTable, Row
@@ -47,7 +49,7 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
             annotation = _object(read())
             tags = list(_tags(annotation))
         except InvalidInputError as error:
-            refused.append(Refusal(number, file, f"{file}: {error}"))
+            refused.append(Refusal(number, file, str(error)))
             continue
         if annotation.get("valid") is False:
             skipped.append(Note(number, file, "skipped", "marked invalid in LabelBee"))
@@ -102,24 +104,60 @@ def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[
 
 def _file(entry: dict[str, Any], root: Path) -> str:
     """The image's path below `root`: the end of its `url` that exists there, or its `fileName`."""
-    parts = PurePosixPath(str(entry.get("url") or "").replace("\\", "/")).parts
+    named, url = (_text(entry.get(key)) for key in ("fileName", "url"))
+    parts = PurePosixPath(_without_host(url).replace("\\", "/")).parts
     for start in range(len(parts) if ".." not in parts else 0):
         candidate = "/".join(parts[start:])
-        if not candidate.startswith("/") and "\0" not in candidate and (root / candidate).is_file():
+        if not candidate.startswith("/") and "\0" not in candidate and _is_file(root, candidate):
             return candidate
-    return str(entry.get("fileName") or entry.get("url") or "")
+    return named or url
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _without_host(url: str) -> str:
+    """The path of a web address with its characters as they are; anything else as it is."""
+    if "://" not in url:
+        return url
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:  # a host in broken brackets
+        return url
+
+
+def _is_file(root: Path, name: str) -> bool:
+    try:
+        return (root / name).is_file()
+    except (OSError, ValueError):  # too long, or a lone surrogate
+        return False
 
 
 def _tags(annotation: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(tag, value) of every tag tool's result."""
-    for name, step in annotation.items():
+    more = annotation.get("annotations")  # of labelU, LabelBee's successor
+    steps = [("tagTool", step) for step in more] if isinstance(more, list) else []
+    for name, step in [*annotation.items(), *steps]:
         if not (name.startswith("step_") or name == "tagTool") or not isinstance(step, dict):
             continue
         if step.get("toolName", "tagTool") != "tagTool":
             continue
-        for result in step.get("result") or []:
-            tags = _object(_object(result).get("result", {}))
-            yield from ((key, str(value)) for key, value in tags.items() if value not in {None, ""})
+        results = step.get("result") or []
+        if not isinstance(results, list):
+            raise InvalidInputError("has results that are no list; export it again")
+        for result in map(_object, results):
+            tags = _object(result.get("result", result.get("value")) or {})
+            yield from ((key, text) for key, value in tags.items() if (text := _words(key, value)))
+
+
+def _words(key: str, value: Any) -> str:
+    """The class that a tag says; several, from later versions' lists, are joined as earlier ones did."""
+    values = value if isinstance(value, list) else [value]
+    if strange := [each for each in values if isinstance(each, dict | list)]:
+        kind = "an object" if isinstance(strange[0], dict) else "a list of lists"
+        raise InvalidInputError(f"tag '{key}' has {kind} as its value; a tag names a class")
+    return ";".join(str(each).strip() for each in values if each not in (None, ""))
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -132,10 +170,10 @@ def _json(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST_MIB * 2**20:
             raise InvalidInputError(f"{path}: is above {_LARGEST_MIB} MiB; export the project in parts")
-        return _parsed(path.read_text(encoding="utf-8-sig"), f"{path}: ")
+        return _parsed(read_text(path)[0].removeprefix("\ufeff"), f"{path}: ")
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path of LabelBee's export", str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InvalidInputError(f"{path}: cannot be read ({error}); export it again") from None
 
 

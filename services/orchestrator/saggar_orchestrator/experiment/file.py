@@ -12,7 +12,7 @@ from saggar.files.yamlfile import parse_yaml
 from saggar.taxonomy import Taxonomy, load_taxonomy
 
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
-from saggar_orchestrator.experiment.checks import problems_with
+from saggar_orchestrator.experiment.checks import Problem, problems_with
 from saggar_orchestrator.experiment.schema import Experiment
 
 
@@ -34,13 +34,25 @@ def parse_experiment(text: str, source: str, base: Path) -> tuple[Experiment, Ta
     taxonomy = taxonomy.narrowed(experiment.tasks or taxonomy.task_names)
     problems = [
         FieldViolation(f":{_line(text, location)} {'.'.join(map(str, location))}", description)
-        for location, description in problems_with(experiment, taxonomy)
+        for location, description in _problems(experiment, taxonomy)
     ]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "\n".join(f"  {source}{p.field}: {p.description}" for p in problems)
         raise InvalidInputError(f"{source}: {count}:\n{lines}", tuple(problems))
     return experiment, taxonomy
+
+
+def _problems(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
+    """What the experiment names that its taxonomy lacks, by itself and with what `data.where` leaves of it."""
+    if found := problems_with(experiment, taxonomy):
+        return found
+    try:
+        kept = taxonomy.keeping(experiment.data.where)
+    except InvalidInputError as error:
+        return [(("data", "where"), str(error))]
+    everything = experiment.data.model_copy(update={"where": {}, "kilnsim": None})
+    return problems_with(experiment.model_copy(update={"data": everything}), kept)
 
 
 def resolve_paths(experiment: Experiment, base: Path) -> Experiment:

@@ -94,7 +94,7 @@ class Run:
     ) -> None:
         self.specification = specification
         self.experiment = specification.experiment
-        self.taxonomy = specification.taxonomy
+        self.taxonomy = specification.taxonomy.keeping(specification.experiment.data.where)
         self.resources = resources
         self.store = resources.store
         self.board = board

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from saggar.catalogue.mapping import MappedRow, map_rows
-from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
+from saggar.catalogue.tables import Catalogue, read_catalogue, row_record, told_roles, write_labels
 from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.taxonomy import load_taxonomy
 
@@ -154,7 +154,7 @@ def test_labels_are_written_once_and_never_over_corrections(tmp_path: Path) -> N
     write_labels(output, mapped, columns, table)
     with output.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (row["row"], row["name"], row["dynasty"], row["kiln"]) == ("0", "Ding ware bowl", "Song", "Ding")
+    assert (row["row"], row["name"], row["dynasty"], row["kiln"]) == ("2", "Ding ware bowl", "Song", "Ding")
     assert row["kiln_words"] == "Ding"
     with pytest.raises(AlreadyExistsError, match="exists; name another file"):
         write_labels(output, mapped, columns, table)
@@ -162,8 +162,8 @@ def test_labels_are_written_once_and_never_over_corrections(tmp_path: Path) -> N
 
 def test_record_of_a_row() -> None:
     (row,) = read(["Title", "Period"], ["Ding ware bowl", "Song dynasty"])
-    record = json.loads(json.dumps(row_record(row)))
-    assert record["row"] == 0
+    record = json.loads(json.dumps(row_record(row, Catalogue("c.csv", "utf-8", ("Title", "Period"), (), (2,)))))
+    assert record["row"] == 2
     assert record["labels"] == {"dynasty": "Song", "kiln": "Ding", "glaze": None, "type": "Bowl"}
     assert record["evidence"]["kiln"] == [{"column": "Title", "words": "Ding", "code": "Ding"}]
     assert record["evidence"]["glaze"] == record["conflicts"] == []

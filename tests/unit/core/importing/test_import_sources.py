@@ -95,7 +95,7 @@ def test_a_folder_that_is_no_class_is_refused_with_a_guess(root, store):
 
 def test_wrong_layouts_are_told(root, store):
     put(root, "a.jpg")
-    with pytest.raises(InvalidInputError, match=r"no photographs in folders <glaze>/; check"):
+    with pytest.raises(InvalidInputError, match=r"no photographs in folders <glaze>/ found; check"):
         import_folders(root, ["glaze"], TAXONOMY, store)
     with pytest.raises(InvalidInputError, match="has no task 'glace'"):
         import_folders(root, ["glace"], TAXONOMY, store)
@@ -138,8 +138,7 @@ def test_labelbees_standard_export(root, store, tmp_path):
     ]
     export = tmp_path / "pots-labelbee.json"
     export.write_text(json.dumps(entries), encoding="utf-8")
-    with pytest.raises(InvalidInputError, match="column dynasty: only 'Song' occurs"):
-        import_labelbee(root, export, TAXONOMY, store)
+    assert any("dynasty: only 'Song' occurs" in w for w in import_labelbee(root, export, TAXONOMY, store).warnings)
     entries[3]["result"] = json.dumps(annotation({"dynasty": "Yuan", "glaze": ""}))
     export.write_text(json.dumps(entries), encoding="utf-8-sig")
     report = import_labelbee(root, export, TAXONOMY, store)
@@ -320,7 +319,7 @@ def test_importing_again_changes_nothing(root, store, duplicates):
     assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*") if path.is_file()} == paths
     text = store.get(first[1].key).decode("utf-8-sig")
     assert text.splitlines()[0] == "outcome,row,file,column,reason"
-    assert "refused,10,cut.jpg,image,cut.jpg: the image is truncated or damaged" in text
+    assert "refused,10,cut.jpg,image,the image is truncated or damaged" in text
 
 
 def test_doubtful_pairs_are_told_apart_by_their_pixels(root, store, tmp_path):

@@ -15,8 +15,8 @@ from typing import Any
 
 from saggar.errors import SaggarError
 from saggar.job_settings.adapter import AdapterSettings
-from saggar.logs import configure_logs
 from saggar.progress import Progress, Work
+from saggar.rpc.logs import configure_logs
 from saggar.settings import read_settings
 from saggar.store import ObjectRef
 

@@ -145,7 +145,7 @@ def import_collection(
 
 def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> Exception:
     from saggar.errors import InvalidInputError
-    from saggar.importing.photographs.files import NO_SUCH_FILE
+    from saggar.importing.photographs.locating import NO_SUCH_FILE
 
     lines = [str(error)]
     if not error.importable and all(NO_SUCH_FILE in refusal.reason for refusal in error.refused):
@@ -168,10 +168,13 @@ def _with_catalogue(error: InvalidInputError, labels: Path | None, tasks: Sequen
 
 
 def _show_refused(found: ImportReport) -> None:
-    for refusal in found.refused[:_SHOWN]:
-        say(f"refused: {refusal}")
-    if len(found.refused) > _SHOWN:
-        say(f"refused: and {len(found.refused) - _SHOWN:,} more")
+    from saggar.importing.report import alike, one_line
+
+    groups = alike(found.refused)
+    for group in groups[:_SHOWN]:
+        say(f"refused: {one_line(group)}")
+    if left := sum(len(group) for group in groups[_SHOWN:]):
+        say(f"refused: and {left:,} more")
     for warning in found.warnings:
         say(f"warning: {warning}")
 

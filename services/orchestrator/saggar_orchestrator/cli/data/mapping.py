@@ -82,9 +82,9 @@ def map_catalogue(
         write_labels(output, rows, columns, table)
         say(f"labels written to {output}")
     if as_json:
-        print_json([row_record(row) for row in rows])
+        print_json([row_record(row, table) for row in rows])
     else:
-        _show(rows, columns)
+        _show(rows, columns, table.numbers)
 
 
 _ROLES: dict[Role, str] = {
@@ -99,7 +99,7 @@ _ROLES: dict[Role, str] = {
 }
 
 
-def _show(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
+def _show(rows: list[MappedRow], columns: tuple[Column, ...], numbers: tuple[int, ...]) -> None:
     if not rows:
         return
     counts = []
@@ -108,7 +108,7 @@ def _show(rows: list[MappedRow], columns: tuple[Column, ...]) -> None:
         contested = sum(any(conflict.task == task for conflict in row.conflicts) for row in rows)
         counts.append((task, f"{labelled:,}", f"{len(rows) - labelled:,}", f"{contested:,}"))
     print_table(("", "labelled", "unknown", "in conflict"), counts)
-    conflicts = [f"row {row.row}\t{c.task}\t{c.text}" for row in rows for c in row.conflicts]
+    conflicts = [f"row {numbers[row.row]}\t{c.task}\t{c.text}" for row in rows for c in row.conflicts]
     for conflict in conflicts[:_SHOWN]:
         print(conflict)
     if len(conflicts) > _SHOWN:

@@ -61,7 +61,8 @@ class StoredPlan:
 def import_photographs(run: Run, tick: Ticker) -> Result:
     data = run.experiment.data
     if data.dataset is not None:
-        manifest = _of_store(run, data.dataset)
+        stored = read_manifest(run.store, run.store.stat(manifest_key(data.dataset)))
+        manifest = _fitting(run, stored, f"data set {data.dataset}")
         return {
             "manifest": _store(run, manifest),
             "source": run.specification.source,
@@ -71,7 +72,7 @@ def import_photographs(run: Run, tick: Ticker) -> Result:
     if data.kilnsim is not None:
         from saggar.kilnsim import RENDERER, classes_of, write_collection
 
-        sim, classes = data.kilnsim, classes_of(run.taxonomy)
+        sim, classes = data.kilnsim, classes_of(run.specification.taxonomy)
         tick("drawing photographs", 0, sim.count, "objects")
         version = digest({"classes": classes, "renderer": RENDERER})[:8]
         name = f"kilnsim-{run.taxonomy.id}-{sim.count}-{sim.seed}-{sim.size_px}px-{version}"
@@ -83,41 +84,45 @@ def import_photographs(run: Run, tick: Ticker) -> Result:
     report = import_csv(
         folder,
         labels,
-        run.taxonomy,
+        run.specification.taxonomy,  # with the classes that data.where leaves out: rows of these are no errors
         run.store,
         where=data.where or None,
         progress=lambda stage, done, total: tick(stage, done, total, "photographs"),
     )
+    manifest = _fitting(run, report.manifest, labels.name)
     return {
-        "manifest": _store(run, report.manifest),
+        "manifest": _store(run, manifest),
         "source": run.specification.source,
-        "images": len(report.manifest),
+        "images": len(manifest),
         "warnings": list(report.warnings),
     }
 
 
-def _of_store(run: Run, dataset: str) -> Manifest:
-    """An imported data set with the experiment's tasks, and the rows that it wants.
+def _fitting(run: Run, manifest: Manifest, source: str) -> Manifest:
+    """An imported data set with the experiment's tasks, and the rows that `data.where` keeps.
 
     Raises InvalidInputError when it does not fit the taxonomy, or a task is left with less than two classes.
     """
-    manifest = read_manifest(run.store, run.store.stat(manifest_key(dataset)))
-    if lacking := [name for name in run.taxonomy.task_names if name not in manifest.tasks]:
+    asked = run.specification.taxonomy
+    if lacking := [name for name in asked.task_names if name not in manifest.tasks]:
         raise InvalidInputError(
-            f"data set {dataset} has no labels of {', '.join(lacking)}, as taxonomy {run.taxonomy.id} has; "
+            f"{source} has no labels of {', '.join(lacking)}, as taxonomy {asked.id} has; "
             f"put `tasks: [{', '.join(manifest.tasks)}]` into the experiment"
         )
-    manifest = manifest.with_tasks(run.taxonomy.task_names)
-    validate(manifest, run.taxonomy)
+    manifest = manifest.with_tasks(asked.task_names)
+    validate(manifest, asked)
     rows = np.ones(len(manifest), dtype=bool)
     for task, codes in run.experiment.data.where.items():
         rows &= manifest.labels(task).isin(list(codes)).to_numpy(dtype=bool)
-    chosen = manifest.take(rows)
-    for task in run.taxonomy.task_names:
-        if len(classes := chosen.counts(task)) < 2:
+    chosen = manifest.take(rows).with_tasks(run.taxonomy.task_names)
+    counts = {task: chosen.counts(task) for task in run.taxonomy.task_names}
+    for task, classes in counts.items():
+        if len(classes) < 2:
+            others = ", ".join(name for name, found in counts.items() if len(found) > 1)
+            remedy = f"leave it out with `tasks: [{others}]`, or " if others else ""
             raise InvalidInputError(
-                f"data set {dataset}: of {task} there is {' '.join(classes) or 'no label'} only, and a task "
-                "needs two classes; label more photographs, widen data.where, or leave it out of `tasks`"
+                f"{source}: of {task} {' '.join(classes) or 'no label'} is found only, and a task needs two classes; "
+                f"{remedy}label more photographs or widen data.where"
             )
     return chosen
 
