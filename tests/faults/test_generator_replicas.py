@@ -12,6 +12,7 @@ from saggar.errors import CancelledError
 from saggar.rpc.channel import open_channel
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
+from saggar_orchestrator.peers.calls import Calls
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Cancellation
@@ -36,13 +37,15 @@ def generated(base, addresses, items, on_image=lambda _: None):
     peers = Peers({"generator": "ipv4:" + ",".join(addresses)}, patience_s=120)
     seen = []
 
-    def progress(done, stage, numbers):
-        if done > len(seen):
-            seen.append(done)
-            on_image(done)
+    def report(progress):
+        if progress.done > len(seen):
+            seen.append(progress.done)
+            on_image(progress.done)
 
     try:
-        images = generate_in_shards(peers, order(base), items, 4, 3, progress, Cancellation())
+        images = generate_in_shards(
+            Calls(peers, Cancellation()), order(base), items, shard_size=4, parallel=3, report=report
+        )
     finally:
         peers.close()
     return {identity: image.image.sha256 for identity, image in images.items()}

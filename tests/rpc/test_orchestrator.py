@@ -22,7 +22,7 @@ from saggar.v1 import orchestrator_pb2_grpc
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.workflow.engine import Engine
-from saggar_orchestrator.workflow.order import Resources
+from saggar_orchestrator.workflow.run import Resources
 
 # Enough for what happens between services: one seed, one synthetic arm; or the baseline alone.
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]
@@ -364,8 +364,13 @@ def test_an_imported_data_set_is_used_as_it_is(bench, tmp_path):
     results = json.loads(bench.store.read(ref_from_proto(ended.results)))
     assert results["data"]["images"] == len(report.manifest)
     assert results["data"]["source"] == {"kind": "dataset", "dataset": identity}
-    assert narrow.state == pb.EXPERIMENT_STATE_FAILED
-    assert "of type there is Bowl only" in narrow.error
+    assert narrow.state == pb.EXPERIMENT_STATE_SUCCEEDED, narrow.error
+    narrowed = json.loads(bench.store.read(ref_from_proto(narrow.results)))
+    assert [task["name"] for task in narrowed["taxonomy"]["tasks"]] == [
+        "dynasty",
+        "kiln",
+        "glaze",
+    ]  # one type is no task
 
 
 def test_a_data_set_without_labels_of_a_task_says_what_to_write(bench, tmp_path):

@@ -55,7 +55,7 @@ class Step(_message.Message):
     def __init__(self, step_id: _Optional[str] = ..., title: _Optional[str] = ..., state: _Optional[_Union[StepState, str]] = ..., progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., seconds: _Optional[float] = ..., error: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class Experiment(_message.Message):
-    __slots__ = ("experiment_id", "name", "state", "created_at", "error", "results", "report", "error_kind")
+    __slots__ = ("experiment_id", "name", "state", "created_at", "error", "results", "report", "error_kind", "title", "photographs", "seconds", "headline")
     EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,10 @@ class Experiment(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     ERROR_KIND_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    PHOTOGRAPHS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HEADLINE_FIELD_NUMBER: _ClassVar[int]
     experiment_id: str
     name: str
     state: ExperimentState
@@ -72,7 +76,11 @@ class Experiment(_message.Message):
     results: _common_pb2.ObjectRef
     report: _common_pb2.ObjectRef
     error_kind: str
-    def __init__(self, experiment_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[ExperimentState, str]] = ..., created_at: _Optional[str] = ..., error: _Optional[str] = ..., results: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., error_kind: _Optional[str] = ...) -> None: ...
+    title: str
+    photographs: int
+    seconds: float
+    headline: str
+    def __init__(self, experiment_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[ExperimentState, str]] = ..., created_at: _Optional[str] = ..., error: _Optional[str] = ..., results: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., error_kind: _Optional[str] = ..., title: _Optional[str] = ..., photographs: _Optional[int] = ..., seconds: _Optional[float] = ..., headline: _Optional[str] = ...) -> None: ...
 
 class RunExperimentRequest(_message.Message):
     __slots__ = ("specification", "source_name", "base_path")

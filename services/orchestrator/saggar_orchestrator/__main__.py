@@ -17,7 +17,7 @@ from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.settings import OrchestratorSettings
 from saggar_orchestrator.workflow.engine import Engine
-from saggar_orchestrator.workflow.order import Resources
+from saggar_orchestrator.workflow.run import Resources
 
 
 def main() -> int:

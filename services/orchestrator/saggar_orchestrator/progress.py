@@ -1,75 +1,15 @@
-"""Steps: units of work that are found again by their inputs.
-
-A step's id is a hash of its kind, its inputs and the version of its code. Its result, references and small
-numbers only, is written once at `steps/<id>.json`; whoever needs a step with equal inputs takes that over.
-"""
+"""How the steps of a running experiment stand, for those who watch it, and how it is told to stop."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
-from saggar.errors import AlreadyExistsError, CancelledError
-from saggar.store import ObjectStore
-
-from saggar_orchestrator.experiment.digest import digest
-
-# Raise the number of a kind when its code gives other results for equal inputs.
-CODE_VERSIONS = {
-    "import": 3,
-    "split": 1,
-    "augment": 1,
-    "train": 1,
-    "evaluate": 1,
-    "select": 2,
-    "base": 1,
-    "adapter": 2,
-    "plan": 4,
-    "generate": 3,
-    "screen": 2,
-    "top_up": 1,
-    "review": 1,
-    "mix": 2,
-    "results": 1,
-    "report": 1,
-}
-
-Result = dict[str, Any]
-
-
-class StepRecord(TypedDict):
-    """What the workflow database keeps of a finished step."""
-
-    step_id: str
-    position: int
-    title: str
-    reused: bool
-    seconds: float
-    result: Result
-
-
-def step_id(kind: str, inputs: Result) -> str:
-    """16 hexadecimal digits made from what decides the result."""
-    return digest({"kind": kind, "version": CODE_VERSIONS[kind], "inputs": inputs})[:16]
-
-
-def find_or_do(store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]) -> tuple[Result, bool]:
-    """The step's result, and whether it was found rather than done."""
-    identity = step_id(kind, inputs)
-    key = f"steps/{identity}.json"
-    if store.exists(key):
-        return json.loads(store.get(key))["result"], True
-    result = work()
-    record = {"kind": kind, "inputs": inputs, "result": result}
-    try:
-        store.put(key, json.dumps(record, sort_keys=True, indent=1).encode(), "application/json")
-    except AlreadyExistsError:  # another run with equal inputs was first; its result stands
-        result = json.loads(store.get(key))["result"]
-    return result, False
+from saggar.errors import CancelledError
+from saggar.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -179,22 +119,14 @@ class Ticker:
         self._board, self._position = board, position
         self._started = time.monotonic()
 
-    def __call__(
-        self,
-        stage: str,
-        done: int = 0,
-        total: int = 0,
-        unit: str = "",
-        message: str = "",
-        metrics: dict[str, float] | None = None,
-    ) -> None:
+    def __call__(self, progress: Progress) -> None:
         self._board.update(
             self._position,
-            stage=stage,
-            done=done,
-            total=total,
-            unit=unit,
-            message=message,
-            metrics=tuple(sorted((metrics or {}).items())),
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            unit=progress.unit,
+            message=progress.message,
+            metrics=tuple(sorted(progress.metrics.items())),
             seconds=time.monotonic() - self._started,
         )

@@ -12,27 +12,13 @@ import grpc
 from saggar.errors import NotFoundError, SaggarError
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectStore
-from saggar.v1 import classifier_pb2, common_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from saggar.v1 import classifier_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
-from saggar_orchestrator.peers.models import ModelEntry, known_models
+from saggar_orchestrator.messages import experiment_to_message, model_to_message, step_to_message
+from saggar_orchestrator.peers.models import known_models
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import StepView
-from saggar_orchestrator.workflow.engine import Engine, ExperimentView
-
-_STATES = {
-    "running": orchestrator_pb2.EXPERIMENT_STATE_RUNNING,
-    "succeeded": orchestrator_pb2.EXPERIMENT_STATE_SUCCEEDED,
-    "failed": orchestrator_pb2.EXPERIMENT_STATE_FAILED,
-    "interrupted": orchestrator_pb2.EXPERIMENT_STATE_FAILED,
-    "cancelled": orchestrator_pb2.EXPERIMENT_STATE_CANCELLED,
-}
-_STEP_STATES = {
-    "waiting": orchestrator_pb2.STEP_STATE_WAITING,
-    "running": orchestrator_pb2.STEP_STATE_RUNNING,
-    "succeeded": orchestrator_pb2.STEP_STATE_SUCCEEDED,
-    "reused": orchestrator_pb2.STEP_STATE_REUSED,
-    "failed": orchestrator_pb2.STEP_STATE_FAILED,
-}
+from saggar_orchestrator.workflow.engine import Engine
 
 _ACTIVATION_S = 60.0
 
@@ -53,7 +39,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         del context
         base = Path(request.base_path or ".")
         view, existed = self._engine.start(request.specification, request.source_name or "experiment", base)
-        return orchestrator_pb2.RunExperimentResponse(experiment=experiment_message(view), existed=existed)
+        return orchestrator_pb2.RunExperimentResponse(experiment=experiment_to_message(view), existed=existed)
 
     def WatchExperiment(
         self, request: orchestrator_pb2.WatchExperimentRequest, context: grpc.ServicerContext
@@ -61,16 +47,16 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self._engine.describe(request.experiment_id)
         for event in self._engine.watch(request.experiment_id, _gone(context)):
             if isinstance(event, StepView):
-                yield orchestrator_pb2.WatchExperimentResponse(step=step_message(event))
+                yield orchestrator_pb2.WatchExperimentResponse(step=step_to_message(event))
             else:
-                yield orchestrator_pb2.WatchExperimentResponse(ended=experiment_message(event))
+                yield orchestrator_pb2.WatchExperimentResponse(ended=experiment_to_message(event))
 
     def ListExperiments(
         self, request: orchestrator_pb2.ListExperimentsRequest, context: grpc.ServicerContext
     ) -> orchestrator_pb2.ListExperimentsResponse:
         del request, context
         views = self._engine.list()
-        return orchestrator_pb2.ListExperimentsResponse(experiments=[experiment_message(v) for v in views])
+        return orchestrator_pb2.ListExperimentsResponse(experiments=[experiment_to_message(v) for v in views])
 
     def DescribeExperiment(
         self, request: orchestrator_pb2.DescribeExperimentRequest, context: grpc.ServicerContext
@@ -78,8 +64,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         del context
         view = self._engine.describe(request.experiment_id)
         return orchestrator_pb2.DescribeExperimentResponse(
-            experiment=experiment_message(view),
-            steps=[step_message(step) for step in self._engine.steps(request.experiment_id)],
+            experiment=experiment_to_message(view),
+            steps=[step_to_message(step) for step in self._engine.steps(request.experiment_id)],
         )
 
     def CancelExperiment(
@@ -87,21 +73,21 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> orchestrator_pb2.CancelExperimentResponse:
         del context
         view = self._engine.cancel(request.experiment_id)
-        return orchestrator_pb2.CancelExperimentResponse(experiment=experiment_message(view))
+        return orchestrator_pb2.CancelExperimentResponse(experiment=experiment_to_message(view))
 
     def ResumeExperiment(
         self, request: orchestrator_pb2.ResumeExperimentRequest, context: grpc.ServicerContext
     ) -> orchestrator_pb2.ResumeExperimentResponse:
         del context
         view = self._engine.resume(request.experiment_id)
-        return orchestrator_pb2.ResumeExperimentResponse(experiment=experiment_message(view))
+        return orchestrator_pb2.ResumeExperimentResponse(experiment=experiment_to_message(view))
 
     def ListModels(
         self, request: orchestrator_pb2.ListModelsRequest, context: grpc.ServicerContext
     ) -> orchestrator_pb2.ListModelsResponse:
         del request, context
         active = self._active_model()
-        models = [model_message(entry, active) for entry in known_models(self._store)]
+        models = [model_to_message(entry, active) for entry in known_models(self._store)]
         return orchestrator_pb2.ListModelsResponse(models=models)
 
     def ServeModel(
@@ -116,7 +102,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         entry = entries[request.model_id]
         activation = classifier_pb2.ActivateModelRequest(bundle=ref_to_proto(entry.bundle))
         self._peers.call("classifier", "ActivateModel", activation, _ACTIVATION_S)
-        return orchestrator_pb2.ServeModelResponse(model=model_message(entry, entry.model_id))
+        return orchestrator_pb2.ServeModelResponse(model=model_to_message(entry, entry.model_id))
 
     def _active_model(self) -> str:
         """Empty when none is active or the classifier can't be asked: the list is of use without it."""
@@ -126,51 +112,6 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             log.info("the classifier's model is not known: %s", error)
             return ""
         return str(answer.model_id)
-
-
-def experiment_message(view: ExperimentView) -> orchestrator_pb2.Experiment:
-    return orchestrator_pb2.Experiment(
-        experiment_id=view.experiment_id,
-        name=view.name,
-        state=_STATES[view.state],
-        created_at=view.created_at,
-        error=view.error,
-        error_kind=view.error_kind,
-        results=None if view.results is None else ref_to_proto(view.results),
-        report=None if view.report is None else ref_to_proto(view.report),
-    )
-
-
-def step_message(view: StepView) -> orchestrator_pb2.Step:
-    return orchestrator_pb2.Step(
-        step_id=view.step_id,
-        title=view.title,
-        state=_STEP_STATES[view.state],
-        progress=common_pb2.Progress(
-            stage=view.stage,
-            done=view.done,
-            total=view.total,
-            unit=view.unit,
-            metrics=dict(view.metrics),
-            message=view.message,
-        ),
-        seconds=view.seconds,
-        error=view.error,
-        position=view.position,
-    )
-
-
-def model_message(entry: ModelEntry, active: str) -> orchestrator_pb2.Model:
-    return orchestrator_pb2.Model(
-        model_id=entry.model_id,
-        bundle=ref_to_proto(entry.bundle),
-        experiment_id=entry.experiment_id,
-        arm=entry.arm,
-        seed=entry.seed,
-        test_mean_macro_f1=entry.test_mean_macro_f1,
-        validation_macro_f1=entry.validation_macro_f1,
-        active=entry.model_id == active,
-    )
 
 
 def _gone(context: grpc.ServicerContext) -> Callable[[], bool]:

@@ -10,7 +10,7 @@ from saggar.v1 import generator_pb2
 from saggar_generator.messages import adapter_settings
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.experiment.sections import Adapter
-from saggar_orchestrator.peers import requests
+from saggar_orchestrator.peers import messages
 
 TAXONOMY = load_taxonomy("kilnsim")
 FILE = """
@@ -55,7 +55,7 @@ def parse(adapter):
 
 
 def test_every_setting_can_be_given_and_arrives():
-    message = requests.adapter_settings(parse(EVERY), TAXONOMY)
+    message = messages.adapter_settings(parse(EVERY), TAXONOMY)
     named = {field.name for field, _ in message.ListFields()}
     assert named == {field.name for field in generator_pb2.AdapterSettings.DESCRIPTOR.fields}
     settings = adapter_settings(message)
@@ -67,7 +67,7 @@ def test_every_setting_can_be_given_and_arrives():
 
 
 def test_what_is_left_out_arrives_as_its_default():
-    message = requests.adapter_settings(Adapter.model_validate({}), TAXONOMY)
+    message = messages.adapter_settings(Adapter.model_validate({}), TAXONOMY)
     assert adapter_settings(message).with_values(caption_template="") == AdapterSettings()
 
 

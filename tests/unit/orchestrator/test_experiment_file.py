@@ -7,7 +7,7 @@ from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
-from saggar_orchestrator.workflow.order import step_titles
+from saggar_orchestrator.workflow.order import stages_of
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 GOOD = """\
@@ -63,7 +63,8 @@ def test_the_papers_data_sets_add_up():
             "file.yaml:6 training.task_weights.glase: unknown task 'glase'; known: dynasty",
         ),
         ('"95:5"', "baseline", "arm names appear twice: baseline"),
-        ("    synthetic: {share: 0.05}\n", "", "exactly one arm must have no synthetic images"),
+        ("    synthetic: {share: 0.05}\n", "", "arm 95:5 equals baseline in all but its name"),
+        ("  - name: baseline\n", "", "no arm has real photographs alone"),
         ("share: 0.05", "share: 1.5", "arms.1.synthetic.share"),
         ("share: 0.05", "share: 0.05, count: 7", "exactly one of count, share, or per_combination"),
         ("name: good", "name: Good File", "file.yaml:1 name"),
@@ -150,10 +151,10 @@ def test_what_to_avoid_can_be_told_and_changes_the_id(tmp_path):
 
 def test_the_plan_names_every_step():
     experiment, _ = parse(GOOD.replace("name: good", "name: good\nseeds: [3, 4]"))
-    titles = step_titles(experiment)
+    titles = [stage.title for stage in stages_of(experiment)]
     assert len(set(titles)) == len(titles)
     assert sum(title.startswith("train ") for title in titles) == 2 * 2 + 1  # arms x seeds, and the adapter
-    assert titles[-2:] == ("gather results", "write report")
+    assert titles[-2:] == ["gather results", "write report"]
 
 
 def test_an_imported_data_set_is_named_by_its_id(tmp_path):

@@ -18,7 +18,7 @@ from saggar.webui.prompt_syntax import parse_prompt
 from saggar_orchestrator.experiment.arms import Plan, Synthetic
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.findings.predictions import Predictions
-from saggar_orchestrator.peers.requests import prompt_items
+from saggar_orchestrator.peers.messages import prompt_items
 from saggar_orchestrator.workflow.steps.targets import (
     confused_pairs,
     images_each,

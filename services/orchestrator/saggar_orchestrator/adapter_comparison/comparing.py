@@ -13,6 +13,7 @@ from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
 from saggar.errors import InvalidInputError
+from saggar.progress import Progress
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, write_manifest
@@ -27,8 +28,9 @@ from saggar_orchestrator.adapter_comparison.recognition import (
     share_words,
 )
 from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.peers.calls import Calls
+from saggar_orchestrator.peers.messages import prompt_items
 from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.peers.requests import prompt_items
 from saggar_orchestrator.peers.shards import Order, generate_in_shards
 from saggar_orchestrator.progress import Cancellation
 
@@ -140,15 +142,17 @@ def compare(bench: Bench, order: Order, classifier: ObjectRef | None) -> Compari
 
 
 def _side(bench: Bench, name: str, order: Order) -> Side:
+    def say(at: Progress) -> None:
+        bench.say(f"images {name}{f' ({at.message})' if at.message else ''}", at.done, at.total)
+
     cancellation = Cancellation()
     made = generate_in_shards(
-        bench.peers,
+        Calls(bench.peers, cancellation),
         order,
         prompt_items(bench.planned, bench.store),
-        _SHARD,
-        1,
-        lambda done, stage, _: bench.say(f"images {name}{f' ({stage})' if stage else ''}", done, len(bench.planned)),
-        cancellation,
+        shard_size=_SHARD,
+        parallel=1,
+        report=say,
     )
     keys = {identity: ref_from_proto(image.image).key for identity, image in made.items()}
     manifest = write_manifest(bench.store, _as_manifest(bench, keys))

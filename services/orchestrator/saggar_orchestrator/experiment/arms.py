@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, model_validator
 from saggar.job_settings.declared import JobSettings
+from saggar.job_settings.training import LARGEST_SEED
 
 from saggar_orchestrator.experiment.sections import MOST
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class Pair(JobSettings):
@@ -65,7 +70,20 @@ class Synthetic(JobSettings):
     """How many synthetic images an arm takes: a count, a share of the final training set, or counts per target."""
 
     count: int | None = Field(default=None, ge=1, le=MOST, description="So many images")
-    share: float | None = Field(default=None, gt=0, lt=1, description="This share of the final training set")
+    share: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] | None = Field(
+        default=None,
+        description="This share of the final training set; `auto`: the smallest of `candidates` whose validation score "
+        "is within one standard error of the best, found with `tuning_seeds`; only that one meets the test split",
+    )
+    candidates: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field(
+        default=(0.0, 0.02, 0.05, 0.1, 0.2), min_length=2, max_length=20, description="Shares to try with `share: auto`"
+    )
+    tuning_seeds: tuple[Seed, ...] = Field(
+        default=(9001, 9002, 9003),
+        min_length=2,
+        max_length=20,
+        description="Seeds of the trainings that try shares; none of the experiment's `seeds`",
+    )
     per_combination: int | None = Field(default=None, ge=0, le=MOST, description="So many of every rare combination")
     per_pair: int | None = Field(
         default=None, ge=0, le=MOST, description="So many of each side of every pair, with per_combination"
@@ -85,11 +103,88 @@ class Synthetic(JobSettings):
             raise ValueError("give exactly one of count, share, or per_combination (with per_pair)")
         if self.per_pair is not None and self.per_combination is None:
             raise ValueError("per_pair goes with per_combination")
+        if len(set(self.candidates)) < len(self.candidates) or not any(self.candidates):
+            raise ValueError("candidates: give different shares, at least one above 0")
         return self
+
+    @property
+    def largest_share(self) -> float | None:
+        """The share that images are planned for; None when counts are asked for."""
+        return max(self.candidates) if self.share == "auto" else self.share
+
+
+class Control(JobSettings):
+    """In place of another arm's synthetic images: as many, of the same combinations, without a generator."""
+
+    of: str = Field(description="The arm whose synthetic images are matched")
+    by: Literal["variants", "repeats"] = Field(
+        default="variants",
+        description="Classical variants of real photographs, or the photographs again (oversampling)",
+    )
 
 
 class Arm(JobSettings):
-    """One training set to compare; without `synthetic` it is the baseline."""
+    """One training set, and how it is trained on. Without `synthetic`, `control` or `give_back` it has the real
+    photographs alone.
+    """
 
     name: str = Field(min_length=1, max_length=40, pattern=r"^[^/\s][^/]*$", description="What reports call it")
+    extends: str | None = Field(
+        default=None, description="Another arm, which this one equals in all that it does not say itself"
+    )
     synthetic: Synthetic | None = Field(default=None, description="Synthetic images that it takes")
+    control: Control | None = Field(default=None, description="What it takes in place of synthetic images")
+    give_back: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST,
+        description="So many of the photographs of `data.withhold` that it has all the same",
+    )
+    training: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Settings of `training` that are its own",
+        json_schema_extra={"left_out": "the experiment's"},
+    )
+    synthetic_task_weights: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict,
+        description="Weight of its synthetic images in a task's loss, 0 to 1: 0 masks the task, so that they do not "
+        "teach it",
+        json_schema_extra={"left_out": "as `training` says"},
+    )
+
+    @model_validator(mode="after")
+    def _one_addition(self) -> Arm:
+        if sum(part is not None for part in (self.synthetic, self.control, self.give_back)) > 1:
+            raise ValueError("give at most one of synthetic, control and give_back; make two arms of it")
+        return self
+
+    @property
+    def kind(self) -> Literal["synthetic", "control", "photographs", "real"]:
+        """What it has beside the photographs that all have."""
+        if self.synthetic is not None:
+            return "synthetic"
+        if self.control is not None:
+            return "control"
+        return "real" if self.give_back is None else "photographs"
+
+    @property
+    def is_real_only(self) -> bool:
+        return self.kind == "real"
+
+
+class Sweep(JobSettings):
+    """One arm for each share, named after it: a dose-response curve in one line."""
+
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        min_length=2, max_length=20, description="Shares of synthetic images in the final training set"
+    )
+    extends: str | None = Field(default=None, description="An arm that all of them equal in everything else")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return tuple(
+            Arm.model_validate(
+                {"name": f"{share * 100:g} % synthetic", "extends": self.extends, "synthetic": {"share": share}}
+            )
+            for share in self.shares
+        )

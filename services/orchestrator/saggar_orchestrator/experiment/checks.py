@@ -35,7 +35,23 @@ def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
     used += [(("generation", "photograph_tasks"), task, ()) for task in photographs.photograph_tasks]
     used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
     problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
+    if not problems:  # what all arms share is told once
+        problems = _of_arms(experiment, taxonomy)
     return problems + _beyond_kilnsim(data, taxonomy)
+
+
+def _of_arms(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
+    found: list[Problem] = []
+    for number, arm in enumerate(experiment.all_arms):
+        at: tuple[Any, ...] = ("arms", number) if number < len(experiment.arms) else ("sweep",)
+        for setting, problem in experiment.training_of(arm).task_problems(taxonomy):
+            place = (
+                (setting,)
+                if setting == "synthetic_task_weights" and arm.synthetic_task_weights
+                else ("training", setting)
+            )
+            found.append(((*at, *place), problem))
+    return found
 
 
 def _beyond_kilnsim(data: Data, taxonomy: Taxonomy) -> list[Problem]:

@@ -60,6 +60,27 @@ class Data(JobSettings):
     split_seed: int = Field(
         default=0, ge=0, le=LARGEST_SEED, description="Seed of the split into train, validation and test"
     )
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        le=50,
+        description="Cross-validation: so many splits, object-wise, each with an adapter, images and trainings of its "
+        "own, so that every object is tested once by models that have not seen it",
+        json_schema_extra={"left_out": "one split"},
+    )
+    leave_out: tuple[str, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Sources (hosts of objects' pages, or first folders of paths) each the test set in turn",
+        json_schema_extra={"left_out": "one split"},
+    )
+    withhold: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        description="Training photographs that all arms do without but those that get some back (`give_back`), to say "
+        "how many photographs synthetic images are worth",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
@@ -70,7 +91,16 @@ class Data(JobSettings):
             raise ValueError("name the photographs: dataset (an id), images (a folder) and labels (a CSV), or kilnsim")
         if any(not codes for codes in self.where.values()):
             raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
+        if self.folds is not None and self.leave_out:
+            raise ValueError("give folds or leave_out, not both")
+        if len(set(self.leave_out)) < len(self.leave_out):
+            raise ValueError("leave_out: a source appears twice")
         return self
+
+    @property
+    def splits(self) -> int:
+        """How many splits there are, each with everything that follows from it."""
+        return self.folds or len(self.leave_out) or 1
 
 
 class Augmentation(JobSettings):

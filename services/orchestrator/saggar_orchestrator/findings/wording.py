@@ -10,9 +10,27 @@ WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "un
 
 def headline(results: Results) -> str:
     """What was compared, on how much."""
-    test, seeds = results["data"]["splits"]["test"], len(results["settings"]["seeds"])
+    test, seeds = results["evidence"]["images"], len(results["settings"]["seeds"])
     runs = "1 training seed" if seeds == 1 else f"mean of {seeds} training seeds"
     return f"{results['experiment']['title']}: test split of {test:,} photographs, {runs}"
+
+
+def in_short(results: Results) -> str:
+    """E.g. `90:10: type helped, glaze made worse`; an arm of which the data cannot tell is named with the others."""
+    settled, unsettled = [], []
+    words = {verdict: word for verdict, word in WORDS.items() if verdict != "unclear"}
+    for arm in results["arms"]:
+        found = arm.get("differences", {}).get("macro_f1")
+        if not found:
+            continue
+        said = [f"{task} {words[d['verdict']]}" for task, d in found.items() if d["verdict"] in words]
+        if said:
+            settled.append(f"{arm['name']}: {', '.join(said)}")
+        else:
+            unsettled.append(arm["name"])
+    if unsettled:
+        settled.append(f"{', '.join(unsettled)}: cannot tell")
+    return "; ".join(settled) or f"mean macro-F1 {results['arms'][0]['mean_macro_f1']['mean']:.3f}, no synthetic arm"
 
 
 def table(results: Results) -> tuple[list[str], list[list[str]]]:

@@ -6,19 +6,16 @@ replica makes a shard, and a shard that broke off is simply sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from saggar.progress import Progress, Report
 from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment.digest import digest
-from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.peers.requests import as_inputs
-from saggar_orchestrator.progress import Cancellation
-
-# Images done, one line on what is happening, current numbers.
-OnProgress = Callable[[int, str, Mapping[str, float]], object]
+from saggar_orchestrator.peers.calls import Calls
+from saggar_orchestrator.peers.messages import as_inputs
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,13 @@ class Order:
 
 
 def generate_in_shards(
-    peers: Peers,
+    calls: Calls,
     order: Order,
     prompts: Sequence[generator_pb2.PromptItem],
+    *,
     shard_size: int,
     parallel: int,
-    on_progress: OnProgress,
-    cancellation: Cancellation,
+    report: Report,
 ) -> dict[str, generator_pb2.GeneratedImage]:
     """The image of every prompt, by its id. `parallel` shards of `shard_size` prompts are under way at once.
 
@@ -45,6 +42,9 @@ def generate_in_shards(
     """
     finished: dict[str, generator_pb2.GeneratedImage] = {}
     seen: set[str] = set()
+
+    def say(stage: str = "", metrics: Mapping[str, float] | None = None) -> None:
+        report(Progress("generating", len(seen), len(prompts), "images", dict(metrics or {}), stage))
 
     def make(shard: Sequence[generator_pb2.PromptItem]) -> None:
         request = generator_pb2.GenerateRequest(
@@ -55,11 +55,13 @@ def generate_in_shards(
         def on_event(event: generator_pb2.GenerateResponse) -> None:
             if event.HasField("image"):
                 seen.add(event.image.prompt_id)
-                on_progress(len(seen), "", {})
+                say()
             elif event.HasField("progress"):
-                on_progress(len(seen), event.progress.stage, dict(event.progress.metrics))
+                say(event.progress.stage, event.progress.metrics)
 
-        result: generator_pb2.GenerateResult = peers.stream("generator", "Generate", request, on_event, cancellation)
+        result: generator_pb2.GenerateResult = calls.peers.stream(
+            "generator", "Generate", request, on_event, calls.cancellation
+        )
         finished.update((image.prompt_id, image) for image in result.images)
 
     shards = [prompts[start : start + shard_size] for start in range(0, len(prompts), shard_size)]

@@ -9,7 +9,6 @@ cut off by a crash is taken up by the next launch where it stood.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import threading
 import time
@@ -20,21 +19,30 @@ from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as DbosStatus
-from saggar.errors import CancelledError, NotFoundError, SaggarError, WrongStateError
-from saggar.store import ObjectRef
-from saggar.taxonomy import Taxonomy
+from saggar.errors import CancelledError, DataCorruptionError, SaggarError, UnavailableError, WrongStateError
 
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
-from saggar_orchestrator.progress import CODE_VERSIONS, Board, Cancellation, StepRecord, StepView
-from saggar_orchestrator.workflow.order import Resources, Run, Specification, run_experiment, step_titles
+from saggar_orchestrator.progress import Board, Cancellation, StepView
+from saggar_orchestrator.workflow.order import stages_of
+from saggar_orchestrator.workflow.reuse import CODE_VERSIONS, StepRecord
+from saggar_orchestrator.workflow.run import Resources, Run, Specification
+from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
+from saggar_orchestrator.workflow.stored import (
+    ExperimentView,
+    is_known,
+    keep_specification,
+    known_ids,
+    read_specification,
+    view_of,
+)
 
 # A workflow that an older version began is not replayed by this one: it starts anew and finds its finished
 # steps.
-APPLICATION_VERSION = "workflow-1." + digest(CODE_VERSIONS)[:8]
+APPLICATION_VERSION = "workflow-2." + digest(CODE_VERSIONS)[:8]
 _WORKFLOW = "experiment"
 _CANCEL_WAIT_S = 15.0
 
@@ -44,20 +52,6 @@ ResultT = TypeVar("ResultT")
 
 class Stopped(BaseException):
     """The process is being stopped. Not an Exception: DBOS must not take it for the outcome of a step."""
-
-
-@dataclass(frozen=True)
-class ExperimentView:
-    """How an experiment stands. state: running, succeeded, failed or cancelled."""
-
-    experiment_id: str
-    name: str
-    state: str
-    created_at: str
-    error: str = ""
-    error_kind: str = ""
-    results: ObjectRef | None = None
-    report: ObjectRef | None = None
 
 
 @dataclass
@@ -85,14 +79,17 @@ class Engine:
             "executor_id": "orchestrator",
             "log_level": "ERROR",  # below that: chatter, and an advertisement
             "enable_otlp": False,
+            "serializer": JsonSerializer(),
         }
+        refuse_pickles()
         DBOS(config=config)
+        self._database = database_url
 
     def launch(self) -> None:
         """Opens the database and takes up what a crash interrupted."""
         global _engine  # noqa: PLW0603 workflows are found by name in a new process, so they find their engine here
         _engine = self
-        DBOS.launch()
+        _open_database(self._database)
         for status in DBOS.list_workflows(name=_WORKFLOW, status=["PENDING", "ENQUEUED"], load_output=False):
             if status.app_version != APPLICATION_VERSION:
                 DBOS.cancel_workflow(status.workflow_id)
@@ -118,20 +115,12 @@ class Engine:
         source = fingerprint(experiment, self._store)
         identity = experiment_id(experiment, taxonomy, source)
         with self._starting:
-            if self._store.exists(_specification_key(identity)):
+            if is_known(self._store, identity):
                 view = self.describe(identity)
                 if view.state != "interrupted":
                     return view, True
             else:
-                record = {
-                    "experiment": experiment.model_dump(mode="json"),
-                    "taxonomy": taxonomy.model_dump(mode="json", by_alias=True),
-                    "source": source,
-                    "text": text,
-                    "created_at": _now(),
-                }
-                data = json.dumps(record, ensure_ascii=False, indent=1).encode()
-                self._store.put(_specification_key(identity), data, "application/json")
+                keep_specification(self._store, Specification(identity, experiment, taxonomy, source, text, _now()))
             self._attempt(identity)
         return self.describe(identity), False
 
@@ -169,8 +158,7 @@ class Engine:
         latest: dict[str, DbosStatus] = {}
         for status in DBOS.list_workflows(name=_WORKFLOW, load_input=False):  # oldest first
             latest[_experiment_of(status.workflow_id)] = status
-        ids = [key.split("/")[1] for key in self._store.list("experiments/") if key.endswith("/specification.json")]
-        views = [self._view(identity, latest.get(identity)) for identity in ids]
+        views = [self._view(identity, latest.get(identity)) for identity in known_ids(self._store)]
         return sorted(views, key=lambda view: view.created_at, reverse=True)
 
     def steps(self, identity: str) -> tuple[StepView, ...]:
@@ -179,7 +167,7 @@ class Engine:
             live = self._live.get(identity)
         if live is not None:
             return live.board.snapshot()
-        titles = step_titles(self.specification(identity).experiment)
+        titles = titles_of(read_specification(self._store, identity).experiment)
         views = {position: StepView(position, title) for position, title in enumerate(titles)}
         latest = self._latest(identity)
         for step in DBOS.list_workflow_steps(latest.workflow_id) if latest else []:
@@ -217,31 +205,23 @@ class Engine:
             else:
                 time.sleep(0.2)
 
-    def specification(self, identity: str) -> Specification:
-        """NotFoundError when there is no such experiment."""
-        key = _specification_key(identity)
-        if not self._store.exists(key):
-            known = ", ".join(view.experiment_id for view in self.list()) or "none"
-            raise NotFoundError(f"no experiment '{identity}'; there are: {known}", identity)
-        record = json.loads(self._store.get(key))
-        return Specification(
-            experiment_id=identity,
-            experiment=Experiment.model_validate(record["experiment"]),
-            taxonomy=Taxonomy.model_validate(record["taxonomy"]),
-            source=record["source"],
-            text=record["text"],
-            created_at=record["created_at"],
-        )
-
     def perform(self, identity: str) -> dict[str, Any]:
         """The workflow's body: runs to an outcome, which is a value and not an exception."""
-        specification = self.specification(identity)
-        live = _Live(Board(step_titles(specification.experiment)), Cancellation(), threading.Event())
+        specification = read_specification(self._store, identity)
+        stages = stages_of(specification.experiment)
+        live = _Live(Board(tuple(stage.title for stage in stages)), Cancellation(), threading.Event())
         with self._lock:
             self._live[identity] = live
         try:
-            run = Run(specification, self._resources, live.board, live.cancellation, self._durably)
-            return {"state": "succeeded", **run_experiment(run)}
+            run = Run(
+                specification,
+                self._resources,
+                board=live.board,
+                cancellation=live.cancellation,
+                durably=self._durably,
+            )
+            found = run.take(stages)
+            return {"state": "succeeded", "results": found["results"]["results"], "report": found["report"]["report"]}
         except CancelledError as error:
             self._stop_if_closing()
             return {"state": "cancelled", "error": str(error)}
@@ -289,20 +269,7 @@ class Engine:
         return max(found, key=lambda s: int(s.workflow_id.rpartition(".")[2]), default=None)
 
     def _view(self, identity: str, latest: DbosStatus | None) -> ExperimentView:
-        specification = self.specification(identity)
-        state, outcome = _state(latest)
-        prefix = f"experiments/{identity}"
-        done = self._store.exists(f"{prefix}/report.html") and state != "running"
-        return ExperimentView(
-            experiment_id=identity,
-            name=specification.experiment.name,
-            state="succeeded" if done else state,
-            created_at=specification.created_at,
-            error="" if done else outcome.get("error", ""),
-            error_kind="" if done else outcome.get("error_kind", ""),
-            results=self._store.stat(f"{prefix}/results.json") if done else None,
-            report=self._store.stat(f"{prefix}/report.html") if done else None,
-        )
+        return view_of(self._store, identity, *_state(latest))
 
     def _changes(self, board: Board, stopped: Callable[[], bool]) -> Iterator[StepView]:
         version, over = -1, False
@@ -325,13 +292,39 @@ def experiment_workflow(identity: str) -> dict[str, Any]:
     return _engine.perform(identity)
 
 
+def _open_database(url: str) -> None:
+    """Launches DBOS. Raises DataCorruptionError or UnavailableError, which name the database and what to do."""
+    import sqlalchemy.exc
+
+    name = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else "the workflow database"
+    try:
+        DBOS.launch()
+    except sqlalchemy.exc.OperationalError as error:
+        raise UnavailableError(
+            f"{name} cannot be opened ({error.orig}): see that it is there, that this user may "
+            "write to it and its folder, and that the disk has room"
+        ) from error
+    except sqlalchemy.exc.DatabaseError as error:
+        raise DataCorruptionError(
+            f"{name} is no workflow database any more ({error.orig}); move it away and start again: experiments and "
+            "their finished steps are in the store, and `saggar experiment resume` finds them"
+        ) from error
+
+
+def titles_of(experiment: Experiment) -> tuple[str, ...]:
+    """What people read of every step of an experiment, in order."""
+    return tuple(stage.title for stage in stages_of(experiment))
+
+
 def _state(latest: DbosStatus | None) -> tuple[str, dict[str, Any]]:
     if latest is None:
         return "interrupted", {"error": "it was never begun, or its workflow database is gone; resume it"}
     if latest.status in {"PENDING", "ENQUEUED", "DELAYED"}:
         return "running", {}
     if latest.status == "SUCCESS":
-        outcome: dict[str, Any] = latest.output or {}
+        outcome: dict[str, Any] = latest.output if isinstance(latest.output, dict) else {}
+        if not outcome:  # of an earlier version, whose rows are not read
+            return "interrupted", {"error": "its outcome is of an earlier version, or damaged; resume it"}
         return str(outcome.get("state", "succeeded")), outcome
     if latest.status == "CANCELLED":
         return "cancelled", {"error": "cancelled on request", "error_kind": "CancelledError"}
@@ -349,10 +342,6 @@ def _in_words(state: str) -> str:
 
 def _experiment_of(workflow_id: str) -> str:
     return workflow_id.rpartition(".")[0]
-
-
-def _specification_key(identity: str) -> str:
-    return f"experiments/{identity}/specification.json"
 
 
 def _now() -> str:

@@ -8,13 +8,14 @@ from orchestrator_results import picture, results
 from saggar.kilnsim.collection import write_collection
 from saggar.store import DirectoryStore
 from saggar_orchestrator.cli.experiments.archive import Archive
-from saggar_orchestrator.cli.experiments.results import verdicts_in_short
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.source import fingerprint
+from saggar_orchestrator.findings.wording import in_short
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.pages import report
+from saggar_orchestrator.workflow.serializing import JsonSerializer
 
 FILE = """\
 name: small
@@ -101,7 +102,14 @@ def test_an_unfinished_experiment_is_read_from_the_database(saggar):
     failed = put_experiment(
         saggar.store, saggar.folder, finished=False, text=FILE.replace("name: small", "name: other")
     )
-    DBOS(config={"name": "test", "system_database_url": f"sqlite:///{saggar.home.database}", "log_level": "ERROR"})
+    DBOS(
+        config={
+            "name": "test",
+            "system_database_url": f"sqlite:///{saggar.home.database}",
+            "log_level": "ERROR",
+            "serializer": JsonSerializer(),
+        }
+    )
 
     @DBOS.workflow(name="experiment")
     def experiment(identity):
@@ -194,7 +202,7 @@ def test_an_arm_is_summed_up_once():
         for difference in arm["differences"]["macro_f1"].values():
             difference["verdict"] = "unclear"
         arm["differences"]["macro_f1"]["type"]["verdict"] = verdict
-    assert verdicts_in_short(values) == "90:10: type helped; 95:5: cannot tell"
+    assert in_short(values) == "90:10: type helped; 95:5: cannot tell"
 
 
 def test_an_archive_needs_no_database_for_what_is_finished(saggar):

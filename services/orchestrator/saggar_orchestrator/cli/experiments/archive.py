@@ -69,9 +69,9 @@ class Record:
     def headline(self) -> str:
         """What it found, in a few words; why it failed, where it did."""
         if self.results is not None:
-            from saggar_orchestrator.cli.experiments.results import verdicts_in_short
+            from saggar_orchestrator.findings.wording import in_short
 
-            return verdicts_in_short(self.results)
+            return in_short(self.results)
         return self.attempt.error.partition("\n")[0]
 
 
@@ -168,7 +168,11 @@ class Archive:
             return
         from dbos import DBOSClient
 
-        client = DBOSClient(system_database_url=url or f"sqlite:///{self._home.database.resolve()}")
+        from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
+
+        refuse_pickles()
+        database = url or f"sqlite:///{self._home.database.resolve()}"
+        client = DBOSClient(system_database_url=database, serializer=JsonSerializer())
         try:
             yield client
         finally:
@@ -187,16 +191,19 @@ def _attempt(status: Any, *, services_run: bool) -> Attempt:
     if status.status != "SUCCESS":
         error = f"the workflow stopped: {status.error or status.status}"
         return Attempt("failed", error, "InternalError", status.workflow_id, seconds)
-    outcome = status.output or {}
+    if not isinstance(status.output, dict):
+        error = "its outcome is of an earlier version, or damaged; `saggar experiment resume` goes on"
+        return Attempt("interrupted", error, workflow_id=status.workflow_id, seconds=seconds)
+    outcome = status.output
     state, error = str(outcome.get("state", "succeeded")), str(outcome.get("error", ""))
     return Attempt(state, error, str(outcome.get("error_kind", "")), status.workflow_id, seconds)
 
 
 def _step_titles(record: Record) -> tuple[str, ...]:
     from saggar_orchestrator.experiment.schema import Experiment
-    from saggar_orchestrator.workflow.order import step_titles
+    from saggar_orchestrator.workflow.order import stages_of
 
-    return step_titles(Experiment.model_validate(record.specification["experiment"]))
+    return tuple(stage.title for stage in stages_of(Experiment.model_validate(record.specification["experiment"])))
 
 
 def _read_json(store: ObjectStore, key: str) -> dict[str, Any]:

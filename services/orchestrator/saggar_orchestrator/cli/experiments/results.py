@@ -38,21 +38,3 @@ def place_report(home: Home, identity: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     store.fetch(f"experiments/{identity}/report.html", path)
     return path
-
-
-def verdicts_in_short(results: dict[str, Any]) -> str:
-    """E.g. `90:10: type helped, glaze made worse`; an arm of which the data cannot tell is named with the others."""
-    told, untold = [], []
-    words = {"helped": "helped", "worse": "made worse", "same": "no difference"}
-    for arm in results["arms"]:
-        found = arm.get("differences", {}).get("macro_f1")
-        if not found:
-            continue
-        said = [f"{task} {words[d['verdict']]}" for task, d in found.items() if d["verdict"] in words]
-        if said:
-            told.append(f"{arm['name']}: {', '.join(said)}")
-        else:
-            untold.append(arm["name"])
-    if untold:
-        told.append(f"{', '.join(untold)}: cannot tell")
-    return "; ".join(told) or f"mean macro-F1 {results['arms'][0]['mean_macro_f1']['mean']:.3f}, no synthetic arm"

@@ -9,7 +9,7 @@ import typer
 
 from saggar_orchestrator.cli.generator.compare import compare
 from saggar_orchestrator.cli.generator.generate import generate
-from saggar_orchestrator.cli.generator.options import new_cancellation, open_peers
+from saggar_orchestrator.cli.generator.options import open_calls
 from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, print_table, say, settings
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
@@ -91,9 +91,7 @@ def import_adapter(
     request = generator_pb2.ImportAdapterRequest(
         base_model=with_absolute_path(base_model, Path()), path=str(file.resolve()), licence=licence
     )
-    result = open_peers(context).stream(
-        "generator", "ImportAdapter", request, lambda event: _stage(event.progress), new_cancellation()
-    )
+    result = open_calls(context).stream("generator", "ImportAdapter", request, _stage)
     identity = result.adapter.uri.split("/")[1]
     for warning in result.warnings:
         say(f"warning: {warning}")

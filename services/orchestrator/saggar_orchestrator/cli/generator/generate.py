@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.generator.options import Models, Sampling, new_cancellation, open_peers
+from saggar_orchestrator.cli.generator.options import Models, Sampling, open_calls
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, say, settings
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
@@ -125,13 +125,12 @@ def generate(
     items = _prompt_items(texts, avoiding.negative_prompts(texts), start.to_message(store), series)
     folder = folder_for(out)
     made = generate_in_shards(
-        open_peers(context),
+        open_calls(context),
         Order(models.base(entries), tuple(uses), sampling.to_message(size)),
         items,
-        _SHARD,
-        1,
-        _progress(len(items)),
-        new_cancellation(),
+        shard_size=_SHARD,
+        parallel=1,
+        report=_progress(),
     )
     written = [_write(store, folder, item, made[item.prompt_id]) for item in items]
     sheet = folder / "grid.png"
@@ -168,6 +167,6 @@ def _write(store: ObjectStore, folder: Path, item: generator_pb2.PromptItem, ima
     return {"file": str(path), "prompt": item.prompt, "seed": item.seed}
 
 
-def _progress(total: int) -> Any:
+def _progress() -> Any:
     line = ProgressLine()
-    return lambda done, stage, _: line.show(stage or "generating", done, total)
+    return lambda at: line.show(at.message or at.stage, at.done, at.total)

@@ -87,8 +87,9 @@ def open_peers(context: typer.Context) -> Any:
     return Peers({name: home.address(name) for name in ("generator", "qc", "trainer")}, _PATIENCE_S)
 
 
-def new_cancellation() -> Any:
-    """A request to stop that nobody makes but Ctrl-C, which ends the call itself."""
+def open_calls(context: typer.Context) -> Any:
+    """Calls to them that nobody cancels but Ctrl-C, which ends the call itself."""
+    from saggar_orchestrator.peers.calls import Calls
     from saggar_orchestrator.progress import Cancellation
 
-    return Cancellation()
+    return Calls(open_peers(context), Cancellation())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_orchestrator.progress import Result
+from saggar_orchestrator.workflow.reuse import Result
 
 _POINTS = 60  # of the training loss: means of as many equal stretches
 

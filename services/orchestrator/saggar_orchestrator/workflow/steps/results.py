@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from saggar.dataset.balance import imbalance, lorenz
@@ -23,48 +24,59 @@ from saggar_orchestrator.findings.answers import Trained
 from saggar_orchestrator.findings.predictions import class_numbers, read_predictions
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
-from saggar_orchestrator.progress import Result
+from saggar_orchestrator.workflow.reuse import Result, StepRecord
+from saggar_orchestrator.workflow.run import Specification
 from saggar_orchestrator.workflow.steps.adapter_course import adapter_course
-from saggar_orchestrator.workflow.steps.data_steps import StoredPlan, read_plan
-
-if TYPE_CHECKING:
-    from saggar_orchestrator.workflow.order import Run
+from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
+from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, read_plan
+from saggar_orchestrator.workflow.steps.training import deciding_versions
 
 SCHEMA = 2  # of results.json; 2: verdicts count seeds too
 _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 _FROM_SCREENING = ("combinations", "texture", "embedding")
 
 
-def gather(run: Run, outcomes: Result) -> ObjectRef:
+def gather(
+    store: ObjectStore, specification: Specification, outcomes: Outcomes, records: Sequence[StepRecord]
+) -> ObjectRef:
     """Writes experiments/<id>/results.json, unless an attempt that died afterwards has written it."""
-    key = f"experiments/{run.specification.experiment_id}/results.json"
-    if run.store.exists(key):
-        return run.store.stat(key)
-    values = _values(run, outcomes)
-    return run.store.put(key, json.dumps(values, ensure_ascii=False, indent=1).encode(), "application/json")
+    key = f"experiments/{specification.experiment_id}/results.json"
+    if store.exists(key):
+        return store.stat(key)
+    values = _values(store, specification, outcomes, records)
+    return store.put(key, json.dumps(values, ensure_ascii=False, indent=1).encode(), "application/json")
 
 
-def _values(run: Run, outcomes: Result) -> dict[str, Any]:
-    experiment, taxonomy, store = run.experiment, run.taxonomy, run.store
+def _values(
+    store: ObjectStore, specification: Specification, outcomes: Outcomes, records: Sequence[StepRecord]
+) -> dict[str, Any]:
+    experiment, taxonomy = specification.experiment, specification.kept_taxonomy
     base_name = experiment.baseline.name
-    split = read_manifest(store, ObjectRef.from_json(outcomes["split"]["manifest"]))
+    splits = [read_manifest(store, ObjectRef.from_json(one.split["manifest"])) for one in outcomes.splits]
+    scored = taxonomy.narrowed(experiment.scored_tasks(taxonomy))
     trained = {
-        name: [
-            Trained(r["seed"], read_predictions(store, ObjectRef.from_json(r["evaluate"]["predictions"]), taxonomy))
-            for r in outcomes["arms"][name]["runs"]
+        arm.name: [
+            Trained(
+                run["seed"],
+                read_predictions(store, ObjectRef.from_json(run["evaluate"]["predictions"]), scored),
+                fold=number,
+            )
+            for number, one in enumerate(outcomes.splits)
+            for run in one.arms[arm.name].runs
         ]
-        for name in (base_name, *(arm.name for arm in experiment.synthetic_arms))
+        for arm in (experiment.baseline, *experiment.other_arms)
     }
-    findings = find(taxonomy, trained, base_name, _training_counts(split, taxonomy))
-    arms = [_arm(run, name, outcomes["arms"][name], found) for name, found in findings.arms.items()]
+    findings = find(scored, trained, base_name, _training_counts(splits, scored))
+    arms = [_arm(store, specification, arm, outcomes, found) for arm, found in findings.arms.items()]
+    first = outcomes.splits[0]  # what is shown of images and pictures is the first split's
     return {
         "schema": SCHEMA,
         "experiment": {
-            "id": run.specification.experiment_id,
+            "id": specification.experiment_id,
             "name": experiment.name,
             "title": experiment.title or experiment.name,
-            "created_at": run.specification.created_at,
-            "specification": run.specification.text,
+            "created_at": specification.created_at,
+            "specification": specification.text,
         },
         "versions": _versions(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -72,63 +84,97 @@ def _values(run: Run, outcomes: Result) -> dict[str, Any]:
             "id": taxonomy.id,
             "title": taxonomy.title,
             "tasks": [
-                {"name": t.name, "codes": list(t.codes), "names": [c.names.en for c in t.classes]}
-                for t in taxonomy.tasks
+                {"name": t.name, "codes": list(t.codes), "names": [c.names.en for c in t.classes]} for t in scored.tasks
             ],
+            "not_scored": [name for name in taxonomy.task_names if name not in scored.task_names],
         },
-        "data": _data(experiment, outcomes, split, taxonomy),
+        "data": _data(experiment, outcomes, splits, taxonomy),
         "settings": {
             "seeds": list(experiment.seeds),
             "base_model": experiment.base_model,
             "architecture": experiment.training.architecture,
             "initial_weights": experiment.training.initial_weights,
+            "equal_steps": experiment.equal_steps,
+            "resolved": experiment.model_dump(mode="json"),
         },
         "baseline": base_name,
         "evidence": findings.evidence,
         "arms": arms,
-        "synthesis": _synthesis(run, outcomes),
-        "reviews": [_without_refs(review) for review in outcomes.get("reviews", ())],
+        "synthesis": _synthesis(store, specification, outcomes, first),
+        "reviews": [_without_refs(review) for one in outcomes.splits for review in one.reviews],
         "winner": _winner(arms),
-        "pictures": _pictures(run, outcomes, split),
-        "steps": [{k: r[k] for k in ("title", "step_id", "seconds", "reused")} for r in run.records],
+        "pictures": _pictures(store, taxonomy, first, splits[0]),
+        "steps": [
+            {"title": r["title"], "step_id": r["step_id"], "seconds": r["seconds"], "reused": r["reused"]}
+            for r in records
+        ],
         "warnings": _warnings(outcomes, arms),
     }
 
 
-def _arm(run: Run, name: str, outcome: Result, found: Result) -> Result:
+def _arm(
+    store: ObjectStore, specification: Specification, name: str, outcomes: Outcomes, found: Result
+) -> dict[str, Any]:
     """What the arm was trained on and how, and what was found of it."""
-    store = run.store
-    manifest = read_manifest(store, ObjectRef.from_json(outcome["mix"]["manifest"])).select(split="train")
+    arm = next(arm for arm in specification.experiment.all_arms if arm.name == name)
+    of_splits = [one.arms[name] for one in outcomes.splits]
+    data = of_splits[0].data
+    manifest = read_manifest(store, ObjectRef.from_json(data["manifest"])).select(split="train")
     combinations = [int(n) for n in manifest.combinations().value_counts()]
+    several = len(of_splits) > 1
+    runs = [(number, run) for number, one in enumerate(of_splits) for run in one.runs]
+    means = [run["evaluate"]["mean_macro_f1"] for _, run in runs] if several else found["mean_macro_f1"]["runs"]
     return {
         "name": name,
+        "extends": next((one.extends for one in specification.experiment.arms if one.name == name), None),
+        "kind": arm.kind,
+        "training": arm.training | {"synthetic_task_weights": arm.synthetic_task_weights}
+        if arm.synthetic_task_weights
+        else arm.training,
         "training_images": len(manifest),
         "by_origin": {str(k): int(v) for k, v in manifest.frame["origin"].value_counts().sort_index().items()},
-        "share_asked": outcome["mix"].get("share_asked"),
-        "count_asked": outcome["mix"].get("count_asked"),
-        "share_reached": outcome["mix"].get("share_reached", 0.0),
+        "share_asked": data.get("share_asked"),
+        "count_asked": data.get("count_asked"),
+        "share_reached": float(np.mean([one.data.get("share_reached", 0.0) for one in of_splits])),
+        "share_chosen": [one.chosen for one in of_splits if one.chosen is not None],
+        "control_of": arm.control.of if arm.control else None,
+        "control_images": data.get("control_images"),
+        "given_back": data.get("given_back"),
         "imbalance": imbalance(combinations),
         "lorenz": lorenz(combinations).round(4).tolist(),
-        "screening": _screening(store, outcome.get("screen")),
+        "screening": _screening(store, of_splits[0].screen),
+        "warnings": list(dict.fromkeys(text for one in of_splits for text in one.data.get("warnings", ()))),
         **found,
         "runs": [
             {
-                "seed": r["seed"],
-                "model_id": r["train"]["bundle"]["key"].split("/")[1],
-                "bundle": r["train"]["bundle"],
-                "best_epoch": r["train"]["best_epoch"],
-                "validation_macro_f1": r["train"]["validation_macro_f1"],
+                "seed": run["seed"],
+                "fold": number,
+                "model_id": run["train"]["bundle"]["key"].split("/")[1],
+                "bundle": run["train"]["bundle"],
+                "best_epoch": run["train"]["best_epoch"],
+                "validation_macro_f1": run["train"]["validation_macro_f1"],
                 "test_mean_macro_f1": mean,
-                "warnings": r["train"]["warnings"],
-                "epochs": _epochs(json.loads(store.read(ObjectRef.from_json(r["train"]["history"])))),
+                "warnings": run["train"]["warnings"],
+                "epochs": _epochs(json.loads(store.read(ObjectRef.from_json(run["train"]["history"])))),
             }
-            for r, mean in zip(outcome["runs"], found["mean_macro_f1"]["runs"], strict=True)
+            for (number, run), mean in zip(runs, means, strict=True)
         ],
     }
 
 
-def _training_counts(split: Manifest, taxonomy: Taxonomy) -> TrainingCounts:
-    """Of the real training photographs of the split."""
+def _training_counts(splits: Sequence[Manifest], taxonomy: Taxonomy) -> TrainingCounts:
+    """Of the real training photographs: with folds, the mean over them; a test image is rare by its own fold."""
+    counts = [_counts_of(split, taxonomy) for split in splits]
+    return TrainingCounts(
+        classes={
+            task: np.rint(np.mean([one.classes[task] for one in counts], axis=0)).astype(int).tolist()
+            for task in taxonomy.task_names
+        },
+        rare=frozenset().union(*(one.rare for one in counts)),
+    )
+
+
+def _counts_of(split: Manifest, taxonomy: Taxonomy) -> TrainingCounts:
     training, test = (split.select(split=name, origin="real") for name in ("train", "test"))
 
     labels, asked = (
@@ -143,36 +189,45 @@ def _training_counts(split: Manifest, taxonomy: Taxonomy) -> TrainingCounts:
     )
 
 
-def _data(experiment: Any, outcomes: Result, split: Manifest, taxonomy: Taxonomy) -> dict[str, Any]:
+def _data(experiment: Any, outcomes: Outcomes, splits: Sequence[Manifest], taxonomy: Taxonomy) -> dict[str, Any]:
+    """`splits` and what follows is of the first split; with folds every object is in one fold's test split."""
+    split = splits[0]
     parts = {name: split.select(split=name) for name in ("train", "validation", "test")}
     return {
-        "source": outcomes["import"]["source"],
+        "source": outcomes.imported["source"],
         "where": experiment.data.where,
         "images": len(split),
         "objects": int(split.frame["object_id"].nunique()),
         "split_seed": experiment.data.split_seed,
+        "folds": experiment.data.folds,
+        "leave_out": list(experiment.data.leave_out),
+        "withheld": outcomes.splits[0].withheld,
+        "test_images_by_split": [len(one.select(split="test")) for one in splits],
         "splits": {name: len(part) for name, part in parts.items()},
         "split_objects": {name: int(part.frame["object_id"].nunique()) for name, part in parts.items()},
         "class_counts": {
             task: {name: dict(part.counts(task)) for name, part in parts.items()} for task in taxonomy.task_names
         },
         "combinations": int(split.combinations().nunique()),
-        "warnings": outcomes["import"]["warnings"],
+        "warnings": outcomes.imported["warnings"],
     }
 
 
-def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
-    made = outcomes.get("synthesis")
-    if made is None:
+def _synthesis(
+    store: ObjectStore, specification: Specification, outcomes: Outcomes, split: SplitOutcome
+) -> dict[str, Any] | None:
+    made = split.synthesis
+    if made is None or outcomes.base is None:
         return None
-    plan = read_plan(run, ObjectRef.from_json(made["plan"]["plan"]))
+    plan = read_plan(store, ObjectRef.from_json(made["plan"]["plan"]))
+    adapter = ObjectRef.from_json(made["adapter"]["adapter"])
     return {
-        "base_hash": made["base"]["content_hash"],
+        "base_hash": outcomes.base["content_hash"],
         "adapter": made["adapter"]["adapter"],
         "adapter_images": made["select"]["count"],
         "adapter_steps": made["adapter"]["steps"],
         "adapter_final_loss": made["adapter"]["final_loss"],
-        "adapter_course": adapter_course(run.store, ObjectRef.from_json(made["adapter"]["adapter"])),
+        "adapter_course": adapter_course(store, adapter),
         "generated": made["generate"]["count"],
         "distinct": made["generate"]["distinct"],
         "truncated_prompts": made["generate"]["truncated_prompts"],
@@ -180,20 +235,20 @@ def _synthesis(run: Run, outcomes: Result) -> dict[str, Any] | None:
         "pairs": [[dict(first), dict(second)] for first, second in plan.pairs],
         "example_prompt": plan.images[0].prompt,
         "example_negative_prompt": plan.images[0].negative_prompt,
-        "cracked": _cracked(run, outcomes, plan),
+        "cracked": _cracked(specification, split, plan),
     }
 
 
-def _cracked(run: Run, outcomes: Result, plan: StoredPlan) -> dict[str, Any]:
+def _cracked(specification: Specification, split: SplitOutcome, plan: StoredPlan) -> dict[str, Any]:
     """How many of the images that were made, for the plan and to top up, are of crackled wares, so that
     "cracked" leaves their negative prompt, unless the experiment keeps it there.
     """
-    generation = run.experiment.generation
+    generation, taxonomy = specification.experiment.generation, specification.kept_taxonomy
     made = {image.prompt_id: image.labels for image in plan.images}
-    for arm in outcomes["arms"].values():
-        made |= {image["prompt_id"]: image["labels"] for image in arm.get("screen", {}).get("further", ())}
-    crackled = [labels for labels in made.values() if negative_prompt(run.taxonomy, labels, generation.avoided)[1]]
-    wares = {entry.names.en for labels in crackled for entry in crackled_classes(run.taxonomy, labels)}
+    for arm in split.arms.values():
+        made |= {image["prompt_id"]: image["labels"] for image in (arm.screen or {}).get("further", ())}
+    crackled = [labels for labels in made.values() if negative_prompt(taxonomy, labels, generation.avoided)[1]]
+    wares = {entry.names.en for labels in crackled for entry in crackled_classes(taxonomy, labels)}
     return {
         "images": len(crackled),
         "of": len(made),
@@ -222,9 +277,9 @@ def _winner(arms: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _pictures(run: Run, outcomes: Result, split: Manifest) -> dict[str, Any]:
+def _pictures(store: ObjectStore, taxonomy: Taxonomy, outcome: SplitOutcome, split: Manifest) -> dict[str, Any]:
     """Keys of real beside generated images of the same combinations, and one held-out photograph."""
-    tasks = run.taxonomy.task_names
+    tasks = taxonomy.task_names
     example = max(
         split.select(split="test").records(),
         key=lambda r: (sum(code is not None for code in r.labels.values()), r.image),
@@ -233,11 +288,11 @@ def _pictures(run: Run, outcomes: Result, split: Manifest) -> dict[str, Any]:
         "held_out": {"image": example.image, "labels": dict(example.labels)},
         "grid": [],
     }
-    made = outcomes.get("synthesis")
+    made = outcome.synthesis
     if made is None:
         return pictures
-    generated = read_manifest(run.store, ObjectRef.from_json(made["generate"]["manifest"]))
-    plan = read_plan(run, ObjectRef.from_json(made["plan"]["plan"]))
+    generated = read_manifest(store, ObjectRef.from_json(made["generate"]["manifest"]))
+    plan = read_plan(store, ObjectRef.from_json(made["plan"]["plan"]))
     wanted = [*plan.combinations, *(labels for pair in plan.pairs for labels in pair)]
     training = split.select(split="train")
 
@@ -253,9 +308,10 @@ def _pictures(run: Run, outcomes: Result, split: Manifest) -> dict[str, Any]:
     return pictures
 
 
-def _warnings(outcomes: Result, arms: list[dict[str, Any]]) -> list[str]:
-    found = list(outcomes["import"]["warnings"])
+def _warnings(outcomes: Outcomes, arms: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = list(outcomes.imported["warnings"])
     for arm in arms:
+        found += [f"arm {arm['name']}: {text}" for text in arm["warnings"]]
         for run in arm["runs"]:
             found += run["warnings"]
     return list(dict.fromkeys(found))
@@ -286,5 +342,6 @@ def _screening(store: ObjectStore, screen: Result | None) -> Result | None:
 
 
 def _versions() -> dict[str, str]:
-    names = ("saggar-core", "saggar-orchestrator", "dbos", "grpcio", "numpy", "pandas")
-    return {name: importlib.metadata.version(name) for name in names}
+    """Of all that numbers may depend on, as far as it is installed here."""
+    names = ("saggar-core", "saggar-orchestrator", "dbos", "grpcio", "numpy", "pandas", "scipy", "pyarrow", "pillow")
+    return {name: importlib.metadata.version(name) for name in names} | deciding_versions()

@@ -51,7 +51,7 @@ def confused_pairs(
         found = pair_in_data(manifest, pair.task, pair.codes, dict(pair.labels))
         # Without photographs of both sides the labels that the file gives are all there is to say.
         named.append(_plain(found) if found else _from_labels(pair.labels, pair.task, pair.codes))
-    tasks = wanted.pair_tasks or taxonomy.task_names
+    tasks = [task for task in wanted.pair_tasks or taxonomy.task_names if task in predictions.true]
     matrices = {
         task: confusion(predictions.true[task], predictions.predicted[task], len(taxonomy.task(task).codes))
         for task in tasks
@@ -105,13 +105,13 @@ def start_rule(taxonomy: Taxonomy, generation: Generation) -> StartRule:
     )
 
 
-def wanted_images(arm: Arm, training_images: int, planned: int) -> int:
-    """How many accepted images the arm wants; all that it plans when it counts them per target."""
+def asked_images(arm: Arm, training_images: int, planned: int) -> int:
+    """How many accepted images the arm asks for; all that it plans when it counts them per target."""
     synthetic = arm.synthetic
     assert synthetic is not None  # noqa: S101 that makes it a synthetic arm
     if synthetic.per_combination is not None:
         return planned
-    return synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
+    return synthetic.count or count_for_share(synthetic.largest_share or 0.0, training_images)
 
 
 def images_each(
@@ -129,7 +129,7 @@ def images_each(
             "plan: no rare combination and no confused pair was found, so there is nothing to generate; name "
             "some under plan.combinations or plan.pairs, or raise plan.rarest_at_most"
         )
-    total = synthetic.count or count_for_share(synthetic.share or 0.0, training_images)
+    total = synthetic.count or count_for_share(synthetic.largest_share or 0.0, training_images)
     total = math.ceil(total * (1 + wanted.spare_share))
     for_pairs = round(total * wanted.pair_share) if combinations else total
     for_pairs = for_pairs if pairs else 0

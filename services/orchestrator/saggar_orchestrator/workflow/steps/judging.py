@@ -1,0 +1,133 @@
+"""Quality control: screening by qc, and review by people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saggar.progress import Progress, Report
+from saggar.rpc.refs import ref_from_proto, ref_to_proto
+from saggar.store import ObjectRef
+from saggar.v1 import qc_pb2
+
+from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.experiment.sections import Review, Screening
+from saggar_orchestrator.peers import messages
+from saggar_orchestrator.peers.calls import Calls, file_digest
+from saggar_orchestrator.peers.messages import as_inputs
+from saggar_orchestrator.workflow.reuse import Result
+
+_REVIEW_POLL_S = 3.0
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What images are judged by and beside."""
+
+    calls: Calls
+    screening: Screening
+    reference: ObjectRef  # manifest of training photographs
+    baseline: ObjectRef  # bundle
+
+    def screen_inputs(self, images: ObjectRef) -> Result:
+        path = self.screening.inception_weights_path
+        return {
+            "manifest": images.sha256,
+            "reference": self.reference.sha256,
+            "extractor": file_digest(Path(path)) if path else self.baseline.sha256,
+            "settings": as_inputs(messages.screen_settings(self.screening)),
+        }
+
+    def screen(self, images: ObjectRef, report: Report) -> Result:
+        request = qc_pb2.ScreenRequest(
+            request_id=digest(self.screen_inputs(images))[:32],
+            manifest=ref_to_proto(images),
+            reference=ref_to_proto(self.reference),
+            extractor=messages.extractor(self.screening, self.baseline),
+            settings=messages.screen_settings(self.screening),
+        )
+        result: qc_pb2.ScreenResult = self.calls.stream("qc", "Screen", request, report)
+        return {
+            "accepted": ref_from_proto(result.accepted).to_json(),
+            "rejected": ref_from_proto(result.rejected).to_json(),
+            "accepted_count": result.accepted_count,
+            "rejected_count": result.rejected_count,
+            "rejected_by_reason": dict(sorted(result.rejected_by_reason.items())),
+            "found_by_reason": dict(sorted(result.found_by_reason.items())),
+            "measures": _measures(result.measures) if result.HasField("measures") else None,
+            "other_measures": [_measures(measures) for measures in result.other_measures],
+            "report": ref_from_proto(result.report).to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Reviewers:
+    """People who judge, by the experiment's terms."""
+
+    judges: Judges
+    terms: Review
+    taxonomy: ObjectRef
+    title: str
+
+    def inputs(self, images: ObjectRef) -> Result:
+        return {
+            "extractor": as_inputs(messages.extractor(self.judges.screening, self.judges.baseline)),
+            "manifest": images.sha256,
+            "photographs": self.judges.reference.sha256,
+            "taxonomy": self.taxonomy.sha256,
+            "settings": as_inputs(messages.review_settings(self.terms)),
+        }
+
+    def review(self, images: ObjectRef, report: Report) -> Result:
+        """Waits until people have judged the images; days, if need be."""
+        calls = self.judges.calls
+        opened = calls.call(
+            "qc",
+            "OpenReview",
+            qc_pb2.OpenReviewRequest(
+                manifest=ref_to_proto(images),
+                photographs=ref_to_proto(self.judges.reference),
+                taxonomy=ref_to_proto(self.taxonomy),
+                title=self.title,
+                settings=messages.review_settings(self.terms),
+                extractor=messages.extractor(self.judges.screening, self.judges.baseline),
+            ),
+        )
+        request = qc_pb2.DescribeReviewRequest(review_id=opened.review_id)
+        shown = None
+        while True:
+            standing = calls.call("qc", "DescribeReview", request)
+            if (now := (standing.left, standing.conflicts)) != shown:
+                conflicts = f", {standing.conflicts} conflicts to settle" if standing.conflicts else ""
+                stage = f"waiting for people (`saggar review` says where{conflicts})"
+                report(Progress(stage, standing.items - standing.left, standing.items, "images"))
+                shown = now
+            if standing.finished:
+                break
+            calls.cancellation.wait(_REVIEW_POLL_S)
+        result = calls.call("qc", "ConcludeReview", qc_pb2.ConcludeReviewRequest(review_id=opened.review_id))
+        return {
+            "review_id": opened.review_id,
+            "policy": self.terms.policy,
+            "accepted": ref_from_proto(result.accepted).to_json(),
+            "rejected": ref_from_proto(result.rejected).to_json(),
+            "accepted_count": result.accepted_count,
+            "rejected_count": result.rejected_count,
+            "reviewed_count": result.reviewed_count,
+            "passed_count": result.passed_count,
+            "pass_rate_low": result.pass_rate_low,
+            "pass_rate_high": result.pass_rate_high,
+            "masked_by_task": dict(sorted(result.masked_by_task.items())),
+            "whole_set_rejected": result.whole_set_rejected,
+        }
+
+
+def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:
+    """Every field; numbers that are not finite become None, for results.json has no NaN."""
+    values = {field.name: getattr(measures, field.name) for field in measures.DESCRIPTOR.fields}
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }
+    return finite | {"warnings": list(measures.warnings)}
