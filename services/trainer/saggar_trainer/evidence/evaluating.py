@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
 import pandas as pd
 from saggar.bundle import BundleCard, BundleModel
 from saggar.dataset.manifest import Manifest, validate
@@ -65,6 +66,7 @@ def evaluate(
     if job.split not in SPLITS:
         raise InvalidInputError(f"split is '{job.split}'; must be {' or '.join(SPLITS)}")
     inputs = {"bundle": job.bundle.sha256, "manifest": job.manifest.sha256, "split": job.split}
+    inputs["onnxruntime"] = onnxruntime.__version__
     name = results.request_hash("evaluate", inputs)
     if found := results.find(store, name):
         outcome = _outcome(found)

@@ -217,6 +217,7 @@ def _inputs(job: TrainingJob, initial_weights: str) -> dict[str, Any]:
         "settings": _without_path(job.settings).model_dump(mode="json"),
         "initial_weights": initial_weights,
         "annotations": dict(job.annotations),
+        "torch": torch.__version__,  # another version rounds otherwise
     }
 
 
