@@ -31,7 +31,7 @@ from saggar.taxonomy import load_taxonomy
 from saggar_trainer.data.pixels import PixelCache, cache_pixels, evaluation_pixels, training_pixels
 from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.fitting.finishing import finish
+from saggar_trainer.fitting.finishing import HEAD_VIEWS, chosen_regression, finish, shared_features
 from saggar_trainer.fitting.lessons import draws_of
 from saggar_trainer.fitting.loop import Examples, Lessons, Watch, fit, predict
 from saggar_trainer.fitting.objective import log_priors, objective_of, row_weights, taught_tasks
@@ -54,6 +54,11 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--heads-only",
+        action="store_true",
+        help="fit heads on features of the first weights as they come, computed once; batch statistics as shipped",
+    )
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("--seeds: two or more, for without them nothing is known of their spread")
@@ -72,6 +77,7 @@ def main() -> None:
         "plain": cached(pictures, lambda image: evaluation_pixels(image, spec)),
     }
     started = time.monotonic()
+    features = frozen_features(settings, spec, whole["plain"]) if options.heads_only else None
     guesses: list[dict[str, Any]] = []
     for seed in range(options.seeds):
         found = {
@@ -80,7 +86,10 @@ def main() -> None:
         groups = folds(samples, options.folds, seed)
         for fold in range(options.folds):
             test = groups == fold
-            logits = trained(samples, test, taxonomy, settings.with_values(seed=seed * 1000 + fold), whole, seed)
+            if features is not None:
+                logits = heads_alone(samples, test, taxonomy, features, seed)
+            else:
+                logits = trained(samples, test, taxonomy, settings.with_values(seed=seed * 1000 + fold), whole, seed)
             for task, scores in logits.items():
                 found[task][test] = scores
             print(f"seed {seed}, fold {fold}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
@@ -180,6 +189,35 @@ def trained(
     finish(model, lessons, lambda: plain, settings, priors=priors, device=CPU, work=Work())
     logits = predict(model, examples("plain", test).pixels, spec, settings.batch_size, CPU)
     return {task: values.numpy() for task, values in logits.items()}
+
+
+def frozen_features(settings: TrainingSettings, spec: Any, plain: PixelCache) -> list[torch.Tensor]:
+    """[N, 960] of the photographs, then of each round of random views of them."""
+    torch.manual_seed(settings.seed)
+    model = MultiTaskClassifier(build_backbone(settings).layers, {"none": 1}, projection=False)
+    all_rows = Examples(plain, {}, {})
+    return [shared_features(model, all_rows, spec, settings, CPU, view) for view in range(1 + HEAD_VIEWS)]
+
+
+def heads_alone(
+    samples: Samples, test: np.ndarray, taxonomy: Any, features: list[torch.Tensor], seed: int
+) -> dict[str, np.ndarray]:
+    """Logits of the tested rows by heads fitted to the others, as `retrain_heads` fits them."""
+    places = folds(samples, VALIDATION, seed + 10_000)
+    validation, training = np.flatnonzero(~test & (places == 0)), ~test & (places != 0)
+    found = {}
+    for task in taxonomy.task_names:
+        labels = torch.from_numpy(samples.labels[task])
+        rows = np.flatnonzero(training & (samples.labels[task] != UNKNOWN))
+        taught = torch.cat([part[rows] for part in features])
+        weights = torch.ones(len(taught), dtype=torch.float64)
+        weight, bias, _ = chosen_regression(
+            (taught, labels[rows].repeat(len(features)), weights),
+            (features[0][validation], labels[validation]),
+            len(taxonomy.task(task).classes),
+        )
+        found[task] = (features[0][np.flatnonzero(test)] @ weight.T + bias).numpy()
+    return found
 
 
 class Part(PixelCache):
