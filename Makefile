@@ -24,6 +24,7 @@ $(VENV)/.ready: constraints.txt requirements-dev.txt $(DISTS:%=%/pyproject.toml)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools -c constraints.txt
 	@echo "Installing Saggar and its libraries (several GB with PyTorch; minutes) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(DISTS:%=-e ./%) -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tritonclient python-rapidjson
 	@touch $@
 
 setup-core: $(CORE)/.ready ## install the parts without torch into .venv-core, in under a minute

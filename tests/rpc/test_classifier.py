@@ -81,7 +81,9 @@ class Classifier:
     def start(self, **settings: Any) -> Any:
         read = ClassifierSettings(**{"threads": 1, "watch_seconds": 0.1} | settings)
         servicer = ClassifierServicer(self.store, read)
-        server = start_server(servicer.register, read, servicer.restore, servicer.readiness)
+        server = start_server(
+            servicer.register, read, servicer.restore, readiness=servicer.readiness, descriptors=servicer.descriptors
+        )
         channel = open_channel(server.address)
         self._running.append((server, channel, servicer))
         return classifier_pb2_grpc.ClassifierServiceStub(channel)

@@ -11,11 +11,14 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from saggar.errors import CancelledError, InvalidInputError
+from saggar.errors import BusyError, CancelledError, InvalidInputError
 from saggar.rpc.errors import status_of
 from saggar.rpc.pools import Pools, refusal, run_in
 
 log = logging.getLogger(__name__)
+
+_STANDARD = "/inference."  # the standard inference protocol, whose clients take a full queue for UNAVAILABLE
+_OURS = ("/saggar.", _STANDARD)
 
 Continuation = Callable[[grpc.HandlerCallDetails], Any]
 
@@ -41,7 +44,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg,unused-i
             f"{'stream' if handler.response_streaming else 'unary'}"
         )
         behaviour, parse = getattr(handler, kind), handler.request_deserializer
-        if method.startswith("/saggar."):
+        if method.startswith(_OURS):
             guarded = _guarded_stream if handler.response_streaming else _guarded
             # Parsed by us: gRPC answers INTERNAL where it cannot parse, and parses what nobody waits for any more.
             read = _parsed_each(parse) if handler.request_streaming else _parsed(parse)
@@ -104,7 +107,10 @@ def _drop_if_over(context: grpc.ServicerContext) -> None:
 def _abort(error: Exception, context: grpc.ServicerContext, method: str, started: float) -> NoReturn:
     if context.code() is not None:  # type: ignore[attr-defined,unused-ignore]
         raise error  # the servicer called context.abort itself
-    status = rpc_status.to_status(status_of(error))
+    found = status_of(error)
+    if isinstance(error, BusyError) and method.startswith(_STANDARD):
+        found.code = grpc.StatusCode.UNAVAILABLE.value[0]
+    status = rpc_status.to_status(found)
     _log_end(method, f"{status.code.name}: {status.details}", started)
     context.abort_with_status(status)
     raise AssertionError("unreachable: abort raises")

@@ -19,12 +19,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
+from saggar.rpc.descriptors import Descriptors
 from saggar.rpc.interceptor import CallInterceptor
 from saggar.rpc.logs import configure_logs
 from saggar.rpc.pools import Pools
@@ -66,9 +70,13 @@ def start_server(
     register: Register,
     settings: ServiceSettings | None = None,
     warm_up: Callable[[], None] | None = None,
+    *,
     readiness: Readiness | None = None,
+    descriptors: Sequence[DescriptorPool] = (),
 ) -> RunningServer:
     """Binds, starts to answer, and runs `warm_up`, during which health checks answer NOT_SERVING.
+
+    `descriptors` are pools of services that are not of the contract, for reflection.
 
     Afterwards the name `live` is SERVING, and the server ("") and its services are as long as `readiness` is.
 
@@ -96,7 +104,8 @@ def start_server(
     names = tuple(register(server))
     healths = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    described: Any = Descriptors(descriptor_pool.Default(), *descriptors)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server, described)
 
     def tell(serving: bool) -> None:
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
@@ -126,7 +135,9 @@ def serve(
     settings: ServiceSettings,
     warm_up: Callable[[], None] | None = None,
     on_stop: Callable[[], None] | None = None,
+    *,
     readiness: Readiness | None = None,
+    descriptors: Sequence[DescriptorPool] = (),
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad
     settings.
@@ -144,7 +155,7 @@ def serve(
         signals.interrupt = False
 
     try:
-        running = start_server(register, settings, start_up, readiness)
+        running = start_server(register, settings, start_up, readiness=readiness, descriptors=descriptors)
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
         return 2 if isinstance(error, InvalidInputError) else 1

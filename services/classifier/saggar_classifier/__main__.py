@@ -27,6 +27,7 @@ def main() -> int:
         warm_up=servicer.restore,
         on_stop=servicer.stop,
         readiness=servicer.readiness,
+        descriptors=servicer.descriptors,
     )
 
 

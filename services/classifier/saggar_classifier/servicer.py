@@ -16,6 +16,7 @@ from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
+from saggar_classifier.protocols.open_inference import DESCRIPTORS, OpenInference
 from saggar_classifier.serving.desk import Desk
 from saggar_classifier.serving.in_order import in_order
 from saggar_classifier.serving.models import ModelSlot, ServedModel
@@ -39,13 +40,15 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self._slot = ModelSlot(self.readiness)
         self._repository = Repository(store, self._slot, settings.activation_seconds)
         self._desk = Desk(self._slot, settings.threads or available())
+        self._protocol = OpenInference(store, self._slot, self._desk, self._repository)
+        self.descriptors = (DESCRIPTORS,)
         self._stopped = threading.Event()
 
     def register(self, server: grpc.Server) -> list[str]:
-        """Add the service to `server`; returns its full name, for health and reflection."""
+        """Add the service, and the standard protocol beside it, to `server`; returns their full names."""
         servicer: Any = self
         classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-        return [SERVICE]
+        return [SERVICE, *self._protocol.register(server)]
 
     def restore(self) -> None:
         """Serve the model that the settings name, or else the one that was activated last, and follow activations.

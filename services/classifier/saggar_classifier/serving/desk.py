@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from saggar_classifier.serving.models import ModelSlot, Probabilities, ServedModel
@@ -16,6 +19,7 @@ from saggar_classifier.serving.slots import Caller, WorkSlots
 DRAFT_MARGIN = 2
 
 LARGE_BYTES = 1 << 20  # photographs above this let smaller ones go first
+LARGE_BATCH = 8  # prepared images, likewise
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,19 @@ class Desk:
         """
         with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
             image = photograph.decoded(DRAFT_MARGIN * model.card.input_spec.size_px)
-            worked = False
-            try:
-                probabilities = model.classify(image)
-                worked = True
-            finally:
-                self._slot.note(worked=worked)
-        return probabilities
+            with self._noted():
+                return model.classify(image)
+
+    def run(self, images: npt.NDArray[np.float32], model: ServedModel, caller: Caller) -> Probabilities:
+        """Probabilities [N, C] per task of prepared images [N, 3, S, S]. Raises as `classify`."""
+        with self._slots.slot(caller, large=len(images) > LARGE_BATCH), self._noted():
+            return model.network.predict(images)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        worked = False
+        try:
+            yield
+            worked = True
+        finally:
+            self._slot.note(worked=worked)

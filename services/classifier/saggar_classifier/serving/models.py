@@ -85,6 +85,16 @@ class ModelSlot:
             self._failures = 0
         self.readiness.set(ready=True)
 
+    def unload(self, model: ServedModel) -> None:
+        """No longer have `model`; not ready where it was the served one."""
+        with self._lock:
+            if model is self.previous:
+                self.previous = None
+            if model is self.model:
+                self.model = None
+        if self.model is None:
+            self.readiness.set(ready=False)
+
     def note(self, *, worked: bool) -> None:
         """What became of a run of the network."""
         if worked and not self._failures:

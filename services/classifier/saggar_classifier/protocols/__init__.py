@@ -1,0 +1,1 @@
+"""Protocols beside the contract: the standard inference protocol, version 2."""

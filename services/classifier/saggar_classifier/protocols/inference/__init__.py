@@ -1,0 +1,1 @@
+"""Generated from protos/inference by `make proto`; its messages are in a descriptor pool of their own."""
