@@ -310,6 +310,7 @@ class Fakes(
 
     def OpenReview(self, request, context):
         self._begin("OpenReview")
+        self.opened = request
         self.reviewed = read_manifest(self.store, ref_from_proto(request.manifest))
         return qc_pb2.OpenReviewResponse(review_id="r1", items=len(self.reviewed))
 

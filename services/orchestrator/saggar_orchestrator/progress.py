@@ -75,9 +75,12 @@ class Cancellation:
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._breaks: dict[int, Callable[[], Any]] = {}
+        self.by_somebody = False
 
-    def cancel(self) -> None:
+    def cancel(self, *, by_somebody: bool = False) -> None:
+        """`by_somebody`: a person cancelled the experiment; else the service ends, and its next launch continues."""
         with self._lock:
+            self.by_somebody = by_somebody
             self._event.set()
             breaks = tuple(self._breaks.values())
         for break_off in breaks:

@@ -145,7 +145,7 @@ class Engine:
         with self._lock:
             live = self._live.get(identity)
         if live is not None:
-            live.cancellation.cancel()
+            live.cancellation.cancel(by_somebody=True)
             live.ended.wait(_CANCEL_WAIT_S)
         return self.describe(identity)
 

@@ -244,7 +244,8 @@ class SplitStages:
 
     def _reviewers(self, shop: Workshop, done: Done) -> Reviewers:
         title = self._prefix + (shop.experiment.title or shop.experiment.name)
-        return Reviewers(self._judges(shop, done), shop.experiment.review, shop.taxonomy_ref, title)
+        experiment = f"{shop.experiment.name} ({shop.specification.experiment_id[:8]})"
+        return Reviewers(self._judges(shop, done), shop.experiment.review, shop.taxonomy_ref, title, experiment)
 
     def _topping_up(self, shop: Workshop, done: Done) -> ToppingUp:
         return ToppingUp(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+from saggar.errors import CancelledError
 from saggar.progress import Progress, Report
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
@@ -20,6 +22,7 @@ from saggar_orchestrator.peers.messages import as_inputs
 from saggar_orchestrator.workflow.reuse import Result
 
 _REVIEW_POLL_S = 3.0
+_CLOSE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Reviewers:
     terms: Review
     taxonomy: ObjectRef
     title: str
+    experiment: str  # as reviewers read it
 
     def inputs(self, images: ObjectRef) -> Result:
         return {
@@ -80,8 +84,11 @@ class Reviewers:
             "settings": as_inputs(messages.review_settings(self.terms)),
         }
 
-    def review(self, images: ObjectRef, report: Report) -> Result:
-        """Waits until people have judged the images; days, if need be."""
+    def review(self, images: ObjectRef, report: Report, *, further: bool = False) -> Result:
+        """Waits until people have judged the images; days, if need be. `further`: they are in place of rejected ones.
+
+        Cancelling the experiment closes the review; resuming it opens it again.
+        """
         calls = self.judges.calls
         opened = calls.call(
             "qc",
@@ -90,23 +97,19 @@ class Reviewers:
                 manifest=ref_to_proto(images),
                 photographs=ref_to_proto(self.judges.reference),
                 taxonomy=ref_to_proto(self.taxonomy),
-                title=self.title,
+                title=f"{self.title}: in place of rejected images" if further else self.title,
+                experiment=self.experiment,
                 settings=messages.review_settings(self.terms),
                 extractor=messages.extractor(self.judges.screening, self.judges.baseline),
             ),
         )
-        request = qc_pb2.DescribeReviewRequest(review_id=opened.review_id)
-        shown = None
-        while True:
-            standing = calls.call("qc", "DescribeReview", request)
-            if (now := (standing.left, standing.conflicts)) != shown:
-                conflicts = f", {standing.conflicts} conflicts to settle" if standing.conflicts else ""
-                stage = f"waiting for people (`saggar review` says where{conflicts})"
-                report(Progress(stage, standing.items - standing.left, standing.items, "images"))
-                shown = now
-            if standing.finished:
-                break
-            calls.cancellation.wait(_REVIEW_POLL_S)
+        try:
+            self._wait(opened.review_id, report)
+        except CancelledError:
+            if calls.cancellation.by_somebody:
+                request = qc_pb2.CloseReviewRequest(review_id=opened.review_id)
+                calls.peers.call("qc", "CloseReview", request, _CLOSE_S)
+            raise
         result = calls.call("qc", "ConcludeReview", qc_pb2.ConcludeReviewRequest(review_id=opened.review_id))
         return {
             "review_id": opened.review_id,
@@ -121,7 +124,38 @@ class Reviewers:
             "pass_rate_high": result.pass_rate_high,
             "masked_by_task": dict(sorted(result.masked_by_task.items())),
             "whole_set_rejected": result.whole_set_rejected,
+            "combinations": [_plain(each) for each in result.combinations],
+            "attributes": [_plain(each) for each in result.attributes],
+            "agreements": [_plain(each) for each in result.agreements],
+            "reviewers": [_plain(each) for each in result.reviewers],
         }
+
+    def _wait(self, review_id: str, report: Report) -> None:
+        calls, shown = self.judges.calls, None
+        while True:
+            standing = calls.call("qc", "DescribeReview", qc_pb2.DescribeReviewRequest(review_id=review_id))
+            concerns = "; ".join(f"check {who.reviewer}: {who.concern}" for who in standing.reviewers if who.concern)
+            if (now := (standing.left, standing.conflicts, concerns)) != shown:
+                conflicts = f", {standing.conflicts} conflicts to settle" if standing.conflicts else ""
+                stage = f"waiting for people (`saggar review` says where{conflicts})"
+                done = standing.items - standing.left
+                report(Progress(stage, done, standing.items, "images", message=concerns))
+                shown = now
+            if standing.finished:
+                return
+            calls.cancellation.wait(_REVIEW_POLL_S)
+
+
+def _plain(message: Message) -> Result:
+    """Every field by its name in the contract; counts as numbers."""
+    found: Result = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if isinstance(value, Message):
+            found[field.name] = _plain(value) if message.HasField(field.name) else None
+        else:
+            found[field.name] = value
+    return found
 
 
 def _measures(measures: qc_pb2.SetMeasures) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class ToppingUp:
             passed = [ObjectRef.from_json(standing.screened["accepted"]) for standing in standings]
             new = self._unseen(union_of(self.store, passed), kept | rejected)
             if new is not None:
-                reviews.append(reviewers.review(new, report))
+                reviews.append(reviewers.review(new, report, further=True))
         return {"arms": {standing.arm: self._account(standing) for standing in standings}, "reviews": reviews}
 
     def _begin(self, arm: str, images: ObjectRef, screened: Result) -> _Standing:
