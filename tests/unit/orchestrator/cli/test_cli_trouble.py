@@ -92,6 +92,11 @@ def test_an_overwritten_database_is_named(tmp_path, capsys):
     assert "bug" not in err
     found = {name: detail for name, _, detail in surroundings.checks(Home(home))}
     assert "is damaged" in found["database"]
+    code = run(["--home", str(home), "up", "--port-base", "0"])  # before any service starts
+    _, err = capsys.readouterr()
+    assert code == 1
+    assert "workflows.sqlite is damaged" in err
+    assert "starting services" not in err
 
 
 @pytest.mark.parametrize(

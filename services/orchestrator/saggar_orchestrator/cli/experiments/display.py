@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 10.0
 _REDRAW_S = 0.2
 _BAR = 12  # columns
+_LONGEST_TITLE = 40
 _MARKS = {"waiting": "·", "running": "▸", "succeeded": "✓", "reused": "=", "failed": "✗"}
 _ASCII_MARKS = {"waiting": ".", "running": ">", "succeeded": "+", "reused": "=", "failed": "x"}
 _WAITING = "waiting for the orchestrator to begin"
@@ -207,14 +208,21 @@ class Live:
             table.add_row(self._spinner, Text(_WAITING), Text(f"{time.monotonic() - self._started:.0f} s"))
             return table
         table.add_column(width=1, no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
+        table.add_column(width=self._title_width(), no_wrap=True, overflow="ellipsis")
         table.add_column(width=_BAR, no_wrap=True)
         table.add_column(no_wrap=True, justify="right", min_width=5)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=4)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         table.expand = True
         for step in self._visible():
             table.add_row(*self._row(step))
         return table
+
+    def _title_width(self) -> int:
+        """That of the longest title, as far as the window leaves room for what happens."""
+        from rich.cells import cell_len
+
+        longest = max((cell_len(step.title) for step in self._steps.values()), default=1)
+        return max(8, min(longest, _LONGEST_TITLE, self._live.console.width // 2 - 4))
 
     def _row(self, step: orchestrator_pb2.Step) -> tuple[Any, ...]:
         from rich.progress_bar import ProgressBar

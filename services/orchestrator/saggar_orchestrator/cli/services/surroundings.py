@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -101,13 +102,24 @@ def is_network(kind: str) -> bool:
     return kind.startswith(_NETWORK)
 
 
+def need_sound_database(home: Home) -> None:
+    """Raises DataCorruptionError where the workflow database is none: the orchestrator could not start with it."""
+    from saggar.errors import DataCorruptionError
+
+    for _, _, detail in _database(home):
+        raise DataCorruptionError(detail)
+
+
 def _database(home: Home) -> Iterator[Check]:
-    if not home.database.exists():
+    if not home.database.exists() or os.environ.get("SAGGAR_DATABASE_URL"):
         return
     try:
-        with sqlite3.connect(f"file:{home.database}?mode=ro", uri=True, timeout=5) as connection:
+        address = f"{home.database.resolve().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError:  # in use, or a write-ahead log that a reader may not open: no damage
+        return
+    except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":
         yield (
