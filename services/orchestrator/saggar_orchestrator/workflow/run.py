@@ -107,6 +107,18 @@ class Stage:
     reuse: bool = True
 
 
+def workshop_of(specification: Specification, resources: Resources, cancellation: Cancellation) -> Workshop:
+    """What the stages of an experiment are given; its taxonomy is kept in the store."""
+    return Workshop(
+        specification=specification,
+        store=resources.store,
+        calls=Calls(resources.peers, cancellation),
+        collections=resources.collections,
+        parallel_shards=resources.parallel_shards,
+        taxonomy_ref=_stored(resources.store, specification.kept_taxonomy),
+    )
+
+
 class Run:
     """One attempt at an experiment: takes its stages in order and keeps the board up to date."""
 
@@ -120,14 +132,7 @@ class Run:
         durably: Durably,
     ) -> None:
         self._board, self._cancellation, self._durably = board, cancellation, durably
-        self._workshop = Workshop(
-            specification=specification,
-            store=resources.store,
-            calls=Calls(resources.peers, cancellation),
-            collections=resources.collections,
-            parallel_shards=resources.parallel_shards,
-            taxonomy_ref=_stored(resources.store, specification.kept_taxonomy),
-        )
+        self._workshop = workshop_of(specification, resources, cancellation)
 
     def take(self, stages: tuple[Stage, ...]) -> Mapping[str, Result]:
         """All stages, each remembered, found in the store, or done now; their results by key."""

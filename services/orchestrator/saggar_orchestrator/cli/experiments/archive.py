@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saggar_orchestrator.cli.terminal.identities import chosen, ids_in
@@ -15,6 +17,8 @@ from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
     from saggar.store import ObjectStore
+
+    from saggar_orchestrator.experiment.schema import Experiment
 
 _RUNNING = {"PENDING", "ENQUEUED", "DELAYED"}
 _NOT_BEGUN = "it was never begun, or its workflow database is gone; `saggar experiment resume` begins it"
@@ -130,6 +134,37 @@ class Archive:
                     break
         return steps
 
+    @property
+    def folder(self) -> Path:
+        """Where what is made will lie, or the nearest folder above it that is there."""
+        place = self._home.root.resolve()
+        while not place.exists():
+            place = place.parent
+        return place
+
+    def recorded_steps(self) -> dict[str, dict[str, Any]]:
+        """The results of all steps in the workflow database, by the steps' ids."""
+        found: dict[str, dict[str, Any]] = {}
+        with self._client() as client:
+            if client is None:
+                return found
+            for status in client.list_workflows(name="experiment", load_input=False, load_output=False):
+                for step in client.list_workflow_steps(status.workflow_id):
+                    if isinstance(step["output"], dict) and "step_id" in step["output"]:
+                        found[step["output"]["step_id"]] = step["output"]["result"]
+        return found
+
+    def photographs_of(self, experiment: Experiment) -> int:
+        """How many photographs an experiment's data have, without reading them; labels' rows of a CSV."""
+        data = experiment.data
+        if data.kilnsim is not None:
+            return data.kilnsim.count
+        if data.dataset is not None:
+            from saggar.stored_datasets import manifest_key, read_manifest
+
+            return len(read_manifest(self.store, self.store.stat(manifest_key(data.dataset))))
+        return max(0, Path(data.labels or "").read_bytes().count(b"\n") - 1)
+
     def forget(self, identity: str) -> None:
         """Takes all attempts at the experiment out of the workflow database."""
         with self._client() as client:
@@ -171,6 +206,7 @@ class Archive:
         from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
 
         refuse_pickles()
+        logging.getLogger("dbos").setLevel(logging.ERROR)  # below: a line for each row of an earlier version
         database = url or f"sqlite:///{self._home.database.resolve()}"
         client = DBOSClient(system_database_url=database, serializer=JsonSerializer())
         try:

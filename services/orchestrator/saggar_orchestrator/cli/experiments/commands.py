@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from saggar_orchestrator.cli.experiments import deleting, differing, reading, running, writing
+from saggar_orchestrator.cli.experiments import deleting, differing, planning, reading, running, writing
 
 app = typer.Typer(
     add_completion=False,
@@ -13,6 +13,7 @@ app = typer.Typer(
     help="Writes, runs, follows and compares experiments.",
 )
 app.command("init")(writing.init)
+app.command("plan")(planning.plan)
 app.command("run")(running.run_file)
 app.command("schema")(reading.print_schema)
 app.command("list")(reading.list_experiments)

@@ -78,11 +78,11 @@ class _Side:
             experiment, _ = parse_experiment(read_file(path), text, base)
             return cls(text, _named_arms(resolve_paths(experiment, base).model_dump(mode="json")), None)
         record = archive.record(archive.find(text))
-        values = _named_arms(_with_defaults(dict(record.specification["experiment"])))
+        values = _named_arms(with_defaults(dict(record.specification["experiment"])))
         return cls(record.experiment_id, values, record.results)
 
 
-def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """What an earlier version recorded, with the defaults that it left to its services."""
     from pydantic import ValidationError
 

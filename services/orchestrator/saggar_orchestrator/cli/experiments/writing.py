@@ -70,7 +70,7 @@ def init(
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}; name a file where you may write") from None
     print(path)
-    say(f"next: saggar experiment run {path}")
+    say(f"next: saggar experiment plan {path}, then saggar experiment run {path}")
 
 
 def shipped_text(name: str) -> str:
