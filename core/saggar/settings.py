@@ -57,6 +57,7 @@ class ServiceSettings(BaseSettings):
     max_streams: int = Field(
         default=200, ge=1, le=2000, description="streams that may be open at once; others are refused"
     )
+    reflection: bool = Field(default=True, description="whether callers may ask for the contract (server reflection)")
     tls_cert: Path | None = Field(
         default=None, description="server's certificate chain (PEM); with tls_key turns TLS on"
     )

@@ -38,6 +38,7 @@ def open_channel(
     tls: ClientTls | None = None,
     attempts: int = 4,
     timeout_s: float = 60.0,
+    api_key: str = "",
 ) -> grpc.Channel:
     """A channel to `target`: host:port, or `dns:///name:port` to spread calls over all addresses of a name.
 
@@ -46,8 +47,8 @@ def open_channel(
     for more patience). A unary call without a timeout of its own gets `timeout_s`. Nothing is sent before the
     first call. Close it after use.
 
-    Addresses of this machine are never asked for through a proxy; a name's addresses are asked for again every ten
-    seconds, so that new replicas get work.
+    `api_key` is shown with every call, to services that ask for one. Addresses of this machine are never asked for
+    through a proxy; a name's addresses are asked for again every ten seconds, so that new replicas get work.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps(_service_config(attempts))),
@@ -71,7 +72,7 @@ def open_channel(
         return grpc.secure_channel(target, credentials, options)
 
     channel = RenewingChannel(connect) if is_name(target) else connect()
-    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, proxy_hint(target)))
+    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, proxy_hint(target), api_key))
 
 
 def call_stream(
@@ -216,20 +217,24 @@ class _DomainErrors(
 ):
     """Every call raises domain errors; a unary call without a deadline gets one."""
 
-    def __init__(self, timeout_s: float, hint: str) -> None:
+    def __init__(self, timeout_s: float, hint: str, api_key: str) -> None:
         self._timeout_s = timeout_s
         self._hint = hint
+        self._key = [("authorization", f"Bearer {api_key}")] if api_key else []
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         if client_call_details.timeout is None:
             client_call_details = client_call_details._replace(timeout=self._timeout_s)
-        return _Call(continuation(client_call_details, request), self._hint)
+        return _Call(continuation(self._with_key(client_call_details), request), self._hint)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return _Call(continuation(client_call_details, request), self._hint)
+        return _Call(continuation(self._with_key(client_call_details), request), self._hint)
 
     def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return _Call(continuation(client_call_details, request_iterator), self._hint)
+        return _Call(continuation(self._with_key(client_call_details), request_iterator), self._hint)
+
+    def _with_key(self, details: Any) -> Any:
+        return details._replace(metadata=[*(details.metadata or ()), *self._key]) if self._key else details
 
 
 class _Call:

@@ -73,10 +73,12 @@ def start_server(
     *,
     readiness: Readiness | None = None,
     descriptors: Sequence[DescriptorPool] = (),
+    interceptors: Sequence[Any] = (),
 ) -> RunningServer:
     """Binds, starts to answer, and runs `warm_up`, during which health checks answer NOT_SERVING.
 
-    `descriptors` are pools of services that are not of the contract, for reflection.
+    `descriptors` are pools of services that are not of the contract, for reflection; `interceptors` see
+    calls before anybody else does.
 
     Afterwards the name `live` is SERVING, and the server ("") and its services are as long as `readiness` is.
 
@@ -88,7 +90,7 @@ def start_server(
     pools = Pools.of(settings.max_streams)
     server = grpc.server(
         pools.calls,
-        interceptors=[CallInterceptor(pools)],
+        interceptors=[*interceptors, CallInterceptor(pools)],
         options=(
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", size),
@@ -105,7 +107,8 @@ def start_server(
     healths = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     described: Any = Descriptors(descriptor_pool.Default(), *descriptors)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server, described)
+    if settings.reflection:
+        reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server, described)
 
     def tell(serving: bool) -> None:
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
@@ -138,6 +141,7 @@ def serve(
     *,
     readiness: Readiness | None = None,
     descriptors: Sequence[DescriptorPool] = (),
+    interceptors: Sequence[Any] = (),
 ) -> int:
     """Serves until SIGTERM or SIGINT; the exit code of a service's `__main__`: 0 drained, 1 failed, 2 bad
     settings.
@@ -155,7 +159,9 @@ def serve(
         signals.interrupt = False
 
     try:
-        running = start_server(register, settings, start_up, readiness=readiness, descriptors=descriptors)
+        running = start_server(
+            register, settings, start_up, readiness=readiness, descriptors=descriptors, interceptors=interceptors
+        )
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
         return 2 if isinstance(error, InvalidInputError) else 1

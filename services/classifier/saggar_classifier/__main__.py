@@ -18,9 +18,20 @@ def main() -> int:
     except SaggarError as error:
         print(error, file=sys.stderr)
         return 2
+    from saggar_classifier.access.gate import Gate, is_loopback
+    from saggar_classifier.access.keyring import Keyring
     from saggar_classifier.servicer import ClassifierServicer
 
     servicer = ClassifierServicer(store, settings)
+    try:
+        gates = [Gate(Keyring(settings.api_keys))] if settings.api_keys else []
+    except SaggarError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not is_loopback(settings.listen):
+        there = {"TLS (SAGGAR_TLS_CERT)": settings.tls_cert, "API keys (SAGGAR_API_KEYS)": gates}
+        for missing in (name for name, found in there.items() if not found):
+            print(f"warning: {settings.listen} is within reach of other machines, without {missing}", file=sys.stderr)
     return serve(
         servicer.register,
         settings,
@@ -28,6 +39,7 @@ def main() -> int:
         on_stop=servicer.stop,
         readiness=servicer.readiness,
         descriptors=servicer.descriptors,
+        interceptors=gates,
     )
 
 

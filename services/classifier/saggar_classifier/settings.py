@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from saggar.settings import ServiceSettings
 
@@ -19,6 +21,9 @@ class ClassifierSettings(ServiceSettings):
         ge=0,
         le=256,
         description="photographs classified at once, a thread each; 0: as many as processors may be used",
+    )
+    api_keys: Path | None = Field(
+        None, description="file of API keys (YAML); set: callers must show one. Read again when it changes"
     )
     watch_seconds: float = Field(
         2.0, ge=0.1, le=3600, description="how often the store is asked which model was activated last, in seconds"

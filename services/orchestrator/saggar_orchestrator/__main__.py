@@ -26,7 +26,9 @@ def main() -> int:
     home = Home(settings.home)
     home.root.mkdir(parents=True, exist_ok=True)
     store = settings.open_store()
-    peers = Peers(settings.peers(), settings.peer_patience_s)
+    peers = Peers(
+        settings.peers(), settings.peer_patience_s, {"classifier": settings.classifier_key.get_secret_value()}
+    )
     engine = Engine(
         Resources(store, peers, home.collections, settings.parallel_shards),
         settings.database_url or f"sqlite:///{home.database.resolve()}",

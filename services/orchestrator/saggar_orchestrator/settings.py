@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from saggar.settings import ServiceSettings
 from saggar.store import ObjectStore, open_store
 
@@ -24,6 +24,9 @@ class OrchestratorSettings(ServiceSettings):
     qc: str = Field("127.0.0.1:50053", description="target of the qc service")
     trainer: str = Field("127.0.0.1:50054", description="target of the trainer")
     classifier: str = Field("127.0.0.1:50055", description="target of the classifier")
+    classifier_key: SecretStr = Field(
+        SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
+    )
     parallel_shards: int = Field(
         4, ge=1, description="generation shards out at the same time; at least one per generator replica"
     )

@@ -39,7 +39,11 @@ class Peers:
     when the peer fails at the same place again and again, without getting further.
     """
 
-    def __init__(self, targets: Mapping[str, str], patience_s: float = 300.0) -> None:
+    def __init__(
+        self, targets: Mapping[str, str], patience_s: float = 300.0, keys: Mapping[str, str] | None = None
+    ) -> None:
+        """`keys` are API keys by service, of those that ask for one."""
+        self._keys = dict(keys or {})
         self._targets = dict(targets)
         self._patience_s = patience_s
         self._channels: dict[str, grpc.Channel] = {}
@@ -133,7 +137,7 @@ class Peers:
     def _stub(self, service: str) -> Any:
         with self._lock:
             if service not in self._channels:
-                self._channels[service] = open_channel(self._targets[service])
+                self._channels[service] = open_channel(self._targets[service], api_key=self._keys.get(service, ""))
             return STUBS[service](self._channels[service])
 
 
