@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -65,6 +64,8 @@ class Home:
 
     def review_tokens(self) -> Path:
         """The file of reviewers and their tokens (`name: token`, one a line); made for one at first use."""
+        import secrets
+
         path = self.root / "review-tokens.yaml"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
