@@ -42,13 +42,20 @@ def near_evaluation(made: Manifest, real: Manifest) -> npt.NDArray[np.bool_]:
     """[N] whether an image of `made` is nearly the same picture as one in the validation or test split of
     `real`. Images without a perceptual hash are not.
     """
-    evaluated = real.select(split=("validation", "test")).frame["phash"].dropna()
-    own = made.frame["phash"].reset_index(drop=True).dropna()
-    hashes = pack([*own, *evaluated])
-    sides = np.repeat(np.array([0, 1], np.int64), [len(own), len(evaluated)])
+    return near_any(made, real.select(split=("validation", "test")))
+
+
+def near_any(manifest: Manifest, others: Manifest) -> npt.NDArray[np.bool_]:
+    """[N] whether an image of `manifest` is nearly the same picture as one of `others`. Images without a perceptual
+    hash are not.
+    """
+    theirs = others.frame["phash"].dropna()
+    own = manifest.frame["phash"].reset_index(drop=True).dropna()
+    hashes = pack([*own, *theirs])
+    sides = np.repeat(np.array([0, 1], np.int64), [len(own), len(theirs)])
     # of equal hashes one a side is found, so every image whose hash was found is near
     found = {row.tobytes() for row in hashes[close_pairs_between(hashes, sides)[:, 0]]}
-    near = np.zeros(len(made), dtype=np.bool_)
+    near = np.zeros(len(manifest), dtype=np.bool_)
     near[own.index.to_numpy()] = [row.tobytes() in found for row in hashes[: len(own)]]
     return near
 

@@ -37,6 +37,13 @@ class Kilnsim(JobSettings):
     count: int = Field(ge=20, le=100_000, description="Objects to draw")
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of what is drawn")
     size_px: int = Field(default=96, ge=32, le=1024, description="Side of the square pictures in pixels")
+    fresh_test: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Further pieces, classes about equally often, drawn for the test split alone: what is drawn has no "
+        "end, and a test split of a tenth shows little",
+    )
 
 
 class Data(JobSettings):
@@ -93,6 +100,8 @@ class Data(JobSettings):
             raise ValueError("where: a task without classes would keep nothing; remove it or name classes")
         if self.folds is not None and self.leave_out:
             raise ValueError("give folds or leave_out, not both")
+        if self.kilnsim is not None and self.kilnsim.fresh_test and self.splits > 1:
+            raise ValueError("kilnsim.fresh_test is for a single split; remove it, or folds and leave_out")
         if len(set(self.leave_out)) < len(self.leave_out):
             raise ValueError("leave_out: a source appears twice")
         return self

@@ -69,8 +69,8 @@ class SplitStages:
             "split",
             "split",
             "split into train, validation, test",
-            lambda shop, done: dividing.split_inputs(done.ref("import"), shop.experiment.data, number),
-            lambda shop, done, _: dividing.split_manifest(shop.store, done.ref("import"), shop.experiment.data, number),
+            lambda shop, done: dividing.split_inputs(done["import"], shop.experiment.data, number),
+            lambda shop, done, _: dividing.split_manifest(shop.store, done["import"], shop.experiment.data, number),
         )
 
     def _withhold(self) -> Stage:

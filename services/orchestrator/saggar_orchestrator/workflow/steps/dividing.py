@@ -17,15 +17,18 @@ from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.steps.manifests import kept
 
 
-def split_manifest(store: ObjectStore, imported: ObjectRef, data: Data, number: int) -> Result:
-    """One of the experiment's splits, by its number from 0."""
-    manifest = read_manifest(store, imported)
+def split_manifest(store: ObjectStore, imported: Result, data: Data, number: int) -> Result:
+    """One of the experiment's splits, by its number from 0; `imported` is what the import left."""
+    manifest = read_manifest(store, ObjectRef.from_json(imported["manifest"]))
     if data.folds is not None:
         divided = split_by_fold(manifest, data.folds, number, data.split_seed)
     elif data.leave_out:
         divided = split_by_source(manifest, data.leave_out[number], data.split_seed)
     else:
         divided = split(manifest, data.split_seed)
+    if "fresh" in imported:
+        fresh = read_manifest(store, ObjectRef.from_json(imported["fresh"]))
+        divided = divided.concat(fresh.with_columns(split=["test"] * len(fresh)))
     leakage.check(divided)
     counts = {name: len(divided.select(split=name)) for name in ("train", "validation", "test")}
     if empty := [name for name, count in counts.items() if not count]:
@@ -35,9 +38,11 @@ def split_manifest(store: ObjectStore, imported: ObjectRef, data: Data, number: 
     return {"manifest": kept(store, divided), "counts": counts}
 
 
-def split_inputs(imported: ObjectRef, data: Data, number: int) -> Result:
+def split_inputs(imported: Result, data: Data, number: int) -> Result:
     """What decides a split."""
-    inputs: Result = {"manifest": imported.sha256, "seed": data.split_seed}
+    inputs: Result = {"manifest": imported["manifest"]["sha256"], "seed": data.split_seed}
+    if "fresh" in imported:
+        inputs |= {"fresh": imported["fresh"]["sha256"]}
     if data.folds is not None:
         inputs |= {"folds": data.folds, "fold": number}
     elif data.leave_out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from saggar.dataset.leakage import near_any
 from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import InvalidInputError
 from saggar.importing.intake import import_csv
@@ -14,7 +15,7 @@ from saggar.stored_datasets import manifest_key, read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.digest import digest
-from saggar_orchestrator.experiment.sections import Data
+from saggar_orchestrator.experiment.sections import Data, Kilnsim
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.run import Specification
 from saggar_orchestrator.workflow.steps.manifests import kept
@@ -43,23 +44,48 @@ def import_photographs(store: ObjectStore, specification: Specification, collect
         )
         found, name, warnings = imported.manifest, labels.name, tuple(imported.warnings)
     manifest = _fitting(found, name, specification)
-    return {
+    result: Result = {
         "manifest": kept(store, manifest),
         "source": specification.source,
         "images": len(manifest),
         "warnings": list(warnings),
     }
+    if data.kilnsim is not None and data.kilnsim.fresh_test:
+        fresh = _fresh(store, specification, manifest, collections, report)
+        result |= {"fresh": kept(store, fresh), "fresh_images": len(fresh)}
+    return result
 
 
 def _drawn(data: Data, taxonomy: Taxonomy, collections: Path, report: Report) -> tuple[Path, Path]:
-    from saggar.kilnsim import RENDERER, classes_of, write_collection
+    from saggar.kilnsim import classes_of, write_collection
 
     assert data.kilnsim is not None  # noqa: S101 the caller has looked
     sim, classes = data.kilnsim, classes_of(taxonomy)
     report(Progress("drawing photographs", 0, sim.count, "objects"))
-    version = digest({"classes": classes, "renderer": RENDERER})[:8]
-    folder = collections / f"kilnsim-{taxonomy.id}-{sim.count}-{sim.seed}-{sim.size_px}px-{version}"
+    folder = collections / _folder("kilnsim", taxonomy, sim.count, sim)
     return folder, write_collection(folder, sim.count, sim.seed, sim.size_px, classes)
+
+
+def _fresh(
+    store: ObjectStore, specification: Specification, collection: Manifest, collections: Path, report: Report
+) -> Manifest:
+    """Pieces drawn for the test split alone, without those that nearly repeat a picture of the collection."""
+    from saggar.kilnsim import classes_of, write_balanced
+
+    sim, taxonomy = specification.experiment.data.kilnsim, specification.taxonomy
+    assert sim is not None  # noqa: S101 the caller has looked
+    report(Progress("drawing test photographs", 0, sim.fresh_test, "objects"))
+    folder = collections / _folder("kilnsim-balanced", taxonomy, sim.fresh_test, sim)
+    labels = write_balanced(folder, sim.fresh_test, sim.seed, sim.size_px, classes_of(taxonomy))
+    drawn = _fitting(import_csv(folder, labels, taxonomy, store).manifest, labels.name, specification)
+    return drawn.take(~near_any(drawn, collection))
+
+
+def _folder(kind: str, taxonomy: Taxonomy, count: int, sim: Kilnsim) -> str:
+    from saggar.kilnsim import RENDERER, classes_of
+
+    version = digest({"classes": classes_of(taxonomy), "renderer": RENDERER})[:8]
+    return f"{kind}-{taxonomy.id}-{count}-{sim.seed}-{sim.size_px}px-{version}"
 
 
 def _fitting(manifest: Manifest, source: str, specification: Specification) -> Manifest:
