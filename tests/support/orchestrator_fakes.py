@@ -28,7 +28,7 @@ from saggar.rpc.work import stream_events
 from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore, put_image
 from saggar.stored_datasets import read_manifest, write_manifest
-from saggar.taxonomy import load_taxonomy
+from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar.v1 import (
     classifier_pb2,
     classifier_pb2_grpc,
@@ -58,6 +58,7 @@ class Fakes(
         self.calls = Counter()
         self.generated = Counter()  # prompt id -> how often it was really made
         self.errors = defaultdict(list)
+        self.taxonomies = {}  # of bundles, by their hash
         self.image_seconds = image_seconds
         self.hold = {}  # rpc -> event that its work waits for
         self.active = None
@@ -98,7 +99,9 @@ class Fakes(
                 )
             seed = request.settings.seed
             bundle = self._put("bundles", "bundle.json", {"manifest": request.manifest.sha256, "seed": seed})
-            tasks = dict.fromkeys(TAXONOMY.task_names, 0.5)
+            taxonomy = Taxonomy.model_validate_json(self.store.read(ref_from_proto(request.taxonomy)))
+            self.taxonomies[bundle.sha256] = taxonomy
+            tasks = dict.fromkeys(taxonomy.task_names, 0.5)
             epochs = [
                 {
                     "epoch": e,
@@ -128,7 +131,7 @@ class Fakes(
             manifest = read_manifest(self.store, ref_from_proto(request.manifest)).select(split=request.split)
             rng = np.random.default_rng(int(request.bundle.sha256[:8], 16))
             columns = {name: list(manifest.frame[name]) for name in ("image", "object_id")}
-            for task in (each for each in TAXONOMY.tasks if each.name in manifest.tasks):
+            for task in self.taxonomies.get(request.bundle.sha256, TAXONOMY).tasks:
                 true = [r.labels[task.name] for r in manifest.records()]
                 logits = rng.random((len(true), len(task.codes)))
                 for row, code in enumerate(true):
