@@ -205,7 +205,7 @@ def drawn(pieces: Sequence[Piece], work: Path, name: str) -> Pixels:
         with part.open("wb") as file:
             np.save(file, pictures)
         part.replace(path)
-    pixels: Pixels = np.load(path, mmap_mode="r")
+    pixels: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     return pixels
 
 

@@ -75,7 +75,7 @@ def kept_runs(work: Path, kind: str) -> list[Trained]:
     """All runs that `work` has, on the `test` split or on the `fresh` objects."""
     found = []
     for path in sorted(work.glob("verdict-run-*.npz")):
-        with np.load(path) as kept:
+        with np.load(path, allow_pickle=False) as kept:
             names = tuple(kept[f"objects_{kind}"].tolist())
             start = f"true_{kind}_"
             tasks = [key.removeprefix(start) for key in kept.files if key.startswith(start)]

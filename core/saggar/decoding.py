@@ -56,7 +56,7 @@ class Decoded:
     """An image and what was found on the way. `format` is what the bytes are, whatever the file's name.
 
     `same_everywhere` says that any viewer shows these pixels for the bytes as they are; `notes` says what the
-    file has and the pixels have not; `has_position` that its EXIF data tell where it was taken.
+    file has and the pixels do not; `has_position` that its EXIF data tell where it was taken.
     """
 
     image: Image.Image  # RGB; or L, see `read_image`

@@ -45,7 +45,7 @@ def crackled_classes(taxonomy: Taxonomy, labels: Labels) -> tuple[TaxonomyClass,
 
 
 def crackled_phrases(text: str, taxonomies: Iterable[Taxonomy]) -> tuple[str, ...]:
-    """The phrases of crackled classes that stand in `text`, a prompt in free words; sorted.
+    """The phrases of crackled classes that occur in `text`, a prompt in free words; sorted.
 
     Whole words count. Capitals of a phrase do too: Guan is a kiln, a guan is a jar.
     """

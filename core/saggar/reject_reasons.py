@@ -8,7 +8,7 @@ CALIBRATED_REASONS = "calibrated"  # stands for all whose limits the real photog
 
 
 class Reason(StrEnum):
-    """In the order in which they are told, where an image has several."""
+    """In the order in which they are reported, where an image has several."""
 
     UNDECODABLE = "undecodable"
     TOO_SMALL = "too_small"

@@ -237,7 +237,7 @@ class Taxonomy(_Part):
 
     def narrowed(self, names: Sequence[str]) -> Taxonomy:
         """This taxonomy with the tasks in `names` only, without what its captions, prompts and combinations
-        say of others. Raises InvalidInputError for a task that it has not.
+        say of others. Raises InvalidInputError for a task that it does not have.
         """
         kept = {self.task(name).name for name in names}
 

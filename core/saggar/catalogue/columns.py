@@ -1,4 +1,4 @@
-"""What the columns of a catalogue hold, found by their content, their header, or as told."""
+"""What the columns of a catalogue hold, found by their content, their header, or as given."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SOME = 0.15  # share of cells that must say something of the kind, for a header
 
 @dataclass(frozen=True)
 class Column:
-    """One column: where it stands, what its header says, and what it is for."""
+    """One column: where it is, what its header says, and what it is for."""
 
     index: int
     name: str
@@ -54,17 +54,17 @@ def find_columns(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     readers: Mapping[str, Reader],
-    told: Mapping[int, Role],
+    given: Mapping[int, Role],
 ) -> tuple[Column, ...]:
-    """The role of every column; `told` holds those that are known, by index."""
+    """The role of every column; `given` holds those that are known, by index."""
     contents = [_content(_cells(rows, index), readers) for index in range(len(header))]
     hints = [_hints(name) for name in header]
-    roles: dict[int, Role] = dict(told)
+    roles: dict[int, Role] = dict(given)
     for index, content in enumerate(contents):
         if index not in roles:
             roles[index] = _role(content, hints[index])
     if "name" not in roles.values():
-        free = [i for i, role in roles.items() if i not in told and role in ("other", "description", "glaze", "form")]
+        free = [i for i, role in roles.items() if i not in given and role in ("other", "description", "glaze", "form")]
         best = max(free, key=lambda i: _like_a_name(contents[i], hints[i]), default=None)
         if best is not None and contents[best].says["form"] >= _SOME and contents[best].length <= _SHORT_NAME:
             roles[best] = "name"

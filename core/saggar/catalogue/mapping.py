@@ -48,14 +48,14 @@ def map_rows(
     taxonomy: Taxonomy,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    told: Mapping[int, Role] | None = None,
+    given: Mapping[int, Role] | None = None,
 ) -> tuple[tuple[Column, ...], Iterator[MappedRow]]:
     """The columns as they were understood, and every row with its labels, in order.
 
-    `told` gives the role of columns (by index) whose content does not tell it.
+    `given` gives the role of columns (by index) whose content does not tell it.
     """
     readers = build_readers(taxonomy)
-    columns = find_columns(header, rows, readers, told or {})
+    columns = find_columns(header, rows, readers, given or {})
     return columns, (_map_row(taxonomy, readers, columns, header, cells, i) for i, cells in enumerate(rows))
 
 

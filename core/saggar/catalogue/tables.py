@@ -71,12 +71,12 @@ def column_called(catalogue: Catalogue, name: str) -> int | None:
     return places[0] if places else None
 
 
-def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dict[int, Role]:
+def given_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dict[int, Role]:
     """Columns whose role the user gave, by name or by number from 1.
 
     Raises InvalidInputError for a column that is not there, naming those that are.
     """
-    told: dict[int, Role] = {}
+    given: dict[int, Role] = {}
     for role, wanted in roles.items():
         for name in wanted:
             if (called := column_called(catalogue, name)) is not None:
@@ -86,9 +86,9 @@ def told_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dic
             else:
                 known = ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1))
                 raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
-            if told.setdefault(place, role) != role:
+            if given.setdefault(place, role) != role:
                 raise InvalidInputError(f"{catalogue.source}: column '{name}' is given two contents; give it one")
-    return told
+    return given
 
 
 def row_record(mapped: MappedRow, catalogue: Catalogue) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def row_record(mapped: MappedRow, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def write_labels(path: Path, rows: Iterable[MappedRow], columns: Sequence[Column], catalogue: Catalogue) -> None:
-    """A CSV to correct by hand: row, the name as it stands, labels, what they rest on, conflicts.
+    """A CSV to correct by hand: row, the name as it is, labels, what they rest on, conflicts.
 
     Raises AlreadyExistsError: corrections made in it are not to be lost.
     """

@@ -36,7 +36,7 @@ def expand_rare(manifest: Manifest, below: int = 50, to: int = 100, *, seed: int
     Raises InvalidInputError when `to` < `below`, or for synthetic rows (expand first, then mix).
     """
     if below < 1 or to < below:
-        raise InvalidInputError(f"below is {below} and to is {to}; wanted: 1 <= below <= to")
+        raise InvalidInputError(f"below is {below} and to is {to}; must be 1 <= below <= to")
     if synthetic := int(manifest.mask(origin="synthetic").sum()):
         raise InvalidInputError(f"{synthetic:,} rows are synthetic; augment the real training images, then mix")
     ids, combinations = manifest.combination_ids()

@@ -70,7 +70,7 @@ def _straddling(frame: pd.DataFrame, column: str, things: str) -> list[FieldViol
         f"{name} in {' and '.join(sorted(twice.loc[twice[column] == name, 'split']))}" for name in examples
     )
     count = twice[column].nunique()
-    return [FieldViolation(column, f"{count:,} {things} stand in more than one split, e.g. {shown}")]
+    return [FieldViolation(column, f"{count:,} {things} are in more than one split, e.g. {shown}")]
 
 
 def _near_duplicates(frame: pd.DataFrame) -> list[FieldViolation]:
@@ -79,15 +79,15 @@ def _near_duplicates(frame: pd.DataFrame) -> list[FieldViolation]:
     pairs = close_pairs_between(pack(hashed["phash"]), splits, SURE_BITS)
     names, split = hashed["source"].fillna(hashed["image"]).to_numpy(), hashed["split"].to_numpy()
     images = hashed["image"].to_numpy()
-    told = [
+    found = [
         f"{names[a]} in {split[a]} and {names[b]} in {split[b]} ({bits} of 256 bits differ)"
         for a, b, bits in pairs
-        if images[a] != images[b]  # equal images are told of already
+        if images[a] != images[b]  # equal images are among the problems already
     ]
-    if not told:
+    if not found:
         return []
-    shown = "; ".join(told[:_EXAMPLES])
-    count = "1 pair" if len(told) == 1 else f"{len(told):,} pairs"
+    shown = "; ".join(found[:_EXAMPLES])
+    count = "1 pair" if len(found) == 1 else f"{len(found):,} pairs"
     return [FieldViolation("phash", f"nearly the same picture in more than one split, {count}, e.g. {shown}")]
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from saggar.dataset.record import ORIGINS, PROVENANCE, SPLITS, Record
-from saggar.errors import DataCorruptionError, FieldViolation, InvalidInputError
+from saggar.errors import DataCorruptionError, FieldViolation, InvalidInputError, refuse
 from saggar.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _DTYPES = {
 _ADDED = ("phash", "made_from", *PROVENANCE, "loss_weight")  # columns that older manifests lack; empty there
 _SELDOM = ("loss_weight",)  # not written where they are empty, so that manifests without them keep their ids
 _NEVER_EMPTY = ("image", "object_id", "origin", "source")
-_PROBLEMS_SHOWN = 50
 
 Combination = tuple[str | None, ...]  # one code per task, in the order of the tasks; None for unknown
 
@@ -171,8 +170,8 @@ class Manifest:
         return Manifest(pd.concat([part.frame for part in parts], ignore_index=True), self.tasks)
 
     def with_tasks(self, tasks: Sequence[str]) -> Manifest:
-        """With the labels of `tasks` only, in their order. Raises InvalidInputError for a task that it has
-        not.
+        """With the labels of `tasks` only, in their order. Raises InvalidInputError for a task that it does
+        not have.
         """
         self._known(tasks)
         dropped = [LABEL_PREFIX + task for task in self.tasks if task not in tasks]
@@ -253,14 +252,7 @@ def validate(manifest: Manifest, taxonomy: Taxonomy) -> None:
     if count := int(unseeded.sum()):
         rows = f"rows that have an augmentation seed and are not augmented, or the reverse: {count:,}"
         problems.append(FieldViolation("augmentation_seed", rows))
-    if problems:
-        shown = problems[:_PROBLEMS_SHOWN]
-        lines = [f"  {p.field}: {p.description}" for p in shown]
-        if len(problems) > len(shown):
-            lines.append(f"  and {len(problems) - len(shown):,} more")
-        raise InvalidInputError(
-            f"the data set does not fit taxonomy {taxonomy.id}:\n" + "\n".join(lines), tuple(problems)
-        )
+    refuse(problems, f"the data set does not fit taxonomy {taxonomy.id}")
 
 
 def combination_order(combination: Combination) -> tuple[tuple[bool, str], ...]:
@@ -280,7 +272,7 @@ def _strange(column: pd.Series[Any], known: Sequence[str], text: str) -> list[Fi
 def _normalised(frame: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
     wanted = _DTYPES | dict.fromkeys((LABEL_PREFIX + task for task in tasks), "str")
     if len(set(tasks)) < len(tasks):
-        raise InvalidInputError(f"task names stand twice: {', '.join(tasks)}")
+        raise InvalidInputError(f"task names appear twice: {', '.join(tasks)}")
     if added := {name: None for name in _ADDED if name not in frame.columns}:
         frame = frame.assign(**added)
     if missing := [str(name) for name in wanted if name not in frame.columns]:

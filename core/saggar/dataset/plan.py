@@ -151,7 +151,7 @@ def find_confused(
         matrix = np.asarray(counts, dtype=np.float64)
         size = len(taxonomy.task(task).codes)
         if matrix.shape != (size, size):
-            raise InvalidInputError(f"confusion of {task} is {matrix.shape}; wanted: {(size, size)}")
+            raise InvalidInputError(f"confusion of {task} is {matrix.shape}; must be {(size, size)}")
         rates = matrix / np.maximum(1.0, matrix.sum(axis=1, keepdims=True))
         both = (rates + rates.T) / 2
         ranked += [(-both[i, j], task, i, j) for i in range(size) for j in range(i + 1, size) if both[i, j] > 0]

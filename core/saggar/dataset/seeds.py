@@ -16,7 +16,7 @@ import pandas as pd
 
 def seeded_hash(keys: pd.Series[Any], seed: int, purpose: str) -> npt.NDArray[np.uint64]:
     """[N] one 64-bit number per key. `purpose` keeps the draws of different steps independent."""
-    key = hashlib.sha256(f"{purpose}:{seed}".encode()).hexdigest()[:16]  # pandas wants 16 bytes
+    key = hashlib.sha256(f"{purpose}:{seed}".encode()).hexdigest()[:16]  # pandas takes 16 bytes
     values = keys.astype(object).to_numpy()
     return np.asarray(pd.util.hash_array(values, hash_key=key, categorize=False), dtype=np.uint64)
 

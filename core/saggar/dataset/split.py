@@ -77,7 +77,7 @@ def _refuse_shared_images(manifest: Manifest) -> None:
     if len(shared):
         first = shared[shared["image"] == shared["image"].iloc[0]]
         raise InvalidInputError(
-            f"{shared['image'].nunique():,} images belong to more than one object, so they could stand in "
+            f"{shared['image'].nunique():,} images belong to more than one object, so they could be in "
             f"two splits; e.g. {', '.join(first['source'])} (objects {', '.join(first['object_id'])}): "
             "give them one object id, or remove one"
         )

@@ -129,7 +129,7 @@ class Advice:
 
     @property
     def doubt(self) -> str:
-        """What stands at the head of the advice where the test split is too small to show that it helped."""
+        """What heads the advice where the test split is too small to show that it helped."""
         doubtful = [task for task in self.tasks if task.doubt]
         if not doubtful:
             return ""
@@ -306,7 +306,7 @@ def _reason(
         )
     if verdict == "not now":
         unmet = next(condition for condition in given if condition.met is False)
-        return f"the framework wants: {unmet.asks}; here: {unmet.found}"
+        return f"the framework asks for: {unmet.asks}; here: {unmet.found}"
     gain = {
         "form": "and form tells them apart, which generators draw well: in the paper type gained 0.033 macro-F1",
         "context": "and in the paper dynasty and kiln gained 0.033 and 0.022 macro-F1; but form is only part "

@@ -56,6 +56,6 @@ def _quantiles(disagreement: float, power: float, level: float) -> tuple[float, 
     if not 0 < disagreement <= 1:
         raise InvalidInputError(f"disagreement is {disagreement}; it must be above 0 and at most 1")
     if not 0.5 <= power < 1 or not 0 < level <= 0.5:
-        raise InvalidInputError(f"power is {power} and level is {level}; wanted: 0.5 <= power < 1 and 0 < level <= 0.5")
+        raise InvalidInputError(f"power is {power} and level is {level}; must be 0.5 <= power < 1 and 0 < level <= 0.5")
     normal = NormalDist()
     return normal.inv_cdf(1 - level / 2), normal.inv_cdf(power)

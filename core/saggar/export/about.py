@@ -45,8 +45,8 @@ def unlicensed(manifest: Manifest, about: About) -> int:
 def remarks(manifest: Manifest, about: About) -> tuple[str, ...]:
     """What stands in the way of passing it on."""
     count = unlicensed(manifest, about)
-    told = f"images without a licence on record: {count:,}; ask their owners before you pass them on"
-    return (told,) if count else ()
+    remark = f"images without a licence on record: {count:,}; ask their owners before you pass them on"
+    return (remark,) if count else ()
 
 
 def summary(manifest: Manifest) -> str:

@@ -50,7 +50,7 @@ _MEANINGS = {
     "source": "Path that the photograph was imported from, or id of the prompt of a synthetic image.",
     "caption": "Caption or prompt.",
     "licence": "Licence of the photograph, as a URI.",
-    "credit_line": "How its owner wants to be named.",
+    "credit_line": "How its owner is to be named.",
     "object_url": "The owner's page of the object.",
     SYNTHETIC: "Whether a model has drawn the image.",
     "sha256": "SHA-256 of the image's file.",
@@ -224,5 +224,5 @@ def _missing(kept: Manifest, about: About) -> tuple[str, ...]:
     found = [name for name in ("creator", "url") if not getattr(about, name)]
     if not licences(kept, about):
         found.insert(0, "licence")
-    told = f"Croissant requires {', '.join(found)}: to be said before {METADATA} is published"
-    return (*((told,) if found else ()), *remarks(kept, about))
+    remark = f"Croissant requires {', '.join(found)}: to be said before {METADATA} is published"
+    return (*((remark,) if found else ()), *remarks(kept, about))

@@ -43,11 +43,11 @@ def export(
     unfinished = output.absolute().with_name(f".{output.name}.{secrets.token_hex(6)}")
     try:
         unfinished.mkdir(parents=True)
-        told: tuple[str, ...] = ()
+        remarks: tuple[str, ...] = ()
         if kind == "croissant":
-            told = write_croissant(manifest, store, about, unfinished, tell)
+            remarks = write_croissant(manifest, store, about, unfinished, tell)
         elif kind == "imagefolder":
-            told = write_imagefolder(manifest, store, about, unfinished, tell)
+            remarks = write_imagefolder(manifest, store, about, unfinished, tell)
         else:
             write_whole(unfinished / "datasheet.md", datasheet(manifest, about).encode())
         os.rename(unfinished, output)  # noqa: PTH104 an empty folder is replaced
@@ -55,4 +55,4 @@ def export(
         raise unwritable(output, error) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return told
+    return remarks

@@ -41,7 +41,7 @@ def exported(manifest: Manifest) -> Manifest:
 
 
 def rows(manifest: Manifest) -> Iterator[Row]:
-    """`manifest` row by row. A file is called by its checksum; one that stands twice gets a number."""
+    """`manifest` row by row. A file is called by its checksum; one that appears twice gets a number."""
     used: dict[str, int] = {}
     for record in manifest.records():
         path = PurePosixPath(record.image)

@@ -331,10 +331,10 @@ def _examples(notes: list[Note]) -> str:
 
 
 def _position_warning(items: list[object_groups.Item]) -> Iterator[str]:
-    if told := [row.file for row, photograph in items if photograph.has_position]:
+    if files := [row.file for row, photograph in items if photograph.has_position]:
         yield (
-            f"{len(told):,} photographs say where they were taken (GPS in EXIF), and the store keeps them as "
-            f"they are: {listed(told)}; remove it before you share the store or an export"
+            f"{len(files):,} photographs say where they were taken (GPS in EXIF), and the store keeps them as "
+            f"they are: {listed(files)}; remove it before you share the store or an export"
         )
 
 

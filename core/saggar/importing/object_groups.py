@@ -61,7 +61,7 @@ def joined(items: Sequence[Item], look_alike: Callable[[int, int], bool]) -> tup
         return name
 
     notes: list[Note] = []
-    place = {name: i for i, name in reversed(list(enumerate(own)))}  # where an id stands first
+    place = {name: i for i, name in reversed(list(enumerate(own)))}  # where an id appears first
     for a, b, bits in close_pairs(hashes):
         earlier, later = hashed[a], hashed[b]
         ids = sorted({root(own[earlier]), root(own[later])}, key=place.__getitem__)
@@ -69,10 +69,10 @@ def joined(items: Sequence[Item], look_alike: Callable[[int, int], bool]) -> tup
             continue
         parent[ids[1]] = ids[0]
         row, other = items[later][0], items[earlier][0]
-        told = f"nearly the same picture as {_named(other, row)}: now one object ({bits} of 256 bits differ)"
+        text = f"nearly the same picture as {_named(other, row)}: now one object ({bits} of 256 bits differ)"
         if differing := [n for n, code in row.labels.items() if _conflict(code, other.labels[n])]:
-            told += f"; their labels differ in {', '.join(differing)}"
-        notes.append(Note(row.number, row.file, "joined", told))
+            text += f"; their labels differ in {', '.join(differing)}"
+        notes.append(Note(row.number, row.file, "joined", text))
     return [root(name) for name in own], notes
 
 

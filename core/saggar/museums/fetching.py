@@ -222,8 +222,8 @@ def _nothing(museum: Museum, query: str, report: FetchReport) -> str:
     reasons = [f"{count:,} left out ({reason})" for reason, count in report.left_out.items()]
     if report.failed:
         reasons.append(f"{len(report.failed):,} without a usable image, the first because: {report.failed[0].reason}")
-    told = f": {'; '.join(reasons)}" if reasons else ""
-    return f"{museum.name} has nothing for '{query}' that can be used{told}. Try other words"
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    return f"{museum.name} has nothing for '{query}' that can be used{why}. Try other words"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class Museum:
     base_url: str
     image_hosts: tuple[str, ...]
     search: Callable[[Web, str, int], Iterator[Found]]
-    pause_s: float  # between requests, unless told otherwise
+    pause_s: float  # between requests, unless given otherwise
     least_pause_s: float  # what the museum allows, or what we allow ourselves where it does not say
     terms: str  # where the museum states them
     key_header: str = ""  # header of the API key, where one is needed

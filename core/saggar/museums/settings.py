@@ -36,7 +36,7 @@ class MuseumSettings(BaseSettings):
     aic_url: Url = Field(default="", description="base URL of a mirror of Chicago's service")
     npm_url: Url = Field(default="", description="base URL of a mirror of the National Palace Museum's service")
     npm_api_key: SecretStr = Field(default=SecretStr(""), description="API key of the National Palace Museum")
-    contact: str = Field(default="", description="your e-mail address or page, told to the museums with every request")
+    contact: str = Field(default="", description="your e-mail address or page, sent to the museums with every request")
 
     def open_web(
         self,

@@ -11,7 +11,7 @@ PATH = Path(__file__).parent / "taxonomy.schema.json"
 
 
 def schema_text() -> str:
-    """The schema as it must stand in `PATH`."""
+    """The schema as it must be in `PATH`."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Taxonomy.model_json_schema(by_alias=True),

@@ -38,7 +38,7 @@ def finding(
     doubtful: bool = False,
     strength: float = 1.0,
 ) -> Finding:
-    """A finding that quotes `text` as it stands."""
+    """A finding that quotes `text` as it is."""
     return Finding(text.quote(start, end).strip(), code, note, counts, doubtful, strength)
 
 

@@ -16,7 +16,7 @@ _JOINT = re.compile(r"[\s'\"\-]+")
 class Meaning:
     """What a word stands for: a class (`code`), or something outside (`code` is None, `name` says what).
 
-    `alone`: the word counts wherever it stands; otherwise only beside a word such as "ware" or "dynasty".
+    `alone`: the word counts wherever it is; otherwise only beside a word such as "ware" or "dynasty".
     """
 
     code: str | None
@@ -42,7 +42,7 @@ class Lexicon:
     pattern: re.Pattern[str] = field(compare=False)
 
     def find(self, text: Text) -> list[Match]:
-        """Matches in the order of the text; where two overlap the longer stands, or else the earlier."""
+        """Matches in the order of the text; where two overlap the longer counts, or else the earlier."""
         found = [self._match(hit) for hit in self.pattern.finditer(text.plain)]
         found.sort(key=lambda match: (match.start - match.end, match.start))
         kept: list[Match] = []
@@ -61,7 +61,7 @@ class Lexicon:
 
 
 def build_lexicon(entries: Iterable[tuple[str, Meaning]], *, plural: bool = False, coloured: bool = False) -> Lexicon:
-    """A lexicon of words and their meanings; the first meaning of a word stands.
+    """A lexicon of words and their meanings; the first meaning of a word counts.
 
     `plural`: Latin words also take -s and -es. `coloured`: 白釉 is also found as 白色釉.
     """

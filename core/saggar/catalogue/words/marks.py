@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from saggar.catalogue.words.rules import Marks, load_rules
 from saggar.catalogue.words.text import Text, fold, is_han
 
-_NEAR = 48  # characters on either side in which a mark can stand
-_FILLERS = (  # what may stand between a mark and the name: "in the style of early Song dynasty Guan ware"
+_NEAR = 48  # characters on either side in which a mark can be
+_FILLERS = (  # what may be between a mark and the name: "in the style of early Song dynasty Guan ware"
     r"(?:[\s'\"(-]*(?:an?|the|of|early|earlier|late|northern|southern|classic|song|sung|dynasty|period|imperial"
     r"|ancient)\b)*[\s'\"(-]*"
 )
@@ -25,7 +25,7 @@ class Finder:
     after: re.Pattern[str]
 
     def __call__(self, text: Text, start: int, end: int) -> bool:
-        """Whether a mark stands right before `start` or right after `end` of `text.plain`."""
+        """Whether a mark is right before `start` or right after `end` of `text.plain`."""
         left, right = text.plain[max(0, start - _NEAR) : start], text.plain[end : end + _NEAR]
         return bool(self.before.search(left) or self.after.match(right))
 

@@ -22,7 +22,7 @@ class Noise(_Part):
 
 
 class Marks(_Part):
-    """Words beside a name that change what it says; `chinese_between` characters may stand in between."""
+    """Words beside a name that change what it says; `chinese_between` characters may be in between."""
 
     before: Words
     after: Words = ()

@@ -1,4 +1,4 @@
-"""Catalogue text folded for comparison, with the way back to the words as they stand."""
+"""Catalogue text folded for comparison, with the way back to the words as they were."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
         named.update(files)
         rows += [Row(row.number, _with(row.cells, column, file, own_ids, value)) for file in files]
         if not files:
-            told = f"no photograph is called by '{value}'{_hint(value, images)}" if value else "names no photograph"
-            notes.append(Note(row.number, value, "skipped", told))
+            reason = f"no photograph is called by '{value}'{_hint(value, images)}" if value else "names no photograph"
+            notes.append(Note(row.number, value, "skipped", reason))
     if not named:
         first = next((row.cells[column] for row in table.rows if column < len(row.cells)), "")
         file = images[0].name if images else "none"
@@ -112,8 +112,8 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
     for path in images:
         if str(path) not in named:
             lost = next((numbered[cut] for cut in _cuts(path) if cut in numbered), None)
-            told = f"; row {lost.number} may be its own, with its zeros lost in a spreadsheet" if lost else ""
-            notes.append(Note(0, str(path), "skipped", f"no row names this photograph{told}"))
+            reason = f"; row {lost.number} may be its own, with its zeros lost in a spreadsheet" if lost else ""
+            notes.append(Note(0, str(path), "skipped", f"no row names this photograph{reason}"))
     notes += listing.notes(others=False)
     if own_ids:
         return replace(table, rows=tuple(rows)), notes

@@ -20,7 +20,7 @@ _TITLES = 5  # rows above the header that a collection's title may take
 
 @dataclass(frozen=True)
 class LabelTable:
-    """The rows below the header, blank ones left out; `columns` says where the known names stand."""
+    """The rows below the header, blank ones left out; `columns` says where the known names are."""
 
     source: str
     encoding: str
@@ -101,7 +101,7 @@ def _refuse_title(text: str, delimiter: str, source: str, wanted: set[str]) -> N
 
 
 def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
-    """Where image, the tasks and the object column stand; every problem of the header in one error."""
+    """Where image, the tasks and the object column are; every problem of the header in one error."""
     plain = [plain_name(name) for name in header.cells]
     wanted = {"image", plain_name(image_column), *OBJECT_COLUMNS, *PROVENANCE, *(task.casefold() for task in tasks)}
     ours = any(name in wanted or difflib.get_close_matches(name, wanted, n=1, cutoff=0.7) for name in plain)

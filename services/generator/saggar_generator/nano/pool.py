@@ -50,7 +50,7 @@ def open_pool(folder: Path, count: int, seed: int, workers: int | None = None) -
     path = folder / f"world-{IMAGE_SIZE}-{count}-{seed}.npy"
     if not path.exists():
         _render(path, pieces, workers or os.cpu_count() or 1)
-    return Pool(np.load(path, mmap_mode="r"), pieces)
+    return Pool(np.load(path, mmap_mode="r", allow_pickle=False), pieces)
 
 
 def _render(path: Path, pieces: list[Piece], workers: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from saggar.catalogue.mapping import MappedRow, map_rows
-from saggar.catalogue.tables import Catalogue, read_catalogue, row_record, told_roles, write_labels
+from saggar.catalogue.tables import Catalogue, given_roles, read_catalogue, row_record, write_labels
 from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.taxonomy import load_taxonomy
 
@@ -117,11 +117,11 @@ def test_columns_can_be_told(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     path.write_text("a,b\nbowl,Song\ndish,Yuan\n", encoding="utf-8")
     table = read_catalogue(path)
-    columns, rows = map_rows(TAXONOMY, table.header, table.rows, told_roles(table, {"noise": ["b"], "name": ["1"]}))
+    columns, rows = map_rows(TAXONOMY, table.header, table.rows, given_roles(table, {"noise": ["b"], "name": ["1"]}))
     assert [column.role for column in columns] == ["name", "noise"]
     assert [row.labels["dynasty"] for row in rows] == [None, None]
     with pytest.raises(InvalidInputError, match="no column 'c'; it has: a, b"):
-        told_roles(table, {"name": ["c"]})
+        given_roles(table, {"name": ["c"]})
 
 
 def test_other_taxonomies_and_tasks_of_no_known_kind() -> None:

@@ -131,6 +131,6 @@ def test_leakage_names_every_kind_of_leak():
     with pytest.raises(InvalidInputError) as caught:
         leakage.check(Manifest.from_records(rows, TASKS))
     assert [violation.field for violation in caught.value.violations] == ["object_id", "image", "origin"]
-    assert "1 objects stand in more than one split, e.g. o1 in test and train" in str(caught.value)
+    assert "1 objects are in more than one split, e.g. o1 in test and train" in str(caught.value)
     assert "1 augmented in validation, 1 synthetic in test" in str(caught.value)
     leakage.check(Manifest.from_records(rows[:1], TASKS))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hostile_files import encoded, picture
 from saggar.catalogue.mapping import map_rows
-from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
+from saggar.catalogue.tables import given_roles, read_catalogue, row_record, write_labels
 from saggar.errors import InvalidInputError
 from saggar.export.about import About
 from saggar.export.exporting import export
@@ -148,8 +148,8 @@ def test_columns_of_a_catalogue_that_appear_twice(root: Path, store, tmp_path: P
     path = table(tmp_path, "Title,Date,title\nDing ware bowl,Song dynasty,Jun ware plate\n")
     catalogue = read_catalogue(path)
     with pytest.raises(InvalidInputError, match=r"column 'Title' appears twice \(columns 1 and 3\)"):
-        told_roles(catalogue, {"name": ["Title"]})
-    assert told_roles(catalogue, {"name": ["3"]}) == {2: "name"}
+        given_roles(catalogue, {"name": ["Title"]})
+    assert given_roles(catalogue, {"name": ["3"]}) == {2: "name"}
     with pytest.raises(InvalidInputError, match="appears twice"):
         import_catalogue(root, path, "Title", TAXONOMY, store)
     path = table(tmp_path, "No,Title,licence,Licence\na.jpg,Ding ware bowl,CC0,all rights reserved\n")

@@ -60,15 +60,15 @@ def map_catalogue(
     """Proposes labels for a catalogue, with the words they rest on.
 
     It says where columns disagree. What the columns hold is found by their content; the options for columns
-    overrule that, and can be given several times. Rows count from 0, below the header.
+    overrule that, and can be given several times. Rows count as in a spreadsheet.
     """
     from saggar.catalogue.mapping import looks_like_an_object, map_rows
-    from saggar.catalogue.tables import read_catalogue, row_record, told_roles, write_labels
+    from saggar.catalogue.tables import given_roles, read_catalogue, row_record, write_labels
     from saggar.taxonomy import load_taxonomy
 
     table = read_catalogue(catalogue, encoding)
     classes = load_taxonomy(taxonomy)
-    columns, mapped = map_rows(classes, table.header, table.rows, told_roles(table, roles.given()))
+    columns, mapped = map_rows(classes, table.header, table.rows, given_roles(table, roles.given()))
     rows = list(mapped)
     say(f"{catalogue}: {plural(len(rows), 'row')}, {table.encoding}")
     for column in columns:
