@@ -24,13 +24,18 @@ def main() -> int:
     """Serves until SIGTERM; running experiments are then broken off, and continue at the next start."""
     settings = read_settings(OrchestratorSettings, "Runs Saggar's experiments as durable workflows.")
     home = Home(settings.home)
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.prepare()
+    with home.hold("orchestrator"):  # two on one home would both run its experiments
+        return _serve(settings, home)
+
+
+def _serve(settings: OrchestratorSettings, home: Home) -> int:
     store = settings.open_store()
     peers = Peers(
         settings.peers(), settings.peer_patience_s, {"classifier": settings.classifier_key.get_secret_value()}
     )
     engine = Engine(
-        Resources(store, peers, home.collections, settings.parallel_shards),
+        Resources(store, peers, home.collections, settings.parallel_shards, tuple(settings.data_roots)),
         settings.database_url or f"sqlite:///{home.database.resolve()}",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -9,6 +10,16 @@ from saggar.settings import ServiceSettings
 from saggar.store import ObjectStore, open_store
 
 from saggar_orchestrator.local.home import Home
+
+
+def usual_roots() -> list[Path]:
+    """Where people keep photographs."""
+    return [
+        Path.home(),
+        Path.cwd(),
+        Path(tempfile.gettempdir()),
+        *map(Path, ("/data", "/mnt", "/media", "/srv", "/Volumes")),
+    ]
 
 
 class OrchestratorSettings(ServiceSettings):
@@ -26,6 +37,11 @@ class OrchestratorSettings(ServiceSettings):
     classifier: str = Field("127.0.0.1:50055", description="target of the classifier")
     classifier_key: SecretStr = Field(
         SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
+    )
+    data_roots: list[Path] = Field(
+        default_factory=usual_roots,
+        description="folders that experiments may name files in, a JSON list; default: this user's home, the working "
+        "folder, the folder of temporary files, /data, /mnt, /media, /srv and /Volumes",
     )
     parallel_shards: int = Field(
         4, ge=1, description="generation shards out at the same time; at least one per generator replica"

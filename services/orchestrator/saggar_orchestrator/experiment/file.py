@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,26 @@ from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 from saggar.files.yamlfile import parse_yaml
 from saggar.taxonomy import Taxonomy, load_taxonomy
 
+from saggar_orchestrator.experiment.arms import Arm
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
 from saggar_orchestrator.experiment.checks import Problem, problems_with
+from saggar_orchestrator.experiment.places import check_root
 from saggar_orchestrator.experiment.schema import Experiment
 
 
-def parse_experiment(text: str, source: str, base: Path) -> tuple[Experiment, Taxonomy]:
+def parse_experiment(text: str, source: str, base: Path, roots: Sequence[Path] = ()) -> tuple[Experiment, Taxonomy]:
     """The experiment in `text` and its taxonomy; `base` is the folder that relative paths start from.
+
+    A taxonomy's file must lie under one of `roots`, where some are given.
 
     Raises InvalidInputError: one violation per problem, with line and key; NotFoundError for a missing file.
     """
     experiment = parse_yaml(text, Experiment, source)
+    name = _taxonomy_name(experiment.taxonomy, base)
+    if name != experiment.taxonomy or Path(name).is_absolute():
+        check_root(f"{source}:{_line(text, ('taxonomy',))} taxonomy", Path(name), roots)
     try:
-        taxonomy = load_taxonomy(_taxonomy_name(experiment.taxonomy, base))
+        taxonomy = load_taxonomy(name)
     except NotFoundError as error:
         raise NotFoundError(f"{source}:{_line(text, ('taxonomy',))} taxonomy: {error}", error.name) from None
     if unknown := [name for name in experiment.tasks if name not in taxonomy.task_names]:
@@ -68,11 +76,19 @@ def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
         update={
             "data": copy(experiment.data, "images", "labels"),
             "training": copy(experiment.training, "initial_weights_path"),
+            "arms": tuple(_with_absolute_weights(arm, absolute) for arm in experiment.arms),
             "screening": copy(experiment.screening, "inception_weights_path"),
             "taxonomy": _taxonomy_name(experiment.taxonomy, base),
             "base_model": with_absolute_path(experiment.base_model, base),
         }
     )
+
+
+def _with_absolute_weights(arm: Arm, absolute: Callable[[str | None], str | None]) -> Arm:
+    path = arm.training.get("initial_weights_path")
+    if not isinstance(path, str):
+        return arm
+    return arm.model_copy(update={"training": arm.training | {"initial_weights_path": absolute(path)}})
 
 
 def _taxonomy_name(name: str, base: Path) -> str:

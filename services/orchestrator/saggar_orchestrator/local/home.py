@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -76,15 +77,52 @@ class Home:
                     file.write(f"curator: {secrets.token_urlsafe(18)}\n")
         return path
 
+    def prepare(self) -> None:
+        """Makes the folder, for this user alone; what this process and its children write there is too.
+
+        Raises UnavailableError where that cannot be done.
+        """
+        os.umask(0o077)
+        try:
+            ours = not self.root.exists() or (self.root / "run").exists()
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = self.root.stat()
+            if ours and status.st_uid == os.getuid() and not status.st_mode & stat.S_ISVTX:  # a shared folder stays so
+                self.root.chmod(0o700)
+            (self.root / "run").mkdir(exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(
+                f"the home {self.root} cannot be used ({error.strerror or error}): make it writable for this user, or "
+                "choose another folder with --home or SAGGAR_HOME"
+            ) from error
+
+    @contextlib.contextmanager
+    def hold(self, service: str) -> Iterator[None]:
+        """Holds the home for the one process of `service`; WrongStateError when another has it."""
+        self.prepare()
+        path = self.root / "run" / f"{service}.lock"
+        with _opened(path) as lock:
+            if not _lock(lock, attempts=40):  # one that is ending lets go within moments
+                lock.seek(0)
+                by = lock.read(20).strip()
+                raise WrongStateError(
+                    f"another {service}{f' (process {by})' if by else ''} works in {self.root}; stop it, or choose "
+                    "another folder with --home or SAGGAR_HOME"
+                )
+            lock.seek(0)
+            lock.truncate()
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
     @contextlib.contextmanager
     def claim(self) -> Iterator[None]:
         """Holds the home for one supervisor; WrongStateError when another has it.
 
         The operating system frees the lock when its holder dies, however it dies: no stale locks.
         """
-        path = self.root / "run" / "up.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as lock:
+        self.prepare()
+        with _opened(self.root / "run" / "up.lock") as lock:
             if not _lock(lock, attempts=5):
                 running = self._read()
                 by = f" (process {running.pid})" if running else ""
@@ -129,6 +167,16 @@ class Home:
         except (FileNotFoundError, ValueError):
             return None
         return RunningServices(int(data["pid"]), dict(data["addresses"]))
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} cannot be written ({error.strerror or error}): make the home writable for this user, or choose "
+            "another folder with --home"
+        ) from error
 
 
 def _lock(file: IO[Any], attempts: int) -> bool:

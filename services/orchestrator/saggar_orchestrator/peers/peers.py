@@ -26,6 +26,7 @@ STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
 }
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LONGEST_BUSY_WAIT_S = 0.5, 10.0, 30.0
 _CALL_S = 60.0
+_THIS_MACHINE = ("localhost", "::1")
 _FRUITLESS = 3  # attempts that a peer may fail in without getting further, whatever time they take
 _IDLE_S = 180.0  # peers send a heartbeat every 10 seconds; a machine that swaps may be late
 
@@ -101,6 +102,11 @@ class Peers:
             return getattr(self._stub(service), rpc)(request, timeout=timeout_s)
         except UnavailableError as error:
             raise UnavailableError(f"{service} at {self._targets[service]} cannot be reached: {error}") from error
+
+    def is_here(self, service: str) -> bool:
+        """Whether the service runs on this machine, as far as its target says it."""
+        host = self._targets.get(service, "").rpartition("/")[2].rpartition(":")[0].strip("[]")
+        return host in _THIS_MACHINE or host.startswith("127.")
 
     def close(self) -> None:
         with self._lock:

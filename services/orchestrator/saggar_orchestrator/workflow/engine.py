@@ -24,6 +24,7 @@ from saggar.errors import CancelledError, DataCorruptionError, SaggarError, Unav
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
+from saggar_orchestrator.experiment.places import check_files, check_roots
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import Board, Cancellation, StepView
@@ -110,8 +111,10 @@ class Engine:
         """Starts the experiment in `text`, or finds the one that equal inputs started; (view, whether it
         existed).
         """
-        experiment, taxonomy = parse_experiment(text, source_name, base)
+        experiment, taxonomy = parse_experiment(text, source_name, base, self._resources.roots)
         experiment = resolve_paths(experiment, base)
+        check_roots(experiment, self._resources.roots)
+        check_files(experiment, self._resources.peers.is_here)
         source = fingerprint(experiment, self._store)
         identity = experiment_id(experiment, taxonomy, source)
         with self._starting:

@@ -50,6 +50,7 @@ class Resources:
     peers: Peers
     collections: Path  # where kilnsim's photographs are drawn to
     parallel_shards: int
+    roots: tuple[Path, ...] = ()  # folders that experiments may name files in; none: all
 
 
 @dataclass(frozen=True)
