@@ -51,7 +51,6 @@ def test_they_are_tested_on_and_nothing_else_changes(tmp_path):
 
 
 def test_folds_have_no_use_for_them(tmp_path):
+    text = TEXT.format(fresh=", fresh_test: 50", more="  folds: 3\n")
     with pytest.raises(InvalidInputError, match="fresh_test is for a single split"):
-        parse_experiment(
-            TEXT.format(fresh=", fresh_test: 50}, folds: 3, x: {").replace(", x: {", ""), "f.yaml", tmp_path
-        )
+        parse_experiment(text, "fresh.yaml", tmp_path)
