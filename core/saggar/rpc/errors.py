@@ -121,6 +121,13 @@ def domain_error(error: grpc.RpcError, hint: str = "") -> SaggarError:
     return SaggarError.from_json({"kind": kind.__name__, "message": text, **_as_json(details)})
 
 
+def error_of(code: int, message: str, retry_after_s: float = 0.0) -> SaggarError:
+    """The domain error of a status that came inside of a message: its number, as in google.rpc.Code, and its text."""
+    kind = next((row.error for row in TABLE if _number(row.code) == code), SaggarError)
+    details = {"retry_after_s": retry_after_s} if retry_after_s else {}
+    return SaggarError.from_json({"kind": kind.__name__, "message": message, **details})
+
+
 def _foreign(code: grpc.StatusCode, text: str, *, has_retry: bool) -> tuple[type[SaggarError], str]:
     """Class and text of a status that carries no details of ours."""
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_retry and "larger than max" in text:

@@ -1,0 +1,134 @@
+"""A client of the classifier that waits, tries again and streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, Self
+
+from saggar.client.answers import (
+    Classification,
+    Description,
+    classification_from_message,
+    description_from_message,
+)
+from saggar.client.line import Image, Line, read_image
+from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError
+from saggar.progress import Progress, Report
+from saggar.rpc.channel import ClientTls, open_channel
+from saggar.rpc.errors import error_of
+from saggar.v1 import classifier_pb2, classifier_pb2_grpc
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_TOP_K = 5
+
+
+class Classifier:
+    """The classifier at `target`: host:port, or `dns:///name:port` for all its replicas. Safe to use from many threads.
+
+    `timeout_s` is how long one photograph may take, with all that is tried again; `attempts` how often a stream may
+    break without an answer in between.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str = "",
+        tls: ClientTls | None = None,
+        timeout_s: float = 30.0,
+        attempts: int = 5,
+    ) -> None:
+        self._channel = open_channel(target, tls=tls, api_key=api_key)
+        make: Any = classifier_pb2_grpc.ClassifierServiceStub
+        self._stub = make(self._channel)
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def describe(self) -> Description:
+        """The model that is served."""
+        return description_from_message(
+            self._stub.DescribeModel(classifier_pb2.DescribeModelRequest(), timeout=self._timeout_s)
+        )
+
+    def classify(self, image: Image, top_k: int = _TOP_K) -> Classification:
+        """What a photograph shows: its bytes, or the path of its file. Waits where the service is busy."""
+        request = classifier_pb2.ClassifyRequest(image=read_image(image), top_k=top_k)
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return classification_from_message(self._stub.Classify(request, timeout=max(0.001, left)))
+            except BusyError as error:
+                if time.monotonic() + error.retry_after_s >= deadline:
+                    raise
+                time.sleep(error.retry_after_s)
+
+    def classify_many(
+        self, images: Iterable[Image], top_k: int = _TOP_K, report: Report | None = None
+    ) -> Iterator[Classification | SaggarError]:
+        """What many photographs show, in their order; in place of one that cannot be classified, its error.
+
+        They are read and sent as fast as they are answered, so there may be any number. A stream that breaks begins
+        again with those that were not answered. Raises UnavailableError where the service stays out of reach.
+        `report` hears of each answer.
+        """
+        total = len(images) if isinstance(images, Sized) else 0
+        for done, answer in enumerate(self._answers(Line(images), top_k), start=1):
+            if report is not None:
+                report(Progress("classifying", done, total, "photographs"))
+            yield answer
+
+    def _answers(self, line: Line, top_k: int) -> Iterator[Classification | SaggarError]:
+        failures = 0
+        while True:
+            try:
+                for message in self._stub.ClassifyStream(_requests(line, top_k)):
+                    failures = 0
+                    number = int(message.id)
+                    yield from line.unreadable_before(number)
+                    yield self._answer(message.result, line.answered(number), top_k)
+                line.check_all_answered()
+            except (UnavailableError, BusyError, CancelledError) as error:
+                failures += 1
+                if failures >= self._attempts:
+                    raise
+                time.sleep(_wait_s(error, failures))
+            else:
+                yield from line.unreadable_before(None)
+                return
+
+    def _answer(self, result: classifier_pb2.ClassifyResult, image: bytes, top_k: int) -> Classification | SaggarError:
+        if result.HasField("response"):
+            return classification_from_message(result.response)
+        error = error_of(result.error.code, result.error.message, result.error.retry_after_seconds)
+        if not isinstance(error, BusyError):
+            return error
+        time.sleep(error.retry_after_s)
+        try:
+            return self.classify(image, top_k)
+        except SaggarError as again:
+            return again
+
+
+def _requests(line: Line, top_k: int) -> Iterator[classifier_pb2.ClassifyStreamRequest]:
+    number = -1
+    while (following := line.after(number)) is not None:
+        number, image = following
+        request = classifier_pb2.ClassifyRequest(image=image, top_k=top_k)
+        yield classifier_pb2.ClassifyStreamRequest(id=str(number), request=request)
+
+
+def _wait_s(error: SaggarError, failures: int) -> float:
+    if isinstance(error, BusyError):
+        return error.retry_after_s
+    return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * float(2 ** (failures - 1)))

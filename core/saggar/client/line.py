@@ -1,0 +1,69 @@
+"""Photographs on their way through a stream that may break: none is lost, none is answered twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError
+
+Image = bytes | str | Path  # encoded, or where the file is
+
+
+def read_image(image: Image) -> bytes:
+    """Its bytes; NotFoundError or InvalidInputError for a file that cannot be read."""
+    if isinstance(image, bytes):
+        return image
+    try:
+        return Path(image).read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{image}: no such file; check the path", str(image)) from None
+    except OSError as error:
+        raise InvalidInputError(f"{image}: cannot be read ({error.strerror}); give a photograph") from None
+
+
+class Line:
+    """Numbered photographs, read when they are sent, and kept until they are answered."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._source = iter(images)
+        self._next = 0
+        self._waiting: dict[int, bytes] = {}
+        self._unreadable: dict[int, SaggarError] = {}
+        self._lock = threading.Lock()  # the thread of a stream that broke may still be reading
+
+    def after(self, number: int) -> tuple[int, bytes] | None:
+        """The photograph to send after `number`: one that waits, or else a new one; None at the end."""
+        with self._lock:
+            while True:
+                number += 1
+                if number in self._waiting:
+                    return number, self._waiting[number]
+                if number < self._next:
+                    continue
+                try:
+                    image = next(self._source)
+                except StopIteration:
+                    return None
+                self._next += 1
+                try:
+                    self._waiting[number] = read_image(image)
+                except SaggarError as error:
+                    self._unreadable[number] = error
+
+    def answered(self, number: int) -> bytes:
+        """Its bytes, which are not kept any longer."""
+        with self._lock:
+            return self._waiting.pop(number)
+
+    def check_all_answered(self) -> None:
+        """UnavailableError where photographs wait for their answers."""
+        if self._waiting:
+            raise UnavailableError("the classifier ended the stream before it had answered; try again")
+
+    def unreadable_before(self, number: int | None) -> list[SaggarError]:
+        """Errors of files before `number` (None: of all) that were not asked for yet, in their order."""
+        with self._lock:
+            due = sorted(each for each in self._unreadable if number is None or each < number)
+            return [self._unreadable.pop(each) for each in due]
