@@ -40,9 +40,14 @@ class NoveltyModel:
     centre: Float32  # [D]
 
     def scores(self, features: Float32) -> npt.NDArray[np.float64]:
-        """[N] mean over tasks of (squared distance to the nearest class - to the overall mean); features [N, F]."""
+        """[N] mean over tasks of (squared distance to the nearest class - to the overall mean); features [N, F].
+
+        Where no class was known, the squared distance to the overall mean.
+        """
         unit = to_unit_length(features)
         everywhere = ((unit @ self.overall - self.centre) ** 2).sum(axis=1)
+        if not self.within:
+            return np.asarray(everywhere, dtype=np.float64)
         nearest = [_nearest(unit @ self.within[task], self.means[task]) for task in self.within]
         return np.asarray(np.mean(nearest, axis=0) - everywhere, dtype=np.float64)
 

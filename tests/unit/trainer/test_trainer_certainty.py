@@ -72,9 +72,13 @@ def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> Non
 
 
 def test_without_any_label_novelty_is_the_distance_to_the_whole() -> None:
-    features = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
-    model = fit_novelty(features, {"type": np.full(50, UNKNOWN)})
-    assert np.isfinite(model.scores(features)).all()
+    rng = np.random.default_rng(0)
+    away = np.array([4, 0, 0, 0, 0, 0])
+    own, far = rng.normal(size=(300, 6)) + away, rng.normal(size=(100, 6)) - away
+    model = fit_novelty(own[:200].astype(np.float32), {"type": np.full(200, UNKNOWN)})
+    scores = model.scores(np.concatenate([own[200:], far]).astype(np.float32))
+    assert roc_auc_score([0] * 100 + [1] * 100, scores) > 0.95
+    assert NoveltyModel.from_bytes(model.to_bytes(), "x").scores(own.astype(np.float32)).shape == (300,)
 
 
 def test_an_export_that_answers_otherwise_is_not_kept() -> None:

@@ -114,9 +114,6 @@ def fit_novelty(features: Float32, labels: Mapping[str, Indices]) -> NoveltyMode
         whitening = _whitening(residuals)
         within[task] = whitening.astype(np.float32)
         means[task] = (centres @ whitening).astype(np.float32)
-    if not within:
-        within["all"] = overall.astype(np.float32)
-        means["all"] = (mean[None] @ overall).astype(np.float32)
     return NoveltyModel(within, means, overall.astype(np.float32), (mean @ overall).astype(np.float32))
 
 
