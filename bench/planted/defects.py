@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
-from saggar_qc.picture.outline import find_outline
+from saggar.outlines import find_outline
 from scipy import ndimage
 from skimage.color import rgb2lab
 

@@ -44,7 +44,7 @@ class PlannedImage:
     """One image to generate. `prompt_id` is the combination's code and a number; it decides the seed.
 
     `photograph` is the store key of the photograph that it starts from, of which `strength` gives way; None: from
-    noise.
+    noise. An image with `forms` and `glazes`, keys of photographs too, is composed of one of each instead.
     """
 
     prompt_id: str
@@ -54,6 +54,8 @@ class PlannedImage:
     seed: int
     photograph: str | None = None
     strength: float | None = None
+    forms: tuple[str, ...] = ()
+    glazes: tuple[str, ...] = ()
 
 
 def plan(

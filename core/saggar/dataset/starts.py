@@ -19,6 +19,7 @@ from saggar.taxonomy import Labels
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
 
+_DONORS = 8  # photographs of each kind that an image may be composed of
 _LEVELS = 3  # of a range of strengths: images of one strength are made together
 
 
@@ -66,6 +67,32 @@ def start_from_photographs(
     return tuple(chosen)
 
 
+def compose_of_photographs(
+    planned: Sequence[PlannedImage], manifest: Manifest, surface: str, form: str, seed: int = 0
+) -> tuple[PlannedImage, ...]:
+    """The same images, each with real training photographs of its form and of its surface (task names) to be composed
+    of, in an order of its own: the generator takes the first of each that will do.
+
+    Raises InvalidInputError when the training split has no photograph of the one or the other for an image.
+    """
+    training = manifest.select(split="train", origin="real")
+    by_form, by_surface = _by_labels(training, (form,)), _by_labels(training, (surface,))
+    chosen = []
+    for image in planned:
+        found = {}
+        for task, photographs in ((form, by_form), (surface, by_surface)):
+            keys = photographs.get((str(image.labels.get(task)),), [])
+            if not keys:
+                raise InvalidInputError(
+                    f"no training photograph with {task} {image.labels.get(task)} to compose {image.prompt_id} of; "
+                    "leave this combination out, or let the model draw it"
+                )
+            found[task] = _some_in_order(keys, derived_seed(f"compose {task}", seed, image.prompt_id))
+        chosen.append(replace(image, forms=found[form], glazes=found[surface]))
+    check_photographs({key for image in chosen for key in (*image.forms, *image.glazes)}, manifest)
+    return tuple(chosen)
+
+
 def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
     """Raises InvalidInputError unless all of `keys` are real training photographs of `manifest`, and of no
     other split: an image made from a validation or test photograph would show the classifier what it is
@@ -80,6 +107,12 @@ def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
             f"{', '.join(strays[:3])}{more}: not of the training split; images may only start from training "
             "photographs, never from those that validation or test are judged by"
         )
+
+
+def _some_in_order(keys: Sequence[str], number: int) -> tuple[str, ...]:
+    """At most `_DONORS` of `keys`, beginning at a place that `number` decides, in equal steps."""
+    step = max(1, len(keys) // _DONORS)
+    return tuple(keys[(number + place * step) % len(keys)] for place in range(min(_DONORS, len(keys))))
 
 
 def _by_labels(training: Manifest, tasks: tuple[str, ...]) -> dict[tuple[str, ...], list[str]]:

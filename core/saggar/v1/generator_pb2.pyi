@@ -192,18 +192,28 @@ class GenerationSettings(_message.Message):
     def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
 
 class PromptItem(_message.Message):
-    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start")
+    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start", "transfer")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     prompt: str
     negative_prompt: str
     seed: int
     start: StartImage
-    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ...) -> None: ...
+    transfer: GlazeTransfer
+    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ..., transfer: _Optional[_Union[GlazeTransfer, _Mapping]] = ...) -> None: ...
+
+class GlazeTransfer(_message.Message):
+    __slots__ = ("forms", "glazes")
+    FORMS_FIELD_NUMBER: _ClassVar[int]
+    GLAZES_FIELD_NUMBER: _ClassVar[int]
+    forms: _containers.RepeatedCompositeFieldContainer[_common_pb2.ObjectRef]
+    glazes: _containers.RepeatedCompositeFieldContainer[_common_pb2.ObjectRef]
+    def __init__(self, forms: _Optional[_Iterable[_Union[_common_pb2.ObjectRef, _Mapping]]] = ..., glazes: _Optional[_Iterable[_Union[_common_pb2.ObjectRef, _Mapping]]] = ...) -> None: ...
 
 class StartImage(_message.Message):
     __slots__ = ("image", "strength", "framing")

@@ -19,6 +19,7 @@ from saggar_generator.requests import (
     AdapterUse,
     GeneratedImage,
     GenerationRequest,
+    GlazeTransfer,
     ImageRequest,
     ImportedAdapter,
     ImportRequest,
@@ -27,6 +28,8 @@ from saggar_generator.requests import (
     TrainedAdapter,
     TrainingRequest,
 )
+
+_MOST_DONORS = 16  # photographs of each kind that a glaze transfer looks at
 
 
 def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
@@ -47,7 +50,13 @@ def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptIte
     items = [
         PromptItem(
             one.prompt_id,
-            ImageRequest(one.prompt, one.negative_prompt, one.seed, _start(one, f"prompts[{number}].start")),
+            ImageRequest(
+                one.prompt,
+                one.negative_prompt,
+                one.seed,
+                _start(one, f"prompts[{number}].start"),
+                _transfer(one, f"prompts[{number}].transfer"),
+            ),
         )
         for number, one in enumerate(messages)
     ]
@@ -163,6 +172,20 @@ def generated_image(value: GeneratedImage) -> generator_pb2.GeneratedImage:
 
 def generate_result(images: Iterable[GeneratedImage]) -> generator_pb2.GenerateResult:
     return generator_pb2.GenerateResult(images=[generated_image(image) for image in images])
+
+
+def _transfer(message: generator_pb2.PromptItem, field: str) -> GlazeTransfer | None:
+    if not message.HasField("transfer"):
+        return None
+    if message.HasField("start"):
+        refuse([FieldViolation(field, "goes without start: give one of them")])
+    found = {}
+    for name in ("forms", "glazes"):
+        given = getattr(message.transfer, name)
+        if not 1 <= len(given) <= _MOST_DONORS:
+            refuse([FieldViolation(f"{field}.{name}", f"has {len(given)} photographs; give 1 to {_MOST_DONORS}")])
+        found[name] = tuple(ref_from_proto(one, f"{field}.{name}[{place}]") for place, one in enumerate(given))
+    return GlazeTransfer(**found)
 
 
 def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:

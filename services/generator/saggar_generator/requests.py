@@ -86,13 +86,22 @@ class StartImage:
 
 
 @dataclass(frozen=True)
+class GlazeTransfer:
+    """Photographs that an image takes its form from, and its glaze: the first of each that will do."""
+
+    forms: tuple[ObjectRef, ...]
+    glazes: tuple[ObjectRef, ...]
+
+
+@dataclass(frozen=True)
 class ImageRequest:
-    """One image to make."""
+    """One image to make: by the model, from noise or from `start`, or by composing two photographs (`transfer`)."""
 
     prompt: str
     negative_prompt: str
     seed: int
     start: StartImage | None = None
+    transfer: GlazeTransfer | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
 from saggar_generator import messages
-from saggar_generator.requests import AdapterUse, GeneratedImage, ImageRequest, PromptItem, StartImage
+from saggar_generator.requests import AdapterUse, GeneratedImage, GlazeTransfer, ImageRequest, PromptItem, StartImage
 
 REF = ObjectRef("adapters/a/adapter.json", "a" * 64, 7, "application/json")
 
@@ -108,3 +108,21 @@ def test_an_image_keeps_its_reference():
     message = messages.generated_image(GeneratedImage("p", ref, 3, True, 2, "{}"))
     assert (message.image.uri, message.image.sha256) == ("store:images/aa/aa.png", "a" * 64)
     assert (message.prompt_id, message.seed, message.reused, message.truncated_tokens) == ("p", 3, True, 2)
+
+
+def test_a_transfer_has_photographs_of_both_kinds_and_no_start():
+    def item(**fields):
+        return messages.prompt_items([generator_pb2.PromptItem(prompt_id="a", prompt="bowl", **fields)])[0]
+
+    ref = ref_to_proto(REF)
+    given = item(transfer=generator_pb2.GlazeTransfer(forms=[ref, ref], glazes=[ref]))
+    assert given.request.transfer == GlazeTransfer((REF, REF), (REF,))
+    for transfer, field in (
+        (generator_pb2.GlazeTransfer(forms=[ref]), "glazes"),
+        (generator_pb2.GlazeTransfer(glazes=[ref]), "forms"),
+        (generator_pb2.GlazeTransfer(forms=[ref] * 17, glazes=[ref]), "forms"),
+    ):
+        with pytest.raises(InvalidInputError, match=rf"prompts\[0\]\.transfer\.{field}: has"):
+            item(transfer=transfer)
+    with pytest.raises(InvalidInputError, match="goes without start"):
+        item(transfer=given and generator_pb2.GlazeTransfer(), start=generator_pb2.StartImage(image=ref))

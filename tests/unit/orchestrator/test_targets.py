@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import count_for_share
 from saggar.dataset.record import Record
+from saggar.dataset.starts import StartRule
 from saggar.errors import InvalidInputError
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
 from saggar.webui.prompt_syntax import parse_prompt
 from saggar_orchestrator.experiment.arms import Plan, Synthetic
 from saggar_orchestrator.experiment.file import parse_experiment
+from saggar_orchestrator.experiment.sections import Generation
 from saggar_orchestrator.findings.predictions import Predictions
 from saggar_orchestrator.peers.messages import prompt_items
 from saggar_orchestrator.workflow.steps.targets import (
@@ -24,6 +26,7 @@ from saggar_orchestrator.workflow.steps.targets import (
     images_each,
     planned_images,
     rare_combinations,
+    start_rule,
 )
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")
@@ -108,6 +111,40 @@ def test_brackets_of_a_taxonomy_reach_the_generator_as_words(paper, tmp_path):
     image = replace(paper[0]["95:5"][0], prompt="plate, sauce (brown) glaze")
     (item,) = prompt_items([image], DirectoryStore(tmp_path))
     assert parse_prompt(item.prompt).text == image.prompt
+
+
+def test_what_an_image_starts_from_or_is_composed_of_reaches_the_generator(paper, tmp_path):
+    store = DirectoryStore(tmp_path)
+    keys = [store.put(f"images/{name}.png", name.encode(), "image/png").key for name in ("form", "glaze", "start")]
+    plain = paper[0]["95:5"][0]
+    composed = replace(plain, prompt_id="composed", forms=(keys[0],), glazes=(keys[1], keys[0]))
+    started = replace(plain, prompt_id="started", photograph=keys[2], strength=0.7)
+    items = prompt_items([plain, composed, started], store, "pad")
+    assert [(item.HasField("start"), item.HasField("transfer")) for item in items] == [
+        (False, False), (False, True), (True, False),
+    ]  # fmt: skip
+    transfer, start = items[1].transfer, items[2].start
+    assert [one.uri for one in transfer.forms] == [f"store:{keys[0]}"]
+    assert [one.uri for one in transfer.glazes] == [f"store:{keys[1]}", f"store:{keys[0]}"]
+    assert (start.image.uri, start.strength, start.framing) == (f"store:{keys[2]}", 0.7, "pad")
+    assert not prompt_items([started], store)[0].start.HasField("framing")  # cropped, as ever
+
+
+def test_how_images_begin_is_read_from_the_file():
+    taxonomy = load_taxonomy("song-yuan-porcelain")
+    surface, form = taxonomy.pair_tasks
+    plain = Generation(photograph_strength=0.5, photograph_strength_to=0.7)
+    assert start_rule(taxonomy, plain) == StartRule((surface, form), form, (0.5, 0.7), 0.8)
+    one = Generation(photograph_strength=0.6, photograph_task="kiln")
+    assert start_rule(taxonomy, one) == StartRule(("kiln",), None, (0.6, 0.6))
+    for values, complaint in (
+        ({"photograph_strength": 0.6, "photograph_task": "glaze", "photograph_tasks": ("type",)}, "give one of them"),
+        ({"photograph_strength": 0.6, "photograph_strength_to": 0.5}, "at least photograph_strength"),
+        ({"photograph_strength_to": 0.5}, "at least photograph_strength"),
+        ({"photograph_strength": 0.6, "glaze_transfer": True}, "goes without photograph_strength"),
+    ):
+        with pytest.raises(InvalidInputError, match=complaint):
+            Generation.checked(values, "generation")
 
 
 def test_data_sets_a_and_b_are_570_and_2500_images(paper):

@@ -18,6 +18,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
+from saggar_generator.images.composing import compose_image
 from saggar_generator.images.content_credentials import Signer
 from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
@@ -156,9 +157,16 @@ class _Studio:
     batch_size: int
 
     def draw(self, jobs: Sequence[_Job], work: Work) -> Iterator[list[tuple[_Job, Picture]]]:
-        """All of `jobs`, batch after batch; those with other adapters, weights or strengths apart."""
-        for kind in dict.fromkeys(job.kind for job in jobs):
-            alike = [job for job in jobs if job.kind == kind]
+        """All of `jobs`, batch after batch; those with other adapters, weights or strengths apart, composed ones first
+        and one by one.
+        """
+        for job in jobs:
+            if job.request.transfer is not None:
+                work.stop_if_cancelled("generation")
+                yield [(job, compose_image(self.store, job.request.transfer, job.request.seed, self.settings))]
+        drawn = [job for job in jobs if job.request.transfer is None]
+        for kind in dict.fromkeys(job.kind for job in drawn):
+            alike = [job for job in drawn if job.kind == kind]
             mix, _ = kind
             adapter.use_together(self.base, [self._adapter(sha256, weight) for sha256, weight in mix])
             requests = [job.request for job in alike]

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
 _FORMAT = 5  # goes up when equal inputs would give another image
+_COMPOSED_FORMAT = "glaze transfer 1"  # likewise
 
 
 class ImageIndex:
@@ -33,7 +34,19 @@ class ImageIndex:
         self._signer = signer
 
     def inputs(self, base: BaseModel, mix: Mix, request: ImageRequest, settings: GenerationSettings) -> Inputs:
-        """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights."""
+        """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights. A composed
+        image's are its photographs and its size; its prompt is noted with them.
+        """
+        if request.transfer is not None:
+            composed: dict[str, Any] = {
+                "format": _COMPOSED_FORMAT,
+                "prompt": request.prompt,
+                "seed": request.seed,
+                "settings": {"width_px": settings.width_px, "height_px": settings.height_px},
+                "forms": [one.sha256 for one in request.transfer.forms],
+                "glazes": [one.sha256 for one in request.transfer.glazes],
+            }
+            return composed | ({} if self._signer is None else {"signed_by": self._signer.identity})
         inputs: dict[str, Any] = {
             "format": _FORMAT,
             "base_model": base.content_hash,

@@ -18,6 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 # https://cv.iptc.org/newscodes/digitalsourcetype/
 TRAINED_ALGORITHMIC_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+# For one that is composed of photographs alone.
+COMPOSITE_CAPTURE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeCapture"
 SOFTWARE = "Saggar"
 _LEVEL = 2  # of zlib: a quarter to a half of the default's time, for files a seventh to a quarter larger
 _XMP_KEY = "XML:com.adobe.xmp"  # where the XMP specification, part 3, puts the packet of a PNG
@@ -39,7 +41,8 @@ def encode_png(pixels: npt.NDArray[np.uint8], inputs: Mapping[str, Any]) -> byte
     """`pixels` [H, W, 3] as PNG that carries `inputs`, all that decided it, as XMP and text chunks; equal
     inputs, equal bytes.
 
-    `inputs` has at least `prompt` and `base_model`; one with `photograph` was made from a photograph.
+    `inputs` has at least `prompt` and `base_model`; one with `photograph` was made from a photograph, and one with
+    `forms` and `glazes` (and no `base_model`) is composed of two.
     """
     info = PngInfo()
     info.add_itxt(_XMP_KEY, xmp_packet(inputs))
@@ -52,6 +55,8 @@ def encode_png(pixels: npt.NDArray[np.uint8], inputs: Mapping[str, Any]) -> byte
 
 def digital_source_type(inputs: Mapping[str, Any]) -> str:
     """IPTC's term for an image made from `inputs`."""
+    if "forms" in inputs:
+        return COMPOSITE_CAPTURE
     return COMPOSITE if "photograph" in inputs else TRAINED_ALGORITHMIC_MEDIA
 
 
@@ -71,8 +76,14 @@ def xmp_packet(inputs: Mapping[str, Any]) -> str:
         prompts += f"\nNegative prompt: {inputs['negative_prompt']}"
     properties = {
         "Iptc4xmpExt:DigitalSourceType": digital_source_type(inputs),
-        "Iptc4xmpExt:AISystemUsed": f"Stable Diffusion, base model {inputs['base_model']}",
-        "Iptc4xmpExt:AIPromptInformation": prompts,
+        **(
+            {}
+            if "forms" in inputs
+            else {
+                "Iptc4xmpExt:AISystemUsed": f"Stable Diffusion, base model {inputs['base_model']}",
+                "Iptc4xmpExt:AIPromptInformation": prompts,
+            }
+        ),
         "xmp:CreatorTool": SOFTWARE,
         **{f"saggar:{key}": text for key, text in texts(inputs).items()},
     }

@@ -23,7 +23,7 @@ MOST = 1_000_000  # photographs or images that anything is counted in
 PLANNING = frozenset(
     {
         *("seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_strength_to"),
-        *("photograph_task", "photograph_tasks", "photograph_form_strength"),
+        *("photograph_task", "photograph_tasks", "photograph_form_strength", "glaze_transfer"),
     }
 )
 
@@ -196,6 +196,11 @@ class Generation(GenerationSettings):
         description="The one task whose label an image and its photograph share, whatever its form",
         json_schema_extra={"left_out": "photograph_tasks decide"},
     )
+    glaze_transfer: bool = Field(
+        default=False,
+        description="Compose every image of two training photographs, the form of one and the glaze of another, "
+        "instead of letting the model draw it",
+    )
     negative_prompt: str | None = Field(
         default=None, description="What to avoid", json_schema_extra={"left_out": "the paper's words"}
     )
@@ -207,6 +212,8 @@ class Generation(GenerationSettings):
     def _one_rule(self) -> Self:
         if self.photograph_task and self.photograph_tasks:
             raise ProblemAt(("photograph_task",), "stands beside photograph_tasks; give one of them")
+        if self.glaze_transfer and self.photograph_strength is not None:
+            raise ProblemAt(("glaze_transfer",), "goes without photograph_strength; give one of them")
         low, high = self.photograph_strength, self.photograph_strength_to
         if high is not None and (low is None or high < low):
             raise ProblemAt(("photograph_strength_to",), "must be at least photograph_strength, which it goes with")

@@ -56,7 +56,7 @@ def prompt_items(
     planned: Sequence[PlannedImage], store: ObjectStore, framing: str = "crop"
 ) -> list[generator_pb2.PromptItem]:
     """`framing`: of photographs that images start from."""
-    keys = {image.photograph for image in planned if image.photograph is not None}
+    keys = {key for image in planned for key in (image.photograph, *image.forms, *image.glazes) if key is not None}
     photographs = {key: ref_to_proto(store.stat(key)) for key in sorted(keys)}
 
     def start(image: PlannedImage) -> generator_pb2.StartImage | None:
@@ -66,6 +66,13 @@ def prompt_items(
             image=photographs[image.photograph], strength=image.strength, framing=None if framing == "crop" else framing
         )
 
+    def transfer(image: PlannedImage) -> generator_pb2.GlazeTransfer | None:
+        if not image.forms:
+            return None
+        return generator_pb2.GlazeTransfer(
+            forms=[photographs[key] for key in image.forms], glazes=[photographs[key] for key in image.glazes]
+        )
+
     return [
         generator_pb2.PromptItem(
             prompt_id=image.prompt_id,
@@ -73,6 +80,7 @@ def prompt_items(
             negative_prompt=image.negative_prompt,
             seed=image.seed,
             start=start(image),
+            transfer=transfer(image),
         )
         for image in planned
     ]

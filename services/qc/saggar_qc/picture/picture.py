@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
+from saggar.outlines import Lab, Outline, find_outline
 
 from saggar_qc.picture import artefacts
-from saggar_qc.picture.outline import Lab, Outline, find_outline
 from saggar_qc.picture.texture import Spectrum, spectrum
 
 Float32 = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import pytest
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlanSettings, plan
 from saggar.dataset.record import Record
-from saggar.dataset.starts import StartRule, check_photographs, start_from_photographs
+from saggar.dataset.starts import StartRule, check_photographs, compose_of_photographs, start_from_photographs
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import load_taxonomy
 
@@ -85,3 +85,17 @@ def test_photographs_of_held_out_splits_are_refused():
     twice = manifest.concat(manifest.select(split="train").with_columns(split="validation"))
     with pytest.raises(InvalidInputError, match="0-0"):
         check_photographs(["0-0"], twice)
+
+
+def test_an_image_is_composed_of_photographs_of_its_form_and_of_its_glaze():
+    planned = _planned({"glaze": "painted", "type": "vase"}, {"glaze": "white", "type": "jar"})
+    composed = compose_of_photographs(planned, TRAINED, "glaze", "type", seed=1)
+    assert [replace(one, forms=(), glazes=()) for one in composed] == list(planned)
+    painted, jars = composed[:30], composed[30:]
+    assert {one.glazes for one in painted} == {("3-0",)}
+    assert {frozenset(one.forms) for one in painted} == {frozenset({"1-0", "1-1"})}
+    assert {one.forms[0] for one in painted} == {"1-0", "1-1"}  # in an order of each image's own
+    assert {one.forms for one in jars} == {("3-0",)}
+    assert compose_of_photographs(planned[:3], TRAINED, "glaze", "type", seed=1) == composed[:3]
+    with pytest.raises(InvalidInputError, match="no training photograph with type censer"):
+        compose_of_photographs(_planned({"glaze": "white", "type": "censer"}), TRAINED, "glaze", "type")

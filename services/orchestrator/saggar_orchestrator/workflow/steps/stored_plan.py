@@ -42,7 +42,7 @@ def read_plan(store: ObjectStore, reference: ObjectRef) -> StoredPlan:
     return StoredPlan(
         combinations=tuple(values["combinations"]),
         pairs=tuple((first, second) for first, second in values["pairs"]),
-        images=tuple(PlannedImage(**image) for image in values["images"]),
+        images=tuple(planned_from_json(image) for image in values["images"]),
         arms={name: tuple(ids) for name, ids in values["arms"].items()},
         wanted=values["wanted"],
     )
@@ -50,3 +50,8 @@ def read_plan(store: ObjectStore, reference: ObjectRef) -> StoredPlan:
 
 def planned_to_json(image: PlannedImage) -> dict[str, Any]:
     return asdict(image)
+
+
+def planned_from_json(values: Mapping[str, Any]) -> PlannedImage:
+    lists = {name: tuple(values.get(name, ())) for name in ("forms", "glazes")}
+    return PlannedImage(**{**values, **lists})

@@ -23,7 +23,7 @@ from saggar_orchestrator.workflow.steps.generating import Painter
 from saggar_orchestrator.workflow.steps.judging import Judges, Reviewers
 from saggar_orchestrator.workflow.steps.manifests import union_of
 from saggar_orchestrator.workflow.steps.planning import starting
-from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, planned_to_json
+from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, planned_from_json, planned_to_json
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ToppingUp:
     def _begin(self, arm: str, images: ObjectRef, screened: Result) -> _Standing:
         asked_for = set(self.stored.arms[arm])
         planned = tuple(image for image in self.stored.images if image.prompt_id in asked_for)
-        extra = tuple(PlannedImage(**image) for image in screened.get("further", ()))
+        extra = tuple(planned_from_json(image) for image in screened.get("further", ()))
         return _Standing(arm, planned, (*planned, *extra), images, screened, tuple(screened.get("rounds", ())))
 
     def _missing(self, standing: _Standing, accepted: frozenset[str]) -> tuple[PlannedImage, ...]:

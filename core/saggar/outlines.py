@@ -1,7 +1,8 @@
 """Where the object is: told from the background, which is modelled from the picture's border.
 
 Product and museum photographs show one object before a smooth ground. The ground is a quadratic surface in
-CIE Lab, fitted to the border and then to all that is like it; what differs is the object.
+CIE Lab, fitted to the border and then to all that is like it; what differs is the object. Screening looks at it, and
+glaze transfer works inside it. Needs core's extra `outlines`.
 """
 
 from __future__ import annotations
