@@ -36,20 +36,26 @@ class Predictions:
 
 
 def read_predictions(store: ObjectStore, reference: ObjectRef, taxonomy: Taxonomy) -> Predictions:
-    """The stored predictions, sorted by image so that runs pair up. DataCorruptionError when columns are
-    missing.
+    """The stored predictions, sorted by image so that runs pair up.
+
+    A task without any column was not taught, so the model does not answer it: all of its truths count as unknown.
+    DataCorruptionError when only some of a task's columns are there.
     """
     import pandas as pd
 
     frame = pd.read_parquet(io.BytesIO(store.read(reference))).sort_values("image", kind="stable")
+    true, predicted, probabilities = {}, {}, {}
     try:
-        return Predictions(
-            images=tuple(frame["image"]),
-            objects=tuple(frame["object_id"]),
-            true={task.name: class_numbers(frame[f"true_{task.name}"], task) for task in taxonomy.tasks},
-            predicted={task.name: class_numbers(frame[f"predicted_{task.name}"], task) for task in taxonomy.tasks},
-            probabilities={t.name: _probabilities(frame[f"probabilities_{t.name}"], t) for t in taxonomy.tasks},
-        )
+        for task in taxonomy.tasks:
+            name = task.name
+            if not {f"true_{name}", f"predicted_{name}", f"probabilities_{name}"} & set(frame.columns):
+                true[name] = predicted[name] = np.full(len(frame), -1, dtype=np.int64)
+                probabilities[name] = np.zeros((len(frame), len(task.codes)), dtype=np.float32)
+                continue
+            true[name] = class_numbers(frame[f"true_{name}"], task)
+            predicted[name] = class_numbers(frame[f"predicted_{name}"], task)
+            probabilities[name] = _probabilities(frame[f"probabilities_{name}"], task)
+        return Predictions(tuple(frame["image"]), tuple(frame["object_id"]), true, predicted, probabilities)
     except KeyError as error:
         raise DataCorruptionError(f"{reference.key}: predictions without the column {error}") from None
 
