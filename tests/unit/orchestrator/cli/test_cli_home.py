@@ -209,3 +209,36 @@ def test_an_archive_needs_no_database_for_what_is_finished(saggar):
     identity = put_experiment(saggar.store, saggar.folder, finished=True)
     saggar.home.database.write_bytes(b"no database")
     assert [record.experiment_id for record in Archive(saggar.home).records()] == [identity]
+
+
+def test_results_of_an_earlier_version_are_still_listed_and_shown(saggar):
+    identity = put_experiment(saggar.store, saggar.folder, finished=True)
+    path = saggar.home.root / "store" / "experiments" / identity / "results.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["evidence"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert json.loads(saggar("experiment", "list", "--json")[1])[0]["state"] == "succeeded"
+    code, out, err = saggar("experiment", "show", "small")
+    assert code == 0, err
+    assert "earlier version" in err
+    assert "report: " in out
+    code, _, err = saggar("report", "small", "--output", saggar.folder / "report")
+    assert code == 2
+    assert "earlier version" in err
+    assert (saggar.folder / "report" / "report.html").exists()
+
+
+def test_a_report_in_chinese_has_the_taxonomys_names(saggar, monkeypatch):
+    put_experiment(saggar.store, saggar.folder, finished=True)
+    monkeypatch.setattr("saggar.store.directory.DirectoryStore.get", _with_pictures(DirectoryStore.get))
+    code, out, err = saggar("report", "small", "--output", saggar.folder / "report", "--language", "zh")
+    assert code == 0, err
+    page = saggar.folder / "report" / "report.zh.html"
+    assert out.strip() == str(page)
+    assert "月白釉" in page.read_text(encoding="utf-8")
+    assert (saggar.folder / "report" / "tables" / "scores.csv").exists()
+
+
+def _with_pictures(get):
+    """The store's reading, with the pictures of invented results for images that are not there."""
+    return lambda store, key: picture(key) if key.startswith("images/") else get(store, key)

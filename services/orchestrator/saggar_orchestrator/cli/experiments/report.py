@@ -43,8 +43,9 @@ def report(
     """
     import json
 
-    from saggar.errors import NotFoundError
+    from saggar.errors import InvalidInputError, NotFoundError
 
+    from saggar_orchestrator.cli.experiments.results import is_of_this_version
     from saggar_orchestrator.cli.terminal.identities import choose, ids_in
     from saggar_orchestrator.pages.exports import write_exports
 
@@ -58,6 +59,11 @@ def report(
     for name in ("report.html", "results.json"):
         store.fetch(f"experiments/{identity}/{name}", output / name)
     results = json.loads((output / "results.json").read_text(encoding="utf-8"))
+    if not is_of_this_version(results):
+        raise InvalidInputError(
+            f"{output / 'report.html'} is written; tables, figures and other languages need the experiment to be run "
+            f"again, for its results are of an earlier version"
+        )
     with spinner("drawing tables and figures"):
         written = write_exports(results, output)
     page = output / "report.html"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from saggar_orchestrator.cli.terminal.output import open_home_store, print_table
+from saggar_orchestrator.cli.terminal.output import open_home_store, print_table, say
 from saggar_orchestrator.local.home import Home
 
 
@@ -20,15 +20,22 @@ def show_results(home: Home, results: dict[str, Any]) -> None:
     """The comparison table, the plain sentences, and where the report is."""
     from saggar_orchestrator.findings.wording import arm_sentences, headline, rules_in_words, table
 
-    columns, rows = table(results)
-    print(headline(results))
-    print_table(columns, rows)
-    if "evidence" in results:  # the first versions did not keep what verdicts rest on
+    if is_of_this_version(results):
+        columns, rows = table(results)
+        print(headline(results))
+        print_table(columns, rows)
         for sentence in arm_sentences(results):
             print(sentence)
         if rules := rules_in_words(results):
             print(rules)
+    else:
+        say("its results are of an earlier version, so only its report shows them; run its file again for new ones")
     print(f"report: {place_report(home, results['experiment']['id'])}")
+
+
+def is_of_this_version(results: dict[str, Any]) -> bool:
+    """Whether all is there that pages show: the first versions did not keep what verdicts rest on."""
+    return "evidence" in results
 
 
 def place_report(home: Home, identity: str) -> Path:
