@@ -372,7 +372,7 @@ def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
     card = read_card(trainer.store, ref_from_proto(events[-1].result.bundle))
     assert card.metrics["batch_norm_rows"] == 16
     assert set(card.metrics["head_penalty"]) == set(TASKS)
-    assert set(card.metrics["logit_adjustment_tau"]) == set(TASKS)
+    assert "logit_adjustment_tau" not in card.metrics  # heads that are fitted anew are balanced already
     assert card.input_spec.resize == "longer-side-bilinear-then-pad"
     validated = trainer.evaluate(events[-1].result.bundle, "validation")
     assert validated.mean_macro_f1 == pytest.approx(card.metrics["validation_macro_f1"])

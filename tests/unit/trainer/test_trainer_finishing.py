@@ -70,12 +70,15 @@ def test_logistic_regression_gives_every_class_the_same_say() -> None:
 
 def test_heads_are_fitted_to_photographs_and_the_backbone_stays() -> None:
     network = model()
-    settings = SETTINGS.with_values(retrain_heads="real", batch_norm="real", hue_jitter=0.0)
+    settings = SETTINGS.with_values(
+        retrain_heads="real", batch_norm="real", hue_jitter=0.0, logit_adjustment="after", logit_adjustment_tau=1.0
+    )
+    priors = {"colour": torch.tensor([0.0, -9.0, -9.0])}  # would turn every answer around: not used on these heads
     photographs, validation = examples([0, 1, 2, UNKNOWN] * 5), examples([0, 1, 2] * 3, seed=1)
     before = {name: value.clone() for name, value in network.backbone.named_parameters()}
     again = model()
     for one in (network, again):
-        done = finish(one, lessons(validation), lambda: photographs, settings, priors={}, device=CPU, work=Work())
+        done = finish(one, lessons(validation), lambda: photographs, settings, priors=priors, device=CPU, work=Work())
         assert set(done.chosen["head_penalty"]) == {"colour"}
     assert all(torch.equal(before[name], value) for name, value in network.backbone.named_parameters())
     assert torch.equal(network.head("colour").weight, again.head("colour").weight)

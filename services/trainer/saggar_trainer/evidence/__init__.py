@@ -1,1 +1,1 @@
-"""What a trained bundle says of images, and how right it is."""
+"""What a trained network says of images, how right it is, and how sure it may be."""

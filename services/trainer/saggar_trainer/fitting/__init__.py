@@ -1,1 +1,1 @@
-"""The training job: objective, loop, checkpoints."""
+"""The training job: what a row teaches, which rows are drawn, the loop, and what follows the last epoch."""

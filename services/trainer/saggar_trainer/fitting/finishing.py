@@ -65,7 +65,7 @@ def finish(
     if settings.retrain_heads == "real":
         work.report(Progress("re-training the heads"))
         chosen["head_penalty"] = retrain_heads(model, plain(), lessons, settings, device)
-    if settings.logit_adjustment != "off":
+    if settings.logit_adjustment != "off" and settings.retrain_heads == "none":  # re-trained heads are balanced already
         chosen["logit_adjustment_tau"] = adjust_heads(model, lessons, settings, priors, device)
     return Finishing(chosen)
 
