@@ -51,6 +51,8 @@ def test_an_arm_extends_another_in_all_that_it_does_not_say():
     arms = {arm.name: arm for arm in experiment.all_arms}
     assert arms["form"].synthetic == arms["5 %"].synthetic
     assert experiment.training_of(arms["form"]).dropout == 0.3
+    stored = Experiment.model_validate(experiment.model_dump(mode="json"))  # as a service reads it again
+    assert stored.all_arms == experiment.all_arms
     half = experiment.training_of(arms["half"])
     assert (half.synthetic_task_weights, half.dropout) == ({"glaze": 0, "type": 0.5}, 0.1)
 

@@ -181,9 +181,8 @@ def _with_inherited(arm: Arm, named: Mapping[str, Arm], seen: tuple[str, ...]) -
     if arm.name in seen:
         raise ValueError(f"arms extend one another in a circle: {' - '.join((*seen, arm.name))}")
     parent = _with_inherited(named[arm.extends], named, (*seen, arm.name))
-    own = arm.model_fields_set
-    additions = {"synthetic", "control", "give_back"}
-    inherited = {} if own & additions else {name: getattr(parent, name) for name in additions}
+    additions = ("synthetic", "control", "give_back")
+    inherited = {} if not arm.is_real_only else {name: getattr(parent, name) for name in additions}
     merged = {
         "training": {**parent.training, **arm.training},
         "synthetic_task_weights": {**parent.synthetic_task_weights, **arm.synthetic_task_weights},

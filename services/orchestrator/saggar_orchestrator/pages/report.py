@@ -91,7 +91,7 @@ def _renamed(results: Results, class_names: dict[tuple[str, str], str]) -> Resul
 def _with_statistics(arm: dict[str, Any], named: dict[tuple[str, str], str]) -> dict[str, Any]:
     """`arm` with classes by name in the statistics of its screening."""
     if arm["screening"] is None:
-        return arm
+        return arm | {"glazes": {}}
     screening = dict(arm["screening"])
     if screening["combinations"]:
         screening["combinations"] = [_named(each, named) for each in screening["combinations"]]
