@@ -251,15 +251,18 @@ assert TiffTags.lookup(_PHOTOMETRIC).name == "PhotometricInterpretation"  # noqa
 
 def _refuse_dark(image: Image.Image) -> None:
     """Pillow keeps the upper 8 of 16 bits of colours; where 10 or 12 bits lie in the lower ones, little is left."""
-    bands = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name != "A"]
-    brightest = max(int(np.asarray(band).max(initial=0)) for band in bands)
+    extremes: Any = image.getextrema()  # (least, most) of each band
+    brightest = max(most for name, (_, most) in zip(image.getbands(), extremes, strict=True) if name != "A")
     if brightest < _TOO_DARK:
         bits = 8 + brightest.bit_length()
         raise _RefusedError(f"16 bits a channel of which {bits} are used: it would be black; save it with 8 bits")
 
 
 def _eight_bits(image: Image.Image, notes: list[str], negative: bool) -> Image.Image:
-    """Greys of 16 or 32 bits in 8, by the range that their values have; Pillow's own conversion clips to 255."""
+    """Greys of 16 or 32 bits in 8, by the range that their values have; Pillow's own conversion clips to 255.
+
+    They are converted a line at a time: all at once would take eight bytes a pixel.
+    """
     values = np.asarray(image)
     scaled = _floats(values, notes) if image.mode == "F" else _integers(values, notes)
     shown = Image.fromarray(255 - scaled if negative else scaled)
@@ -275,22 +278,26 @@ def _integers(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint
         notes.append(f"{bits} bits of grey in {values.dtype.itemsize * 8}, shown by their own range")
     elif bits > _DEPTHS[-1]:
         notes.append(f"greys of {bits} bits, shown by their own range")
-        values, bits = values >> (bits - _DEPTHS[-1]), _DEPTHS[-1]
+    shift, bits = max(0, bits - _DEPTHS[-1]), min(bits, _DEPTHS[-1])
     levels = (np.arange(1 << bits) * (255 / ((1 << bits) - 1))).round().astype(np.uint8)
-    return np.asarray(levels[np.maximum(values, 0)])
+    scaled = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):
+        scaled[row] = levels[np.maximum(line, 0) >> shift]
+    return scaled
 
 
 def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:
     """Greys as numbers: 0 to 1, 0 to 255 and 0 to 65,535 are known ranges; any other is stretched."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+    finite = (line[np.isfinite(line)] for line in values)
+    ranges = [(float(line.min()), float(line.max())) for line in finite if line.size]
+    if not ranges:
         raise _RefusedError("greys that are no numbers; save it with 8 bits a channel")
-    low, high = float(finite.min()), float(finite.max())
+    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
     top = next((known for known in (1.0, 255.0, 65535.0) if low >= 0 and high <= known), None)
     low, top = (0.0, top) if top else (low, high)
     notes.append(f"greys as numbers, {low:g} to {top:g} shown as black to white")
     scaled = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):  # a line at a time, for the sake of memory
+    for row, line in enumerate(values):
         known = np.nan_to_num(line.astype(np.float64), nan=low, posinf=top, neginf=low)
         scaled[row] = ((known - low) * (255 / max(top - low, 1e-300))).round().clip(0, 255)
     return scaled
