@@ -107,7 +107,7 @@ class _RefusedError(Exception):
     """An image that is what it says, and cannot be used."""
 
 
-_TOO_LARGE = f"is above the {LARGEST_PX // 10**6} million pixels that are read; scale it down"
+_TOO_LARGE = f"exceeds the limit of {LARGEST_PX // 10**6} million pixels; scale it down"
 
 
 def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: int | None) -> Decoded:
@@ -122,7 +122,7 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
                 f"{width} x {height} pixels: no photograph is so narrow (at most {NARROWEST} to 1 is read); crop it"
             )
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
-            raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it anew")
+            raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
         if enough_px and image.format in _JPEG:
             image.draft(None, (enough_px, enough_px))
             width, height = image.size
@@ -291,7 +291,7 @@ def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]
     finite = (line[np.isfinite(line)] for line in values)
     ranges = [(float(line.min()), float(line.max())) for line in finite if line.size]
     if not ranges:
-        raise _RefusedError("greys that are no numbers; save it with 8 bits a channel")
+        raise _RefusedError("grey values that are not numbers; save it with 8 bits a channel")
     low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
     top = next((known for known in (1.0, 255.0, 65535.0) if low >= 0 and high <= known), None)
     low, top = (0.0, top) if top else (low, high)

@@ -87,7 +87,7 @@ def given_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> di
                 known = ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1))
                 raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
             if given.setdefault(place, role) != role:
-                raise InvalidInputError(f"{catalogue.source}: column '{name}' is given two contents; give it one")
+                raise InvalidInputError(f"{catalogue.source}: column '{name}' is given two roles; give it one")
     return given
 
 

@@ -30,7 +30,7 @@ def pack(hashes: Sequence[str] | pd.Series[str]) -> Hashes:
     digits = HASH_BITS // 4
     if wrong := [text for text in hashes if len(text) != digits]:
         raise InvalidInputError(
-            f"'{wrong[0]}' is no perceptual hash of {digits} hexadecimal digits; import the photographs again"
+            f"'{wrong[0]}' is not a perceptual hash of {digits} hexadecimal digits; import the photographs again"
         )
     data = bytes.fromhex("".join(hashes))
     return np.frombuffer(data, dtype=np.uint64).reshape(len(hashes), HASH_BITS // 64)

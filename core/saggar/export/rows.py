@@ -57,7 +57,7 @@ def read(store: ObjectStore, row: Row) -> bytes:
     data = store.get(row.record.image)
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise DataCorruptionError(
-            f"{row.record.image}: does not have the checksum that it is called by; import the data set again"
+            f"{row.record.image}: does not match the checksum in its name; import the data set again"
         )
     return data
 

@@ -64,7 +64,7 @@ def _known(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except LookupError:
         raise InvalidInputError(
-            f"'{encoding}' is no encoding; try utf-8, gb18030, big5, cp950, utf-16 or windows-1252"
+            f"'{encoding}' is not a known encoding; try utf-8, gb18030, big5, cp950, utf-16 or windows-1252"
         ) from None
 
 

@@ -96,7 +96,7 @@ def _check_number(value: str, line: str) -> None:
         most = f"at most {LONGEST_NUMBER} are read; quote it if it is a text"
         raise InvalidInputError(f"{line}: a number of {len(value):,} characters; {most}")
     if _NOT_FINITE.fullmatch(value) or (re.search(r"[eE]", value) and not math.isfinite(_float(value))):
-        raise InvalidInputError(f"{line}: {value} is no number that can be reckoned with; write a finite one")
+        raise InvalidInputError(f"{line}: {value} is not a finite number; write one that is")
 
 
 def _float(value: str) -> float:

@@ -54,7 +54,7 @@ def search(web: Web, query: str, image_px: int) -> Iterator[Found]:
         answer = web.json("artworks/search", {"q": query, "fields": ",".join(_FIELDS), "limit": _PAGE, "page": page})
         records = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(records, list):
-            raise MuseumAnswerError("Chicago's search answered without data; see if there is a newer Saggar")
+            raise MuseumAnswerError("Chicago's search answered without data; look for a newer version of Saggar")
         config, pagination = answer.get("config"), answer.get("pagination")
         iiif = text(config.get("iiif_url")) if isinstance(config, dict) else ""
         yield from (read_object(record, iiif, image_px) for record in records)

@@ -33,7 +33,7 @@ def search(web: Web, query: str, image_px: int) -> Iterator[Found]:
         answer = web.json("artworks/", {"q": query, "has_image": 1, "limit": _PAGE, "skip": skip})
         records = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(records, list):
-            raise MuseumAnswerError("Cleveland's search answered without data; see if there is a newer Saggar")
+            raise MuseumAnswerError("Cleveland's search answered without data; look for a newer version of Saggar")
         yield from (read_object(record, image_px) for record in records)
         skip += len(records)
         info = answer.get("info")

@@ -126,8 +126,8 @@ def _fetch(
                     blocked = isinstance(error, BlocksProgramsError)
                     remedy = "try another museum" if blocked else "run the same command again later to go on"
                     raise UnavailableError(
-                        f"{in_a_row} images in a row could not be had, the last because: {error}. What has "
-                        f"come is kept; {remedy}"
+                        f"{in_a_row} images in a row could not be fetched, the last because: {error}. What has "
+                        f"been fetched is kept; {remedy}"
                     ) from None
                 continue
             new += 1
@@ -182,7 +182,7 @@ def read_records(folder: Path) -> dict[str, FetchedRecord]:
             record = FetchedRecord(**{**values, "object": MuseumObject(**values["object"])})
         except (ValueError, TypeError, KeyError):
             raise InvalidInputError(
-                f"{path}, line {number}: is no record of `saggar data fetch`; remove the line, or fetch into "
+                f"{path}, line {number}: is not a record of `saggar data fetch`; remove the line, or fetch into "
                 "another folder"
             ) from None
         records[_file_stem(record.object)] = record

@@ -33,7 +33,7 @@ def search(web: Web, query: str, image_px: int) -> Iterator[Found]:
     if numbers is None:  # nothing found
         return
     if not isinstance(numbers, list):
-        raise MuseumAnswerError("the Met's search answered without objectIDs; see if there is a newer Saggar")
+        raise MuseumAnswerError("the Met's search answered without objectIDs; look for a newer version of Saggar")
     for number in numbers:
         try:
             yield read_object(web.json(f"objects/{int(number)}"), image_px)

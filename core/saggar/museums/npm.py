@@ -86,5 +86,5 @@ def _result(answer: Any) -> list[Any]:
         return records or []
     raise MuseumAnswerError(
         f"the National Palace Museum answered without a result ({problem or 'no reason given'}); check the "
-        "API key, and see if there is a newer Saggar"
+        "API key, and look for a newer version of Saggar"
     )

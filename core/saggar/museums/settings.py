@@ -19,7 +19,7 @@ from saggar.museums.web import Clock, Limits, Web
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):
-        raise ValueError(f"'{url}' is no address such as https://mirror.example.org/api")
+        raise ValueError(f"'{url}' is not an address such as https://mirror.example.org/api")
     return url
 
 

@@ -154,7 +154,7 @@ class Web:
             except requests.exceptions.SSLError as error:
                 raise UnavailableError(f"{_shown(url)}: no safe connection ({error})") from None
             except requests.exceptions.InvalidURL as error:
-                raise UnusableAnswerError(f"{_shown(url)}: is no address ({error})") from None
+                raise UnusableAnswerError(f"{_shown(url)}: is not an address ({error})") from None
             except (requests.RequestException, HTTPError, OSError) as error:
                 problem, asked_s = _in_words(error), 0.0
             if asked_s > self._limits.longest_asked_wait_s:
@@ -194,7 +194,7 @@ class Web:
             parts, origin = urlsplit(url), _origin(url)
             host = (parts.hostname or "").lower()
         except ValueError:
-            raise UnusableAnswerError(f"{url!r}: is no address") from None
+            raise UnusableAnswerError(f"{url!r}: is not an address") from None
         agreed = any(host.endswith(known) if known.startswith(".") else host == known for known in self._image_hosts)
         standard = parts.scheme == "https" and parts.port in (None, 443)
         two_faced = parts.username is not None or "\\" in url  # libraries differ in which host these mean
@@ -211,7 +211,7 @@ class Web:
             return json.loads(data)
         except ValueError:
             kind = response.headers.get("Content-Type", "something")
-            raise _TryAgainError(f"answered {kind} that is no JSON") from None
+            raise _TryAgainError(f"answered {kind} that is not JSON") from None
 
     def _read_image(self, response: requests.Response, url: str) -> bytes:
         self._check_status(response, url)

@@ -183,7 +183,7 @@ def test_greys_as_numbers_have_their_range(low: float, high: float) -> None:
 
 
 def test_greys_that_are_no_numbers_are_refused_and_constant_ones_are_not() -> None:
-    with pytest.raises(InvalidInputError, match=r"a: greys that are no numbers"):
+    with pytest.raises(InvalidInputError, match=r"a: grey values that are not numbers"):
         decode(tiff(np.full((4, 4), np.nan, np.float32)), "a")
     assert grey(read_image(tiff(np.full((4, 4), -7, np.float32)), "a")).max() == 0
 

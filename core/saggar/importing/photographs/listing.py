@@ -18,7 +18,7 @@ EXTENSIONS = {
 
 LITTER = "left behind by a file manager or a network drive, not read"
 LINKED_FOLDER = "a link to a folder, which is not followed; copy the folder itself"
-_NO_IMAGE = "not called like an image"
+_NO_IMAGE = "without the extension of an image"
 
 _LITTER_FOLDERS = {
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@synoresource", "#recycle", "#snapshot", "__macosx",

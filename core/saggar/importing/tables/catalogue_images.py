@@ -98,13 +98,13 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
         named.update(files)
         rows += [Row(row.number, _with(row.cells, column, file, own_ids, value)) for file in files]
         if not files:
-            reason = f"no photograph is called by '{value}'{_hint(value, images)}" if value else "names no photograph"
+            reason = f"no photograph is named '{value}'{_hint(value, images)}" if value else "names no photograph"
             notes.append(Note(row.number, value, "skipped", reason))
     if not named:
         first = next((row.cells[column] for row in table.rows if column < len(row.cells)), "")
         file = images[0].name if images else "none"
         raise InvalidInputError(
-            f"{table.source}: no photograph in {root} is called by a value of column "
+            f"{table.source}: no photograph in {root} is named after a value of column "
             f"'{table.header.cells[column].strip()}' (the first value: '{first}'{_hint(first, images)}; "
             f"the first file: {file}); name another column"
         )
@@ -154,7 +154,7 @@ def _hint(value: str, images: Sequence[PurePosixPath]) -> str:
     looks like that of a file's name.
     """
     if _REFORMATTED.fullmatch(value.strip()):
-        return ", which a spreadsheet seems to have made of another number; import the column as text"
+        return ", which a spreadsheet seems to have reformatted; import the column as text"
     near = next((path for path in images if look_alike(path.stem) == look_alike(value)), None)
     if near is None:
         return ""

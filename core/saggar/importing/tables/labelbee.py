@@ -67,8 +67,8 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
         called = f"; its tags are called: {', '.join(sorted(ignored)[:10])}" if ignored else ""
         called += f"; {refused[0]}" if refused else ""
         raise InvalidInputError(
-            f"{export}: no image is tagged with one of {', '.join(t.name for t in tasks)}{called}; call the "
-            "tags in LabelBee's project by the names of the tasks"
+            f"{export}: no image is tagged with one of {', '.join(t.name for t in tasks)}{called}; name the "
+            "tags in LabelBee's project after the tasks"
         )
     header = ("image", *used)
     table = LabelTable(
@@ -145,7 +145,7 @@ def _tags(annotation: dict[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         results = step.get("result") or []
         if not isinstance(results, list):
-            raise InvalidInputError("has results that are no list; export it again")
+            raise InvalidInputError("has results that are not a list; export it again")
         for result in map(_object, results):
             tags = _object(result.get("result", result.get("value")) or {})
             yield from ((key, text) for key, value in tags.items() if (text := _words(key, value)))

@@ -192,7 +192,7 @@ def test_numbers_that_a_spreadsheet_has_damaged_join_nothing(root: Path, store, 
     assert kilns == {"0012.jpg": "Ding", "12.jpg": "CiZ"}
     notes = {note.file: note.text for note in report.notes}
     for value in ("Jan-02", "12-Mar", "3月12日", "1.00E+05"):
-        assert "which a spreadsheet seems to have made of another number; import the column as text" in notes[value]
+        assert "which a spreadsheet seems to have reformatted; import the column as text" in notes[value]
     assert "row 3 may be its own, with its zeros lost" in notes["0013-2.jpg"]
     assert notes["x.jpg"] == "no row names this photograph"
 

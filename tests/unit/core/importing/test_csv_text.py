@@ -67,7 +67,7 @@ def test_wrong_or_unknown_encoding_is_told(tmp_path: Path) -> None:
     path.write_bytes("名称\n碗\n".encode("gb18030"))
     with pytest.raises(InvalidInputError, match=r"line 1: byte 0xC3 \(number 0 of the file\) is not UTF-8"):
         read_csv_text(path, "utf-8")
-    with pytest.raises(InvalidInputError, match="'latin-chinese' is no encoding; try"):
+    with pytest.raises(InvalidInputError, match="'latin-chinese' is not a known encoding; try"):
         read_csv_text(path, "latin-chinese")
 
 

@@ -241,7 +241,7 @@ def test_photographs_are_found_by_their_number(root, store, tmp_path):
     skipped = {(note.row, note.file): note.text for note in report.notes if note.kind == "skipped"}
     assert skipped == {
         (0, "stray.jpg"): "no row names this photograph",
-        (5, "Z1"): "no photograph is called by 'Z1'",
+        (5, "Z1"): "no photograph is named 'Z1'",
         (6, ""): "names no photograph",
     }
 

@@ -68,7 +68,7 @@ def test_bands_find_every_close_pair_between_groups(hashes, most_bits, groups):
 
 
 def test_what_is_no_hash_is_named():
-    with pytest.raises(InvalidInputError, match="'abc' is no perceptual hash of 64"):
+    with pytest.raises(InvalidInputError, match="'abc' is not a perceptual hash of 64"):
         pack(["0" * 64, "abc"])
 
 

@@ -63,7 +63,7 @@ def test_errors_that_pass_are_passed_over(server, get):
 
 def test_what_is_no_json_is_given_up_with_its_kind(server, get):
     server.faults["/met/search"] = [body(b"<html>", "text/html")] * 6
-    with pytest.raises(UnavailableError, match="answered text/html that is no JSON, 6 times"):
+    with pytest.raises(UnavailableError, match="answered text/html that is not JSON, 6 times"):
         get("met")
 
 
@@ -185,7 +185,7 @@ def test_many_failures_in_a_row_end_it(server, get, tmp_path):
     museum_server.met(server, count=9)
     for number in range(45002, 45009):
         server.images[f"/images/{number}.jpg"] = b"no image"
-    with pytest.raises(UnavailableError, match="5 images in a row could not be had"):
+    with pytest.raises(UnavailableError, match="5 images in a row could not be fetched"):
         get("met")
     assert len(catalogue(tmp_path / "out")) == 2
     assert not server.asked("/images/45007")

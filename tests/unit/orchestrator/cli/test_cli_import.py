@@ -106,7 +106,7 @@ def test_a_catalogue_is_read_for_its_labels(saggar, photos, tmp_path):
     assert code == 0, err
     told = json.loads(out)
     assert (told["images"], told["refused"]) == (3, [])
-    assert "no photograph is called by 'A-9': A-9" in err
+    assert "no photograph is named 'A-9': A-9" in err
     assert "no row names this photograph: painted/d.jpg" in err
     code, out, _ = saggar("data", "describe", told["dataset"], "--json")
     counts = {task: found["counts"] for task, found in json.loads(out)["tasks"].items()}
