@@ -20,7 +20,8 @@ from saggar.taxonomy import Taxonomy
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _REFORMATTED = re.compile(
-    rf"\d{{1,2}}-({_MONTHS})|({_MONTHS})-\d{{1,4}}|\d{{1,2}}月\d{{1,2}}日|\d+(\.\d+)?e\+\d+|#+|#(name|value|ref)[?!]",
+    rf"\d{{1,2}}-({_MONTHS})|({_MONTHS})-\d{{1,4}}|\d{{1,2}}月\d{{1,2}}日|.+ 0?0:00(:00)?"  # dates
+    r"|\d+(\.\d+)?e\+\d+|\d+\.0|\d{1,3}(,\d{3})+|#+|#(name|value|ref)[?!]",  # numbers and errors
     re.IGNORECASE,
 )
 _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph

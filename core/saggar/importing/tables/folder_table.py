@@ -8,7 +8,7 @@ from pathlib import Path
 from saggar.errors import InvalidInputError
 from saggar.importing.photographs.listing import image_files
 from saggar.importing.report import Note
-from saggar.importing.tables.label_rows import spellings
+from saggar.importing.tables.label_rows import plain_label, spellings
 from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Task
 
@@ -48,5 +48,5 @@ def read_folder_table(root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, li
 
 
 def _label(folder: str, names: dict[str, str]) -> str:
-    plain = folder.strip().casefold()
+    plain = plain_label(folder)
     return "" if plain in _UNKNOWN else names.get(plain, folder)

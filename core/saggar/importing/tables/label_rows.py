@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from saggar.dataset.record import PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.csv_text import delimiter_name, plain_heading
+from saggar.importing.photographs.names import look_alike
 from saggar.importing.report import Refusal
 from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row
 from saggar.taxonomy import Task, Taxonomy
@@ -42,7 +43,7 @@ def checked_rows(
 ) -> tuple[list[LabelledRow], list[Refusal], int]:
     """Rows whose cells are in order and which pass the filter; the refused; how many did not pass.
 
-    A label is a code, or a name or variant of its class in upper or lower case.
+    A label is a code, or a name or variant of its class (see `plain_label`).
     """
     headings = tuple(plain_heading(cell) for cell in table.header.cells)
     object_column = next((name for name in OBJECT_COLUMNS if name in table.columns), None)
@@ -56,11 +57,11 @@ def checked_rows(
             continue
         file = row.cells[table.columns["image"]].strip()
         said = {name: row.cells[table.columns[name]].strip() for name in taxonomy.task_names}
-        bad = [(name, word) for name, word in said.items() if word and word.casefold() not in known[name]]
+        bad = [(name, word) for name, word in said.items() if word and plain_label(word) not in known[name]]
         refused += [Refusal(row.number, file, _unknown_class(taxonomy.task(name), word), name) for name, word in bad]
         if bad:
             continue
-        labels = {name: known[name][word.casefold()] if word else None for name, word in said.items()}
+        labels = {name: known[name][plain_label(word)] if word else None for name, word in said.items()}
         if any(labels[name] not in codes for name, codes in where.items()):
             dropped += 1
         elif not file:
@@ -74,8 +75,13 @@ def checked_rows(
     return found, refused, dropped
 
 
+def plain_label(word: str) -> str:
+    """A label without its case, Unicode form, odd spaces and dashes, which tables and folders of other systems vary."""
+    return " ".join(look_alike(word).split())
+
+
 def spellings(task: Task) -> dict[str, str]:
-    """Codes by everything that a class may be called, in lower case: names, variants, phrase, code.
+    """Codes by everything that a class may be called, as `plain_label` has it: names, variants, phrase, code.
 
     What two classes are called is left out, unless it is the code of one.
     """
@@ -84,9 +90,9 @@ def spellings(task: Task) -> dict[str, str]:
         names = (each.names.en, each.names.zh_hans, each.names.zh_hant, *each.variants, each.phrase)
         for name in names:
             if name:
-                meant.setdefault(name.casefold(), set()).add(each.code)
+                meant.setdefault(plain_label(name), set()).add(each.code)
     found = {name: min(codes) for name, codes in meant.items() if len(codes) == 1}
-    return found | {code.casefold(): code for code in task.codes}  # last: a code outranks a name
+    return found | {plain_label(code): code for code in task.codes}  # last: a code outranks a name
 
 
 def _shape_problem(row: Row, table: LabelTable, headings: tuple[str, ...]) -> Refusal | None:
@@ -108,7 +114,7 @@ def _shape_problem(row: Row, table: LabelTable, headings: tuple[str, ...]) -> Re
 def _unknown_class(task: Task, code: str) -> str:
     """Names the class meant, by code, name or variant, or else all classes."""
     known = spellings(task)
-    plain = code.casefold()
+    plain = plain_label(code)
     close = [plain] if plain in known else difflib.get_close_matches(plain, list(known), n=1)
     if close:
         return f"'{code}' is not a class of {task.name}; did you mean '{known[close[0]]}'?"

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.text_encoding import read_text
 from saggar.importing.report import Note, Refusal
-from saggar.importing.tables.label_rows import spellings
+from saggar.importing.tables.label_rows import plain_label, spellings
 from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Task
 
@@ -60,7 +60,7 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
             if task is None:
                 ignored.add(key)
                 continue
-            labels[task.name] = known[task.name].get(value.strip().casefold(), value.strip())
+            labels[task.name] = known[task.name].get(plain_label(value), value.strip())
         found.append((number, file, labels))
     used = [task.name for task in tasks if any(task.name in labels for _, _, labels in found)]
     if not used:

@@ -185,13 +185,15 @@ def test_numbers_that_a_spreadsheet_has_damaged_join_nothing(root: Path, store, 
         "12-Mar,Jun ware bowl,Song dynasty",
         "3月12日,Ding ware bowl,Song dynasty",
         "1.00E+05,Ge ware vase,Song dynasty",
+        "14.0,Ge ware vase,Song dynasty",
+        "2023-11-05 00:00,Ge ware vase,Song dynasty",
         "12,Cizhou ware pillow,Song dynasty",
     )
     report = import_catalogue(root, table(tmp_path, "\n".join(rows)), "No", TAXONOMY, store)
     kilns = {record.source: record.labels["kiln"] for record in report.manifest.records()}
     assert kilns == {"0012.jpg": "Ding", "12.jpg": "CiZ"}
     notes = {note.file: note.text for note in report.notes}
-    for value in ("Jan-02", "12-Mar", "3月12日", "1.00E+05"):
+    for value in ("Jan-02", "12-Mar", "3月12日", "1.00E+05", "14.0", "2023-11-05 00:00"):
         assert "which a spreadsheet seems to have reformatted; import the column as text" in notes[value]
     assert "row 3 may be its own, with its zeros lost" in notes["0013-2.jpg"]
     assert notes["x.jpg"] == "no row names this photograph"
@@ -346,6 +348,22 @@ def test_links_out_of_the_folder_are_one_message_with_the_way_out(store, tmp_pat
     assert any("it is a link to a file that is not there" in line for line in lines)
     report = import_folders(root, ["kiln"], TAXONOMY, store, strict=False)
     assert any(w.startswith("a link to a folder, which is not followed") and "Ru" in w for w in report.warnings)
+
+
+def test_labels_are_compared_without_unicode_forms_and_look_alikes(store, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    for number, name in enumerate(("a.jpg", "b.jpg", "c.jpg")):
+        put(root, name, number)
+    rows = [
+        HEAD,
+        f"a.jpg,SONG,{unicodedata.normalize('NFD', 'Chün')},blue\u2011and\u2013white,bowl\u200b",
+        "b.jpg,Ｙｕａｎ,ding,moon  white,\u00a0Plate",
+        "c.jpg,Yuan,Ding,MoonW,Plate",
+    ]
+    report = import_csv(root, table(tmp_path, "\n".join(rows)), TAXONOMY, store)
+    first, second, _ = report.manifest.records()
+    assert first.labels == {"dynasty": "Song", "kiln": "Jun", "glaze": "BlueW", "type": "Bowl"}
+    assert second.labels == {"dynasty": "Yuan", "kiln": "Ding", "glaze": "MoonW", "type": "Plate"}
 
 
 # Tasks and taxonomies
