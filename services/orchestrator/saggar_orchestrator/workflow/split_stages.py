@@ -9,38 +9,21 @@ from saggar.store import ObjectRef
 
 from saggar_orchestrator.experiment.arms import Arm
 from saggar_orchestrator.experiment.digest import digest
-from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.sections import PLANNING, Training
-from saggar_orchestrator.workflow.reuse import Result
-from saggar_orchestrator.workflow.run import Done, Inputs, Stage, Work, Workshop
+from saggar_orchestrator.workflow.judged_stages import JudgedStages
+from saggar_orchestrator.workflow.run import Done, Stage, Workshop
+from saggar_orchestrator.workflow.split_base import asked, painter
 from saggar_orchestrator.workflow.steps import dividing, mixing, planning, training
-from saggar_orchestrator.workflow.steps.generating import Painter, adapter_inputs, train_adapter
-from saggar_orchestrator.workflow.steps.judging import Judges, Reviewers
+from saggar_orchestrator.workflow.steps.generating import adapter_inputs, train_adapter
 from saggar_orchestrator.workflow.steps.manifests import (
     held_out,
-    kept_by_reviews,
-    real_training_rows,
-    union_of,
-    with_prompts,
 )
-from saggar_orchestrator.workflow.steps.outcomes import data_stage, left_stage, real_stage
+from saggar_orchestrator.workflow.steps.outcomes import data_stage
 from saggar_orchestrator.workflow.steps.stored_plan import read_plan
-from saggar_orchestrator.workflow.steps.topping_up import ToppingUp
 
 
-class SplitStages:
-    """Stages of split `number`; their results are found under `<number>/<what>`."""
-
-    def __init__(self, experiment: Experiment, number: int) -> None:
-        self._experiment, self._number = experiment, number
-        self._arms = experiment.synthetic_arms
-        self._base = experiment.baseline
-        self._left, self._real = left_stage(experiment), real_stage(experiment)
-        data = experiment.data
-        if data.folds is not None:
-            self._prefix = f"fold {number + 1} of {data.folds}: "
-        else:
-            self._prefix = f"without {data.leave_out[number]}: " if data.leave_out else ""
+class SplitStages(JudgedStages):
+    """All stages of one split."""
 
     def all(self) -> Iterator[Stage]:
         """In the order in which they are taken."""
@@ -56,12 +39,6 @@ class SplitStages:
             yield from self._judged()
         for arm in sorted(experiment.other_arms, key=lambda arm: arm.control is not None):
             yield from self._arm(arm)  # controls after the arms that they match
-
-    def _stage(self, key: str, kind: str, title: str, inputs: Inputs, work: Work) -> Stage:
-        return Stage(self._key(key), kind, self._prefix + title, inputs, work)
-
-    def _key(self, name: str) -> str:
-        return f"{self._number}/{name}"
 
     def _split(self) -> Stage:
         number = self._number
@@ -153,10 +130,6 @@ class SplitStages:
             ),
         )
 
-    @property
-    def _baseline_training(self) -> str:
-        return f"train/{self._base.name}/{self._experiment.seeds[0]}"
-
     def _images(self) -> Iterator[Stage]:
         """Adapter, plan and all images that any arm needs."""
         real, confusion, adapter = self._key(self._real), self._key("confusion"), self._key("adapter")
@@ -202,7 +175,7 @@ class SplitStages:
                 "real": done.ref(real).sha256,
                 "confusion": done.ref(confusion, "predictions").sha256,
                 "plan": shop.experiment.plan.model_dump(),
-                "arms": [_asked(arm) for arm in shop.experiment.synthetic_arms],
+                "arms": [asked(arm) for arm in shop.experiment.synthetic_arms],
                 "generation": shop.experiment.generation.model_dump(include=set(PLANNING)),
                 "taxonomy": digest(shop.taxonomy.model_dump(by_alias=True)),
             },
@@ -214,133 +187,11 @@ class SplitStages:
             "generate",
             "generate",
             "generate images",
-            lambda shop, done: _painter(shop, done.ref(adapter, "adapter")).inputs(done.ref(planned, "plan")),
-            lambda shop, done, report: _painter(shop, done.ref(adapter, "adapter")).generate(
+            lambda shop, done: painter(shop, done.ref(adapter, "adapter")).inputs(done.ref(planned, "plan")),
+            lambda shop, done, report: painter(shop, done.ref(adapter, "adapter")).generate(
                 read_plan(shop.store, done.ref(planned, "plan")).images, report
             ),
         )
-
-    def _judged(self) -> Iterator[Stage]:
-        """Screening of every arm's images, and review by people of what passed any."""
-        experiment = self._experiment
-        rounds = experiment.plan.top_up_rounds
-        for arm in self._arms:
-            yield self._screen(arm)
-            if rounds:
-                yield self._top_up(arm)
-        if experiment.review.policy != "none":
-            yield self._review()
-            if rounds and experiment.review.policy == "all":
-                yield self._top_up_after_review()
-
-    def _arm_images(self, shop: Workshop, done: Done, arm: Arm) -> ObjectRef:
-        plan = read_plan(shop.store, done.ref(self._key("plan"), "plan"))
-        return with_prompts(shop.store, done.ref(self._key("generate")), plan.arms[arm.name])
-
-    def _judges(self, shop: Workshop, done: Done) -> Judges:
-        reference = real_training_rows(shop.store, done.ref(self._key(self._left)))
-        bundle = done.ref(self._key(self._baseline_training), "bundle")
-        return Judges(shop.calls, shop.experiment.screening, reference, bundle)
-
-    def _reviewers(self, shop: Workshop, done: Done) -> Reviewers:
-        title = self._prefix + (shop.experiment.title or shop.experiment.name)
-        experiment = f"{shop.experiment.name} ({shop.specification.experiment_id[:8]})"
-        return Reviewers(self._judges(shop, done), shop.experiment.review, shop.taxonomy_ref, title, experiment)
-
-    def _topping_up(self, shop: Workshop, done: Done) -> ToppingUp:
-        return ToppingUp(
-            store=shop.store,
-            taxonomy=shop.taxonomy,
-            stored=read_plan(shop.store, done.ref(self._key("plan"), "plan")),
-            painter=_painter(shop, done.ref(self._key("adapter"), "adapter")),
-            judges=self._judges(shop, done),
-            photographs=done.ref(self._key(self._real)),
-            rounds=shop.experiment.plan.top_up_rounds,
-        )
-
-    def _top_up_inputs(self, shop: Workshop, done: Done) -> Result:
-        """What decides further images: all that decides images, and how many are asked for."""
-        painter = _painter(shop, done.ref(self._key("adapter"), "adapter"))
-        return {
-            "generation": painter.inputs(done.ref(self._key("plan"), "plan")),
-            "photographs": done.ref(self._key(self._real)).sha256,
-            "planning": shop.experiment.generation.model_dump(include=set(PLANNING)),
-            "rounds": shop.experiment.plan.top_up_rounds,
-        }
-
-    def _screen(self, arm: Arm) -> Stage:
-        return self._stage(
-            f"screen/{arm.name}",
-            "screen",
-            f"screen {arm.name}",
-            lambda shop, done: self._judges(shop, done).screen_inputs(self._arm_images(shop, done, arm)),
-            lambda shop, done, report: self._judges(shop, done).screen(self._arm_images(shop, done, arm), report),
-        )
-
-    def _top_up(self, arm: Arm) -> Stage:
-        screened = self._key(f"screen/{arm.name}")
-        return self._stage(
-            f"top up/{arm.name}",
-            "top_up",
-            f"top up {arm.name}",
-            lambda shop, done: (
-                self._top_up_inputs(shop, done)
-                | {
-                    "arm": arm.name,
-                    "screen": self._judges(shop, done).screen_inputs(self._arm_images(shop, done, arm)),
-                }
-            ),
-            lambda shop, done, report: self._topping_up(shop, done).after_screening(
-                arm.name, self._arm_images(shop, done, arm), done[screened], report
-            ),
-        )
-
-    def _screenings(self, done: Done) -> dict[str, Result]:
-        """The last screening of every arm."""
-        last = "top up" if self._experiment.plan.top_up_rounds else "screen"
-        return {arm.name: done[self._key(f"{last}/{arm.name}")] for arm in self._arms}
-
-    def _review(self) -> Stage:
-        def images(shop: Workshop, done: Done) -> ObjectRef:
-            accepted = [ObjectRef.from_json(one["accepted"]) for one in self._screenings(done).values()]
-            return union_of(shop.store, accepted)
-
-        return self._stage(
-            "review",
-            "review",
-            "review by people",
-            lambda shop, done: self._reviewers(shop, done).inputs(images(shop, done)),
-            lambda shop, done, report: self._reviewers(shop, done).review(images(shop, done), report),
-        )
-
-    def _top_up_after_review(self) -> Stage:
-        review = self._key("review")
-        return self._stage(
-            "top up after review",
-            "top_up",
-            "top up after review",
-            lambda shop, done: (
-                self._top_up_inputs(shop, done)
-                | {
-                    "screened": {name: one["accepted"]["sha256"] for name, one in self._screenings(done).items()},
-                    "reviewed": done.ref(review, "accepted").sha256,
-                    "terms": shop.experiment.review.model_dump(),
-                }
-            ),
-            lambda shop, done, report: self._topping_up(shop, done).after_review(
-                self._screenings(done), done[review], self._reviewers(shop, done), report
-            ),
-        )
-
-    def _accepted(self, shop: Workshop, done: Done, arm: Arm) -> ObjectRef:
-        """What quality control left of the arm's images."""
-        screened, reviews = self._screenings(done)[arm.name], []
-        if self._key("top up after review") in done.results:
-            topped = done[self._key("top up after review")]
-            screened, reviews = topped["arms"][arm.name], topped["reviews"]
-        elif self._key("review") in done.results:
-            reviews = [done[self._key("review")]]
-        return kept_by_reviews(shop.store, ObjectRef.from_json(screened["accepted"]), reviews)
 
     def _arm(self, arm: Arm) -> Iterator[Stage]:
         """The arm's training set, then its trainings."""
@@ -396,7 +247,7 @@ class SplitStages:
             lambda shop, done: {
                 "real": done.ref(real).sha256,
                 "synthetic": self._accepted(shop, done, arm).sha256,
-                "arm": _asked(arm),
+                "arm": asked(arm),
                 "share": share(done),
                 "seed": seed,
             },
@@ -446,21 +297,3 @@ class SplitStages:
 
 def _always(share: float) -> Callable[[Done], float | None]:
     return lambda _: share
-
-
-def _painter(shop: Workshop, adapter: ObjectRef) -> Painter:
-    return Painter(
-        store=shop.store,
-        calls=shop.calls,
-        base_model=shop.experiment.base_model,
-        adapter=adapter,
-        generation=shop.experiment.generation,
-        framing=shop.experiment.adapter.framing,
-        parallel_shards=shop.parallel_shards,
-        tasks=shop.taxonomy.task_names,
-    )
-
-
-def _asked(arm: Arm) -> Result:
-    """What decides which images an arm asks for, by its name."""
-    return {"name": arm.name, "synthetic": arm.synthetic.model_dump() if arm.synthetic else None}

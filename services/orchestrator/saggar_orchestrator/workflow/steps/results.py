@@ -26,12 +26,12 @@ from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
 from saggar_orchestrator.workflow.reuse import Result, StepRecord
 from saggar_orchestrator.workflow.run import Specification
-from saggar_orchestrator.workflow.steps.adapter_course import adapter_course
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
 from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, read_plan
 from saggar_orchestrator.workflow.steps.training import deciding_versions
 
 SCHEMA = 2  # of results.json; 2: verdicts count seeds too
+_POINTS = 60  # of the training loss: means of as many equal stretches
 _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 _FROM_SCREENING = ("combinations", "texture", "embedding")
 
@@ -227,7 +227,7 @@ def _synthesis(
         "adapter_images": made["select"]["count"],
         "adapter_steps": made["adapter"]["steps"],
         "adapter_final_loss": made["adapter"]["final_loss"],
-        "adapter_course": adapter_course(store, adapter),
+        "adapter_course": _adapter_course(store, adapter),
         "generated": made["generate"]["count"],
         "distinct": made["generate"]["distinct"],
         "truncated_prompts": made["generate"]["truncated_prompts"],
@@ -345,3 +345,23 @@ def _versions() -> dict[str, str]:
     """Of all that numbers may depend on, as far as it is installed here."""
     names = ("saggar-core", "saggar-orchestrator", "dbos", "grpcio", "numpy", "pandas", "scipy", "pyarrow", "pillow")
     return {name: importlib.metadata.version(name) for name in names} | deciding_versions()
+
+
+def _adapter_course(store: ObjectStore, adapter: ObjectRef) -> Result:
+    """`training` and `validation`: (step, loss) each; `previews`: step, prompt and image (a store key)."""
+    card: dict[str, Any] = json.loads(store.read(adapter))
+    curve = json.loads(store.read(ObjectRef.from_json(card["curve"]))) if card["curve"] else {}
+    return {
+        "training": _thinned(curve.get("loss", [])),
+        "validation": [[point["step"], point["loss"]] for point in curve.get("validation", ())],
+        "previews": [
+            {"step": one["step"], "prompt": one["prompt"], "image": one["image"]["key"]} for one in card["previews"]
+        ],
+    }
+
+
+def _thinned(losses: list[float]) -> list[list[float]]:
+    """Mean losses of stretches of steps, at the last step of each."""
+    parts = np.array_split(np.asarray(losses), min(_POINTS, len(losses))) if losses else []
+    ends = np.cumsum([len(part) for part in parts])
+    return [[int(end), round(float(part.mean()), 6)] for end, part in zip(ends, parts, strict=True)]
