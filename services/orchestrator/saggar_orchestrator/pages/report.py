@@ -269,18 +269,24 @@ def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
     for arm in results["arms"]:
         if "differences" not in arm:
             continue
-        told: list[dict[str, Any]] = []
-        untold: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        settled: list[dict[str, Any]] = []
+        unsettled: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for name, row in arm["differences"]["macro_f1"].items():
             if row["verdict"] == "unclear":
-                untold.setdefault(tongue.verdict(row), []).append((name, row))
+                unsettled.setdefault(tongue.verdict(row), []).append((name, row))
             else:
-                told.append({"task": tongue.task(name), "found": row})
-        summed.append({"name": arm["name"], "told": told, "untold": [_untold(w, r, tongue) for w, r in untold.items()]})
+                settled.append({"task": tongue.task(name), "found": row})
+        summed.append(
+            {
+                "name": arm["name"],
+                "settled": settled,
+                "unsettled": [_unsettled(w, r, tongue) for w, r in unsettled.items()],
+            }
+        )
     return summed
 
 
-def _untold(word: str, rows: list[tuple[str, dict[str, Any]]], tongue: Language) -> dict[str, Any]:
+def _unsettled(word: str, rows: list[tuple[str, dict[str, Any]]], tongue: Language) -> dict[str, Any]:
     """Rows without a verdict, with the range of their differences, and what the mean of tasks, or else the first,
     would need.
     """

@@ -62,8 +62,8 @@ def _installed() -> Iterator[Check]:
             yield name, "ok", versions[name]
     versions["core"] = importlib.metadata.version("saggar-core")
     if len(set(versions.values())) > 1:
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        yield "versions", "missing", f"not of one release ({told}); install all parts anew: `make setup`"
+        named = ", ".join(f"{name} {version}" for name, version in versions.items())
+        yield "versions", "missing", f"not of one release ({named}); install all parts anew: `make setup`"
 
 
 def _torch() -> Check:
