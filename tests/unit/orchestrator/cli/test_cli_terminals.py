@@ -128,7 +128,9 @@ def test_progress_in_words():
 def test_events_are_json_lines_and_none_is_repeated(capsys):
     events = JsonEvents()
     events.update(step(0, "running", done=1, total=4))
-    events.update(step(0, "running", done=1, total=4))
+    later = step(0, "running", done=1, total=4)
+    later.seconds += 10
+    events.update(later)
     events.update(step(0, "succeeded", done=4, total=4))
     events.end(orchestrator_pb2.Experiment(experiment_id="quick-1", state=orchestrator_pb2.EXPERIMENT_STATE_SUCCEEDED))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

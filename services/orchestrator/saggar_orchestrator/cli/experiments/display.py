@@ -90,12 +90,11 @@ class JsonEvents:
             "unit": step.progress.unit,
             "metrics": dict(step.progress.metrics),
             "message": step.progress.message,
-            "seconds": round(step.seconds, 3),
             "error": step.error,
         }
-        if self._last.get(step.position) != value:
+        if self._last.get(step.position) != value:  # a mere sign of life is no event
             self._last[step.position] = value
-            print_json_line(value)
+            print_json_line(value | {"seconds": round(step.seconds, 3)})
 
     def tick(self) -> None:
         return None
