@@ -26,19 +26,19 @@ Pixels = npt.NDArray[np.uint8]  # [H, W, 3]
 Lab = npt.NDArray[np.float32]
 
 _SHARES = (0.03, 0.9)  # of a picture that an object takes, else the outline is not believed
-_CONTACT = 0.5  # at most, of a side, or the object is cut off
-_SYMMETRIES = (0.92, 0.8)  # overlap of an outline with its mirror image: at once, and where no other has more
+_CONTACT = 0.08  # at most, of a side: more is a pot that is cut off, or a table
+_SYMMETRIES = (0.92, 0.6)  # overlap of an outline with its mirror image: at once, and where no other has more
 _SHADING = 0.08  # of the object's breadth: slower changes show the form
 _TEXTURE = 0.03  # of the object's breadth: faster changes are a plain glaze's texture
 _PATCH = 0.2  # of the object's breadth
 _LEAST_PATCH_PX = 6
 _AMPLITUDE = (0.6, 1.4)  # how much weaker or stronger the form's shading may become
-_OUTLIERS = 4.0  # of texture, in robust spreads: beyond, it is a rim, a highlight or a speck
+_OUTLIERS = 6.0  # of texture, in robust spreads: beyond, it is a rim, a highlight or a speck
 # More than this share of a glaze whose colour differs so much, in Lab, from the slow colour is a painted pattern: plain
 # glazes of kilnsim have at most .08, with their rims, and blue-and-white has .29 to .69.
 _PAINTED, _OFF_COLOUR = 0.18, 6.0
 _PAINTED_PATCH = 0.45  # of the object's breadth: a motif, or much of one
-_CALM = 0.7  # share of a plain glaze's patches that are taken, those with least in them: no rims
+_CALM = 0.8  # share of a plain glaze's patches that are taken, those with least in them: no rims
 _HIGHLIGHT, _BRIGHT = 8.0, 80.0  # above the smooth lightness, and lightness, of 100
 
 
