@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from saggar.errors import SaggarError
 from saggar.kilnsim.collection import write_collection
 from saggar.store import DirectoryStore
+from saggar.v1 import orchestrator_pb2
 from saggar_orchestrator.cli.experiments.differing import differing
+from saggar_orchestrator.cli.experiments.running import raise_unless_succeeded
 from saggar_orchestrator.cli.experiments.writing import Origin
 from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.cli.terminal.failures import explain
 from saggar_orchestrator.experiment.beginning import Sized
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.local.home import Home
@@ -124,3 +128,26 @@ def test_a_deleted_experiment_is_gone_and_its_work_is_not(saggar, tmp_path):
     assert list(saggar.store.list("steps/")) == ["steps/0123.json"]
     assert not (saggar.home.reports / f"{identity}.html").exists()
     assert saggar("experiment", "delete", "small", "--yes")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy", "wrong_input"),
+    [
+        ("InvalidInputError", "Correct the file, then `saggar experiment run` it again", True),
+        ("NotFoundError", "Correct the file, then `saggar experiment run` it again", True),
+        ("StorageFullError", "Fix the cause, then `saggar experiment resume small-1` goes on", False),
+        ("CancelledError", "`saggar experiment resume small-1` continues it", False),
+        ("InternalError", "Fix the cause, then `saggar experiment resume small-1` goes on", False),
+    ],
+)
+def test_a_failure_says_whether_the_file_or_the_world_is_to_be_put_right(kind, remedy, wrong_input):
+    state = "CANCELLED" if kind == "CancelledError" else "FAILED"
+    ended = orchestrator_pb2.Experiment(
+        experiment_id="small-1", state=f"EXPERIMENT_STATE_{state}", error="no such base model", error_kind=kind
+    )
+    with pytest.raises(SaggarError) as raised:
+        raise_unless_succeeded(ended)
+    text, is_wrong_input = explain(raised.value)
+    assert "no such base model" in text
+    assert remedy in text
+    assert is_wrong_input is wrong_input
