@@ -121,3 +121,12 @@ def test_a_task_of_weight_0_in_any_arm_is_not_scored():
 
     experiment = parse(["{name: a, training: {task_weights: {kiln: 0}}}"])
     assert experiment.scored_tasks(load_taxonomy("kilnsim")) == ("dynasty", "glaze", "type")
+
+
+def test_the_arms_of_the_documentation_are_valid():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    arms = page.split("```yaml\n")[1].split("```")[0]
+    text = "name: page\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 100}}\n" + arms
+    experiment, _ = parse_experiment(text, "docs/experiments.md", Path())
+    kinds = [arm.kind for arm in experiment.all_arms]
+    assert kinds == ["real", "real", "synthetic", "synthetic", "control", "control"]

@@ -54,7 +54,9 @@ def test_every_beginning_is_an_experiment_file(saggar, tmp_path, origin):
 def test_selective_keeps_the_glaze_apart(saggar, tmp_path):
     saggar("experiment", "init", "--from", "selective")
     experiment, _ = parse_experiment((tmp_path / "selective.yaml").read_text(encoding="utf-8"), "x", tmp_path)
-    assert experiment.training.synthetic_task_weights == {"glaze": 0}
+    weights = {arm.name: experiment.training_of(arm).synthetic_task_weights for arm in experiment.synthetic_arms}
+    assert weights == {"10 %": {}, "10 %, glaze masked": {"glaze": 0}}
+    assert [arm.control.of for arm in experiment.all_arms if arm.control] == ["10 %"]
 
 
 def test_my_data_gets_a_file_of_its_size(saggar, tmp_path):
