@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
 from saggar.importing.intake import import_csv
 from saggar.kilnsim import CONFUSION_PAIRS, KILNSIM, RARE_COMBINATIONS, write_collection

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from saggar.dataset import leakage
+from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.balance import effective_number_weights, imbalance, sampler_weights
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.mix import mix
 from saggar.dataset.plan import find_rare, pair_in_data
-from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.split import split
 from saggar.describing.advise import advise
 from saggar.describing.describe import describe

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from saggar.duplicates.search import SURE_BITS
 from saggar.job_settings.declared import JobSettings
-from saggar.reject_reasons import CALIBRATED_REASONS, Reason
+from saggar.job_settings.reject_reasons import CALIBRATED_REASONS, Reason
 
 MOST_RESAMPLES = 2000  # each costs a matrix product: more would take minutes
 

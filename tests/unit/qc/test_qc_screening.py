@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from saggar.errors import InvalidInputError
 from saggar.job_settings.messages import from_message
+from saggar.job_settings.reject_reasons import Reason
 from saggar.job_settings.screening import ScreenSettings
-from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 from saggar_qc.picture.copies import PictureIndex

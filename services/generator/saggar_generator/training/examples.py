@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 from PIL import Image
-from saggar.dataset.gentle import vary_gently
+from saggar.dataset.adapter_rows.gentle import vary_gently
 from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from saggar.reject_reasons import Reason
+from saggar.job_settings.reject_reasons import Reason
 
 LEAST_PHOTOGRAPHS = 30  # fewer have no tails to speak of: nothing is calibrated
 _ENOUGH = 1_200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saggar.reject_reasons import Reason
+from saggar.job_settings.reject_reasons import Reason
 
 
 @dataclass(frozen=True)

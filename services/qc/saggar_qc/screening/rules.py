@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from saggar.job_settings.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.job_settings.screening import ScreenSettings
-from saggar.reject_reasons import CALIBRATED_REASONS, Reason
 from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.picture.copies import PictureIndex

@@ -10,9 +10,9 @@ import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
+from saggar.job_settings.reject_reasons import Reason
 from saggar.job_settings.screening import ScreenSettings
 from saggar.progress import Progress, Work
-from saggar.reject_reasons import Reason
 from saggar.taxonomy import Taxonomy
 
 from saggar_qc.extractors.extraction import Extraction, Row, View

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.dataset import leakage
 from saggar.dataset.control import control
-from saggar.dataset.folds import sources, split_by_fold, split_by_source
+from saggar.dataset.dividing.folds import sources, split_by_fold, split_by_source
+from saggar.dataset.dividing.withhold import give_back, withhold
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
-from saggar.dataset.withhold import give_back, withhold
 from saggar.errors import InvalidInputError
 
 TASKS = ("glaze", "type")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from saggar.dataset.adapter_rows.gentle import vary_gently
 from saggar.dataset.augment import apply_augmentation
-from saggar.dataset.gentle import vary_gently
 
 SEEDS = st.integers(0, 2**63 - 1)
 

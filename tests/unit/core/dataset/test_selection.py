@@ -3,10 +3,10 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from saggar.dataset.adapter_rows.selection import Quotas, adapter_quotas, select_for_adapter
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.record import Record
-from saggar.dataset.selection import Quotas, adapter_quotas, select_for_adapter
 from saggar.errors import InvalidInputError
 from saggar.prompts import caption
 from saggar.taxonomy import load_taxonomy

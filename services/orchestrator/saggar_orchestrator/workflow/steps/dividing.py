@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from saggar.dataset import leakage
 from saggar.dataset.augment import expand_rare
-from saggar.dataset.folds import split_by_fold, split_by_source
+from saggar.dataset.dividing.folds import split_by_fold, split_by_source
+from saggar.dataset.dividing.withhold import give_back, withhold
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.split import split
-from saggar.dataset.withhold import give_back, withhold
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest

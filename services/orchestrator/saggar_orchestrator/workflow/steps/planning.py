@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlannedImage
-from saggar.dataset.selection import select_for_adapter
 from saggar.dataset.starts import compose_of_photographs, start_from_photographs
 from saggar.prompts import caption
 from saggar.store import ObjectRef, ObjectStore

@@ -54,7 +54,7 @@ def select_for_adapter(
     `pair_tasks` (the taxonomy's surface and form unless given).
 
     Photographs alone are drawn from: a classifier's augmented rows do not take part. Where photographs run out,
-    gentle variants of them are added (origin "augmented", see `saggar.dataset.gentle`), every photograph as often as
+    gentle variants of them are added (origin "augmented", see `gentle`), every photograph as often as
     the others, give or take one. Raises InvalidInputError as `adapter_quotas` does.
     """
     pair_tasks = pair_tasks or taxonomy.pair_tasks

@@ -1,0 +1,1 @@
+"""What an adapter is trained on: photographs chosen by the seven priorities, and how gently they are varied."""
