@@ -70,7 +70,8 @@ class GeneratorServiceServicer:
         """Finds a base model, downloading it first when it is one of the hub's, and says what identifies its weights. Streams progress and ends
         with one result. Does not wait for running jobs.
 
-        INVALID_ARGUMENT: no base model can have this name, or the folder is no Stable Diffusion pipeline. NOT_FOUND: there is none such.
+        INVALID_ARGUMENT: no base model can have this name, a file of it is no whole safetensors file, or the folder is no
+        Stable Diffusion pipeline that makes pictures from text. NOT_FOUND: it does not exist, or lacks files.
         UNAVAILABLE: the hub cannot be reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
