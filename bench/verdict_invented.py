@@ -10,7 +10,7 @@ from saggar_orchestrator.findings.answers import Trained
 from saggar_orchestrator.findings.predictions import Predictions
 
 EASE, OF_OBJECTS, OF_SEEDS_AND_CLASSES, OF_ANSWERS = 0.8, 1.5, 0.4, 1.2
-TAIL = 0.65  # a class has so many times the objects of the one before
+TAIL = 0.65  # of 8 classes, each has so many times the objects of the one before
 LIKELY_MISTAKE = 0.7  # share of mistakes that go to the object's own likely mistake
 
 
@@ -21,7 +21,7 @@ def invented_runs(taxonomy: Taxonomy, rng: np.random.Generator, runs: int, objec
     true, chances, mistakes = {}, {}, {}
     for task in taxonomy.tasks:
         classes = len(task.codes)
-        shares = TAIL ** np.arange(classes)
+        shares = TAIL ** (np.arange(classes) * 8 / classes)
         true[task.name] = rng.choice(classes, objects, p=shares / shares.sum())
         chances[task.name] = ease + OF_OBJECTS / np.sqrt(2) * rng.standard_normal(objects)
         mistakes[task.name] = (true[task.name] + rng.integers(1, classes, objects)) % classes

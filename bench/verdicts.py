@@ -2,6 +2,8 @@
 
     python bench/verdicts.py --work DIR    trains what DIR lacks (3 minutes a run on an idle core), then simulates
     python bench/verdicts.py --invented    no training: runs of a hierarchical model, as many as are wanted
+    python bench/verdicts.py --scale       time and memory of all findings of two arms: 100,000 test objects, a task
+                                           of 100 classes, 8 seeds
 
 Prints JSON.
 
@@ -18,8 +20,11 @@ coverage    How often a 95 % interval of macro-F1 holds the true difference, ove
 """
 
 import argparse
+import gc
 import json
+import resource
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +36,8 @@ from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
 from saggar_orchestrator.findings.comparison import MEAN, Row, compare
 from saggar_orchestrator.findings.counting import count
+from saggar_orchestrator.findings.results import find
+from saggar_orchestrator.findings.scores import TrainingCounts
 from scipy import stats
 from verdict_invented import invented_runs
 from verdict_runs import TAXONOMY, kept_runs, make_runs
@@ -76,8 +83,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=12, help="trainings; 0: those that --work has")
     parser.add_argument("--threads", type=int, default=2, help="of each training")
     parser.add_argument("--invented", action="store_true", help="invented runs in place of trainings")
+    parser.add_argument("--scale", action="store_true", help="measure time and memory, and nothing else")
     parser.add_argument("--reports", type=int, default=400, help="simulated reports per line")
     options = parser.parse_args()
+    if options.scale:
+        print(json.dumps(scale()))
+        return
     rng = np.random.default_rng(1)
     taxonomy = load_taxonomy(TAXONOMY)
     if options.invented:
@@ -86,6 +97,7 @@ def main() -> None:
         options.work.mkdir(parents=True, exist_ok=True)
         make_runs(options.work, options.runs, options.threads)
         test, fresh = (kept_runs(options.work, kind) for kind in ("test", "fresh"))
+    gc.freeze()  # statsmodels collects garbage with every correction
     on_test, on_fresh = (Pool(taxonomy, bring_together("baseline", runs)) for runs in (test, fresh))
     result = {
         "bench": "verdicts",
@@ -97,6 +109,40 @@ def main() -> None:
         "coverage": list(coverage_lines(on_fresh, fresh, rng, options.reports)),
     }
     print(json.dumps(result))
+
+
+def scale(objects: int = 100_000, classes: int = 100, seeds: int = 8) -> dict[str, Any]:
+    """Seconds and peak memory of all findings of an arm and a baseline, their predictions included."""
+    taxonomy = Taxonomy.model_validate(
+        {
+            "id": "large",
+            "title": "Large",
+            "caption": ["{kind}"],
+            "prompt": ["{kind}"],
+            "tasks": [{"name": "kind", "classes": [_class(f"c{number}") for number in range(classes)]}],
+        }
+    )
+    rng = np.random.default_rng(0)
+    runs = invented_runs(taxonomy, rng, 2 * seeds, objects)
+    again = [Trained(run.seed - seeds, run.predictions) for run in runs[seeds:]]
+    arms = {"baseline": runs[:seeds], "arm": again}
+    begun = time.perf_counter()
+    training = TrainingCounts({"kind": [10] * classes}, frozenset(runs[0].predictions.images[:1000]))
+    found = find(taxonomy, arms, "baseline", training)
+    seconds = time.perf_counter() - begun
+    return {
+        "bench": "verdicts, scale",
+        "objects": objects,
+        "classes": classes,
+        "seeds": seeds,
+        "seconds": round(seconds, 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "results_kb": round(len(json.dumps(found.arms)) / 1e3),
+    }
+
+
+def _class(code: str) -> dict[str, Any]:
+    return {"code": code, "phrase": code, "names": {"en": code, "zh-Hans": code, "zh-Hant": code}}
 
 
 def null_lines(pool: Pool, rng: np.random.Generator, reports: int) -> Iterator[dict[str, Any]]:

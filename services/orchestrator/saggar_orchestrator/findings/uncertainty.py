@@ -19,7 +19,8 @@ narrow. `docs/evidence.md` shows how often these intervals hold the truth.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -143,31 +144,35 @@ def smallest_difference(variance: Variance, level: float, power: float) -> float
 
 def quantile(probability: float, freedom: float) -> float:
     """Of Student's t; of the normal distribution when `freedom` is infinite."""
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import special  # type: ignore[import-untyped]
 
-    found = stats.norm.ppf(probability) if math.isinf(freedom) else stats.t.ppf(probability, freedom)
-    return float(found)
+    return float(special.ndtri(probability) if math.isinf(freedom) else special.stdtrit(freedom, probability))
 
 
 def tail(value: float, freedom: float) -> float:
     """P(T > value)."""
-    from scipy import stats
+    from scipy import special
 
-    return float(stats.norm.sf(value) if math.isinf(freedom) else stats.t.sf(value, freedom))
+    return float(special.ndtr(-value) if math.isinf(freedom) else special.stdtr(freedom, -value))
 
 
 def _more_seeds(variance: Variance, seeds: int, target: float, level: float, power: float) -> int | None:
-    for more in range(_MOST_SEEDS):
-        scale = seeds / (seeds + more)
-        there = Variance(
-            objects=variance.of_objects + variance.shared * scale,
-            seeds=variance.seeds * scale,
-            shared=variance.shared * scale,
-            folds=variance.folds,
-            seed_freedom=variance.seed_freedom / scale,
-            object_count=variance.object_count,
-            fold_count=variance.fold_count,
-        )
-        if smallest_difference(there, level, power) <= target:
-            return more
-    return None
+    """The fewest that suffice, which more of them do as well."""
+
+    def suffices(more: int) -> bool:
+        return smallest_difference(_with_seeds(variance, seeds / (seeds + more)), level, power) <= target
+
+    if not suffices(_MOST_SEEDS):
+        return None
+    return bisect_left(range(_MOST_SEEDS), True, key=suffices)
+
+
+def _with_seeds(variance: Variance, share: float) -> Variance:
+    """As it would be with 1 / share times the seeds."""
+    return replace(
+        variance,
+        objects=variance.of_objects + variance.shared * share,
+        seeds=variance.seeds * share,
+        shared=variance.shared * share,
+        seed_freedom=variance.seed_freedom / share,
+    )
