@@ -140,6 +140,17 @@ ROW = {
 }
 
 
+def test_all_that_cannot_be_told_of_an_arm_is_one_sentence_that_says_what_is_needed():
+    rows = {
+        "kiln": ROW,
+        "glaze": ROW | {"needs": {"target": 0.02, "more_objects": 90, "more_seeds": None}},
+        "mean": ROW | {"needs": {"target": 0.02, "more_objects": None, "more_seeds": 7}},
+    }
+    said = wording.arm_sentences({"arms": [{"name": "baseline"}, {"name": "x", "differences": {"macro_f1": rows}}]})
+    needed = "(at least 90 more test objects or 1 more seed would be needed)"
+    assert said == [f"x: cannot tell for kiln, glaze and the mean {needed}"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

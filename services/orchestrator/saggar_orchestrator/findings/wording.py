@@ -64,14 +64,28 @@ def arm_sentences(results: Results) -> list[str]:
     """As `sentences`, but one for all that the data cannot tell of an arm for the same reason."""
     said: list[str] = []
     for arm in results["arms"]:
+        rows = arm.get("differences", {}).get("macro_f1", {})
         untold: dict[str, list[str]] = {}
-        for name, row in arm.get("differences", {}).get("macro_f1", {}).items():
+        for name, row in rows.items():
             if row["verdict"] == "unclear":
-                untold.setdefault(verdict_word(row), []).append("the mean" if name == "mean" else name)
+                untold.setdefault(verdict_word(row), []).append(name)
             else:
                 said.append(f"{arm['name']}, {name}: {verdict(row)}")
-        said += [f"{arm['name']}: {word} for {listed(names)}" for word, names in untold.items()]
+        for word, names in untold.items():
+            of = listed(["the mean" if name == "mean" else name for name in names])
+            said.append(f"{arm['name']}: {word} for {of}{_nearest([rows[name] for name in names])}")
     return said
+
+
+def _nearest(rows: list[dict[str, Any]]) -> str:
+    """What the row needs that is the nearest to a verdict, e.g. ` (at least 350 more test objects or 6 more seeds would
+    be needed)`; empty where that is not known.
+    """
+    ways = []
+    for name, noun in (("more_objects", "more test object"), ("more_seeds", "more seed")):
+        if numbers := [row["needs"][name] for row in rows if row["needs"] and row["needs"][name]]:
+            ways.append(counted(min(numbers), noun))
+    return f" (at least {' or '.join(ways)} would be needed)" if ways else ""
 
 
 def listed(names: list[str]) -> str:
