@@ -67,8 +67,12 @@ def _known(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 def _macro(table: pd.DataFrame, task: str, labels: list[str]) -> float:
     rows = _known(table, task)
-    true, said = rows[f"true_{task}"], rows[f"predicted_{task}"]
-    return metrics.f1_score(true, said, labels=labels, average="macro", zero_division=0)
+    true, said = rows[f"true_{task}"].to_numpy(), rows[f"predicted_{task}"].to_numpy()
+    return statistics.fmean(_f1(true == label, said == label) for label in labels)
+
+
+def _f1(true: np.ndarray, said: np.ndarray) -> float:
+    return 2 * float((true & said).sum()) / max(1, int(true.sum()) + int(said.sum()))
 
 
 def _accuracy(table: pd.DataFrame, task: str, labels: list[str]) -> float:
@@ -184,14 +188,14 @@ def _confusions(tables: Tables, arm: str, baseline: str) -> list[dict]:
 
 
 def _series(tables: Tables, arm: str, task: str, score) -> tuple[list[float], np.ndarray, list[str]]:
-    """Scores by seed, scores of every seed without each object [S, G], and the labelled objects."""
+    """Scores by seed, what each loses or gains without each object [S, G], and the labelled objects."""
     if task == "mean":
         tasks = [_series(tables, arm, name, score) for name in _measured(tables, arm)]
         every = sorted(set().union(*(objects for *_, objects in tasks)))
         scores = np.mean([scores for scores, *_ in tasks], axis=0).tolist()
         columns = [
-            np.stack([without[:, of.index(one)] if one in of else np.array(whole) for one in every], axis=1)
-            for whole, without, of in tasks
+            np.stack([change[:, of.index(one)] if one in of else np.zeros(len(scores)) for one in every], axis=1)
+            for _, change, of in tasks
         ]
         return scores, np.mean(columns, axis=0), every
     if (found := _KEPT.get((id(tables), arm, task, score))) is not None:
@@ -201,7 +205,7 @@ def _series(tables: Tables, arm: str, task: str, score) -> tuple[list[float], np
         labels, known = _present(table, task, tables.codes[task]), _known(table, task)
         objects = sorted(known["object_id"].unique())
         scores.append(score(known, task, labels))
-        without.append([score(known[known["object_id"] != one], task, labels) for one in objects])
+        without.append([score(known[known["object_id"] != one], task, labels) - scores[-1] for one in objects])
     _KEPT[id(tables), arm, task, score] = scores, np.array(without), objects
     return _KEPT[id(tables), arm, task, score]
 
@@ -219,7 +223,7 @@ def _difference(tables: Tables, arm: str, baseline: str, task: str, score) -> tu
     shared = (n - 1) / n * sum(values.var(axis=0, ddof=1).sum() / seeds for values in (without, without_theirs))
     first = next(iter(tables.runs[baseline].values()))
     fold_of = first.drop_duplicates("object_id").set_index("object_id")["fold"]
-    centred = pd.Series(gain - mean, index=objects).groupby(fold_of.reindex(objects)).sum()
+    centred = pd.Series(gain, index=objects).groupby(fold_of.reindex(objects)).sum()
     k = len(centred)
     folds = max(0.0, k / (k - 1) * ((centred - centred.mean()) ** 2).sum() - of_objects) if k > 1 else 0.0
     total = max(max(0, of_objects - shared) + of_seeds, of_objects) + folds
