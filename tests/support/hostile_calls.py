@@ -246,13 +246,20 @@ class Fleet:
     addresses: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        for name in SERVICES:
-            self._begin(name)
-        for name in SERVICES:
-            self.addresses[name] = self._address(name)
+        try:
+            for name in SERVICES:
+                self._begin(name)
+            for name in SERVICES:
+                self.addresses[name] = self._address(name)
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
         for process in self.processes.values():
             process.kill()
             process.wait()
@@ -291,10 +298,10 @@ class Fleet:
             )
 
     def _address(self, name: str) -> str:
-        file, deadline = self.folder / f"{name}.address", time.monotonic() + 240
+        file, deadline = self.folder / f"{name}.address", time.monotonic() + 600
         while not file.exists():
             assert self.processes[name].poll() is None, self.log(name)
             assert time.monotonic() < deadline, f"{name} does not start: {self.log(name)}"
             time.sleep(0.1)
-        wait_ready(file.read_text(), 240)
+        wait_ready(file.read_text(), 600)
         return file.read_text()
