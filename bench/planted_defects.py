@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from planted.sets import EACH, manifest_of, planted, probe, read_collection, with_combinations
 from saggar.dataset.manifest import Manifest
+from saggar.describing.shares import Share, wilson
 from saggar.job_settings.screening import ScreenSettings
 from saggar.progress import Work
 from saggar.store import DirectoryStore
@@ -96,7 +97,8 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
         missed += [f"{kind} {source}" for source in sorted(passed)]
         print(json.dumps({
             "bench": "planted defects", "kind": kind, "planted": EACH, "recall": 1 - len(passed) / EACH,
-            "reasons": dict(reasons.most_common()),
+            "interval": interval(wilson(EACH - len(passed), EACH)), "first_reasons": dict(reasons.most_common()),
+            "found_reasons": dict(Counter(str(reason) for each in found.reasons for reason in each).most_common()),
         }), flush=True)  # fmt: skip
     honest = screened(sound)
     labelled = sound.frame[[f"label_{task}" for task in sound.tasks]].notna().all(axis=1).to_numpy()
@@ -104,8 +106,10 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
     print(json.dumps({
         "bench": "planted defects", "photographs": taxonomy_name, "part": options.part,
         "reference": len(reference), "kinds": len(bad), "planted": len(bad) * EACH,
-        "recall": round(hits / (len(bad) * EACH), 4), "sound": len(sound),
-        "false_rejects": round(float(wrong.mean()), 4), "false_reject_reasons": honest.by_reason,
+        "recall": round(hits / (len(bad) * EACH), 4), "recall_interval": interval(wilson(hits, len(bad) * EACH)),
+        "sound": len(sound), "false_rejects": round(float(wrong.mean()), 4),
+        "false_rejects_interval": interval(wilson(int(wrong.sum()), len(sound))),
+        "false_reject_reasons": honest.by_reason,
         "sound_with_all_labels": int(labelled.sum()),
         "false_rejects_with_all_labels": round(float(wrong[labelled].mean()), 4) if labelled.any() else None,
         "trimmed_share": options.trimmed_share, "seed": options.seed,
@@ -114,6 +118,10 @@ def compare(options: argparse.Namespace, scratch: Path) -> None:
         print(json.dumps({"missed": missed}))
         for source, each in zip(honest.rejected.frame["source"], honest.rejections, strict=True):
             print(json.dumps({"rejected": source, "reason": each.reason, "detail": each.detail}))
+
+
+def interval(share: Share) -> list[float]:
+    return [round(share.low, 3), round(share.high, 3)]
 
 
 if __name__ == "__main__":

@@ -104,6 +104,10 @@ def test_every_planted_fault_is_found_with_its_reason_and_nothing_else(bench):
     assert dict(result.rejected_by_reason) == pd.Series([r for _, r in bad.values()]).value_counts().to_dict()
 
     assert result.found_by_reason["colour"] >= 1
+    frame = pd.read_parquet(io.BytesIO(bench.store.read(ref_from_proto(result.rejected))))
+    every = [reasons.split(",") for reasons in frame["reject_reasons"]]
+    assert all(first in reasons for first, reasons in zip(frame["reject_reason"], every, strict=True))
+    assert max(map(len, every)) > 1  # an image may have several
     assert all(result.found_by_reason[reason] >= n for reason, n in result.rejected_by_reason.items())
 
     accepted = read_manifest(bench.store, ref_from_proto(result.accepted))

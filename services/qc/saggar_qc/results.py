@@ -7,13 +7,12 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from saggar.dataset.manifest import Manifest
 from saggar.errors import AlreadyExistsError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_qc.screening.rejection import Rejection
+from saggar_qc.screening.screen_run import Screened
 
-RULES_VERSION = 2  # raise it whenever the same inputs would give another result
+RULES_VERSION = 3  # raise it whenever the same inputs would give another result
 _PARQUET = "application/vnd.apache.parquet"
 
 Result = dict[str, Any]  # JSON
@@ -41,13 +40,17 @@ def keep_result(store: ObjectStore, key: str, result: Result) -> Result:
     return result
 
 
-def write_rejected(store: ObjectStore, rejected: Manifest, rejections: tuple[Rejection, ...]) -> ObjectRef:
-    """The rejected rows as Parquet, with the columns `reject_reason` and `reject_detail`."""
+def write_rejected(store: ObjectStore, found: Screened) -> ObjectRef:
+    """The rejected rows as Parquet, with the columns `reject_reason` and `reject_detail` of the first reason, and
+    `reject_reasons`: all of them, with commas.
+    """
+    rejected, rejections = found.rejected, found.rejections
     frame = rejected.frame.assign(
         reject_reason=[str(rejection.reason) for rejection in rejections],
         reject_detail=[rejection.detail for rejection in rejections],
+        reject_reasons=[",".join(reasons) for reasons in found.reasons],
     )
-    frame = frame.astype({"reject_reason": "str", "reject_detail": "str"})
+    frame = frame.astype({"reject_reason": "str", "reject_detail": "str", "reject_reasons": "str"})
     data = frame.to_parquet(index=False, compression="zstd")
     identity = hashlib.sha256(data).hexdigest()[:16]
     return store.put(f"datasets/{identity}/rejected.parquet", data, _PARQUET)

@@ -125,7 +125,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
         ]
         result = inputs | {
             "accepted": write_manifest(self._store, found.accepted).to_json(),
-            "rejected": write_rejected(self._store, found.rejected, found.rejections).to_json(),
+            "rejected": write_rejected(self._store, found).to_json(),
             **messages.screened_to_json(found),
             "other_measures": messages.to_json(measured),
             **_about(extraction),

@@ -13,6 +13,12 @@ Float64 = npt.NDArray[np.float64]
 _DEAD_SHARE = 0.05
 _K = 5  # neighbours whose mean distance says how familiar something is
 _BLOCK_BYTES = 64 << 20
+_ROWS = 256  # features whose distances are in memory at once
+
+
+def in_blocks(count: int) -> list[slice]:
+    """Slices of `count` rows, so many in each that their distances from thousands fit in memory."""
+    return [slice(start, start + _ROWS) for start in range(0, count, _ROWS)]
 
 
 class Neighbours:
@@ -34,26 +40,24 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def nearest(self, feature: Float32, count: int, own: int | None = None) -> tuple[npt.NDArray[np.intp], Float64]:
-        """Positions of the `count` nearest photographs to feature [F], nearest first, and their distances.
+    def distances(self, features: Float32, own: npt.NDArray[np.intp] | None = None) -> Float64:
+        """[M, N] distances of features [M, F] from all photographs, by one matrix product.
 
-        `own`: the position of the photograph whose feature it is, whose object does not count.
+        `own` [M]: the positions of reference photographs whose features these are, or versions of them; such a one's
+        own object is infinitely far away. M is at most some hundred: see `in_blocks`.
         """
-        distances = self._distances(feature[None])[0]
+        found = self._distances(features)
         if own is not None:
-            distances[self._objects == self._objects[own]] = np.inf
-        order = np.argsort(distances)[:count]
-        return order, distances[order]
+            found[self._objects[own][:, None] == self._objects[None]] = np.inf
+        return found
 
-    def unfamiliarity(self, features: Float32, own: npt.NDArray[np.intp] | None = None) -> Float64:
-        """[M] mean distance of features [M, F] from their nearest photographs.
+    def nearest(self, distances: Float64, count: int) -> tuple[npt.NDArray[np.intp], Float64]:
+        """[M, count] positions of the nearest photographs by distances [M, N], nearest first, and how far they are."""
+        order = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return order, np.take_along_axis(distances, order, axis=1)
 
-        `own` [M]: the positions of reference photographs whose features these are, or versions of them; such
-        a one's own object does not count. NaN where no photograph is left.
-        """
-        distances = self._distances(features)
-        if own is not None:
-            distances[self._objects[own][:, None] == self._objects[None]] = np.inf
+    def unfamiliarity(self, distances: Float64) -> Float64:
+        """[M] mean of distances [M, N] to the nearest photographs; NaN where none is left."""
         nearest = np.sort(np.partition(distances, self._k - 1, axis=1)[:, : self._k], axis=1)
         finite = np.isfinite(nearest)
         counts = finite.sum(axis=1)
@@ -63,10 +67,9 @@ class Neighbours:
 
     def distance_to_others(self, own: npt.NDArray[np.intp]) -> Float64:
         """[M] distance of the photographs at `own` from the nearest of another object; infinite without."""
-        distances = self._distances(self._rows[own].astype(np.float32) * self._scale)
-        distances[self._objects[own][:, None] == self._objects[None]] = np.inf
-        nearest: Float64 = distances.min(axis=1)
-        return nearest
+        features = self._rows[own].astype(np.float32) * self._scale
+        parts = [self.distances(features[rows], own[rows]).min(axis=1) for rows in in_blocks(len(own))]
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def _distances(self, features: Float32) -> Float64:
         """[M, N], block by block of the photographs."""

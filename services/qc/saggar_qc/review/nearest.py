@@ -9,7 +9,7 @@ from saggar.dataset.manifest import Manifest
 
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.extractors.reading import examine
-from saggar_qc.measures.neighbours import Neighbours
+from saggar_qc.measures.neighbours import Neighbours, in_blocks
 from saggar_qc.review.plan import NEIGHBOURS
 
 
@@ -26,11 +26,14 @@ def nearest_photographs(
         return {}
     reference = Neighbours(rows, objects)
     found: dict[str, tuple[str, ...]] = {}
-    for own, (key, feature) in enumerate(zip(keys, rows, strict=True)):
-        found[key] = _named(keys, *reference.nearest(feature, 2 * NEIGHBOURS, own))
+    own = np.arange(len(keys))
+    for block in in_blocks(len(keys)):
+        far = reference.distances(rows[block], own[block])
+        found |= _named(keys[block], keys, *reference.nearest(far, 2 * NEIGHBOURS))
     images, _, features = _features(manifest, extraction)
-    for key, feature in zip(images, features, strict=True):
-        found[key] = _named(keys, *reference.nearest(feature, 2 * NEIGHBOURS))
+    for block in in_blocks(len(images)):
+        far = reference.distances(features[block])
+        found |= _named(images[block], keys, *reference.nearest(far, 2 * NEIGHBOURS))
     return found
 
 
@@ -45,5 +48,10 @@ def _features(manifest: Manifest, extraction: Extraction) -> tuple[list[str], li
     return keys, objects, np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
 
 
-def _named(keys: list[str], positions: np.ndarray, distances: np.ndarray) -> tuple[str, ...]:
-    return tuple(keys[at] for at, far in zip(positions, distances, strict=True) if np.isfinite(far))
+def _named(
+    images: list[str], keys: list[str], positions: np.ndarray, distances: np.ndarray
+) -> dict[str, tuple[str, ...]]:
+    return {
+        image: tuple(keys[at] for at, far in zip(places, apart, strict=True) if np.isfinite(far))
+        for image, places, apart in zip(images, positions, distances, strict=True)
+    }

@@ -19,7 +19,7 @@ from saggar.taxonomy import Labels, Taxonomy
 from saggar_qc.extractors.extraction import Extraction, Row, View
 from saggar_qc.extractors.reading import Examined, examine
 from saggar_qc.measures.featureset import FeatureSet, combination_tag
-from saggar_qc.measures.neighbours import Neighbours
+from saggar_qc.measures.neighbours import Neighbours, in_blocks
 from saggar_qc.picture.alignment import detail_match
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
@@ -57,20 +57,16 @@ class Reference:
     textures: TextureTally
     limits: tuple[Limit, ...]
 
-    def scores(
-        self, picture: Picture, labels: Labels, upright: Row, turned: Row, own: int | None = None
-    ) -> dict[str, float]:
+    def scores(self, picture: Picture, labels: Labels, near: Float64, *, among_them: bool = False) -> dict[str, float]:
         """What can be said of a picture only beside the photographs, by the names of `limits.MEASURES`.
 
-        `upright` and `turned` are features [F]; `own` is its position where it is one of the photographs.
+        `near` [2]: how unfamiliar it is, upright and turned by 180 degrees; `among_them`: it is one of the photographs.
         """
-        places = None if own is None else np.array([own, own])
-        near = self.neighbours.unfamiliarity(np.stack([upright, turned]), places)
         return {
             "unfamiliar": float(near[0]),
             "upside_down": float(near[0] / max(near[1], 1e-6)),
             "ground_cast": _tint_distance(picture, self.tint, self.tint_precision),
-            "glaze_distance": self._glaze_distance(labels, picture, among_them=own is not None),
+            "glaze_distance": self._glaze_distance(labels, picture, among_them=among_them),
         }
 
     def _glaze_distance(self, labels: Labels, picture: Picture, *, among_them: bool) -> float:
@@ -78,19 +74,18 @@ class Reference:
             return float("nan")
         return self.verifier.glaze_distance(labels, picture, among_them=among_them)
 
-    def may_hold(self, features: Row) -> bool:
-        """Whether some photograph is near enough for a picture with these features [F] to be part of it."""
-        return bool(self.neighbours.nearest(features, 1)[1] <= self._copies_within)
+    def may_hold(self, apart: Float64) -> bool:
+        """Whether some photograph is near enough for a picture to be part of it; `apart` [N]: its distances."""
+        return bool(apart.min() <= self._copies_within)
 
-    def best_detail_match(
-        self, store: ObjectStore, image: Image.Image, features: Row, own: int | None = None
-    ) -> tuple[str, float, bool]:
+    def best_detail_match(self, store: ObjectStore, image: Image.Image, apart: Float64) -> tuple[str, float, bool]:
         """The photograph of which the image could be a part: name, `detail_match`, and whether mirrored.
 
-        `own`: its position where it is one of the photographs; its own object does not count.
+        `apart` [N]: distances of its features from the photographs'; infinite for those that do not count.
         """
         best = ("", 0.0, False)
-        for position, distance in zip(*self.neighbours.nearest(features, _CANDIDATES, own), strict=True):
+        places, distances = self.neighbours.nearest(apart[None], _CANDIDATES)
+        for position, distance in zip(places[0], distances[0], strict=True):
             if distance > self._copies_within:
                 break
             photograph = decode(store.get(self.keys[position]), self.keys[position])
@@ -101,17 +96,16 @@ class Reference:
                     best = (self.names[position], match, mirrored)
         return best
 
-    def usual_detail_match(
-        self, store: ObjectStore, features: npt.NDArray[np.float16], positions: npt.NDArray[np.intp]
-    ) -> float:
+    def usual_detail_match(self, store: ObjectStore, apart: Float64, positions: npt.NDArray[np.intp]) -> float:
         """The match at which a picture is a copy: more than these photographs match those of other objects.
 
-        Plain pots of one shape are more alike than painted ones.
+        `apart` [M, N]: distances of the photographs at `positions` [M]. Plain pots of one shape are more alike than
+        painted ones.
         """
         matches = []
-        for i in positions:
+        for i, row in zip(positions, apart, strict=True):
             image = decode(store.get(self.keys[i]), self.keys[i])
-            matches.append(self.best_detail_match(store, image, features[i].astype(np.float32), int(i))[1])
+            matches.append(self.best_detail_match(store, image, row)[1])
         usual = float(np.quantile(matches, _ALIKE)) if matches else 0.0
         return min(max(usual, _LEAST_COPY_DETAIL), _MOST_COPY_DETAIL)
 
@@ -209,17 +203,19 @@ class _Notes:
             limits=(),
         )
         closest = drawn[np.argsort(distances)[:_CLOSEST]]
-        known = replace(known, copy_detail=known.usual_detail_match(extraction.store, upright, closest))
+        apart = neighbours.distances(upright[closest].astype(np.float32), closest)
+        known = replace(known, copy_detail=known.usual_detail_match(extraction.store, apart, closest))
+        near = np.column_stack([
+            np.concatenate([
+                neighbours.unfamiliarity(neighbours.distances(features[drawn[rows]].astype(np.float32), drawn[rows]))
+                for rows in in_blocks(len(drawn))
+            ])
+            for features in (upright, turned)
+        ])  # fmt: skip
         values = [
             dict(self._pictures[i].values)
-            | known.scores(
-                self._pictures[i],
-                self._records[i].labels,
-                upright[i].astype(np.float32),
-                turned[i].astype(np.float32),
-                int(i),
-            )
-            for i in drawn
+            | known.scores(self._pictures[i], self._records[i].labels, row, among_them=True)
+            for i, row in zip(drawn, near, strict=True)
         ]
         names = {name for each in values for name in each}
         columns = {name: np.array([each.get(name, np.nan) for each in values]) for name in names}

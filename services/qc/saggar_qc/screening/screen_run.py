@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
@@ -30,6 +31,7 @@ from saggar_qc.screening.reference import Reference, comparison_side_px, study, 
 from saggar_qc.screening.rejection import Rejection
 from saggar_qc.screening.verification import glaze_of
 
+Float64 = npt.NDArray[np.float64]
 _VIEWS: tuple[View, ...] = ("upright", "turned")
 
 
@@ -49,6 +51,7 @@ class Screened:
     accepted: Manifest
     rejected: Manifest
     rejections: tuple[Rejection, ...]
+    reasons: tuple[tuple[Reason, ...], ...]  # all that were found of each rejected row, in their order
     found: dict[str, int]  # by reason: images that have it, whether or not it counts
     limits: tuple[tuple[Limit, int], ...]  # with the images beyond each
     verified: dict[str, Verified]  # by task
@@ -107,6 +110,7 @@ def screen_beside(
         accepted=manifest.take(~rejected),
         rejected=manifest.take(rejected),
         rejections=tuple(tally.rejections[row] for row in rows),
+        reasons=tuple(tally.reasons[row] for row in rows),
         found={str(reason): tally.found[reason] for reason in Reason if tally.found[reason]},
         limits=tuple((limit, tally.beyond[limit]) for limit in known.limits),
         verified={
@@ -148,6 +152,7 @@ class _Tally:
     features: FeatureSet = field(default_factory=FeatureSet)
     textures: TextureTally = field(default_factory=TextureTally)
     rejections: dict[int, Rejection] = field(default_factory=dict)
+    reasons: dict[int, tuple[Reason, ...]] = field(default_factory=dict)
     found: Counter[Reason] = field(default_factory=Counter)
     beyond: Counter[Limit] = field(default_factory=Counter)
     verified: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -159,20 +164,27 @@ class _Tally:
             if (undecodable := rules.rejects_undecodable(item.problem)) is not None:
                 self.found[undecodable.reason] += 1
                 self.rejections[item.row] = undecodable
+                self.reasons[item.row] = (undecodable.reason,)
         if not readable:
             return
         views = zip(*(item.views for item, _ in readable), strict=True)
         upright, turned = (self.extraction.unpack(rows) for rows in views)
+        neighbours = self.reference.neighbours
+        apart = neighbours.distances(upright.features)
+        near = np.column_stack([
+            neighbours.unfamiliarity(apart), neighbours.unfamiliarity(neighbours.distances(turned.features))
+        ])  # fmt: skip
         accepted: list[int] = []
         for i, (item, picture) in enumerate(readable):
             classifier = {task: values[i] for task, values in upright.probabilities.items()}
             found = self._of_file(item, picture)
-            found += self._beside_photographs(item, picture, upright.features[i], turned.features[i])
+            found += self._beside_photographs(item, picture, near[i], apart[i])
             found += self._of_classes(item, picture, classifier)
             self.found.update({each.reason for each in found})
             verdict = rules.verdict(found, self.thresholds)
             if verdict is not None:
                 self.rejections[item.row] = verdict
+                self.reasons[item.row] = tuple(sorted({each.reason for each in found}, key=list(Reason).index))
                 continue
             accepted.append(i)
             self.seen.add(picture, item.record.source or item.record.image)
@@ -194,21 +206,21 @@ class _Tally:
         )
         return [each for each in asked if each is not None]
 
-    def _beside_photographs(self, item: Examined, picture: Picture, upright: Row, turned: Row) -> list[Rejection]:
+    def _beside_photographs(self, item: Examined, picture: Picture, near: Float64, apart: Float64) -> list[Rejection]:
         copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index)
         if copied is None:
-            copied = self._copied_in_part(item, upright)
-        values = dict(picture.values) | self.reference.scores(picture, item.record.labels, upright, turned)
+            copied = self._copied_in_part(item, apart)
+        values = dict(picture.values) | self.reference.scores(picture, item.record.labels, near)
         for limit in self.reference.limits:
             self.beyond[limit] += limit.is_passed_by(values.get(limit.measure.name, float("nan")))
         found = list(rules.beyond_limits(values, self.reference.limits))
         return found if copied is None else [copied, *found]
 
-    def _copied_in_part(self, item: Examined, upright: Row) -> Rejection | None:
-        if not self.reference.may_hold(upright):
+    def _copied_in_part(self, item: Examined, apart: Float64) -> Rejection | None:
+        if not self.reference.may_hold(apart):
             return None
         image = decode(self.extraction.store.get(item.record.image), item.record.image)
-        match = self.reference.best_detail_match(self.extraction.store, image, upright)
+        match = self.reference.best_detail_match(self.extraction.store, image, apart)
         return rules.rejects_detail_of_training(*match, self.reference.copy_detail)
 
     def _of_classes(self, item: Examined, picture: Picture, classifier: dict[str, Row]) -> list[Rejection]:
