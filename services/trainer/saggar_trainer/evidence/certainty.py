@@ -27,8 +27,10 @@ Float64 = npt.NDArray[np.float64]
 
 
 def calibrate(logits: Float32, truth: Indices, object_ids: Sequence[str]) -> Calibration | None:
-    """Temperature of one task by least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599), and its fit.
+    """Temperature of one task (Guo et al. 2017, arXiv:1706.04599) by least Brier score, and its fit.
 
+    By Brier score, not by likelihood: on a network that is wildly wrong on a few photographs, likelihood raises the
+    temperature for these few until all other answers are too timid (`bench/certainty.py`).
     logits [N, C], truth [N] (UNKNOWN left out). None without a known label.
     """
     known = truth != UNKNOWN
@@ -39,12 +41,11 @@ def calibrate(logits: Float32, truth: Indices, object_ids: Sequence[str]) -> Cal
     weights = object_weights(ids)
 
     def loss(log_temperature: float) -> float:
-        scaled = logits.astype(np.float64) / np.exp(log_temperature)
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        chosen = shifted[np.arange(len(truth)), truth] - np.log(np.exp(shifted).sum(axis=1))
-        return -float(np.average(chosen, weights=weights))
+        return brier(softmax(logits / np.exp(log_temperature)), truth, weights)
 
-    bounds = (-np.log(HOTTEST), np.log(HOTTEST))
+    grid = np.linspace(-np.log(HOTTEST), np.log(HOTTEST), 25)
+    best = int(np.argmin([loss(value) for value in grid]))
+    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
     temperature = float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
     before, after = softmax(logits), softmax(logits / temperature)
     bins = reliability(after, truth, weights)
