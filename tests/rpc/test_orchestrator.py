@@ -503,6 +503,8 @@ arms:
     assert arms["masked"]["by_origin"] == arms["10 %"]["by_origin"]
     given = arms["photographs"]["by_origin"]["real"] - arms["baseline"]["by_origin"]["real"]
     assert 8 <= given <= 12
+    assert arms["10 %"]["worth"]["photographs"] >= 0
+    assert arms["baseline"]["worth"] is None
     assert bench.fakes.calls["TrainAdapter"] == 2
     assert steps["fold 2 of 2: train masked, seed 0"].state == SUCCEEDED
     records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]

@@ -74,6 +74,8 @@ def arm_sentences(results: Results) -> list[str]:
         for word, names in untold.items():
             of = listed(["the mean" if name == "mean" else name for name in names])
             said.append(f"{arm['name']}: {word} for {of}{_nearest([rows[name] for name in names])}")
+        if found := arm.get("worth"):
+            said.append(f"{arm['name']}: {worth_in_words(found)}")
     return said
 
 
@@ -86,6 +88,13 @@ def _nearest(rows: list[dict[str, Any]]) -> str:
         if numbers := [row["needs"][name] for row in rows if row["needs"] and row["needs"][name]]:
             ways.append(counted(min(numbers), noun))
     return f" (at least {' or '.join(ways)} would be needed)" if ways else ""
+
+
+def worth_in_words(found: dict[str, Any]) -> str:
+    """E.g. `worth about 120 more photographs`."""
+    if found["beyond"]:
+        return f"worth more than the {counted(found['photographs'], 'photograph')} that were given back"
+    return f"worth about {counted(found['photographs'], 'more photograph')}"
 
 
 def listed(names: list[str]) -> str:

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from saggar_orchestrator.findings.answers import Trained
 from saggar_orchestrator.findings.predictions import class_numbers, read_predictions
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
+from saggar_orchestrator.findings.worth import worth
 from saggar_orchestrator.workflow.reuse import Result, StepRecord
 from saggar_orchestrator.workflow.run import Specification
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
@@ -68,6 +70,7 @@ def _values(
     }
     findings = find(scored, trained, base_name, _training_counts(splits, scored))
     arms = [_arm(store, specification, arm, outcomes, found) for arm, found in findings.arms.items()]
+    _say_worth(arms, base_name)
     first = outcomes.splits[0]  # what is shown of images and pictures is the first split's
     return {
         "schema": SCHEMA,
@@ -160,6 +163,15 @@ def _arm(
             for (number, run), mean in zip(runs, means, strict=True)
         ],
     }
+
+
+def _say_worth(arms: Sequence[dict[str, Any]], baseline: str) -> None:
+    """Adds to arms with synthetic images, and to controls, how many photographs they are worth."""
+    means = {arm["name"]: arm["mean_macro_f1"]["mean"] for arm in arms}
+    doses = [(arm["given_back"], means[arm["name"]] - means[baseline]) for arm in arms if arm["given_back"]]
+    for arm in arms:
+        found = worth(means[arm["name"]] - means[baseline], doses) if arm["kind"] in {"synthetic", "control"} else None
+        arm["worth"] = asdict(found) if found else None
 
 
 def _training_counts(splits: Sequence[Manifest], taxonomy: Taxonomy) -> TrainingCounts:
