@@ -36,7 +36,7 @@ def test_json_has_a_row_each_in_order(saggar: Call, catalogue: Path) -> None:
     code, out, err = saggar("data", "map", catalogue, "--json")
     rows = json.loads(out)
     assert code == 0
-    assert [row["row"] for row in rows] == [0, 1]
+    assert [row["row"] for row in rows] == [2, 3]  # as spreadsheets number them: 1 is the header
     assert rows[0]["labels"] == {"dynasty": "Song", "kiln": "Ding", "glaze": "IvoryW", "type": "Dish"}
     assert rows[1]["labels"] == {"dynasty": None, "kiln": None, "glaze": None, "type": "Bowl"}
     assert "Period: dynasties or years" in err
@@ -63,7 +63,7 @@ def test_a_catalogue_without_rows(saggar: Call, tmp_path: Path) -> None:
 def test_a_column_has_one_content(saggar: Call, catalogue: Path) -> None:
     code, _, err = saggar("data", "map", catalogue, "--name-column", "Title", "--era-column", "1")
     assert code == 2
-    assert "column '1' is given two contents" in err
+    assert "column '1' is given two roles" in err
 
 
 def test_table_for_people_and_csv_to_correct(saggar: Call, catalogue: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_table_for_people_and_csv_to_correct(saggar: Call, catalogue: Path, tmp_
     assert code == 0
     assert "dynasty\t1\t1\t0" in out
     assert f"labels written to {output}" in err
-    assert output.read_text(encoding="utf-8-sig").splitlines()[1].startswith("0,Ding ware dish with lotus,Song,Ding")
+    assert output.read_text(encoding="utf-8-sig").splitlines()[1].startswith("2,Ding ware dish with lotus,Song,Ding")
     code, out, err = saggar("data", "map", catalogue, "--output", output)
     assert (code, out) == (2, "")
     assert "exists; name another file" in err

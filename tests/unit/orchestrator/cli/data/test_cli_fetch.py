@@ -66,7 +66,7 @@ def test_the_next_commands_label_import_and_credit_what_came(server, saggar):
     assert code == 0
     labels = {row["row"]: row["labels"] for row in json.loads(out)}
     rows = csv.DictReader(io.StringIO(Path("all/catalogue.csv").read_text(encoding="utf-8-sig"), newline=""))
-    by_museum = {row["museum"]: labels[number] for number, row in enumerate(rows)}
+    by_museum = {row["museum"]: labels[number] for number, row in enumerate(rows, start=2)}
     assert by_museum["met"] | {"type": ""} == {
         "dynasty": "Song",
         "kiln": "YaoZ",
