@@ -120,6 +120,7 @@ class Fakes(
                 best_epoch=2,
                 validation_macro_f1=0.5 + size / 1e5 + seed / 1e4,
                 warnings=["random initial weights: accuracy suffers"],
+                made_with={"device": "cpu", "torch": "2.9"},
             )
 
         yield from stream_events(context, trainer_pb2.TrainResponse, work)

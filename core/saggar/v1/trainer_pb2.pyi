@@ -185,18 +185,27 @@ class TrainResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., epoch: _Optional[_Union[EpochMetrics, _Mapping]] = ..., result: _Optional[_Union[TrainResult, _Mapping]] = ...) -> None: ...
 
 class TrainResult(_message.Message):
-    __slots__ = ("bundle", "history", "best_epoch", "validation_macro_f1", "warnings")
+    __slots__ = ("bundle", "history", "best_epoch", "validation_macro_f1", "warnings", "made_with")
+    class MadeWithEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_MACRO_F1_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    MADE_WITH_FIELD_NUMBER: _ClassVar[int]
     bundle: _common_pb2.ObjectRef
     history: _common_pb2.ObjectRef
     best_epoch: int
     validation_macro_f1: float
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., history: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., best_epoch: _Optional[int] = ..., validation_macro_f1: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    made_with: _containers.ScalarMap[str, str]
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., history: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., best_epoch: _Optional[int] = ..., validation_macro_f1: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., made_with: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class EvaluateRequest(_message.Message):
     __slots__ = ("request_id", "bundle", "manifest", "split")

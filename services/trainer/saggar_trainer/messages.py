@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from saggar.job_settings.messages import from_message
 from saggar.job_settings.training import TrainingSettings
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
@@ -55,13 +57,14 @@ def epoch_to_message(scores: EpochScores) -> trainer_pb2.TrainResponse:
     )
 
 
-def training_result_to_message(outcome: TrainingOutcome) -> trainer_pb2.TrainResult:
+def training_result_to_message(outcome: TrainingOutcome, made_with: Mapping[str, str]) -> trainer_pb2.TrainResult:
     return trainer_pb2.TrainResult(
         bundle=ref_to_proto(outcome.bundle),
         history=ref_to_proto(outcome.history),
         best_epoch=outcome.best_epoch,
         validation_macro_f1=outcome.validation_macro_f1,
         warnings=outcome.warnings,
+        made_with=made_with,
     )
 
 

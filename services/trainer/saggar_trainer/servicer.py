@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +41,8 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = messages.training_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
-            return messages.training_result_to_message(train(job, self._at, _training_work(emit, cancelled)))
+            outcome = train(job, self._at, _training_work(emit, cancelled))
+            return messages.training_result_to_message(outcome, made_with(self._at.device))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
@@ -65,6 +67,12 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             return messages.prediction_result_to_message(outcome)
 
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
+
+
+def made_with(device: torch.device) -> dict[str, str]:
+    """The device and the versions that numbers may depend on."""
+    libraries = ("torch", "torchvision", "onnxruntime", "saggar-trainer")
+    return {"device": str(device)} | {name: importlib.metadata.version(name) for name in libraries}
 
 
 def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings) -> list[str]:

@@ -71,6 +71,11 @@ def _values(
     findings = find(scored, trained, base_name, _training_counts(splits, scored))
     arms = [_arm(store, specification, arm, outcomes, found) for arm, found in findings.arms.items()]
     _say_worth(arms, base_name)
+    trainings = [
+        run["train"].get("made_with", {}) for one in outcomes.splits for arm in one.arms.values() for run in arm.runs
+    ]
+    made_with = {name: value for one in trainings for name, value in one.items()}
+    devices = {one.get("device", "") for one in trainings}
     first = outcomes.splits[0]  # what is shown of images and pictures is the first split's
     return {
         "schema": SCHEMA,
@@ -81,7 +86,8 @@ def _values(
             "created_at": specification.created_at,
             "specification": specification.text,
         },
-        "versions": _versions(),
+        "versions": _versions() | {name: told for name, told in made_with.items() if name != "device"},
+        "devices": sorted(one for one in devices if one),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "taxonomy": {
             "id": taxonomy.id,

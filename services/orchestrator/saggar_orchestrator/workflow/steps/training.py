@@ -67,6 +67,7 @@ def train(calls: Calls, lesson: Lesson, annotations: dict[str, str], report: Rep
         "best_epoch": result.best_epoch,
         "validation_macro_f1": result.validation_macro_f1,
         "warnings": list(result.warnings),
+        "made_with": dict(sorted(result.made_with.items())),
     }
 
 
