@@ -51,6 +51,15 @@ def test_every_hostile_request_has_a_sensible_answer(fleet: Fleet) -> None:
     assert max(grown.values()) < 400, grown
 
 
+def test_memory_stays_flat_once_all_callers_are_gone(fleet: Fleet) -> None:
+    """Work that nobody waits for ends: a file without an end, read for a caller who left, took 11 GB."""
+    time.sleep(2)
+    before = {name: fleet.memory_mib(name) for name in SERVICES}
+    time.sleep(5)
+    grown = {name: fleet.memory_mib(name) - before[name] for name in SERVICES}
+    assert max(grown.values()) < 100, grown
+
+
 def test_a_storm_of_calls_that_are_cancelled_harms_nobody(fleet: Fleet) -> None:
     address = fleet.addresses["orchestrator"]
     stop = threading.Event()

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.regular import read_regular
 
 SAVE_AS = "save it as UTF-8 (Excel: Save As, CSV UTF-8)"
 NAME_IT = "name its encoding: --encoding gb18030 (simplified Chinese), big5 (traditional) or windows-1252 (Western)"
@@ -31,6 +32,9 @@ _REPLACED = "\ufffd"
 _LEAST_NULS = 0.01  # share of NULs in one half of UTF-16's bytes: digits and commas have them even in Chinese
 
 
+LARGEST_TEXT_BYTES = 1 << 30
+
+
 def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
     """The text of `path` and its encoding: UTF-8, UTF-16, UTF-32, GB18030 or Big5 unless one is given.
 
@@ -42,7 +46,7 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
 def read_bytes(path: Path) -> bytes:
     """The bytes of a text file. Raises as `read_text`."""
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_TEXT_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
     except IsADirectoryError:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.files.regular import read_regular
 from saggar.files.yamltext import load
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -23,6 +24,9 @@ class ProblemAt(ValueError):  # noqa: N818 pydantic turns it into its own error
         self.location = location
 
 
+_LARGEST_BYTES = 64 << 20
+
+
 def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     """Read and validate `path`.
 
@@ -30,7 +34,7 @@ def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     its line) when it is not UTF-8, not YAML, or does not fit `model`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, _LARGEST_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
     except IsADirectoryError:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
+from saggar.files.regular import read_regular
 from saggar.progress import Progress, Report
 from saggar.store import ObjectStore
 
@@ -85,7 +86,7 @@ def _read_file(path: Path) -> bytes:
         size = path.stat().st_size
         if size > _LARGEST_BYTES:
             raise InvalidInputError(f"{path} has {size >> 20} MiB, too many for an adapter; is it a base model?")
-        return path.read_bytes()
+        return read_regular(path, _LARGEST_BYTES)
     except FileNotFoundError:
         raise NotFoundError(
             f"{path}: no such file on the generator's machine; check the path, and that it is mounted",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from saggar.bundle import BundleModel
 from saggar.errors import NotFoundError
+from saggar.files.regular import read_regular
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_qc.extractors.backbone import BackboneExtractor
@@ -68,13 +69,16 @@ def open_extractor(choice: Choice, store: ObjectStore, threads: int = 0) -> Feat
             return dinov2(model, repository, weights)
 
 
+_LARGEST_WEIGHTS_BYTES = 4 << 30
+
+
 def _digest(weights: Path | None) -> str:
     return "usual weights" if weights is None else hashlib.sha256(_read_weights(weights)).hexdigest()
 
 
 def _read_weights(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, _LARGEST_WEIGHTS_BYTES)
     except OSError as error:
         raise NotFoundError(
             f"{path}: cannot read the weights on the qc service's machine ({error.strerror}); "
