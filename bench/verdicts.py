@@ -5,7 +5,7 @@
     python bench/verdicts.py --scale       time and memory of all findings of two arms: 100,000 test objects, a task
                                            of 100 classes, 8 seeds
 
-Prints JSON.
+Prints JSON. Runs of two versions of the trainer are not seeds of one baseline: give each version a DIR of its own.
 
 null        Reports on two disjoint groups of seeds of one baseline, on the quickstart's test split: five rows (four
             tasks and their mean), and no row should say "helped" or "made worse". `before`: the share of reports with
@@ -23,6 +23,7 @@ import argparse
 import gc
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,6 +98,10 @@ def main() -> None:
         options.work.mkdir(parents=True, exist_ok=True)
         make_runs(options.work, options.runs, options.threads)
         test, fresh = (kept_runs(options.work, kind) for kind in ("test", "fresh"))
+    if len(test) < 2 * GROUPS[1]:
+        sys.exit(
+            f"{options.work} has {len(test)} runs; two groups of {GROUPS[1]} seeds need {2 * GROUPS[1]}: raise --runs"
+        )
     gc.freeze()  # statsmodels collects garbage with every correction
     on_test, on_fresh = (Pool(taxonomy, bring_together("baseline", runs)) for runs in (test, fresh))
     result = {
