@@ -81,6 +81,8 @@ def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_p
     assert raised.value.violations[0].field == "settings.batch_size"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # five teams are started, each of which loads the libraries twice
 def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, folder, tmp_path):
     """As if they had not been: the same bytes as of a team that nobody disturbed."""
     settings = SETTINGS.with_values(steps=60, preview_every_steps=0)
