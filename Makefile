@@ -55,7 +55,7 @@ lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/python docs/rooms.py --check
 
 lint-imports: setup ## which room may import which
-	$(BIN)/lint-imports pyproject.toml $(DISTS:%=%/pyproject.toml)
+	$(BIN)/lint-imports --no-cache pyproject.toml $(DISTS:%=%/pyproject.toml)
 
 proto: setup $(BUF) ## write the settings into the contract and regenerate its code
 	$(BUF) lint protos

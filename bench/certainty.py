@@ -32,7 +32,7 @@ from saggar.images import InputSpec, preprocess
 from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced
 from saggar.taxonomy import load_taxonomy
-from saggar_trainer.evidence.certainty import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
 from saggar_trainer.fitting.finishing import logistic_regression
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from sklearn.datasets import load_sample_images

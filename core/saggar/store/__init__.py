@@ -10,7 +10,7 @@ from saggar.store.directory import DirectoryStore
 from saggar.store.images import put_image
 from saggar.store.objects import ObjectRef, ObjectStore, check_key, media_type_of
 from saggar.store.opening import open_store
-from saggar.store.reading import sha256_of_key
+from saggar.store.verified_reads import sha256_of_key
 
 __all__ = [
     "DirectoryStore",

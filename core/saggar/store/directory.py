@@ -32,7 +32,7 @@ from saggar.store.objects import (
     ref_of,
     taken,
 )
-from saggar.store.reading import Take, VerifiedReads
+from saggar.store.verified_reads import Take, VerifiedReads
 
 _UNFINISHED = ".unfinished"  # folder of files being written; keys never start with a dot
 _STALE_S = 24 * 3600.0

@@ -35,7 +35,7 @@ from saggar.store.objects import (
     ref_of,
     taken,
 )
-from saggar.store.reading import Take, VerifiedReads
+from saggar.store.verified_reads import Take, VerifiedReads
 
 _SHA256 = "x-amz-meta-sha256"  # user metadata; what `stat` answers without reading the object
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)

@@ -12,7 +12,7 @@ import pytest
 from review_site import TOKENS, open_review
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.store import DirectoryStore
-from saggar_qc.pages import guards
+from saggar_qc.pages import connection_limits
 from saggar_qc.pages.access import SESSION_S, Guesses, Sessions, TokenFile, read_tokens
 from saggar_qc.pages.server import ReviewServer, review_pages
 from saggar_qc.review.journal import Desk, Desks
@@ -317,7 +317,7 @@ def test_a_large_body_is_refused_before_sign_in(server, path, chunked):
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST /signin HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na"])
 def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
-    monkeypatch.setattr(guards, "REQUEST_S", 0.5)
+    monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
     host, _, port = server.address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(sent)
@@ -327,7 +327,7 @@ def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
 
 
 def test_a_connection_that_is_kept_serves_one_request_after_the_other(server, monkeypatch):
-    monkeypatch.setattr(guards, "REQUEST_S", 0.5)
+    monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
     connection = http.client.HTTPConnection(server.address, timeout=20)
     for _ in range(4):
         connection.request("GET", "/healthz")

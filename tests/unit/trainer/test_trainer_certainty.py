@@ -7,7 +7,7 @@ from saggar.bundle import softmax
 from saggar.certainty.novelty import NoveltyModel
 from saggar.errors import WrongStateError
 from saggar_trainer.data.rows import UNKNOWN
-from saggar_trainer.evidence.certainty import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
 from saggar_trainer.export import checking
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.model.backbone import minimalistic

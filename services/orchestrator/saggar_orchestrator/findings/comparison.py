@@ -2,8 +2,8 @@
 
 A report has a row for every arm and task, and one for every arm's mean over tasks. Verdicts are given on macro-F1, all
 rows of a report together: under `level` (0.05) is the chance that any row of a report says "helped" or "made worse" of
-an arm that is no different (Holm 1979, doi:10.2307/4615733). How sure a difference is: `uncertainty`. A single
-training has luck that no number of test objects shows, so fewer than three seeds get no verdict.
+an arm that is no different (Holm 1979, doi:10.2307/4615733). How sure a difference is: `variance_of_difference`. A
+single training has luck that no number of test objects shows, so fewer than three seeds get no verdict.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from saggar.taxonomy import Taxonomy
 from saggar_orchestrator.findings.answers import Answers, check_same_test
 from saggar_orchestrator.findings.counting import accuracy_without, count, macro_f1_without
 from saggar_orchestrator.findings.seed_tests import Discordant, SignFlip, discordant, share_of_better, sign_flip
-from saggar_orchestrator.findings.uncertainty import (
+from saggar_orchestrator.findings.variance_of_difference import (
     LEAST_OBJECTS,
     LEAST_SEEDS,
     Needs,

@@ -11,7 +11,7 @@ from saggar.taxonomy import Taxonomy
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
 from saggar_orchestrator.findings.comparison import Difference, Row, Rules, compare
 from saggar_orchestrator.findings.scores import TrainingCounts, arm_scores, named_confusions
-from saggar_orchestrator.findings.uncertainty import Variance
+from saggar_orchestrator.findings.variance_of_difference import Variance
 
 
 @dataclass(frozen=True)

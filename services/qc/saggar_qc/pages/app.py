@@ -14,7 +14,7 @@ from saggar.errors import InvalidInputError, NotFoundError, SaggarError, Unavail
 from saggar.store import media_type_of
 
 from saggar_qc.pages.access import SESSION_S, owner_of
-from saggar_qc.pages.guards import BodyLimit
+from saggar_qc.pages.connection_limits import BodyLimit
 from saggar_qc.pages.judging import add_judging
 from saggar_qc.pages.overview import add_overview
 from saggar_qc.pages.site import COOKIE, LANGUAGE_COOKIE, Reviewer, SignedOut, Site, is_fragment, language_of

@@ -12,7 +12,7 @@ from saggar.errors import InvalidInputError, UnavailableError
 
 from saggar_qc.pages.access import TokenFile
 from saggar_qc.pages.app import create_app
-from saggar_qc.pages.guards import ImpatientProtocol
+from saggar_qc.pages.connection_limits import ImpatientProtocol
 from saggar_qc.review.journal import Desks
 from saggar_qc.settings import QcSettings
 

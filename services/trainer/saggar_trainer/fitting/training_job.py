@@ -28,12 +28,12 @@ from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.export.checking import check_export
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
+from saggar_trainer.fitting.bundle_certainty import certainty_of, first_images
 from saggar_trainer.fitting.course import best_epoch
 from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
-from saggar_trainer.fitting.sureness import certainty_of, first_images
 from saggar_trainer.listening import TrainingWork
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier

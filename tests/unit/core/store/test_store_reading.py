@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from saggar.errors import DataCorruptionError, NotFoundError
 from saggar.store import DirectoryStore, ObjectRef, put_image, sha256_of_key
-from saggar.store.reading import LARGEST_IMAGE_BYTES
 from saggar.store.s3 import S3Store
+from saggar.store.verified_reads import LARGEST_IMAGE_BYTES
 from test_s3_faults import Answer, FaultyS3, faulty  # noqa: F401 a fixture
 
 PICTURE = b"not really a PNG"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from saggar_orchestrator.cli.main import run
-from saggar_orchestrator.cli.services import surroundings
+from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal import failures
 from saggar_orchestrator.local.home import Home
 
@@ -33,32 +33,32 @@ MOUNTS = """\
     ],
 )
 def test_network_file_systems_are_told_by_their_mount(place, kind, network):
-    assert surroundings.file_system_of(place, MOUNTS) == kind
-    assert surroundings.is_network(kind) is network
+    assert doctor_surroundings.file_system_of(place, MOUNTS) == kind
+    assert doctor_surroundings.is_network(kind) is network
 
 
 def test_the_doctor_names_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(surroundings, "file_system_of", lambda _: "nfs4")
-    found = {name: (state, detail) for name, state, detail in surroundings.checks(Home(tmp_path))}
+    monkeypatch.setattr(doctor_surroundings, "file_system_of", lambda _: "nfs4")
+    found = {name: (state, detail) for name, state, detail in doctor_surroundings.checks(Home(tmp_path))}
     assert found["file system"][0] == "missing"
     assert "SQLite" in found["file system"][1]
     monkeypatch.setenv("SAGGAR_DATABASE_URL", "postgresql://x")
-    found = {name: state for name, state, _ in surroundings.checks(Home(tmp_path))}
+    found = {name: state for name, state, _ in doctor_surroundings.checks(Home(tmp_path))}
     assert found["file system"] == "note"
 
 
 def test_the_doctor_sees_a_clock_that_is_off(tmp_path, monkeypatch):
     now = time.time()
-    monkeypatch.setattr(surroundings.time, "time", lambda: now - 90)
-    found = {name: detail for name, _, detail in surroundings.checks(Home(tmp_path))}
+    monkeypatch.setattr(doctor_surroundings.time, "time", lambda: now - 90)
+    found = {name: detail for name, _, detail in doctor_surroundings.checks(Home(tmp_path))}
     assert "90 s ahead of" in found["clock"]
-    monkeypatch.setattr(surroundings.time, "time", lambda: now)
-    assert "clock" not in {name for name, _, _ in surroundings.checks(Home(tmp_path))}
+    monkeypatch.setattr(doctor_surroundings.time, "time", lambda: now)
+    assert "clock" not in {name for name, _, _ in doctor_surroundings.checks(Home(tmp_path))}
 
 
 def test_the_doctor_sees_a_full_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(surroundings.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(0.3e9))
-    assert "0.3 GB free" in {name: detail for name, _, detail in surroundings.checks(Home(tmp_path))}["home"]
+    monkeypatch.setattr(doctor_surroundings.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage(0.3e9))
+    assert "0.3 GB free" in {name: detail for name, _, detail in doctor_surroundings.checks(Home(tmp_path))}["home"]
 
 
 class _Usage:
@@ -67,14 +67,14 @@ class _Usage:
 
 
 def test_the_doctor_reads_proxies_and_store_addresses():
-    ((_, state, detail),) = surroundings.proxies({"HTTP_PROXY": "http://proxy:3128", "no_proxy": "minio"})
+    ((_, state, detail),) = doctor_surroundings.proxies({"HTTP_PROXY": "http://proxy:3128", "no_proxy": "minio"})
     assert (state, "no_proxy (now: minio)" in detail) == ("note", True)
-    assert list(surroundings.proxies({"PATH": "/bin"})) == []
-    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=http://minio:9000/saggar")
+    assert list(doctor_surroundings.proxies({"PATH": "/bin"})) == []
+    ((_, state, detail),) = doctor_surroundings.store_address("s3://bucket?endpoint=http://minio:9000/saggar")
     assert (state, "has a path" in detail) == ("missing", True)
-    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=minio:9000")
+    ((_, state, detail),) = doctor_surroundings.store_address("s3://bucket?endpoint=minio:9000")
     assert (state, "no http or https address" in detail) == ("missing", True)
-    ((_, state, detail),) = surroundings.store_address("s3://bucket?endpoint=http://127.0.0.1:1")
+    ((_, state, detail),) = doctor_surroundings.store_address("s3://bucket?endpoint=http://127.0.0.1:1")
     assert (state, "does not answer" in detail) == ("missing", True)
 
 
@@ -90,7 +90,7 @@ def test_an_overwritten_database_is_named(tmp_path, capsys):
     assert code == 1
     assert "workflow database" in err
     assert "bug" not in err
-    found = {name: detail for name, _, detail in surroundings.checks(Home(home))}
+    found = {name: detail for name, _, detail in doctor_surroundings.checks(Home(home))}
     assert "is damaged" in found["database"]
     code = run(["--home", str(home), "up", "--port-base", "0"])  # before any service starts
     _, err = capsys.readouterr()

@@ -11,7 +11,7 @@ from invented_answers import taxonomy
 from saggar_orchestrator.findings.answers import Answers
 from saggar_orchestrator.findings.comparison import compare
 from saggar_orchestrator.findings.counting import count
-from saggar_orchestrator.findings.uncertainty import (
+from saggar_orchestrator.findings.variance_of_difference import (
     Scored,
     Variance,
     needs,

@@ -37,7 +37,7 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 def examine(home: Home) -> list[Check]:
     """Everything that matters."""
-    from saggar_orchestrator.cli.services import surroundings
+    from saggar_orchestrator.cli.services import doctor_surroundings
 
     version = sys.version_info
     found = [
@@ -47,7 +47,7 @@ def examine(home: Home) -> list[Check]:
     ]
     found += _installed()
     found.append(_torch())
-    found += surroundings.checks(home)
+    found += doctor_surroundings.checks(home)
     found += _running(home)
     return found
 

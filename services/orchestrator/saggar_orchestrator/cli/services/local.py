@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from saggar_orchestrator.cli.services import surroundings
+from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say
 from saggar_orchestrator.cli.terminal.progress_line import spinner
 from saggar_orchestrator.local.home import Home
@@ -24,7 +24,7 @@ def local_services(
         yield None
         return
     with home.claim():
-        surroundings.need_sound_database(home)
+        doctor_surroundings.need_sound_database(home)
         supervisor = Supervisor(home, choose_addresses(0), say, give_up_after=3)
         say("no services run for this home; starting them for the duration of this command")
         try:

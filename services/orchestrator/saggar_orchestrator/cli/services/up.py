@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.services import surroundings
+from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say, settings
 from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, Supervisor, choose_addresses
 
@@ -34,7 +34,7 @@ def up(
         say("stopping; running experiments continue at the next start (again: stop at once)")
 
     with home.claim():
-        surroundings.need_sound_database(home)
+        doctor_surroundings.need_sound_database(home)
         supervisor = Supervisor(home, choose_addresses(port_base), say)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)

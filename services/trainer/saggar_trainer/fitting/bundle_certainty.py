@@ -11,7 +11,7 @@ from saggar.progress import Progress
 from torch import Tensor
 
 from saggar_trainer.data.pixels import normalise
-from saggar_trainer.evidence.certainty import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
 from saggar_trainer.fitting.lessons import Classroom
 from saggar_trainer.fitting.loop import Examples, Lessons, outputs
 from saggar_trainer.fitting.objective import class_sums
