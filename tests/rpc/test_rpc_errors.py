@@ -32,7 +32,7 @@ from saggar.v1.orchestrator_pb2 import (
 )
 
 ERRORS = [
-    (InvalidInputError("bad row; mend it"), grpc.StatusCode.INVALID_ARGUMENT),
+    (InvalidInputError("bad row; fix it"), grpc.StatusCode.INVALID_ARGUMENT),
     (NotFoundError("no experiment x1; list them", "x1"), grpc.StatusCode.NOT_FOUND),
     (AlreadyExistsError("there; choose another"), grpc.StatusCode.ALREADY_EXISTS),
     (WrongStateError("no model is active; activate one"), grpc.StatusCode.FAILED_PRECONDITION),

@@ -5,7 +5,7 @@ import re
 
 
 def check(page: str) -> list[str]:
-    """What is wrong with a page: elements that do not nest, ids that stand twice, things that it fetches."""
+    """What is wrong with a page: elements that do not nest, ids that appear twice, things that it fetches."""
     checker = Checker()
     checker.feed(page)
     problems = checker.problems + [f"<{tag}> is never closed" for tag in checker.open]
@@ -35,7 +35,7 @@ class Checker(html.parser.HTMLParser):
         if tag in {"script", "link", "iframe"}:
             self.problems.append(f"<{tag}>")
         if values.get("id") in self.ids:
-            self.problems.append(f"id {values['id']} stands twice")
+            self.problems.append(f"id {values['id']} appears twice")
         self.ids |= {values["id"]} if "id" in values else set()
         source = values.get("src") or values.get("xlink:href") or "#"
         if not source.startswith(("data:", "#")):

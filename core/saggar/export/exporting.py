@@ -33,7 +33,7 @@ def export(
 ) -> tuple[str, ...]:
     """Writes `manifest` in the form `kind` into the folder `output`, which appears when it is complete.
 
-    Returns what people should mend before they publish it. Raises AlreadyExistsError when `output` exists and
+    Returns what people should fix before they publish it. Raises AlreadyExistsError when `output` exists and
     is not empty, InvalidInputError when there is nothing to export or it cannot be written, StorageFullError,
     and DataCorruptionError for a damaged image.
     """

@@ -263,7 +263,7 @@ def test_a_strange_line_is_named(server, get, tmp_path):
     get("met")
     journal = tmp_path / "out" / "records.jsonl"
     journal.write_bytes(b'{"image": "x"}\n' + journal.read_bytes())
-    with pytest.raises(InvalidInputError, match=r"records.jsonl, line 1: is no record"):
+    with pytest.raises(InvalidInputError, match=r"records.jsonl, line 1: is not a record"):
         get("met")
 
 
