@@ -51,7 +51,7 @@ def test_a_file_name_that_is_not_utf_8_is_escaped(tmp_path):
     name = os.fsencode(str(tmp_path)) + b"/\xb6\xa8.yaml"  # GBK
     missing = saggar(b"experiment", b"run", name)
     assert missing.returncode == 2
-    assert b"\\udcb6\\udca8.yaml: no such file" in missing.stderr
+    assert b"\\xb6\\xa8.yaml: no such file" in missing.stderr
     missing.stderr.decode("utf-8")
 
 
