@@ -6,7 +6,6 @@ import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,8 +21,13 @@ def png(colour: str) -> bytes:
     return file.getvalue()
 
 
-class NoFeatures(Any):
+class NoFeatures:
     """An extraction that is asked for none."""
+
+    batch_size = 1
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self.store = store
 
     def compute(self, _pending: object) -> dict[str, object]:
         return {}
@@ -48,7 +52,7 @@ def screening(store: DirectoryStore, record: Record) -> None:
     from saggar_qc.extractors.reading import examine
 
     manifest = Manifest.from_records([record], ("glaze",))
-    list(examine(store, manifest, NoFeatures(), (), 1, threading.Event(), side_px=32))
+    list(examine(manifest, NoFeatures(store), (), threading.Event(), side_px=32))
 
 
 READERS: list[Callable[[DirectoryStore, Record], None]] = [trainer, generator, screening]

@@ -1,9 +1,10 @@
 """What a home holds is listed, found by the beginning of its id, and shown again, without any service."""
 
 import json
+import subprocess
+import sys
 
 import pytest
-from dbos import DBOS, SetWorkflowID
 from orchestrator_results import picture, results
 from saggar.kilnsim.collection import write_collection
 from saggar.store import DirectoryStore
@@ -15,7 +16,6 @@ from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.findings.wording import in_short
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.pages import report
-from saggar_orchestrator.workflow.serializing import JsonSerializer
 
 FILE = """\
 name: small
@@ -96,34 +96,42 @@ def test_a_finished_experiment_runs_again_without_services(saggar, monkeypatch):
     assert saggar("experiment", "resume", "small")[0] == 0
 
 
+WORKFLOWS = """
+import sys
+from dbos import DBOS, SetWorkflowID
+from saggar_orchestrator.workflow.serializing import JsonSerializer
+
+database, interrupted, failed = sys.argv[1:]
+url = f"sqlite:///{database}"
+DBOS(config={"name": "test", "system_database_url": url, "log_level": "ERROR", "serializer": JsonSerializer()})
+
+@DBOS.workflow(name="experiment")
+def experiment(identity):
+    if identity == failed:
+        return {"state": "failed", "error": "no space left", "error_kind": "StorageFullError"}
+    return {"state": "cancelled", "error": "x"}
+
+DBOS.launch()
+for identity in (interrupted, failed):
+    with SetWorkflowID(f"{identity}.1"):
+        DBOS.start_workflow(experiment, identity).get_result()
+DBOS.destroy()
+"""  # in a process of its own: DBOS is global, and its logger keeps the test's standard error
+
+
 def test_an_unfinished_experiment_is_read_from_the_database(saggar):
     """Of a home whose services were killed: what DBOS keeps is read as it is."""
     interrupted = put_experiment(saggar.store, saggar.folder, finished=False)
     failed = put_experiment(
         saggar.store, saggar.folder, finished=False, text=FILE.replace("name: small", "name: other")
     )
-    DBOS(
-        config={
-            "name": "test",
-            "system_database_url": f"sqlite:///{saggar.home.database}",
-            "log_level": "ERROR",
-            "serializer": JsonSerializer(),
-        }
+    made = subprocess.run(
+        [sys.executable, "-c", WORKFLOWS, str(saggar.home.database), interrupted, failed],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-
-    @DBOS.workflow(name="experiment")
-    def experiment(identity):
-        if identity == failed:
-            return {"state": "failed", "error": "no space left", "error_kind": "StorageFullError"}
-        return {"state": "cancelled", "error": "x"}
-
-    try:
-        DBOS.launch()
-        for identity in (interrupted, failed):
-            with SetWorkflowID(f"{identity}.1"):
-                DBOS.start_workflow(experiment, identity).get_result()
-    finally:
-        DBOS.destroy(destroy_registry=True)
+    assert made.returncode == 0, made.stderr
     states = {entry["experiment"]: entry for entry in json.loads(saggar("experiment", "list", "--json")[1])}
     assert states[failed]["state"] == "failed"
     assert states[failed]["headline"] == "no space left"
