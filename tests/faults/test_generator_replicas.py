@@ -102,8 +102,8 @@ def test_a_replica_that_joins_in_mid_run_gets_work_within_thirty_seconds(tmp_pat
         stack.callback(peers.close)
         cancellation, joined_at, waited_s = Cancellation(), [], []
 
-        def progress(done, _stage, _numbers):
-            if done and not joined_at:
+        def progress(event):
+            if event.done and not joined_at:
                 assert not describe(f"{hosts[2]}:{port}").loaded_base_model  # nobody knows of it yet
                 name.addresses.append(hosts[2])
                 joined_at.append(time.monotonic())
@@ -123,6 +123,6 @@ def test_a_replica_that_joins_in_mid_run_gets_work_within_thirty_seconds(tmp_pat
             for number in range(40_000)
         ]
         with pytest.raises(CancelledError):
-            generate_in_shards(peers, order(base), many, 4, 6, progress, cancellation)
+            generate_in_shards(Calls(peers, cancellation), order(base), many, shard_size=4, parallel=6, report=progress)
     print(f"a replica that joined got work after {waited_s[0]:.1f} s ({name.questions} questions to the name service)")
     assert waited_s[0] < 30

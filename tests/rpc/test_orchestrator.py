@@ -45,7 +45,7 @@ class Bench:
     def orchestrator(self, database="workflows", patience_s=20.0):
         peers = Peers(dict.fromkeys(SERVICES, self._peers_server.address), patience_s)
         resources = Resources(self.store, peers, self.folder / "collections", parallel_shards=2)
-        engine = Engine(resources, f"sqlite:///{self.folder}/{database}.sqlite")
+        engine = Engine(resources, self.database_url(database))
 
         def register(server):
             servicer = OrchestratorServicer(engine, self.store, peers)
@@ -60,6 +60,9 @@ class Bench:
             engine.close()
             running.stop()
             peers.close()
+
+    def database_url(self, name):
+        return f"sqlite:///{self.folder}/{name}.sqlite"
 
     def stop(self):
         self._peers_server.stop()
