@@ -8,9 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import grpc_tools
 from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent
+WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"  # google/protobuf/*.proto
 CORE = PROTOS.parent / "core"
 CLASSIFIER = PROTOS.parent / "services" / "classifier" / "saggar_classifier" / "protocols"
 SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py")
@@ -30,7 +32,7 @@ def main() -> int:
 def generate(out: Path) -> int:
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("saggar/v1/*.proto"))
     arguments = [f"--python_out={out}", f"--pyi_out={out}", f"--grpc_python_out={out}"]
-    return int(protoc.main(["protoc", f"-I{PROTOS}", *arguments, *sources]))
+    return int(protoc.main(["protoc", f"-I{PROTOS}", f"-I{WELL_KNOWN}", *arguments, *sources]))
 
 
 def generate_inference(out: Path) -> int:

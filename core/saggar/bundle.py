@@ -62,6 +62,12 @@ class BundleCard(BaseModel):
     golden: ObjectRef | None = None
     novelty_model: ObjectRef | None = None
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all files beside the card."""
+        files = (self.onnx, self.weights, self.golden, self.novelty_model)
+        return sum(ref.size_bytes for ref in files if ref is not None)
+
     def temperature(self, task: str) -> float:
         """What the logits of `task` are divided by."""
         return self.calibration[task].temperature if task in self.calibration else 1.0
@@ -214,6 +220,11 @@ class BundleModel:
         """
         card = read_card(store, ref)
         return cls(card, fetch_onnx(store, card), threads)
+
+    @property
+    def provider(self) -> str:
+        """What runs the network, as ONNX Runtime calls it."""
+        return str(self._session.get_providers()[0])
 
     def predict(self, images: Float32) -> dict[str, Float32]:
         """Calibrated probabilities [N, C] by task for images [N, 3, S, S], as `saggar.images.preprocess` makes them."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
-from saggar.client import AsyncClassifier, Classification
+from saggar.client import AsyncClassifier, Classification, Question
 from saggar.client import Classifier as Client
 from saggar.errors import BusyError, InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
 from saggar.progress import Progress
@@ -41,8 +41,8 @@ def code(found: Classification | SaggarError) -> str:
 def test_one_photograph_by_bytes_or_by_path(address: str, tmp_path: Path) -> None:
     (tmp_path / "bowl.png").write_bytes(RED)
     with Client(address) as client:
-        by_bytes, by_path = client.classify(RED, top_k=1), client.classify(tmp_path / "bowl.png", top_k=1)
-        assert by_bytes == by_path == client.classify(str(tmp_path / "bowl.png"), top_k=1)
+        by_bytes, by_path = client.classify(RED, Question(1)), client.classify(tmp_path / "bowl.png", Question(1))
+        assert by_bytes == by_path == client.classify(str(tmp_path / "bowl.png"), Question(1))
         assert code(by_bytes) == TASK.codes[0]
         assert str(by_bytes.best(TASK.name)).startswith("Song ")
         assert client.describe().codes[TASK.name] == TASK.codes

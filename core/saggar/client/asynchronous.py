@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self
 
-from saggar.client.answers import Classification, Description
+from saggar.client.answers import Classification, Question
 from saggar.client.classifier import Classifier
 from saggar.client.line import Image
+from saggar.client.models import Description, Model
 from saggar.errors import SaggarError
 from saggar.progress import Report
 
+_ASKED = Question()
 _THREADS = 16  # calls at the same time; others wait
 
 
@@ -34,19 +36,23 @@ class AsyncClassifier:
         self._classifier.close()
         self._threads.shutdown(wait=False)
 
-    async def describe(self) -> Description:
-        found: Description = await self._run(self._classifier.describe)
+    async def describe(self, model_id: str = "") -> Description:
+        found: Description = await self._run(self._classifier.describe, model_id)
         return found
 
-    async def classify(self, image: Image, top_k: int = 5) -> Classification:
-        found: Classification = await self._run(self._classifier.classify, image, top_k)
+    async def models(self) -> list[Model]:
+        found: list[Model] = await self._run(self._classifier.models)
+        return found
+
+    async def classify(self, image: Image, question: Question = _ASKED) -> Classification:
+        found: Classification = await self._run(self._classifier.classify, image, question)
         return found
 
     async def classify_many(
-        self, images: Iterable[Image], top_k: int = 5, report: Report | None = None
+        self, images: Iterable[Image], question: Question = _ASKED, report: Report | None = None
     ) -> AsyncIterator[Classification | SaggarError]:
         """`report` is called by another thread."""
-        answers = self._classifier.classify_many(images, top_k, report)
+        answers = self._classifier.classify_many(images, question, report)
         nothing: Any = object()
         while (answer := await self._run(next, answers, nothing)) is not nothing:
             yield answer

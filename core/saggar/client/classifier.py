@@ -6,13 +6,9 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, Self
 
-from saggar.client.answers import (
-    Classification,
-    Description,
-    classification_from_message,
-    description_from_message,
-)
+from saggar.client.answers import Classification, Question, classification_from_message, classify_request
 from saggar.client.line import Image, Line, read_image
+from saggar.client.models import Description, Model, description_from_message, model_from_message
 from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError
 from saggar.progress import Progress, Report
 from saggar.rpc.channel import ClientTls, open_channel
@@ -20,7 +16,7 @@ from saggar.rpc.errors import error_of
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
-_TOP_K = 5
+_ASKED = Question()
 
 
 class Classifier:
@@ -54,15 +50,19 @@ class Classifier:
     def close(self) -> None:
         self._channel.close()
 
-    def describe(self) -> Description:
-        """The model that is served."""
-        return description_from_message(
-            self._stub.DescribeModel(classifier_pb2.DescribeModelRequest(), timeout=self._timeout_s)
-        )
+    def describe(self, model_id: str = "") -> Description:
+        """A model of the store; without `model_id` the one that is served."""
+        request = classifier_pb2.DescribeModelRequest(model_id=model_id)
+        return description_from_message(self._stub.DescribeModel(request, timeout=self._timeout_s))
 
-    def classify(self, image: Image, top_k: int = _TOP_K) -> Classification:
+    def models(self) -> list[Model]:
+        """The models of the store, the served one first."""
+        found = self._stub.ListModels(classifier_pb2.ClassifierServiceListModelsRequest(), timeout=self._timeout_s)
+        return [model_from_message(each) for each in found.models]
+
+    def classify(self, image: Image, question: Question = _ASKED) -> Classification:
         """What a photograph shows: its bytes, or the path of its file. Waits where the service is busy."""
-        request = classifier_pb2.ClassifyRequest(image=read_image(image), top_k=top_k)
+        request = classify_request(read_image(image), question)
         deadline = time.monotonic() + self._timeout_s
         while True:
             left = deadline - time.monotonic()
@@ -74,7 +74,7 @@ class Classifier:
                 time.sleep(error.retry_after_s)
 
     def classify_many(
-        self, images: Iterable[Image], top_k: int = _TOP_K, report: Report | None = None
+        self, images: Iterable[Image], question: Question = _ASKED, report: Report | None = None
     ) -> Iterator[Classification | SaggarError]:
         """What many photographs show, in their order; in place of one that cannot be classified, its error.
 
@@ -83,20 +83,20 @@ class Classifier:
         `report` hears of each answer.
         """
         total = len(images) if isinstance(images, Sized) else 0
-        for done, answer in enumerate(self._answers(Line(images), top_k), start=1):
+        for done, answer in enumerate(self._answers(Line(images), question), start=1):
             if report is not None:
                 report(Progress("classifying", done, total, "photographs"))
             yield answer
 
-    def _answers(self, line: Line, top_k: int) -> Iterator[Classification | SaggarError]:
+    def _answers(self, line: Line, question: Question) -> Iterator[Classification | SaggarError]:
         failures = 0
         while True:
             try:
-                for message in self._stub.ClassifyStream(_requests(line, top_k)):
+                for message in self._stub.ClassifyStream(_requests(line, question)):
                     failures = 0
                     number = int(message.id)
                     yield from line.unreadable_before(number)
-                    yield self._answer(message.result, line.answered(number), top_k)
+                    yield self._answer(message.result, line.answered(number), question)
                 line.check_all_answered()
             except (UnavailableError, BusyError, CancelledError) as error:
                 failures += 1
@@ -107,7 +107,9 @@ class Classifier:
                 yield from line.unreadable_before(None)
                 return
 
-    def _answer(self, result: classifier_pb2.ClassifyResult, image: bytes, top_k: int) -> Classification | SaggarError:
+    def _answer(
+        self, result: classifier_pb2.ClassifyResult, image: bytes, question: Question
+    ) -> Classification | SaggarError:
         if result.HasField("response"):
             return classification_from_message(result.response)
         error = error_of(result.error.code, result.error.message, result.error.retry_after_seconds)
@@ -115,17 +117,16 @@ class Classifier:
             return error
         time.sleep(error.retry_after_s)
         try:
-            return self.classify(image, top_k)
+            return self.classify(image, question)
         except SaggarError as again:
             return again
 
 
-def _requests(line: Line, top_k: int) -> Iterator[classifier_pb2.ClassifyStreamRequest]:
+def _requests(line: Line, question: Question) -> Iterator[classifier_pb2.ClassifyStreamRequest]:
     number = -1
     while (following := line.after(number)) is not None:
         number, image = following
-        request = classifier_pb2.ClassifyRequest(image=image, top_k=top_k)
-        yield classifier_pb2.ClassifyStreamRequest(id=str(number), request=request)
+        yield classifier_pb2.ClassifyStreamRequest(id=str(number), request=classify_request(image, question))
 
 
 def _wait_s(error: SaggarError, failures: int) -> float:

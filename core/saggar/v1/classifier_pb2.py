@@ -22,50 +22,91 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from saggar.v1 import common_pb2 as saggar_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaggar/v1/classifier.proto\x12\tsaggar.v1\x1a\x16saggar/v1/common.proto\"r\n\x0f\x43lassifyRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12&\n\x06object\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRefH\x00\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x08\n\x06sourceB\x08\n\x06_top_k\"C\n\x10\x43lassProbability\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"L\n\x0eTaskPrediction\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\x1b.saggar.v1.ClassProbability\"T\n\x10\x43lassifyResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12.\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x19.saggar.v1.TaskPrediction\"D\n\x14\x43lassifyBatchRequest\x12,\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"C\n\x15\x43lassifyBatchResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.saggar.v1.ClassifyResult\"P\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"O\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x06result\x18\x02 \x01(\x0b\x32\x19.saggar.v1.ClassifyResult\"w\n\x0e\x43lassifyResult\x12/\n\x08response\x18\x01 \x01(\x0b\x32\x1b.saggar.v1.ClassifyResponseH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.saggar.v1.ClassifyErrorH\x00\x42\t\n\x07outcome\"h\n\rClassifyError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12 \n\x13retry_after_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x16\n\x14_retry_after_seconds\"<\n\x14\x41\x63tivateModelRequest\x12$\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\")\n\x15\x41\x63tivateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65scribeModelRequest\"\xb9\x02\n\x15\x44\x65scribeModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12$\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12)\n\x05tasks\x18\x03 \x03(\x0b\x32\x1a.saggar.v1.TaskDescription\x12\x15\n\rimage_size_px\x18\x04 \x01(\x05\x12\x46\n\x0b\x61nnotations\x18\x05 \x03(\x0b\x32\x31.saggar.v1.DescribeModelResponse.AnnotationsEntry\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x19\n\x11previous_model_id\x18\x07 \x01(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0fTaskDescription\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t2\xaf\x03\n\x11\x43lassifierService\x12\x43\n\x08\x43lassify\x12\x1a.saggar.v1.ClassifyRequest\x1a\x1b.saggar.v1.ClassifyResponse\x12R\n\rClassifyBatch\x12\x1f.saggar.v1.ClassifyBatchRequest\x1a .saggar.v1.ClassifyBatchResponse\x12Y\n\x0e\x43lassifyStream\x12 .saggar.v1.ClassifyStreamRequest\x1a!.saggar.v1.ClassifyStreamResponse(\x01\x30\x01\x12R\n\rActivateModel\x12\x1f.saggar.v1.ActivateModelRequest\x1a .saggar.v1.ActivateModelResponse\x12R\n\rDescribeModel\x12\x1f.saggar.v1.DescribeModelRequest\x1a .saggar.v1.DescribeModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaggar/v1/classifier.proto\x12\tsaggar.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16saggar/v1/common.proto\"\xe0\x01\n\x0f\x43lassifyRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12&\n\x06object\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRefH\x00\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\x08\x63overage\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x1e\n\x11least_probability\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\nneighbours\x18\x06 \x01(\x05\x42\x08\n\x06sourceB\x08\n\x06_top_kB\x0b\n\t_coverageB\x14\n\x12_least_probability\"o\n\x10\x43lassProbability\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x12\x14\n\x0cname_zh_hans\x18\x04 \x01(\t\x12\x14\n\x0cname_zh_hant\x18\x05 \x01(\t\"\xbe\x01\n\x0eTaskPrediction\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\x1b.saggar.v1.ClassProbability\x12\x12\n\ncalibrated\x18\x03 \x01(\x08\x12\x31\n\x0fprediction_sets\x18\x04 \x03(\x0b\x32\x18.saggar.v1.PredictionSet\x12)\n\nabstention\x18\x05 \x01(\x0b\x32\x15.saggar.v1.Abstention\"d\n\rPredictionSet\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x63overage\x18\x02 \x01(\x01\x12\x13\n\x0b\x63overage_sd\x18\x03 \x01(\x01\x12\x0f\n\x07objects\x18\x04 \x01(\x05\x12\r\n\x05\x63odes\x18\x05 \x03(\t\"p\n\nAbstention\x12+\n\x06reason\x18\x01 \x01(\x0e\x32\x1b.saggar.v1.AbstentionReason\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\t\"\xab\x01\n\x10JointCombination\x12\x37\n\x06labels\x18\x01 \x03(\x0b\x32\'.saggar.v1.JointCombination.LabelsEntry\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x1a\n\x12\x62\x65st_classes_agree\x18\x03 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"n\n\x0cNotPorcelain\x12\r\n\x05score\x18\x01 \x01(\x01\x12\x11\n\tthreshold\x18\x02 \x01(\x01\x12\x15\n\rnot_porcelain\x18\x03 \x01(\x08\x12\x14\n\x0c\x66\x61lse_alarms\x18\x04 \x01(\x01\x12\x0f\n\x07objects\x18\x05 \x01(\x05\"\xa0\x01\n\tNeighbour\x12\r\n\x05image\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\t\x12\x30\n\x06labels\x18\x03 \x03(\x0b\x32 .saggar.v1.Neighbour.LabelsEntry\x12\x10\n\x08\x64istance\x18\x04 \x01(\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"T\n\x06Timing\x12\x10\n\x08queue_ms\x18\x01 \x01(\x01\x12\x11\n\tdecode_ms\x18\x02 \x01(\x01\x12\x12\n\nnetwork_ms\x18\x03 \x01(\x01\x12\x11\n\tanswer_ms\x18\x04 \x01(\x01\"\xb0\x02\n\x10\x43lassifyResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12.\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x19.saggar.v1.TaskPrediction\x12\x30\n\x0b\x63ombination\x18\x03 \x01(\x0b\x32\x1b.saggar.v1.JointCombination\x12.\n\rnot_porcelain\x18\x04 \x01(\x0b\x32\x17.saggar.v1.NotPorcelain\x12(\n\nneighbours\x18\x05 \x03(\x0b\x32\x14.saggar.v1.Neighbour\x12\x1c\n\x14preprocessing_sha256\x18\x06 \x01(\t\x12!\n\x06timing\x18\x07 \x01(\x0b\x32\x11.saggar.v1.Timing\x12\r\n\x05notes\x18\x08 \x03(\t\"D\n\x14\x43lassifyBatchRequest\x12,\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"C\n\x15\x43lassifyBatchResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.saggar.v1.ClassifyResult\"P\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.saggar.v1.ClassifyRequest\"O\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12)\n\x06result\x18\x02 \x01(\x0b\x32\x19.saggar.v1.ClassifyResult\"w\n\x0e\x43lassifyResult\x12/\n\x08response\x18\x01 \x01(\x0b\x32\x1b.saggar.v1.ClassifyResponseH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.saggar.v1.ClassifyErrorH\x00\x42\t\n\x07outcome\"h\n\rClassifyError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12 \n\x13retry_after_seconds\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x16\n\x14_retry_after_seconds\"<\n\x14\x41\x63tivateModelRequest\x12$\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\")\n\x15\x41\x63tivateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\"(\n\x14\x44\x65scribeModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\xbb\x05\n\x15\x44\x65scribeModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12$\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12)\n\x05tasks\x18\x03 \x03(\x0b\x32\x1a.saggar.v1.TaskDescription\x12\x15\n\rimage_size_px\x18\x04 \x01(\x05\x12\x46\n\x0b\x61nnotations\x18\x05 \x03(\x0b\x32\x31.saggar.v1.DescribeModelResponse.AnnotationsEntry\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x19\n\x11previous_model_id\x18\x07 \x01(\t\x12$\n\x05state\x18\x08 \x01(\x0e\x32\x15.saggar.v1.ModelState\x12\x14\n\x0c\x61rchitecture\x18\t \x01(\t\x12\x17\n\x0finitial_weights\x18\n \x01(\t\x12\x12\n\nsize_bytes\x18\x0b \x01(\x03\x12\x1c\n\x14preprocessing_sha256\x18\x0c \x01(\t\x12\x10\n\x08provider\x18\r \x01(\t\x12\x11\n\tprecision\x18\x0e \x01(\t\x12(\n\x07metrics\x18\x0f \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x08training\x18\x10 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08warnings\x18\x11 \x03(\t\x12\x14\n\x0cnot_answered\x18\x12 \x03(\t\x12\x34\n\rnot_porcelain\x18\x13 \x01(\x0b\x32\x1d.saggar.v1.NoveltyDescription\x12\x12\n\nneighbours\x18\x14 \x01(\x03\x12\r\n\x05notes\x18\x15 \x03(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x02\n\x0fTaskDescription\x12\x0c\n\x04task\x18\x01 \x01(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t\x12,\n\x07\x63lasses\x18\x03 \x03(\x0b\x32\x1b.saggar.v1.ClassDescription\x12\x12\n\ncalibrated\x18\x04 \x01(\x08\x12\x13\n\x0btemperature\x18\x05 \x01(\x01\x12\x1b\n\x13\x63\x61libration_objects\x18\x06 \x01(\x05\x12\"\n\x1a\x65xpected_calibration_error\x18\x07 \x01(\x01\x12\r\n\x05\x62rier\x18\x08 \x01(\x01\x12\x32\n\x0fprediction_sets\x18\t \x03(\x0b\x32\x19.saggar.v1.SetDescription\"Z\n\x10\x43lassDescription\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cname_zh_hans\x18\x03 \x01(\t\x12\x14\n\x0cname_zh_hant\x18\x04 \x01(\t\"i\n\x0eSetDescription\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x63overage\x18\x02 \x01(\x01\x12\x13\n\x0b\x63overage_sd\x18\x03 \x01(\x01\x12\x0f\n\x07objects\x18\x04 \x01(\x05\x12\x11\n\tmean_size\x18\x05 \x01(\x01\"N\n\x12NoveltyDescription\x12\x11\n\tthreshold\x18\x01 \x01(\x01\x12\x14\n\x0c\x66\x61lse_alarms\x18\x02 \x01(\x01\x12\x0f\n\x07objects\x18\x03 \x01(\x05\"$\n\"ClassifierServiceListModelsRequest\"_\n#ClassifierServiceListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.saggar.v1.ModelSummary\x12\x0f\n\x07problem\x18\x02 \x01(\t\"\xe3\x02\n\x0cModelSummary\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12$\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x14.saggar.v1.ObjectRef\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.saggar.v1.ModelState\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\r\n\x05tasks\x18\x05 \x03(\t\x12 \n\x13validation_macro_f1\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12=\n\x0b\x61nnotations\x18\x07 \x03(\x0b\x32(.saggar.v1.ModelSummary.AnnotationsEntry\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12\x0f\n\x07problem\x18\t \x01(\t\x1a\x32\n\x10\x41nnotationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x16\n\x14_validation_macro_f1*~\n\x10\x41\x62stentionReason\x12!\n\x1d\x41\x42STENTION_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x41\x42STENTION_REASON_IMPROBABLE\x10\x01\x12%\n!ABSTENTION_REASON_UNLIKE_TRAINING\x10\x02*q\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STATE_STORED\x10\x01\x12\x16\n\x12MODEL_STATE_LOADED\x10\x02\x12\x16\n\x12MODEL_STATE_SERVED\x10\x03\x32\x9c\x04\n\x11\x43lassifierService\x12\x43\n\x08\x43lassify\x12\x1a.saggar.v1.ClassifyRequest\x1a\x1b.saggar.v1.ClassifyResponse\x12R\n\rClassifyBatch\x12\x1f.saggar.v1.ClassifyBatchRequest\x1a .saggar.v1.ClassifyBatchResponse\x12Y\n\x0e\x43lassifyStream\x12 .saggar.v1.ClassifyStreamRequest\x1a!.saggar.v1.ClassifyStreamResponse(\x01\x30\x01\x12R\n\rActivateModel\x12\x1f.saggar.v1.ActivateModelRequest\x1a .saggar.v1.ActivateModelResponse\x12R\n\rDescribeModel\x12\x1f.saggar.v1.DescribeModelRequest\x1a .saggar.v1.DescribeModelResponse\x12k\n\nListModels\x12-.saggar.v1.ClassifierServiceListModelsRequest\x1a..saggar.v1.ClassifierServiceListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'saggar.v1.classifier_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_JOINTCOMBINATION_LABELSENTRY']._loaded_options = None
+  _globals['_JOINTCOMBINATION_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_NEIGHBOUR_LABELSENTRY']._loaded_options = None
+  _globals['_NEIGHBOUR_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._loaded_options = None
   _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_options = b'8\001'
-  _globals['_CLASSIFYREQUEST']._serialized_start=65
-  _globals['_CLASSIFYREQUEST']._serialized_end=179
-  _globals['_CLASSPROBABILITY']._serialized_start=181
-  _globals['_CLASSPROBABILITY']._serialized_end=248
-  _globals['_TASKPREDICTION']._serialized_start=250
-  _globals['_TASKPREDICTION']._serialized_end=326
-  _globals['_CLASSIFYRESPONSE']._serialized_start=328
-  _globals['_CLASSIFYRESPONSE']._serialized_end=412
-  _globals['_CLASSIFYBATCHREQUEST']._serialized_start=414
-  _globals['_CLASSIFYBATCHREQUEST']._serialized_end=482
-  _globals['_CLASSIFYBATCHRESPONSE']._serialized_start=484
-  _globals['_CLASSIFYBATCHRESPONSE']._serialized_end=551
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=553
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=633
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=635
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=714
-  _globals['_CLASSIFYRESULT']._serialized_start=716
-  _globals['_CLASSIFYRESULT']._serialized_end=835
-  _globals['_CLASSIFYERROR']._serialized_start=837
-  _globals['_CLASSIFYERROR']._serialized_end=941
-  _globals['_ACTIVATEMODELREQUEST']._serialized_start=943
-  _globals['_ACTIVATEMODELREQUEST']._serialized_end=1003
-  _globals['_ACTIVATEMODELRESPONSE']._serialized_start=1005
-  _globals['_ACTIVATEMODELRESPONSE']._serialized_end=1046
-  _globals['_DESCRIBEMODELREQUEST']._serialized_start=1048
-  _globals['_DESCRIBEMODELREQUEST']._serialized_end=1070
-  _globals['_DESCRIBEMODELRESPONSE']._serialized_start=1073
-  _globals['_DESCRIBEMODELRESPONSE']._serialized_end=1386
-  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_start=1336
-  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_end=1386
-  _globals['_TASKDESCRIPTION']._serialized_start=1388
-  _globals['_TASKDESCRIPTION']._serialized_end=1434
-  _globals['_CLASSIFIERSERVICE']._serialized_start=1437
-  _globals['_CLASSIFIERSERVICE']._serialized_end=1868
+  _globals['_MODELSUMMARY_ANNOTATIONSENTRY']._loaded_options = None
+  _globals['_MODELSUMMARY_ANNOTATIONSENTRY']._serialized_options = b'8\001'
+  _globals['_ABSTENTIONREASON']._serialized_start=4104
+  _globals['_ABSTENTIONREASON']._serialized_end=4230
+  _globals['_MODELSTATE']._serialized_start=4232
+  _globals['_MODELSTATE']._serialized_end=4345
+  _globals['_CLASSIFYREQUEST']._serialized_start=96
+  _globals['_CLASSIFYREQUEST']._serialized_end=320
+  _globals['_CLASSPROBABILITY']._serialized_start=322
+  _globals['_CLASSPROBABILITY']._serialized_end=433
+  _globals['_TASKPREDICTION']._serialized_start=436
+  _globals['_TASKPREDICTION']._serialized_end=626
+  _globals['_PREDICTIONSET']._serialized_start=628
+  _globals['_PREDICTIONSET']._serialized_end=728
+  _globals['_ABSTENTION']._serialized_start=730
+  _globals['_ABSTENTION']._serialized_end=842
+  _globals['_JOINTCOMBINATION']._serialized_start=845
+  _globals['_JOINTCOMBINATION']._serialized_end=1016
+  _globals['_JOINTCOMBINATION_LABELSENTRY']._serialized_start=971
+  _globals['_JOINTCOMBINATION_LABELSENTRY']._serialized_end=1016
+  _globals['_NOTPORCELAIN']._serialized_start=1018
+  _globals['_NOTPORCELAIN']._serialized_end=1128
+  _globals['_NEIGHBOUR']._serialized_start=1131
+  _globals['_NEIGHBOUR']._serialized_end=1291
+  _globals['_NEIGHBOUR_LABELSENTRY']._serialized_start=971
+  _globals['_NEIGHBOUR_LABELSENTRY']._serialized_end=1016
+  _globals['_TIMING']._serialized_start=1293
+  _globals['_TIMING']._serialized_end=1377
+  _globals['_CLASSIFYRESPONSE']._serialized_start=1380
+  _globals['_CLASSIFYRESPONSE']._serialized_end=1684
+  _globals['_CLASSIFYBATCHREQUEST']._serialized_start=1686
+  _globals['_CLASSIFYBATCHREQUEST']._serialized_end=1754
+  _globals['_CLASSIFYBATCHRESPONSE']._serialized_start=1756
+  _globals['_CLASSIFYBATCHRESPONSE']._serialized_end=1823
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=1825
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=1905
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=1907
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=1986
+  _globals['_CLASSIFYRESULT']._serialized_start=1988
+  _globals['_CLASSIFYRESULT']._serialized_end=2107
+  _globals['_CLASSIFYERROR']._serialized_start=2109
+  _globals['_CLASSIFYERROR']._serialized_end=2213
+  _globals['_ACTIVATEMODELREQUEST']._serialized_start=2215
+  _globals['_ACTIVATEMODELREQUEST']._serialized_end=2275
+  _globals['_ACTIVATEMODELRESPONSE']._serialized_start=2277
+  _globals['_ACTIVATEMODELRESPONSE']._serialized_end=2318
+  _globals['_DESCRIBEMODELREQUEST']._serialized_start=2320
+  _globals['_DESCRIBEMODELREQUEST']._serialized_end=2360
+  _globals['_DESCRIBEMODELRESPONSE']._serialized_start=2363
+  _globals['_DESCRIBEMODELRESPONSE']._serialized_end=3062
+  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_start=3012
+  _globals['_DESCRIBEMODELRESPONSE_ANNOTATIONSENTRY']._serialized_end=3062
+  _globals['_TASKDESCRIPTION']._serialized_start=3065
+  _globals['_TASKDESCRIPTION']._serialized_end=3330
+  _globals['_CLASSDESCRIPTION']._serialized_start=3332
+  _globals['_CLASSDESCRIPTION']._serialized_end=3422
+  _globals['_SETDESCRIPTION']._serialized_start=3424
+  _globals['_SETDESCRIPTION']._serialized_end=3529
+  _globals['_NOVELTYDESCRIPTION']._serialized_start=3531
+  _globals['_NOVELTYDESCRIPTION']._serialized_end=3609
+  _globals['_CLASSIFIERSERVICELISTMODELSREQUEST']._serialized_start=3611
+  _globals['_CLASSIFIERSERVICELISTMODELSREQUEST']._serialized_end=3647
+  _globals['_CLASSIFIERSERVICELISTMODELSRESPONSE']._serialized_start=3649
+  _globals['_CLASSIFIERSERVICELISTMODELSRESPONSE']._serialized_end=3744
+  _globals['_MODELSUMMARY']._serialized_start=3747
+  _globals['_MODELSUMMARY']._serialized_end=4102
+  _globals['_MODELSUMMARY_ANNOTATIONSENTRY']._serialized_start=3012
+  _globals['_MODELSUMMARY_ANNOTATIONSENTRY']._serialized_end=3062
+  _globals['_CLASSIFIERSERVICE']._serialized_start=4348
+  _globals['_CLASSIFIERSERVICE']._serialized_end=4888
 # @@protoc_insertion_point(module_scope)

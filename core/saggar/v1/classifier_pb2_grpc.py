@@ -61,6 +61,11 @@ class ClassifierServiceStub:
                 request_serializer=saggar_dot_v1_dot_classifier__pb2.DescribeModelRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_classifier__pb2.DescribeModelResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/saggar.v1.ClassifierService/ListModels',
+                request_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class ClassifierServiceServicer:
@@ -71,9 +76,9 @@ class ClassifierServiceServicer:
     def Classify(self, request, context):
         """Classifies one photograph.
 
-        INVALID_ARGUMENT: no image, not an image, too large, or top_k < 1. NOT_FOUND: the stored image is missing. DATA_LOSS: it is not what
-        its reference says. FAILED_PRECONDITION: no model is active (activate one). RESOURCE_EXHAUSTED: more is waiting than can be answered
-        in time; RetryInfo says when to try again. UNAVAILABLE: store down.
+        INVALID_ARGUMENT: no image, not an image, too large, or a number out of its range. NOT_FOUND: the stored image is missing.
+        DATA_LOSS: it is not what its reference says. FAILED_PRECONDITION: no model is active (activate one). RESOURCE_EXHAUSTED: more is
+        waiting than can be answered in time; RetryInfo says when to try again. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +116,17 @@ class ClassifierServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DescribeModel(self, request, context):
-        """Says which model is active and what it predicts. FAILED_PRECONDITION: none is.
+        """Says which model is active, or another one of the store, what it predicts, how well, and how sure it may be.
+
+        FAILED_PRECONDITION: none is active. NOT_FOUND: no such model. INVALID_ARGUMENT: what is stored there is not a bundle.
+        UNAVAILABLE: store down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Lists the models of the store, the served one first. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,6 +159,11 @@ def add_ClassifierServiceServicer_to_server(servicer, server):
                     servicer.DescribeModel,
                     request_deserializer=saggar_dot_v1_dot_classifier__pb2.DescribeModelRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_classifier__pb2.DescribeModelResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -283,6 +303,33 @@ class ClassifierService:
             '/saggar.v1.ClassifierService/DescribeModel',
             saggar_dot_v1_dot_classifier__pb2.DescribeModelRequest.SerializeToString,
             saggar_dot_v1_dot_classifier__pb2.DescribeModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.ClassifierService/ListModels',
+            saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsRequest.SerializeToString,
+            saggar_dot_v1_dot_classifier__pb2.ClassifierServiceListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

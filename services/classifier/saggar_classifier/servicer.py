@@ -17,6 +17,7 @@ from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
 from saggar_classifier.protocols.open_inference import DESCRIPTORS, OpenInference
+from saggar_classifier.serving.catalogue import Catalogue
 from saggar_classifier.serving.desk import Desk
 from saggar_classifier.serving.in_order import in_order
 from saggar_classifier.serving.models import ModelSlot, ServedModel
@@ -39,6 +40,7 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self.readiness = Readiness()
         self._slot = ModelSlot(self.readiness)
         self._repository = Repository(store, self._slot, settings.activation_seconds)
+        self._catalogue = Catalogue(store, self._slot)
         self._desk = Desk(self._slot, settings.threads or available())
         self._protocol = OpenInference(store, self._slot, self._desk, self._repository)
         self.descriptors = (DESCRIPTORS,)
@@ -103,7 +105,13 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def DescribeModel(
         self, request: classifier_pb2.DescribeModelRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.DescribeModelResponse:
-        return messages.description(self._slot.current(), self._slot.previous, self._repository.problem)
+        known, model = self._catalogue.one(request.model_id)
+        return messages.description(known, model, self._slot.previous, self._repository.problem)
+
+    def ListModels(
+        self, request: classifier_pb2.ClassifierServiceListModelsRequest, context: grpc.ServicerContext
+    ) -> classifier_pb2.ClassifierServiceListModelsResponse:
+        return messages.listing(self._catalogue.all(), self._repository.problem)
 
     def _result(
         self, request: classifier_pb2.ClassifyRequest, caller: Caller, model: ServedModel | None = None
@@ -118,6 +126,5 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def _classified(
         self, request: classifier_pb2.ClassifyRequest, caller: Caller, model: ServedModel
     ) -> classifier_pb2.ClassifyResponse:
-        count = messages.top_k(request)
-        probabilities = self._desk.classify(messages.photograph(request, self._store), model, caller)
-        return messages.classification(model, probabilities, count)
+        question, photograph = messages.question(request), messages.photograph(request, self._store)
+        return messages.classification(*self._desk.answer(photograph, model, caller, question))

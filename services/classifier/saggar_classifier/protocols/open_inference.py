@@ -195,8 +195,7 @@ class OpenInference:
             raise NotFoundError(f"model '{name}' has the version {VERSION} only, not '{version[:80]}'", name)
         if name == ACTIVE:
             return self._slot.current()
-        loaded = (self._slot.model, self._slot.previous)
-        found = next((model for model in loaded if model and model.model_id == name), None)
+        found = self._slot.named(name)
         if found is None:
             raise NotFoundError(
                 f"no model '{name[:80]}' is loaded; ask for {ACTIVE}, or for one that RepositoryIndex calls READY",

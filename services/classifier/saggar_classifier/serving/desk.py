@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from saggar_classifier.serving.models import ModelSlot, Probabilities, ServedModel
+from saggar_classifier.answers.answering import Answer, Probabilities, Question, answer
+from saggar_classifier.answers.speaker import DRAFT_MARGIN
+from saggar_classifier.serving.models import ModelSlot, Outputs, ServedModel
 from saggar_classifier.serving.slots import Caller, WorkSlots
-
-# A JPEG is decoded to no less than this times the side that the network takes, where it is larger. Then its pixels
-# differ from those of the whole by a quarter of a grey level in the mean, and a camera's takes a quarter of the time.
-DRAFT_MARGIN = 2
 
 LARGE_BYTES = 1 << 20  # photographs above this let smaller ones go first
 LARGE_BATCH = 8  # prepared images, likewise
@@ -30,6 +29,16 @@ class Photograph:
     decoded: Callable[[int], Image.Image]
 
 
+@dataclass(frozen=True)
+class Timing:
+    """Where the time went, in seconds."""
+
+    queue_s: float
+    decode_s: float  # with scaling
+    network_s: float
+    answer_s: float
+
+
 class Desk:
     """Bounded work with the model in `slot`. Safe to use from many threads."""
 
@@ -39,20 +48,38 @@ class Desk:
         self._slot = slot
         self._slots = WorkSlots(count)
 
-    def classify(self, photograph: Photograph, model: ServedModel, caller: Caller) -> Probabilities:
-        """Probabilities [C] per task, once it is this photograph's turn.
+    def answer(
+        self, photograph: Photograph, model: ServedModel, caller: Caller, question: Question
+    ) -> tuple[Answer, Timing]:
+        """What is asked of one photograph, once it is its turn.
 
-        Raises as `WorkSlots.slot`, and whatever decoding and the network raise.
+        Raises as `WorkSlots.slot`, and whatever decoding, the network, and `question` raise.
         """
+        model.speaker.rules(question.coverage)  # refused before it costs any work
+        arrived = time.perf_counter()
         with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
-            image = photograph.decoded(DRAFT_MARGIN * model.card.input_spec.size_px)
-            with self._noted():
-                return model.classify(image)
+            begun = time.perf_counter()
+            outputs = self._outputs(photograph, model)
+            seen = time.perf_counter()
+            found = answer(model.speaker, outputs.probabilities, outputs.features, question)
+            said = time.perf_counter()
+        decoded_s = seen - begun - outputs.network_s
+        return found, Timing(begun - arrived, decoded_s, outputs.network_s, said - seen)
+
+    def classify(self, photograph: Photograph, model: ServedModel, caller: Caller) -> Probabilities:
+        """Probabilities [C] per task, and no more. Raises as `answer`."""
+        with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
+            return self._outputs(photograph, model).probabilities
 
     def run(self, images: npt.NDArray[np.float32], model: ServedModel, caller: Caller) -> Probabilities:
-        """Probabilities [N, C] per task of prepared images [N, 3, S, S]. Raises as `classify`."""
+        """Probabilities [N, C] per task of prepared images [N, 3, S, S]. Raises as `answer`."""
         with self._slots.slot(caller, large=len(images) > LARGE_BATCH), self._noted():
             return model.network.predict(images)
+
+    def _outputs(self, photograph: Photograph, model: ServedModel) -> Outputs:
+        image = photograph.decoded(DRAFT_MARGIN * model.card.input_spec.size_px)
+        with self._noted():
+            return model.classify(image)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

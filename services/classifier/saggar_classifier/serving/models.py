@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from saggar.bundle import BundleCard, BundleModel
+from saggar.bundle import BundleCard, BundleModel, read_golden, read_novelty
 from saggar.errors import DataCorruptionError, WrongStateError
 from saggar.images import preprocess
 from saggar.rpc.readiness import Readiness
 from saggar.store import ObjectRef, ObjectStore
 
-Probabilities = dict[str, npt.NDArray[np.float32]]
+from saggar_classifier.answers.answering import Probabilities
+from saggar_classifier.answers.speaker import Speaker
 
 TOLERANCE = 1e-3  # of the sum of a float32 softmax
 _FAILURES = 3  # of the network, one after another, after which the service is not ready
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network gives for one photograph, and how long it took."""
+
+    probabilities: Probabilities  # [C] per task
+    features: npt.NDArray[np.float32]  # [F]
+    network_s: float
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,7 @@ class ServedModel:
 
     bundle: ObjectRef
     network: BundleModel
+    speaker: Speaker
 
     @property
     def card(self) -> BundleCard:
@@ -39,15 +51,24 @@ class ServedModel:
     def model_id(self) -> str:
         return self.card.bundle_id
 
-    def classify(self, image: Image.Image, limit_s: float | None = None) -> Probabilities:
-        """Probabilities [C] per task; DataCorruptionError where the network takes longer than `limit_s`."""
+    @property
+    def precision(self) -> str:
+        """Of the numbers that the network computes with."""
+        return "float32"
+
+    def classify(self, image: Image.Image, limit_s: float | None = None) -> Outputs:
+        """DataCorruptionError where the network takes longer than `limit_s`."""
         images = preprocess(image, self.card.input_spec)[None]  # [1, 3, S, S]
-        return {task: values[0] for task, values in self.network.run(images, limit_s)[0].items()}
+        begun = time.perf_counter()
+        probabilities, features = self.network.run(images, limit_s)
+        took = time.perf_counter() - begun
+        by_task = {task: values[0] for task, values in probabilities.items()}
+        return Outputs(by_task, features[0], took)
 
     def try_out(self, limit_s: float) -> None:
         """Raises DataCorruptionError unless it answers for the built-in image, in time, with probabilities."""
         ramp = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8), (64, 64))
-        for task, values in self.classify(Image.fromarray(ramp).convert("RGB"), limit_s).items():
+        for task, values in self.classify(Image.fromarray(ramp).convert("RGB"), limit_s).probabilities.items():
             if not np.isfinite(values).all() or abs(float(values.sum()) - 1) > TOLERANCE:
                 raise DataCorruptionError(
                     f"bundle {self.model_id}: {task} gives no probabilities on the built-in image; train it again"
@@ -72,6 +93,10 @@ class ModelSlot:
                 "no model is active; activate one (`saggar models activate`), or start the classifier with SAGGAR_MODEL"
             )
         return self.model
+
+    def named(self, model_id: str) -> ServedModel | None:
+        """The served model, or the one before it, where it has this id."""
+        return next((model for model in (self.model, self.previous) if model and model.model_id == model_id), None)
 
     def loaded(self, bundle: ObjectRef) -> ServedModel | None:
         """The served model, or the one before it, where it is that of `bundle`."""
@@ -115,11 +140,15 @@ class ModelSlot:
 
 
 def load_model(store: ObjectStore, bundle: ObjectRef, limit_s: float) -> ServedModel:
-    """Load `bundle` and try it on a built-in image, which also warms it up.
+    """Load `bundle`, try it on a built-in image, which also warms it up, and on its golden sample, if it has one.
 
-    Raises InvalidInputError when it is no bundle, DataCorruptionError when it does not work or takes longer than
-    `limit_s` seconds, and the store's errors.
+    Raises InvalidInputError when it is no bundle, DataCorruptionError when it does not work, takes longer than
+    `limit_s` seconds, or no longer gives the golden sample's logits, and the store's errors.
     """
-    model = ServedModel(bundle, BundleModel.load(store, bundle, threads=1))
+    network = BundleModel.load(store, bundle, threads=1)
+    model = ServedModel(bundle, network, Speaker.of(network.card, read_novelty(store, network.card)))
     model.try_out(limit_s)
+    golden = read_golden(store, network.card)
+    if golden is not None:
+        network.check_golden(golden)
     return model
