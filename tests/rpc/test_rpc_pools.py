@@ -13,10 +13,11 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from rig import Rig
-from saggar.errors import BusyError, InvalidInputError
+from saggar.errors import BusyError, InvalidInputError, UnavailableError
 from saggar.rpc import pools
 from saggar.rpc.errors import domain_error
-from saggar.rpc.server import cancellation
+from saggar.rpc.server import cancellation, start_server
+from saggar.settings import ServiceSettings
 from saggar.v1.orchestrator_pb2 import (
     ListExperimentsRequest,
     ListExperimentsResponse,
@@ -135,6 +136,50 @@ def test_a_call_whose_caller_went_while_it_waited_costs_no_work(rig: Rig) -> Non
     first.result()
     stub.ListExperiments(ListExperimentsRequest(), timeout=60)
     assert len(rig.servicer.calls) == 2
+
+
+class Gate(grpc.ServerInterceptor):
+    """Keeps the one thread that accepts calls from accepting any, as too few processors do."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+
+    def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        self.open.wait(60)
+        return continuation(handler_call_details)
+
+
+def test_a_flood_that_is_not_accepted_in_time_is_refused_and_never_cancelled(rig: Rig) -> None:
+    """gRPC drops calls at random, as CANCELLED, once 1,000 wait to be accepted, of whoever asks."""
+    gate = Gate()
+    rig.servers.append(start_server(rig.servicer.register, ServiceSettings(), interceptors=[gate]))
+    calls = []
+    for _ in range(8):  # each on a connection of its own
+        channel = grpc.insecure_channel(rig.servers[-1].address, [("grpc.use_local_subchannel_pool", 1)])
+        rig.channels.append(channel)
+        method = channel.unary_unary("/saggar.v1.OrchestratorService/ListExperiments")
+        calls += [method.future(b"", timeout=120) for _ in range(500)]
+    time.sleep(1)  # while they come and wait
+    gate.open.set()
+    codes = {call.code() for call in calls}
+    assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert grpc.StatusCode.OK in codes
+
+
+def test_a_call_that_the_peer_drops_is_worth_another_try_and_never_taken_for_our_own_wish(rig: Rig) -> None:
+    """Other servers of gRPC drop calls too when they are flooded or stop; the drop says no more than its code."""
+
+    def drop(context: grpc.ServicerContext) -> Any:
+        context._rpc_event.call.cancel()
+        return ListExperimentsResponse()
+
+    rig.servicer.list_experiments = drop
+    address = rig.start().address
+    with pytest.raises(grpc.RpcError) as raw:
+        rig.raw_stub(address).ListExperiments(ListExperimentsRequest(), timeout=10)
+    assert raw.value.code() is grpc.StatusCode.CANCELLED
+    with pytest.raises(UnavailableError, match="dropped the call"):
+        rig.stub(address).ListExperiments(ListExperimentsRequest())
 
 
 @pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x0a\xff", b"\x08"])

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 DOMAIN = "saggar"
 # Status and details travel as HTTP/2 headers, of which peers accept 8 KiB in all.
 _MESSAGE_BUDGET, _STATUS_BUDGET = 2000, 4000
+_OUR_OWN_CANCEL = "Locally cancelled by application!"  # grpc's details of a call that was cancelled on this side
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ def _foreign(code: grpc.StatusCode, text: str, *, has_retry: bool) -> tuple[type
         return (
             UnavailableError,
             f"the peer cannot be reached ({text}); check that it runs and that its address is right",
+        )
+    if code is grpc.StatusCode.CANCELLED and text != _OUR_OWN_CANCEL:
+        return (
+            UnavailableError,
+            f"the peer dropped the call ({text or 'cancelled'}), as it does when it stops or is flooded; try again",
         )
     kind = next((row.error for row in TABLE if row.code is code), _FOREIGN.get(code, SaggarError))
     return kind, text or code.name

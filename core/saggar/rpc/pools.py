@@ -22,6 +22,14 @@ from saggar.rpc.errors import status_of
 _CALL_THREADS, _CALLS_WAITING = 32, 128
 _HEALTH_THREADS = 2
 _RETRY_CALL_S, _RETRY_STREAM_S = 1.0, 30.0
+# Once 1,000 calls wait to be accepted, given up ones included, gRPC cancels some at random; one takes about 8 KiB.
+_NOT_YET_ACCEPTED = 10_000
+_CALLS_OF_ONE_CONNECTION = 1000  # that are not answered; more of them wait at the client
+LIMITS = (  # gRPC's own, so wide that refusals come from here and say when to try again
+    ("grpc.max_concurrent_streams", _CALLS_OF_ONE_CONNECTION),
+    ("grpc.server.max_pending_requests", _NOT_YET_ACCEPTED),
+    ("grpc.server.max_pending_requests_hard_limit", 2 * _NOT_YET_ACCEPTED),
+)
 
 
 class BoundedPool(ThreadPoolExecutor):

@@ -31,7 +31,7 @@ from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongSt
 from saggar.rpc.descriptors import Descriptors
 from saggar.rpc.interceptor import CallInterceptor
 from saggar.rpc.logs import configure_logs
-from saggar.rpc.pools import Pools
+from saggar.rpc.pools import LIMITS, Pools
 from saggar.rpc.readiness import LIVE, Readiness
 from saggar.rpc.work import cancellation
 from saggar.settings import ServiceSettings
@@ -101,6 +101,7 @@ def start_server(
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
+            *LIMITS,
         ),
     )
     names = tuple(register(server))
