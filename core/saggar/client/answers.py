@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -92,10 +92,14 @@ class NotPorcelain:
 class Neighbour:
     """A photograph that the model was trained with, and what the catalogue says of it."""
 
-    image: str  # key of its file, or its SHA-256
+    image: str  # key in the store of whoever trained; holds the SHA-256 of its bytes
     object_id: str
     labels: Mapping[str, str]
     distance: float  # 1 - cosine, 0 to 2
+    source: str = ""
+    licence: str = ""
+    credit_line: str = ""
+    object_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,13 +175,13 @@ def classify_request(image: bytes, question: Question) -> classifier_pb2.Classif
 
 
 def classification_from_message(message: classifier_pb2.ClassifyResponse) -> Classification:
-    timing = message.timing
+    timing, tasks = message.timing, [prediction.task for prediction in message.predictions]
     return Classification(
         message.model_id,
         {prediction.task: _task(prediction) for prediction in message.predictions},
-        _combination(message.combination) if message.HasField("combination") else None,
+        _combination(message.combination, tasks) if message.HasField("combination") else None,
         _not_porcelain(message.not_porcelain) if message.HasField("not_porcelain") else None,
-        tuple(Neighbour(each.image, each.object_id, dict(each.labels), each.distance) for each in message.neighbours),
+        tuple(_neighbour(each, tasks) for each in message.neighbours),
         message.preprocessing_sha256,
         tuple(message.notes),
         Timing(timing.queue_ms, timing.decode_ms, timing.network_ms, timing.answer_ms),
@@ -208,9 +212,27 @@ def _abstention(message: classifier_pb2.Abstention) -> Abstention:
     return Abstention(reason, message.value, message.threshold, message.explanation)
 
 
-def _combination(message: classifier_pb2.JointCombination) -> JointCombination:
-    return JointCombination(dict(message.labels), message.probability, message.best_classes_agree)
+def _combination(message: classifier_pb2.JointCombination, tasks: Sequence[str]) -> JointCombination:
+    return JointCombination(_in_order(message.labels, tasks), message.probability, message.best_classes_agree)
 
 
 def _not_porcelain(message: classifier_pb2.NotPorcelain) -> NotPorcelain:
     return NotPorcelain(message.score, message.threshold, message.not_porcelain, message.false_alarms, message.objects)
+
+
+def _neighbour(message: classifier_pb2.Neighbour, tasks: Sequence[str]) -> Neighbour:
+    return Neighbour(
+        message.image,
+        message.object_id,
+        _in_order(message.labels, tasks),
+        message.distance,
+        message.source,
+        message.licence,
+        message.credit_line,
+        message.object_url,
+    )
+
+
+def _in_order(labels: Mapping[str, str], tasks: Sequence[str]) -> dict[str, str]:
+    """A message's mapping has no order of its own."""
+    return {task: labels[task] for task in tasks if task in labels}

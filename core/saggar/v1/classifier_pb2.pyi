@@ -131,7 +131,7 @@ class NotPorcelain(_message.Message):
     def __init__(self, score: _Optional[float] = ..., threshold: _Optional[float] = ..., not_porcelain: _Optional[bool] = ..., false_alarms: _Optional[float] = ..., objects: _Optional[int] = ...) -> None: ...
 
 class Neighbour(_message.Message):
-    __slots__ = ("image", "object_id", "labels", "distance")
+    __slots__ = ("image", "object_id", "labels", "distance", "source", "licence", "credit_line", "object_url")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -143,11 +143,19 @@ class Neighbour(_message.Message):
     OBJECT_ID_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_LINE_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_URL_FIELD_NUMBER: _ClassVar[int]
     image: str
     object_id: str
     labels: _containers.ScalarMap[str, str]
     distance: float
-    def __init__(self, image: _Optional[str] = ..., object_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., distance: _Optional[float] = ...) -> None: ...
+    source: str
+    licence: str
+    credit_line: str
+    object_url: str
+    def __init__(self, image: _Optional[str] = ..., object_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., distance: _Optional[float] = ..., source: _Optional[str] = ..., licence: _Optional[str] = ..., credit_line: _Optional[str] = ..., object_url: _Optional[str] = ...) -> None: ...
 
 class Timing(_message.Message):
     __slots__ = ("queue_ms", "decode_ms", "network_ms", "answer_ms")

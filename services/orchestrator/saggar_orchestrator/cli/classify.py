@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saggar_orchestrator.cli.classification_lines import entry_of, footer_of, lines_of
 from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, say, settings, warn
 from saggar_orchestrator.local.home import Home
+
+if TYPE_CHECKING:
+    from saggar.client import Question
 
 _DEADLINE_S = 60.0
 _LARGEST_BYTES = 16 * 2**20  # what the contract lets a message carry
@@ -25,15 +29,25 @@ def classify(
     ],
     *,
     top: Annotated[int, typer.Option(help="Classes per task.", min=1)] = 3,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Share of objects whose true class is in `one of`: one that the model has; else 0.9."),
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Training photographs to show that are most like it.", min=0, max=50)
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Says what the serving classifier sees in photographs.
 
     An answer or an error for every file; the exit code is 1 when a file could not be classified.
     """
+    from saggar.client import Question
+
     files = list(_files(images))
     entries = []
-    for entry in classify_each(settings(context).home, files, top):
+    question = Question(top, coverage, neighbours=neighbours)
+    for entry in classify_each(settings(context).home, files, question):
         entries.append(entry)
         if not as_json:
             _show(entry)
@@ -42,19 +56,20 @@ def classify(
     failed = [entry for entry in entries if "error" in entry]
     answered = next((entry for entry in entries if "error" not in entry), None)
     if answered is not None and not as_json:
-        say(f"model {answered['model']}; probabilities are uncalibrated")
+        for line in footer_of(answered):
+            say(line)
     if failed:
         warn(f"error: {len(failed):,} of {plural(len(entries), 'file')} could not be classified")
         raise typer.Exit(1)
 
 
-def classify_each(home: Home, files: Sequence[Path], top: int) -> Iterator[dict[str, Any]]:
+def classify_each(home: Home, files: Sequence[Path], question: Question) -> Iterator[dict[str, Any]]:
     """An answer, or what is wrong, for every file in its order.
 
     Raises UnavailableError and other errors that are no file's fault.
     """
+    from saggar.client.answers import classification_from_message, classify_request
     from saggar.errors import BusyError, InvalidInputError
-    from saggar.v1 import classifier_pb2
 
     from saggar_orchestrator.cli.services.client import classifier
 
@@ -63,35 +78,19 @@ def classify_each(home: Home, files: Sequence[Path], top: int) -> Iterator[dict[
     with classifier(home) as stub:
         for path in files:
             try:
-                request = classifier_pb2.ClassifyRequest(image=_read(path), top_k=top)
-                answer = stub.Classify(request, timeout=_DEADLINE_S)
+                answer = stub.Classify(classify_request(_read(path), question), timeout=_DEADLINE_S)
             except (InvalidInputError, BusyError) as error:
                 yield {"image": str(path), "error": str(error)}
                 continue
-            yield {
-                "image": str(path),
-                "model": answer.model_id,
-                "predictions": {
-                    p.task: [{"code": c.code, "name": c.name, "probability": c.probability} for c in p.classes]
-                    for p in answer.predictions
-                },
-            }
-
-
-def print_classification(entry: dict[str, Any], truth: dict[str, str | None] | None = None) -> None:
-    """One photograph's predictions, a line per task; `truth` adds what the catalogue says."""
-    print(entry["image"])
-    for task, classes in entry["predictions"].items():
-        answers = ", ".join(f"{c['name']} {c['probability']:.0%}" for c in classes)
-        said = "" if truth is None else f"   [catalogue: {truth.get(task) or 'unknown'}]"
-        print(f"  {task:<10} {answers}{said}")
+            yield entry_of(str(path), classification_from_message(answer))
 
 
 def _show(entry: dict[str, Any]) -> None:
     if "error" in entry:
         warn(f"{entry['image']}: {entry['error']}")
     else:
-        print_classification(entry)
+        for line in lines_of(entry):
+            print(line)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -45,9 +45,11 @@ def quickstart(context: typer.Context) -> None:
 
 def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     """Puts the winner into service and shows it one photograph that no training has seen."""
+    from saggar.client import Question
     from saggar.v1 import orchestrator_pb2
 
-    from saggar_orchestrator.cli.classify import classify_each, print_classification
+    from saggar_orchestrator.cli.classification_lines import lines_of
+    from saggar_orchestrator.cli.classify import classify_each
     from saggar_orchestrator.cli.services.client import orchestrator
     from saggar_orchestrator.cli.terminal.output import open_home_store
 
@@ -60,5 +62,7 @@ def _serve_and_classify(home: Home, results: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(key).name
         open_home_store(home).fetch(key, path)
-        entry = next(classify_each(home, [path], top=3))
-    print_classification(entry | {"image": f"one photograph of the test split, {key}:"}, truth=held_out["labels"])
+        entry = next(classify_each(home, [path], Question(top_k=3)))
+    entry["image"] = f"one photograph of the test split, {key}:"
+    for line in lines_of(entry, truth=held_out["labels"]):
+        print(line)
