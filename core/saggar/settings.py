@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from saggar.errors import FieldViolation, InvalidInputError
+from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 from saggar.store import ObjectStore, open_store
 
 PREFIX = "SAGGAR_"
@@ -31,10 +31,37 @@ def _check_address(address: str) -> str:
 Address = Annotated[str, AfterValidator(_check_address)]
 
 
-class ServiceSettings(BaseSettings):
-    """What any service needs to run. A field `x` is the variable `SAGGAR_X`."""
+class CallerSettings(BaseSettings):
+    """How services are called. A field `x` is the variable `SAGGAR_X`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    tls_ca: Path | None = Field(
+        default=None, description="authorities (PEM) of the services that are called; set: calls are encrypted"
+    )
+    tls_client_cert: Path | None = Field(
+        default=None,
+        description="certificate chain (PEM) to show to services that ask for one; default: SAGGAR_TLS_CERT",
+    )
+    tls_client_key: Path | None = Field(default=None, description="its private key (PEM); default: SAGGAR_TLS_KEY")
+
+    @model_validator(mode="after")
+    def _client_tls_is_whole(self) -> CallerSettings:
+        if (self.tls_client_cert is None) != (self.tls_client_key is None):
+            raise ValueError("SAGGAR_TLS_CLIENT_CERT and SAGGAR_TLS_CLIENT_KEY go together; set both or neither")
+        if self.tls_client_cert and not self.tls_ca:
+            raise ValueError(
+                "SAGGAR_TLS_CLIENT_CERT needs SAGGAR_TLS_CA, the authorities of the services that are called"
+            )
+        return self
+
+    def client_pair(self) -> tuple[Path | None, Path | None]:
+        """Certificate and key that calls show."""
+        return self.tls_client_cert, self.tls_client_key
+
+
+class ServiceSettings(CallerSettings):
+    """What any service needs to run."""
 
     listen: Address = Field(default="127.0.0.1:0", description="host:port to listen on; port 0 takes a free one")
     store: str = Field(
@@ -43,6 +70,8 @@ class ServiceSettings(BaseSettings):
     )
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="access key of an s3:// store")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="secret key of an s3:// store")
+    s3_access_key_file: Path | None = Field(default=None, description="file that has the access key, instead")
+    s3_secret_key_file: Path | None = Field(default=None, description="file that has the secret key, instead")
     address_file: Path | None = Field(default=None, description="file to write the bound host:port to")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level that is logged"
@@ -74,9 +103,35 @@ class ServiceSettings(BaseSettings):
             raise ValueError("SAGGAR_TLS_CLIENT_CA needs SAGGAR_TLS_CERT and SAGGAR_TLS_KEY")
         return self
 
-    def open_store(self) -> ObjectStore:
-        """The store that `store` names. Raises as `saggar.store.open_store`."""
-        return open_store(self.store, self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value())
+    def client_pair(self) -> tuple[Path | None, Path | None]:
+        """A service shows its own certificate where it has none for its calls."""
+        return (self.tls_client_cert, self.tls_client_key) if self.tls_client_cert else (self.tls_cert, self.tls_key)
+
+    def open_store(self, url: str = "") -> ObjectStore:
+        """The store that `url` names, or else `store`. Raises as `saggar.store.open_store` and `read_secret`."""
+        return open_store(
+            url or self.store,
+            read_secret(self.s3_access_key, self.s3_access_key_file, "s3_access_key"),
+            read_secret(self.s3_secret_key, self.s3_secret_key_file, "s3_secret_key"),
+        )
+
+
+def read_secret(value: SecretStr, file: Path | None, name: str) -> str:
+    """The secret of the setting `name`: its value, or what its file has. InvalidInputError for both, NotFoundError for
+    a file that cannot be read.
+    """
+    variable = _variable(name)
+    if file is None:
+        return value.get_secret_value()
+    if value.get_secret_value():
+        raise InvalidInputError(f"{variable} and {variable}_FILE are both set; set one of them")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise NotFoundError(
+            f"{variable}_FILE: cannot read {file}: {said}; check the path, and that this user may read it", str(file)
+        ) from None
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

@@ -17,6 +17,7 @@ from saggar.errors import CancelledError, NotFoundError, SaggarError, Unavailabl
 from saggar.rpc.errors import domain_error
 from saggar.rpc.readiness import LIVE
 from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
+from saggar.settings import CallerSettings
 
 MIB = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
@@ -29,6 +30,13 @@ class ClientTls:
     authorities: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+
+
+def client_tls(settings: CallerSettings) -> ClientTls | None:
+    """As the settings have it: None, for calls that are not encrypted, without SAGGAR_TLS_CA."""
+    if settings.tls_ca is None:
+        return None
+    return ClientTls(settings.tls_ca, *settings.client_pair())
 
 
 def open_channel(
@@ -172,10 +180,19 @@ def _service_config(attempts: int) -> dict[str, Any]:
 
 
 def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
-    def content(path: Path | None) -> bytes | None:
-        return None if path is None else path.read_bytes()
+    def content(path: Path | None, variable: str) -> bytes | None:
+        try:
+            return None if path is None else path.read_bytes()
+        except OSError as error:
+            raise NotFoundError(
+                f"cannot read {path}: {error.strerror}; check the path, and {variable} where that names it", str(path)
+            ) from None
 
-    return grpc.ssl_channel_credentials(content(tls.authorities), content(tls.key), content(tls.certificate))
+    return grpc.ssl_channel_credentials(
+        content(tls.authorities, "SAGGAR_TLS_CA"),
+        content(tls.key, "SAGGAR_TLS_CLIENT_KEY"),
+        content(tls.certificate, "SAGGAR_TLS_CLIENT_CERT"),
+    )
 
 
 class _IdleWatch:
@@ -213,6 +230,7 @@ class _IdleWatch:
 class _DomainErrors(
     grpc.UnaryUnaryClientInterceptor,  # type: ignore[type-arg,unused-ignore]
     grpc.UnaryStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
+    grpc.StreamUnaryClientInterceptor,  # type: ignore[type-arg,unused-ignore]
     grpc.StreamStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
 ):
     """Every call raises domain errors; a unary call without a deadline gets one."""
@@ -229,6 +247,9 @@ class _DomainErrors(
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _Call(continuation(self._with_key(client_call_details), request), self._hint)
+
+    def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return _Call(continuation(self._with_key(client_call_details), request_iterator), self._hint)
 
     def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         return _Call(continuation(self._with_key(client_call_details), request_iterator), self._hint)

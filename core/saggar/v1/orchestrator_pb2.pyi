@@ -162,6 +162,28 @@ class ResumeExperimentResponse(_message.Message):
     experiment: Experiment
     def __init__(self, experiment: _Optional[_Union[Experiment, _Mapping]] = ...) -> None: ...
 
+class DeleteExperimentRequest(_message.Message):
+    __slots__ = ("experiment_id",)
+    EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    experiment_id: str
+    def __init__(self, experiment_id: _Optional[str] = ...) -> None: ...
+
+class DeleteExperimentResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListStepResultsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListStepResultsResponse(_message.Message):
+    __slots__ = ("step_id", "result_json")
+    STEP_ID_FIELD_NUMBER: _ClassVar[int]
+    RESULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    step_id: str
+    result_json: str
+    def __init__(self, step_id: _Optional[str] = ..., result_json: _Optional[str] = ...) -> None: ...
+
 class Model(_message.Message):
     __slots__ = ("model_id", "bundle", "experiment_id", "arm", "seed", "test_mean_macro_f1", "active", "validation_macro_f1")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]

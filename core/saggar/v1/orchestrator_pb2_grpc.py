@@ -65,6 +65,16 @@ class OrchestratorServiceStub:
                 request_serializer=saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentResponse.FromString,
                 _registered_method=True)
+        self.DeleteExperiment = channel.unary_unary(
+                '/saggar.v1.OrchestratorService/DeleteExperiment',
+                request_serializer=saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentResponse.FromString,
+                _registered_method=True)
+        self.ListStepResults = channel.unary_stream(
+                '/saggar.v1.OrchestratorService/ListStepResults',
+                request_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/saggar.v1.OrchestratorService/ListModels',
                 request_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListModelsRequest.SerializeToString,
@@ -128,6 +138,22 @@ class OrchestratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteExperiment(self, request, context):
+        """Deletes an experiment's record, results and report; what its steps made stays, for other experiments may share it.
+
+        NOT_FOUND: no such experiment. FAILED_PRECONDITION: it runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStepResults(self, request, context):
+        """What every finished step left, a step a message: what a plan compares itself with. No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Bundles of all experiments with their scores, best on validation first. No errors of its own.
         """
@@ -174,6 +200,16 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     servicer.ResumeExperiment,
                     request_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentResponse.SerializeToString,
+            ),
+            'DeleteExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExperiment,
+                    request_deserializer=saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentResponse.SerializeToString,
+            ),
+            'ListStepResults': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListStepResults,
+                    request_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -349,6 +385,60 @@ class OrchestratorService:
             '/saggar.v1.OrchestratorService/ResumeExperiment',
             saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentRequest.SerializeToString,
             saggar_dot_v1_dot_orchestrator__pb2.ResumeExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saggar.v1.OrchestratorService/DeleteExperiment',
+            saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentRequest.SerializeToString,
+            saggar_dot_v1_dot_orchestrator__pb2.DeleteExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStepResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saggar.v1.OrchestratorService/ListStepResults',
+            saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.SerializeToString,
+            saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,12 +8,14 @@ from typing import Any
 
 import grpc
 from saggar.errors import SaggarError
+from saggar.rpc.channel import client_tls
 from saggar.rpc.server import serve
 from saggar.settings import read_settings
 from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.remote.servicer import StoreServicer
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.settings import OrchestratorSettings
 from saggar_orchestrator.workflow.engine import Engine
@@ -31,19 +33,18 @@ def main() -> int:
 
 def _serve(settings: OrchestratorSettings, home: Home) -> int:
     store = settings.open_store()
-    peers = Peers(
-        settings.peers(), settings.peer_patience_s, {"classifier": settings.classifier_key.get_secret_value()}
-    )
+    peers = Peers(settings.peers(), settings.peer_patience_s, settings.keys(), client_tls(settings))
     engine = Engine(
         Resources(store, peers, home.collections, settings.parallel_shards, tuple(settings.data_roots)),
         settings.database_url or f"sqlite:///{home.database.resolve()}",
     )
 
-    def register(server: grpc.Server) -> tuple[str]:
+    def register(server: grpc.Server) -> tuple[str, str]:
         servicer = OrchestratorServicer(engine, store, peers)
         add: Any = orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server
         add(servicer, server)
-        return (orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name,)
+        objects = StoreServicer(store, home.root / "transfers").register(server)
+        return orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name, objects
 
     return serve(register, settings, warm_up=engine.launch, on_stop=engine.close)
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,6 +82,20 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         del context
         view = self._engine.resume(request.experiment_id)
         return orchestrator_pb2.ResumeExperimentResponse(experiment=experiment_to_message(view))
+
+    def DeleteExperiment(
+        self, request: orchestrator_pb2.DeleteExperimentRequest, context: grpc.ServicerContext
+    ) -> orchestrator_pb2.DeleteExperimentResponse:
+        del context
+        self._engine.delete(request.experiment_id)
+        return orchestrator_pb2.DeleteExperimentResponse()
+
+    def ListStepResults(
+        self, request: orchestrator_pb2.ListStepResultsRequest, context: grpc.ServicerContext
+    ) -> Iterator[orchestrator_pb2.ListStepResultsResponse]:
+        del request, context
+        for step_id, result in self._engine.step_results():
+            yield orchestrator_pb2.ListStepResultsResponse(step_id=step_id, result_json=json.dumps(result))
 
     def ListModels(
         self, request: orchestrator_pb2.ListModelsRequest, context: grpc.ServicerContext

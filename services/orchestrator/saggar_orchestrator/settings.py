@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from saggar.settings import ServiceSettings
-from saggar.store import ObjectStore, open_store
+from saggar.settings import ServiceSettings, read_secret
+from saggar.store import ObjectStore
 
 from saggar_orchestrator.local.home import Home
 
@@ -38,6 +38,7 @@ class OrchestratorSettings(ServiceSettings):
     classifier_key: SecretStr = Field(
         SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
     )
+    classifier_key_file: Path | None = Field(None, description="file that has this key, instead")
     data_roots: list[Path] = Field(
         default_factory=usual_roots,
         description="folders that experiments may name files in, a JSON list; default: this user's home, the working "
@@ -54,13 +55,37 @@ class OrchestratorSettings(ServiceSettings):
         """Targets by service name."""
         return {name: getattr(self, name) for name in ("generator", "qc", "trainer", "classifier")}
 
+    def keys(self) -> dict[str, str]:
+        """API keys by service name."""
+        return {"classifier": read_secret(self.classifier_key, self.classifier_key_file, "classifier_key")}
 
-class StoreSettings(ServiceSettings):
-    """Where the command line finds the store: `SAGGAR_STORE`, else the folder in its home."""
 
-    store: str = ""
+class CommandSettings(ServiceSettings):
+    """What the command line reads from the environment: how it reaches services, and the store."""
+
+    store: str = ""  # empty: the folder in its home, or, of a remote home, the orchestrator
+    generator: str = ""
+    qc: str = ""
+    trainer: str = ""
+    classifier: str = ""
+    review_url: str = ""
+    classifier_key: SecretStr = SecretStr("")
+    classifier_key_file: Path | None = None
+
+    def servers(self, orchestrator: str) -> dict[str, str]:
+        """Targets of services that run elsewhere, by name. A generator, qc or trainer counts beside an orchestrator
+        alone: by itself, its variable is for an orchestrator that is started here.
+        """
+        beside = ("generator", "qc", "trainer", "classifier") if orchestrator else ("classifier",)
+        found = {"orchestrator": orchestrator} | {name: getattr(self, name) for name in beside}
+        if orchestrator:
+            found["review"] = self.review_url
+        return {name: target for name, target in found.items() if target}
+
+    def keys(self) -> dict[str, str]:
+        """API keys by service name."""
+        return {"classifier": read_secret(self.classifier_key, self.classifier_key_file, "classifier_key")}
 
     def open(self, home: Home) -> ObjectStore:
-        """The store, opened."""
-        url = self.store or str(home.store)
-        return open_store(url, self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value())
+        """The store that SAGGAR_STORE names, else the one of the home."""
+        return self.open_store(self.store or str(home.store))

@@ -95,6 +95,14 @@ def options(
         Path,
         typer.Option(envvar="SAGGAR_HOME", help="Folder for store, workflow database, logs and reports."),
     ] = DEFAULT_HOME,
+    server: Annotated[
+        str,
+        typer.Option(
+            envvar="SAGGAR_ORCHESTRATOR",
+            metavar="HOST:PORT",
+            help="Orchestrator that runs elsewhere, e.g. in containers; no service is started here then.",
+        ),
+    ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only, no progress.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[  # noqa: ARG001 read by its callback
@@ -103,7 +111,19 @@ def options(
 ) -> None:
     """Options for all commands stand before the command: `saggar --home DIR up`."""
     be_quiet(quiet)
-    context.obj = Settings(Home(home), debug=debug)
+    context.obj = Settings(Home(home, _servers(server)), debug=debug)
+
+
+def _servers(orchestrator: str) -> dict[str, str]:
+    """Services that run elsewhere, by name; none, without reading all settings, where no variable names one."""
+    names = ("SAGGAR_ORCHESTRATOR", "SAGGAR_CLASSIFIER")
+    if not orchestrator and not any(os.environ.get(name) for name in names):
+        return {}
+    from saggar_orchestrator.cli.terminal.output import command_settings
+
+    if orchestrator and not orchestrator.rpartition(":")[2].isdecimal():
+        raise typer.BadParameter(f"--server {orchestrator}: give host:port, e.g. 127.0.0.1:50051")
+    return command_settings().servers(orchestrator)
 
 
 def main() -> None:

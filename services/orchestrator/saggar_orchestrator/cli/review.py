@@ -87,7 +87,8 @@ def _show(home: Home, identity: str, *, as_json: bool) -> None:
     url = _address(home)
     rows = [_row(each, standing, url) for each, standing in _standings(home, found)]
     if as_json:
-        print_json({"url": url, "tokens_file": str(home.review_tokens()), "reviews": rows})
+        tokens = None if home.remote else str(home.review_tokens())
+        print_json({"url": url, "tokens_file": tokens, "reviews": rows})
         return
     names = ("review", "experiment", "state", "images", "left", "conflicts", "url")
     print_table(names, [tuple(str(row[name]) for name in names) for row in rows])
@@ -96,14 +97,18 @@ def _show(home: Home, identity: str, *, as_json: bool) -> None:
             say(f"check the verdicts of {concern} in review {row['review']}")
     if not rows:
         say("no review yet: an experiment whose file has `review: {policy: all}` or `sample` opens one")
-    say(f"pages: {url}; `saggar review --link` prints sign-in links, from the tokens in {home.review_tokens()}")
+    if home.remote:
+        say(f"pages: {url}")
+    else:
+        say(f"pages: {url}; `saggar review --link` prints sign-in links, from the tokens in {home.review_tokens()}")
 
 
 def _standings(home: Home, reviews: list[str]) -> list[tuple[str, Any]]:
-    from saggar.rpc.channel import open_channel
     from saggar.v1 import qc_pb2, qc_pb2_grpc
 
-    with open_channel(home.address("qc")) as channel:
+    from saggar_orchestrator.cli.services.client import channel_to
+
+    with channel_to(home, "qc") as channel:
         stub = qc_pb2_grpc.QcServiceStub(channel)  # type: ignore[no-untyped-call]
         return [
             (each, stub.DescribeReview(qc_pb2.DescribeReviewRequest(review_id=each), timeout=30)) for each in reviews
@@ -133,7 +138,13 @@ def _print_links(home: Home, *, as_json: bool) -> None:
     from urllib.parse import quote
 
     import yaml
+    from saggar.errors import WrongStateError
 
+    if home.remote:
+        raise WrongStateError(
+            "the reviewers' tokens are where the qc service runs, in the file that its SAGGAR_REVIEW_TOKENS names: a "
+            f"link is {_address(home)}/signin#TOKEN"
+        )
     tokens = yaml.safe_load(home.review_tokens().read_text(encoding="utf-8")) or {}
     links = {str(name): f"{_address(home)}/signin#{quote(str(token))}" for name, token in tokens.items()}
     if as_json:
@@ -146,11 +157,12 @@ def _print_links(home: Home, *, as_json: bool) -> None:
 
 def _open(home: Home, folder: Path, new: NewReview) -> str:
     """The id of a review of the images in `folder`."""
-    from saggar.rpc.channel import open_channel
     from saggar.rpc.refs import ref_to_proto
     from saggar.stored_datasets import write_manifest
     from saggar.taxonomy import load_taxonomy
     from saggar.v1 import qc_pb2, qc_pb2_grpc
+
+    from saggar_orchestrator.cli.services.client import channel_to
 
     store, taxonomy = open_home_store(home), load_taxonomy(new.taxonomy)
     manifest = write_manifest(store, _images(store, folder, taxonomy, new.labels))
@@ -169,7 +181,7 @@ def _open(home: Home, folder: Path, new: NewReview) -> str:
 
         found = store.stat(manifest_key(find_dataset(store, new.photographs)))
         request.photographs.CopyFrom(ref_to_proto(found))
-    with open_channel(home.address("qc")) as channel:
+    with channel_to(home, "qc") as channel:
         stub = qc_pb2_grpc.QcServiceStub(channel)  # type: ignore[no-untyped-call]
         return str(stub.OpenReview(request, timeout=600).review_id)
 
@@ -208,4 +220,5 @@ def _stored(store: ObjectStore, taxonomy: Taxonomy) -> ObjectRef:
 def _address(home: Home) -> str:
     from saggar_orchestrator.local.supervisor import PAGES
 
-    return f"http://{home.address(PAGES)}"
+    address = home.address(PAGES)
+    return address.rstrip("/") if "://" in address else f"http://{address}"

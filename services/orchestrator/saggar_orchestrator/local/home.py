@@ -8,8 +8,8 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,9 +28,18 @@ class RunningServices:
 
 @dataclass(frozen=True)
 class Home:
-    """Paths under one folder. Nothing is created until it is needed."""
+    """Paths under one folder. Nothing is created until it is needed.
+
+    `servers` are targets (host:port) of services that run elsewhere, by name; they go before the home's own. With an
+    orchestrator among them the home is `remote`: it holds reports, and nothing else.
+    """
 
     root: Path
+    servers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def remote(self) -> bool:
+        return "orchestrator" in self.servers
 
     @property
     def store(self) -> Path:
@@ -144,7 +153,12 @@ class Home:
         temporary.replace(self.services_file)
 
     def running(self) -> RunningServices | None:
-        """The services that run now; None when none do, whatever a stale file says."""
+        """The services that run now; None when none do, whatever a stale file says.
+
+        Those of a remote home always do, as far as this machine knows.
+        """
+        if self.remote:
+            return RunningServices(0, dict(self.servers))
         lock_path = self.root / "run" / "up.lock"
         if not lock_path.exists():
             return None
@@ -153,6 +167,13 @@ class Home:
 
     def address(self, service: str) -> str:
         """Where `service` listens; UnavailableError when it does not run."""
+        if service in self.servers:
+            return self.servers[service]
+        if self.remote:
+            raise UnavailableError(
+                f"it is not known where the {service} beside the orchestrator {self.servers['orchestrator']} is: give "
+                f"its address in {address_variable(service)}"
+            )
         running = self.running()
         if running is None or service not in running.addresses:
             raise UnavailableError(
@@ -167,6 +188,11 @@ class Home:
         except (FileNotFoundError, ValueError):
             return None
         return RunningServices(int(data["pid"]), dict(data["addresses"]))
+
+
+def address_variable(service: str) -> str:
+    """Where the command line is told that a service is elsewhere."""
+    return "SAGGAR_REVIEW_URL" if service == "review" else f"SAGGAR_{service.upper()}"
 
 
 def _opened(path: Path) -> IO[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError
-from saggar.rpc.channel import call_stream, open_channel
+from saggar.rpc.channel import ClientTls, call_stream, open_channel
 from saggar.v1 import classifier_pb2_grpc, generator_pb2_grpc, qc_pb2_grpc, trainer_pb2_grpc
 
 from saggar_orchestrator.progress import Cancellation
@@ -41,10 +41,15 @@ class Peers:
     """
 
     def __init__(
-        self, targets: Mapping[str, str], patience_s: float = 300.0, keys: Mapping[str, str] | None = None
+        self,
+        targets: Mapping[str, str],
+        patience_s: float = 300.0,
+        keys: Mapping[str, str] | None = None,
+        tls: ClientTls | None = None,
     ) -> None:
-        """`keys` are API keys by service, of those that ask for one."""
+        """`keys` are API keys by service, of those that ask for one. `tls`: calls are encrypted."""
         self._keys = dict(keys or {})
+        self._tls = tls
         self._targets = dict(targets)
         self._patience_s = patience_s
         self._channels: dict[str, grpc.Channel] = {}
@@ -143,7 +148,9 @@ class Peers:
     def _stub(self, service: str) -> Any:
         with self._lock:
             if service not in self._channels:
-                self._channels[service] = open_channel(self._targets[service], api_key=self._keys.get(service, ""))
+                self._channels[service] = open_channel(
+                    self._targets[service], tls=self._tls, api_key=self._keys.get(service, "")
+                )
             return STUBS[service](self._channels[service])
 
 

@@ -34,6 +34,7 @@ from saggar_orchestrator.workflow.run import Resources, Run, Specification
 from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
 from saggar_orchestrator.workflow.stored import (
     ExperimentView,
+    delete_experiment,
     is_known,
     keep_specification,
     known_ids,
@@ -163,6 +164,26 @@ class Engine:
             latest[_experiment_of(status.workflow_id)] = status
         views = [self._view(identity, latest.get(identity)) for identity in known_ids(self._store)]
         return sorted(views, key=lambda view: view.created_at, reverse=True)
+
+    def delete(self, identity: str) -> None:
+        """Takes an experiment out of the store and the database; WrongStateError for one that runs."""
+        with self._starting:
+            if self.describe(identity).state == "running":
+                raise WrongStateError(f"experiment {identity} runs; `saggar experiment cancel {identity}` first")
+            delete_experiment(self._store, identity)
+            attempts = DBOS.list_workflows(
+                name=_WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False, load_output=False
+            )
+            if ids := [status.workflow_id for status in attempts]:
+                DBOS.delete_workflows(ids)
+
+    def step_results(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(step id, result) of every step that any attempt has recorded."""
+        for status in DBOS.list_workflows(name=_WORKFLOW, load_input=False, load_output=False):
+            for step in DBOS.list_workflow_steps(status.workflow_id):
+                output = step["output"]
+                if isinstance(output, dict) and "step_id" in output:
+                    yield output["step_id"], output["result"]
 
     def steps(self, identity: str) -> tuple[StepView, ...]:
         """Every step of the plan as it stands, or stood when the last attempt ended."""

@@ -53,6 +53,13 @@ def keep_specification(store: ObjectStore, specification: Specification) -> None
         return
 
 
+def delete_experiment(store: ObjectStore, identity: str) -> None:
+    """Its record, results and report. What its steps made stays: other experiments may share it."""
+    # The specification goes last: whatever breaks this off, the experiment is still in the list and can be deleted.
+    for key in sorted(store.list(f"experiments/{identity}/"), key=lambda key: key.endswith("/specification.json")):
+        store.delete(key)
+
+
 def is_known(store: ObjectStore, identity: str) -> bool:
     return store.exists(_specification_key(identity))
 

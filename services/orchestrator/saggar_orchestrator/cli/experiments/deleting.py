@@ -37,9 +37,6 @@ def delete(
             raise typer.BadParameter("add --yes: nobody is here to be asked")
         say(f"{identity}: {record.title}; {record.size}; {record.attempt.state}")
         typer.confirm(f"Delete its record and {plural(len(keys), 'object')}?", abort=True, err=True)
-    # The specification goes last: whatever breaks this off, the experiment is still in the list and can be deleted.
-    for key in sorted(keys, key=lambda key: key.endswith("/specification.json")):
-        archive.store.delete(key)
-    archive.forget(identity)
+    archive.delete(identity)
     (home.reports / f"{identity}.html").unlink(missing_ok=True)
     print(f"{identity} deleted")

@@ -45,7 +45,7 @@ class Expense:
     seconds: float | None
     unmeasured: tuple[str, ...]  # kinds of steps that take long, of which nothing is known
     megabytes: float
-    free_megabytes: float
+    free_megabytes: float | None  # None: not known, for the store is elsewhere
 
 
 def estimate(archive: Archive, experiment: Experiment, steps: Sequence[Foreseen]) -> Expense:
@@ -73,7 +73,7 @@ def estimate(archive: Archive, experiment: Experiment, steps: Sequence[Foreseen]
         seconds if known or not unmeasured else None,
         tuple(sorted(unmeasured)),
         megabytes,
-        shutil.disk_usage(archive.folder).free / 1e6,
+        None if archive.folder is None else shutil.disk_usage(archive.folder).free / 1e6,
     )
 
 

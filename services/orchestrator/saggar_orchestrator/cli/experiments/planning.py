@@ -85,7 +85,8 @@ def _show(costs: expense.Expense) -> None:
     else:
         unknown = f", without {', '.join(costs.unmeasured)}, of which nothing is measured" if costs.unmeasured else ""
         say(f"time: about {duration(costs.seconds) or 'no time'}, by what this home has measured{unknown}")
-    say(f"room on the disk: about {costs.megabytes:,.0f} MB; free: {costs.free_megabytes:,.0f} MB")
+    free = "" if costs.free_megabytes is None else f"; free: {costs.free_megabytes:,.0f} MB"
+    say(f"room on the disk: about {costs.megabytes:,.0f} MB{free}")
 
 
 def _foresee(home: Home, archive: Archive, experiment: Experiment, taxonomy: Taxonomy) -> list[Foreseen]:
@@ -106,7 +107,7 @@ def _foresee(home: Home, archive: Archive, experiment: Experiment, taxonomy: Tax
 @contextlib.contextmanager
 def _archive_of(home: Home) -> Iterator[Archive]:
     """The home's experiments; those of an empty home, made for the moment, where there is none yet."""
-    if home.root.exists():
+    if home.remote or home.root.exists():
         yield Archive(home)
         return
     with tempfile.TemporaryDirectory() as folder:

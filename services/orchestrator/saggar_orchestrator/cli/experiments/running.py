@@ -40,6 +40,10 @@ def run_file(
 
     home = settings(context).home
     text = read_file(file)
+    if home.remote:
+        from saggar_orchestrator.cli.services.sending import with_files_sent
+
+        text = with_files_sent(home, text, file)
     finished = finished_before(home, text, file)  # misspelt keys show here, before any service starts
     if finished is not None:
         say(f"experiment {finished} was finished already; nothing is done again")
@@ -150,6 +154,8 @@ def finished_before(home: Home, text: str, file: Path) -> str | None:
     from saggar_orchestrator.experiment.identity import experiment_id
     from saggar_orchestrator.experiment.source import fingerprint
 
+    if home.remote:  # the orchestrator answers at once for what is finished, and only it can read files that lie there
+        return None
     base = file.resolve().parent
     experiment, taxonomy = parse_experiment(text, str(file), base)
     if not home.root.exists():
@@ -168,11 +174,10 @@ def start(home: Home, text: str, file: Path) -> orchestrator_pb2.Experiment:
 
     from saggar_orchestrator.cli.services.client import orchestrator
 
+    base = "/" if home.remote else str(file.resolve().parent)
     with orchestrator(home) as stub:
         answer = stub.RunExperiment(
-            orchestrator_pb2.RunExperimentRequest(
-                specification=text, source_name=str(file), base_path=str(file.resolve().parent)
-            ),
+            orchestrator_pb2.RunExperimentRequest(specification=text, source_name=str(file), base_path=base),
             timeout=_DEADLINE_S,
         )
         experiment: orchestrator_pb2.Experiment = answer.experiment
@@ -218,7 +223,7 @@ def finish(home: Home, identity: str, supervisor: Supervisor | None, *, as_json:
         ended = follow(home, identity, supervisor, as_json=as_json)
     except KeyboardInterrupt:
         if supervisor is None:
-            say(f"no longer following; {identity} goes on in `saggar up`")
+            say(f"no longer following; {identity} goes on {'there' if home.remote else 'in `saggar up`'}")
             say(f"`saggar experiment watch {identity}` follows it again")
         else:
             say(f"stopping; `saggar experiment resume {identity}` continues from the finished steps")

@@ -26,10 +26,11 @@ _DEADLINE_S = 30.0
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Shows device, loaded base model, and the queue."""
-    from saggar.rpc.channel import open_channel
     from saggar.v1 import generator_pb2, generator_pb2_grpc
 
-    with open_channel(settings(context).home.address("generator")) as channel:
+    from saggar_orchestrator.cli.services.client import channel_to
+
+    with channel_to(settings(context).home, "generator") as channel:
         stub = generator_pb2_grpc.GeneratorServiceStub(channel)  # type: ignore[no-untyped-call]
         found = stub.DescribeGenerator(generator_pb2.DescribeGeneratorRequest(), timeout=_DEADLINE_S)
     values = {

@@ -81,10 +81,9 @@ def _pixels(size: str) -> tuple[int, int]:
 
 def open_peers(context: typer.Context) -> Any:
     """The services of this home that images need."""
-    from saggar_orchestrator.peers.peers import Peers
+    from saggar_orchestrator.cli.services.client import peers
 
-    home = settings(context).home
-    return Peers({name: home.address(name) for name in ("generator", "qc", "trainer")}, _PATIENCE_S)
+    return peers(settings(context).home, ("generator", "qc", "trainer"), _PATIENCE_S)
 
 
 def open_calls(context: typer.Context) -> Any:

@@ -1,26 +1,34 @@
-"""The command line's connections to the services of its home."""
+"""The command line's connections to services: those of its home, or those that run elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saggar.errors import UnavailableError
-from saggar.rpc.channel import open_channel, wait_ready
-from saggar.v1 import classifier_pb2_grpc, orchestrator_pb2_grpc
+from saggar.rpc.channel import client_tls, open_channel, wait_ready
 
-from saggar_orchestrator.cli.terminal.output import say
+from saggar_orchestrator.cli.terminal.output import command_settings, say
 from saggar_orchestrator.cli.terminal.progress_line import spinner
 from saggar_orchestrator.local.home import Home
 
+if TYPE_CHECKING:
+    import grpc
+
+    from saggar_orchestrator.peers.peers import Peers
+
 _STARTING_S = 180.0  # services that were started a moment ago still load their libraries
+_ELSEWHERE_S = 15.0  # those that run elsewhere are there, or the address is wrong
 
 
 @contextlib.contextmanager
 def orchestrator(home: Home) -> Iterator[Any]:
     """A stub of the orchestrator of this home; UnavailableError when none runs."""
-    with open_channel(_ready(home, "orchestrator")) as channel:
+    from saggar.v1 import orchestrator_pb2_grpc
+
+    _wait_ready(home, "orchestrator")
+    with channel_to(home, "orchestrator") as channel:
         make: Any = orchestrator_pb2_grpc.OrchestratorServiceStub
         yield make(channel)
 
@@ -28,18 +36,34 @@ def orchestrator(home: Home) -> Iterator[Any]:
 @contextlib.contextmanager
 def classifier(home: Home) -> Iterator[Any]:
     """A stub of the classifier of this home; UnavailableError when none runs."""
-    with open_channel(_ready(home, "classifier")) as channel:
+    from saggar.v1 import classifier_pb2_grpc
+
+    _wait_ready(home, "classifier")
+    with channel_to(home, "classifier") as channel:
         make: Any = classifier_pb2_grpc.ClassifierServiceStub
         yield make(channel)
 
 
-def _ready(home: Home, service: str) -> str:
-    """The service's address, once it serves there; says so when that takes a while."""
-    address = home.address(service)
+def channel_to(home: Home, service: str) -> grpc.Channel:
+    """A channel to a service of this home, encrypted where SAGGAR_TLS_CA is set; close it after use."""
+    found = command_settings()
+    return open_channel(home.address(service), tls=client_tls(found), api_key=found.keys().get(service, ""))
+
+
+def peers(home: Home, services: tuple[str, ...], patience_s: float) -> Peers:
+    """Services of this home, to be called with patience."""
+    from saggar_orchestrator.peers.peers import Peers
+
+    found = command_settings()
+    return Peers({name: home.address(name) for name in services}, patience_s, found.keys(), client_tls(found))
+
+
+def _wait_ready(home: Home, service: str) -> None:
+    """Until the service serves; says so when that takes a while."""
+    address, tls = home.address(service), client_tls(command_settings())
     try:
-        wait_ready(address, 2.0)
+        wait_ready(address, 2.0, tls=tls)
     except UnavailableError:
         say(f"waiting for the {service} at {address} to be ready")
         with spinner(f"waiting for the {service}"):
-            wait_ready(address, _STARTING_S)
-    return address
+            wait_ready(address, _ELSEWHERE_S if service in home.servers else _STARTING_S, tls=tls)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import typer
 
-from saggar_orchestrator.cli.terminal.output import AsJson, print_json, settings
+from saggar_orchestrator.cli.terminal.output import AsJson, command_settings, print_json, settings
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import PAGES, SERVICES
 
@@ -45,8 +45,9 @@ def examine(home: Home) -> list[Check]:
         if version >= (3, 11)
         else ("Python", "missing", f"{version.major}.{version.minor} is too old; install 3.11 or newer")
     ]
-    found += _installed()
-    found.append(_torch())
+    if not home.remote:  # services need these where they run
+        found += _installed()
+        found.append(_torch())
     found += doctor_surroundings.checks(home)
     found += _running(home)
     return found
@@ -87,9 +88,10 @@ def _torch() -> Check:
 
 def _running(home: Home) -> list[Check]:
     from saggar.errors import SaggarError
-    from saggar.rpc.channel import wait_ready
+    from saggar.rpc.channel import client_tls, wait_ready
 
     running = home.running()
+    tls = client_tls(command_settings())
     if running is None:
         return [("services", "note", "none run for this home; `saggar up` starts them")]
     found = []
@@ -98,9 +100,10 @@ def _running(home: Home) -> list[Check]:
             if name == PAGES:
                 _answers_http(address)
             else:
-                wait_ready(address, 2.0)
+                wait_ready(address, 2.0, tls=tls)
         except SaggarError as error:
-            found.append((f"{name} at {address}", "missing", f"{error}; see {home.logs / name}.log"))
+            log = "" if home.remote else f"; see {home.logs / name}.log"
+            found.append((f"{name} at {address}", "missing", f"{error}{log}"))
         else:
             found.append((f"{name} at {address}", "ok", "serving"))
     return found
@@ -113,7 +116,8 @@ def _answers_http(address: str) -> None:
 
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's pages
     try:
-        with direct.open(f"http://{address}/healthz", timeout=2.0):
+        place = address if "://" in address else f"http://{address}"
+        with direct.open(f"{place.rstrip('/')}/healthz", timeout=2.0):
             pass
     except OSError as error:
         raise UnavailableError(f"the review pages do not answer ({error})") from error

@@ -7,6 +7,7 @@ import signal
 from typing import Annotated, Any
 
 import typer
+from saggar.errors import WrongStateError
 
 from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say, settings
@@ -25,6 +26,11 @@ def up(
     Ctrl-C lets them finish what they do; a second one stops them at once.
     """
     home = settings(context).home
+    if home.remote:
+        raise WrongStateError(
+            f"`saggar up` starts services here, and --server or SAGGAR_ORCHESTRATOR names one elsewhere "
+            f"({home.address('orchestrator')}): unset it, or use that one"
+        )
     stopping: list[int] = []
 
     def stop(number: int, _frame: Any) -> None:

@@ -55,10 +55,10 @@ def complete_model(ctx: Any, incomplete: str) -> list[str]:
 
 
 def _begun(ctx: Any, prefix: str, ending: str, incomplete: str) -> list[str]:
-    """By the store's folder alone: a shell that waits for a key must not wait for a bucket."""
+    """By the store's folder alone: a shell that waits for a key must not wait for a bucket, or for a server."""
     home = Home(Path(ctx.find_root().params.get("home") or DEFAULT_HOME))
     folder = home.root / "store" / prefix
-    if not folder.is_dir():
+    if ctx.find_root().params.get("server") or not folder.is_dir():
         return []
     return sorted(
         each.name for each in folder.iterdir() if each.name.startswith(incomplete) and (each / ending).exists()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from saggar.store import ObjectStore
 
+    from saggar_orchestrator.settings import CommandSettings
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -70,10 +72,27 @@ def settings(context: typer.Context) -> Settings:
 
 
 def open_home_store(home: Home) -> ObjectStore:
-    """The store of this home; `SAGGAR_STORE` names another one, such as a bucket."""
-    from saggar_orchestrator.settings import StoreSettings
+    """The store of this home; `SAGGAR_STORE` names another one, such as a bucket. Of a remote home: the orchestrator's,
+    through the orchestrator.
+    """
+    found = command_settings()
+    if home.remote and not found.store:
+        from saggar.rpc.channel import client_tls, open_channel
 
-    return StoreSettings().open(home)
+        from saggar_orchestrator.remote.store import RemoteStore
+
+        target = home.address("orchestrator")
+        return RemoteStore(open_channel(target, tls=client_tls(found)), f"the orchestrator at {target}")
+    return found.open(home)
+
+
+def command_settings() -> CommandSettings:
+    """What the environment says of services and stores. Raises InvalidInputError."""
+    from saggar.settings import read_settings
+
+    from saggar_orchestrator.settings import CommandSettings
+
+    return read_settings(CommandSettings, "", [])
 
 
 def say(text: str, end: str = "\n") -> None:
