@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from saggar.errors import CancelledError, NotFoundError, SaggarError, UnavailableError
 from saggar.rpc.errors import domain_error
+from saggar.rpc.health.answers import REASON
 from saggar.rpc.readiness import LIVE
 from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
 from saggar.settings import CallerSettings
@@ -115,11 +116,14 @@ def call_stream(
             return
 
 
-def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None, service: str = LIVE) -> None:
+def wait_ready(
+    target: str, timeout_s: float, *, tls: ClientTls | None = None, service: str = LIVE, patient: bool = True
+) -> None:
     """Returns as soon as the service at `target` has started and answers calls; UnavailableError after `timeout_s`
     seconds.
 
-    With `service=""`, as soon as it can do its work: a classifier without a model is live, but not ready.
+    With `service=""`, as soon as it can do its work: a classifier without a model is live, but not ready. Without
+    `patient`, an answer that it does not serve is an error at once.
     """
     deadline = time.monotonic() + timeout_s
     said = "no answer"
@@ -128,7 +132,7 @@ def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None, s
         while (left := deadline - time.monotonic()) > 0:
             request = health_pb2.HealthCheckRequest(service=service)
             try:
-                answer = health.Check(request, timeout=max(0.05, min(left, 5.0)))
+                answer, call = health.Check.with_call(request, timeout=max(0.05, min(left, 5.0)))
             except NotFoundError:  # another server's health knows no names
                 if service != LIVE:
                     raise
@@ -139,9 +143,17 @@ def wait_ready(target: str, timeout_s: float, *, tls: ClientTls | None = None, s
             else:
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:
                     return
-                said = "it answers, but does not serve yet"
+                said = f"it answers, but does not serve{_reason_of(call)}"
+                if not patient:
+                    raise UnavailableError(f"{target}: {said}")
             time.sleep(max(0.0, min(0.1, deadline - time.monotonic())))
     raise UnavailableError(f"{target} was not ready within {timeout_s:g} s: {said}; see its log")
+
+
+def _reason_of(call: Any) -> str:
+    """What a health check of ours says beside NOT_SERVING."""
+    found = dict(call.trailing_metadata() or ()).get(REASON, "")
+    return f": {found}" if found else " yet"
 
 
 def _once(method: Callable[..., Any], request: Any, deadline: float | None, idle_timeout_s: float) -> Iterator[Any]:

@@ -29,12 +29,14 @@ from grpc_reflection.v1alpha import reflection
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
 from saggar.rpc.descriptors import Descriptors
+from saggar.rpc.health import Health, StoreWatch
 from saggar.rpc.interceptor import CallInterceptor
 from saggar.rpc.logs import configure_logs
 from saggar.rpc.pools import LIMITS, Pools
-from saggar.rpc.readiness import LIVE, Readiness
+from saggar.rpc.readiness import LIVE, Readiness, all_of
 from saggar.rpc.work import cancellation
 from saggar.settings import ServiceSettings
+from saggar.store import ObjectStore
 
 __all__ = ["Readiness", "Register", "RunningServer", "cancellation", "serve", "start_server"]
 
@@ -54,13 +56,16 @@ class RunningServer:
 
     address: str
     _server: grpc.Server
-    _health: health.HealthServicer
+    _health: Health
     _pools: Pools
+    _store_watch: StoreWatch | None = None
 
     def stop(self, drain_seconds: float = 0.0) -> None:
         """Takes no new calls, lets running ones end for `drain_seconds`, cancels the rest, returns when all
         are over.
         """
+        if self._store_watch is not None:
+            self._store_watch.stop()
         self._health.enter_graceful_shutdown()
         self._server.stop(drain_seconds).wait()
         self._pools.shutdown()
@@ -72,6 +77,7 @@ def start_server(
     warm_up: Callable[[], None] | None = None,
     *,
     readiness: Readiness | None = None,
+    store: ObjectStore | None = None,
     descriptors: Sequence[DescriptorPool] = (),
     interceptors: Sequence[Any] = (),
 ) -> RunningServer:
@@ -80,7 +86,8 @@ def start_server(
     `descriptors` are pools of services that are not of the contract, for reflection; `interceptors` see
     calls before anybody else does.
 
-    Afterwards the name `live` is SERVING, and the server ("") and its services are as long as `readiness` is.
+    Afterwards the name `live` is SERVING, and the server ("") and its services are as long as `readiness` is, and
+    `store` within reach: the store of a service that can do nothing without it.
 
     Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS
     files, and whatever `warm_up` raises (the server is stopped then).
@@ -105,7 +112,7 @@ def start_server(
         ),
     )
     names = tuple(register(server))
-    healths = health.HealthServicer()
+    healths = Health()
     health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     described: Any = Descriptors(descriptor_pool.Default(), *descriptors)
     if settings.reflection:
@@ -120,7 +127,8 @@ def start_server(
     healths.set(LIVE, health_pb2.HealthCheckResponse.NOT_SERVING)
     address = _bind(server, settings)
     server.start()
-    running = RunningServer(address, server, healths, pools)
+    watch = None if store is None else StoreWatch(store)
+    running = RunningServer(address, server, healths, pools, watch)
     try:
         if settings.address_file is not None:
             _write_whole(settings.address_file, address)
@@ -130,7 +138,12 @@ def start_server(
         running.stop()
         raise
     healths.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
-    (readiness or Readiness(ready=True)).watch(tell)
+    whole = readiness or Readiness(ready=True)
+    if watch is not None:
+        whole = all_of(watch.readiness, whole)
+        watch.start()
+    healths.reason = lambda: whole.reason
+    whole.watch(tell)
     return running
 
 
@@ -141,6 +154,7 @@ def serve(
     on_stop: Callable[[], None] | None = None,
     *,
     readiness: Readiness | None = None,
+    store: ObjectStore | None = None,
     descriptors: Sequence[DescriptorPool] = (),
     interceptors: Sequence[Any] = (),
 ) -> int:
@@ -161,7 +175,13 @@ def serve(
 
     try:
         running = start_server(
-            register, settings, start_up, readiness=readiness, descriptors=descriptors, interceptors=interceptors
+            register,
+            settings,
+            start_up,
+            readiness=readiness,
+            store=store,
+            descriptors=descriptors,
+            interceptors=interceptors,
         )
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all

@@ -24,7 +24,7 @@ def main() -> int:
     # the same cores a step takes many times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     servicer = GeneratorServicer(store, settings)
-    return serve(servicer.register, settings, warm_up=servicer.warm_up)
+    return serve(servicer.register, settings, warm_up=servicer.warm_up, store=store)
 
 
 if __name__ == "__main__":

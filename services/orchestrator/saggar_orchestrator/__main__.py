@@ -46,7 +46,7 @@ def _serve(settings: OrchestratorSettings, home: Home) -> int:
         objects = StoreServicer(store, home.root / "transfers").register(server)
         return orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name, objects
 
-    return serve(register, settings, warm_up=engine.launch, on_stop=engine.close)
+    return serve(register, settings, warm_up=engine.launch, on_stop=engine.close, store=store)
 
 
 if __name__ == "__main__":

@@ -19,14 +19,15 @@ def main() -> int:
     from saggar_qc.pages.server import review_pages
     from saggar_qc.servicer import QcServicer  # after --help, for it takes pandas along
 
-    servicer = QcServicer(settings.open_store(), settings.threads, settings.batch_size, settings.queue_limit)
+    store = settings.open_store()
+    servicer = QcServicer(store, settings.threads, settings.batch_size, settings.queue_limit)
 
     def register(server: grpc.Server) -> tuple[str]:
         qc_pb2_grpc.add_QcServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
         return (qc_pb2.DESCRIPTOR.services_by_name["QcService"].full_name,)
 
     with review_pages(settings, servicer.desks) as servicer.pages_address:
-        return serve(register, settings)
+        return serve(register, settings, store=store)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from saggar_trainer.servicer import register
 
-    return serve(partial(register, store=settings.open_store(), settings=settings), settings)
+    store = settings.open_store()
+    return serve(partial(register, store=store, settings=settings), settings, store=store)
 
 
 if __name__ == "__main__":

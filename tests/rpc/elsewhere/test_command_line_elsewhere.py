@@ -154,7 +154,7 @@ def photographs(client):
 
 def test_a_folder_of_this_machine_is_imported_there_and_exported_here(client, server, photographs, tmp_path):
     imported = client.json(
-        "data", "import", photographs / "images", "--labels", photographs / "labels.csv", "--taxonomy", "kilnsim"
+        "data", "import", photographs, "--labels", photographs / "labels.csv", "--taxonomy", "kilnsim"
     )
     count = len(list((photographs / "images").iterdir()))
     assert imported["images"] == count
@@ -167,7 +167,7 @@ def test_a_folder_of_this_machine_is_imported_there_and_exported_here(client, se
 
 def test_photographs_that_an_experiment_names_here_go_along(client, photographs):
     text = SHORT.replace(
-        "  kilnsim: {count: 160, seed: 3, size_px: 32}", f"  images: {photographs.name}/images\n"
+        "  kilnsim: {count: 160, seed: 3, size_px: 32}", f"  images: {photographs.name}\n"
         f"  labels: {photographs.name}/labels.csv"
     )  # fmt: skip
     (client.folder / "own.yaml").write_text(text)

@@ -204,10 +204,11 @@ def _answers(address: str) -> bool:
         socket.create_connection((host, int(port)), timeout=0.2).close()
     except OSError:
         return False
-    from saggar.rpc.channel import wait_ready
+    from saggar.rpc.channel import client_tls, wait_ready
+    from saggar.settings import CallerSettings
 
     try:
-        wait_ready(address, 0.5)
+        wait_ready(address, 0.5, tls=client_tls(CallerSettings()))
     except SaggarError:
         return False
     return True
