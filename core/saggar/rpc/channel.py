@@ -15,8 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from saggar.errors import CancelledError, NotFoundError, SaggarError, UnavailableError
 from saggar.rpc.errors import domain_error
-from saggar.rpc.health.answers import REASON
-from saggar.rpc.readiness import LIVE
+from saggar.rpc.readiness import LIVE, REASON
 from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
 from saggar.settings import CallerSettings
 

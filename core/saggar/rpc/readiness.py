@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+REASON = "saggar-reason"  # trailing metadata of a health check's answer, beside NOT_SERVING
 LIVE = "live"  # a name of the health service: the process has started and answers, whether it can work or not
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
-REASON = "saggar-reason"  # trailing metadata of a check's answer
+from saggar.rpc.readiness import REASON
+
 _LONGEST_REASON = 1000  # metadata are headers, of which peers accept 8 KiB in all
 
 
