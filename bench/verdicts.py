@@ -1,6 +1,6 @@
 """Do verdicts hold when the experiment is run again? One baseline, trained with many seeds, is compared with itself.
 
-    python bench/verdicts.py --work DIR    trains what DIR lacks (3 minutes a run on an idle core), then simulates
+    python bench/verdicts.py --work DIR    trains what DIR lacks (90 s a run on an idle core), then simulates
     python bench/verdicts.py --invented    no training: runs of a hierarchical model, as many as are wanted
     python bench/verdicts.py --scale       time and memory of all findings of two arms: 100,000 test objects, a task
                                            of 100 classes, 8 seeds
@@ -41,8 +41,9 @@ from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts
 from scipy import stats
 from verdict_invented import invented_runs
-from verdict_runs import TAXONOMY, kept_runs, make_runs
+from verdict_runs import kept_runs, make_runs
 
+TAXONOMY = "kilnsim"
 WORK = Path(tempfile.gettempdir()) / "saggar-bench"
 RESAMPLES = 600
 GROUPS = (1, 3, 4, 5, 6)  # seeds of an arm
@@ -82,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=WORK, help="folder that keeps the runs")
     parser.add_argument("--runs", type=int, default=12, help="trainings; 0: those that --work has")
-    parser.add_argument("--threads", type=int, default=2, help="of each training")
+    parser.add_argument("--processes", type=int, default=2, help="trainings beside each other, of one thread each")
     parser.add_argument("--invented", action="store_true", help="invented runs in place of trainings")
     parser.add_argument("--scale", action="store_true", help="measure time and memory, and nothing else")
     parser.add_argument("--reports", type=int, default=400, help="simulated reports per line")
@@ -96,7 +97,7 @@ def main() -> None:
         test, fresh = (invented_runs(taxonomy, rng, options.runs or 60, n) for n in (150, 3000))
     else:
         options.work.mkdir(parents=True, exist_ok=True)
-        make_runs(options.work, options.runs, options.threads)
+        make_runs(options.work, options.runs, options.processes)
         test, fresh = (kept_runs(options.work, kind) for kind in ("test", "fresh"))
     if len(test) < 2 * GROUPS[1]:
         sys.exit(
