@@ -31,7 +31,8 @@ def parse(text, base=Path("/base")):
 @pytest.mark.parametrize(
     ("name", "arms"),
     [
-        ("quickstart", ["baseline", "one stage", "95:5"]),
+        ("quickstart", ["baseline", "class weights", "95:5"]),
+        ("selective", ["baseline", "class weights", "10 %", "10 %, glaze masked", "control"]),
         ("real-porcelain", ["baseline", "95:5", "90:10"]),
         ("paper", ["baseline", "95:5", "90:10"]),
     ],
