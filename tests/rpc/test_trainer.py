@@ -12,10 +12,20 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
-from saggar.bundle import BundleModel, Golden, read_card, read_golden, read_novelty, softmax
+from saggar.bundle import (
+    BundleCard,
+    BundleModel,
+    Golden,
+    read_card,
+    read_golden,
+    read_neighbours,
+    read_novelty,
+    softmax,
+)
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, WrongStateError
+from saggar.images import decode, preprocess
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
@@ -380,6 +390,16 @@ def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
     assert validated.mean_macro_f1 == pytest.approx(events[-1].result.validation_macro_f1)
 
 
+def prepared(trainer: Trainer, image: str, card: BundleCard) -> np.ndarray:
+    return preprocess(decode(trainer.store.get(image), image), card.input_spec)[None]
+
+
+def test_neighbours_can_be_left_out(trainer: Trainer) -> None:
+    card = read_card(trainer.store, ref_from_proto(trainer.train(neighbours="none")[-1].result.bundle))
+    assert card.neighbours is card.neighbours_file is None
+    assert read_neighbours(trainer.store, card) is None
+
+
 def test_a_bundle_says_how_sure_it_is(trainer: Trainer, events: Any) -> None:
     card = read_card(trainer.store, ref_from_proto(events[-1].result.bundle))
     assert set(card.calibration) == set(card.prediction_sets) == set(TASKS)
@@ -403,6 +423,19 @@ def test_a_bundle_says_how_sure_it_is(trainer: Trainer, events: Any) -> None:
         model.predict(golden.image[None])["colour"], softmax(logits["colour"] / colour.temperature)
     )
     assert novelty.scores(features).shape == (1,)
+    neighbours = read_neighbours(trainer.store, card)
+    assert neighbours is not None
+    assert card.neighbours is not None
+    assert (card.neighbours.photographs, card.neighbours.objects, card.neighbours.features) == (16, 16, 960)
+    real = [record for record in records(trainer.store) if (record.split, record.origin) == ("train", "real")]
+    assert list(neighbours.about["image"]) == [record.image for record in real]  # no varied copies
+    assert list(neighbours.about["object_id"]) == [record.object_id for record in real]
+    for row in (0, 5):
+        seen = model.features(prepared(trainer, real[row].image, card))[0]
+        np.testing.assert_allclose(neighbours.features[row], seen / np.linalg.norm(seen), atol=1e-3)
+        (first, *_), *_ = neighbours.nearest(neighbours.features[row : row + 1].astype(np.float32), card.codes())
+        assert first.similarity == pytest.approx(1, abs=1e-3)
+        assert dict(first.labels) in [record.labels for record in real]
     changed = Golden(golden.image, {task: values + 1 for task, values in golden.logits.items()})
     with pytest.raises(DataCorruptionError, match="golden sample is 1"):
         model.check_golden(changed)

@@ -7,15 +7,14 @@ form, Ren et al. 2021, arXiv:2106.09022). Above `threshold` an image is called "
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from saggar.errors import DataCorruptionError
+from saggar.files.npz import npz_bytes, read_npz
 
 Float32 = npt.NDArray[np.float32]
 
@@ -53,19 +52,16 @@ class NoveltyModel:
 
     def to_bytes(self) -> bytes:
         """As .npz, the same bytes for the same arrays."""
-        arrays: dict[str, Any] = {"overall": self.overall, "centre": self.centre}
+        arrays = {"overall": self.overall, "centre": self.centre}
         for task in self.within:
             arrays |= {f"within_{task}": self.within[task], f"means_{task}": self.means[task]}
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        return buffer.getvalue()
+        return npz_bytes(arrays)
 
     @staticmethod
     def from_bytes(data: bytes, source: str) -> NoveltyModel:
         """What `to_bytes` wrote; raises DataCorruptionError when it is anything else."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                arrays = {name: np.asarray(file[name], np.float32) for name in file.files}
+            arrays = {name: np.asarray(values, np.float32) for name, values in read_npz(data).items()}
             tasks = [name.removeprefix("within_") for name in arrays if name.startswith("within_")]
             return NoveltyModel(
                 {task: arrays[f"within_{task}"] for task in tasks},
@@ -73,7 +69,7 @@ class NoveltyModel:
                 arrays["overall"],
                 arrays["centre"],
             )
-        except (KeyError, ValueError, OSError, EOFError) as error:
+        except (KeyError, ValueError) as error:
             raise DataCorruptionError(f"{source}: not a model of novelty ({error}); train the bundle again") from error
 
 

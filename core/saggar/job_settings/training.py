@@ -184,6 +184,18 @@ class TrainingSettings(JobSettings):
         "alike, with the backbone frozen",
     )
 
+    neighbours: Literal["photographs", "none"] = Field(
+        default="photographs",
+        description="Whether the bundle keeps features, object ids, labels and credit lines of the real training "
+        "photographs, so that an answer can show the pieces that are most alike; `none` where these must not leave "
+        "with the model",
+    )
+    reduced_precision: Literal["none", "int8"] = Field(
+        default="none",
+        description="Whether the bundle gets a second network in 8 bits, calibrated on training photographs; it is "
+        "kept only where macro-F1 on validation falls by at most half a point",
+    )
+
     @model_validator(mode="after")
     def _weights_are_there(self) -> Self:
         if self.initial_weights == "file" and not self.initial_weights_path:

@@ -19,7 +19,9 @@ def check_export(onnx: bytes, model: MultiTaskClassifier, images: Tensor) -> Gol
 
     Raises WrongStateError when a logit of the ONNX model is further from PyTorch's than LARGEST_DIFFERENCE.
     """
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a few images: threads would wait for each other, spinning
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     names = [*(f"logits_{task}" for task in model.tasks), "features"]
     exported = dict(zip(names, session.run(names, {"images": images.contiguous().numpy()}), strict=True))
     with torch.no_grad():

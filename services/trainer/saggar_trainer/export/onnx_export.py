@@ -1,4 +1,6 @@
-"""From torch to ONNX: `images` [N, 3, S, S] in, `logits_<task>` [N, C] each and `features` [N, 960] out."""
+"""From torch to ONNX: `images` [N, 3, S, S] in; `logits_<task>` [N, C] each, `features` [N, 960] and `maps`
+[N, 960, S/32, S/32], of which features are the mean, out.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from saggar.bundle.model import MAPS
 from torch import Tensor, nn
 
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -18,7 +21,7 @@ from saggar_trainer.model.network import MultiTaskClassifier
 def to_onnx(model: MultiTaskClassifier, size_px: int) -> bytes:
     """`model` in evaluation mode as one self-contained ONNX file with a free batch dimension."""
     model = model.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    outputs = [*(f"logits_{task}" for task in model.tasks), "features"]
+    outputs = [*(f"logits_{task}" for task in model.tasks), "features", MAPS]
     with _quiet():
         program = torch.onnx.export(
             _Flat(model).eval(),
@@ -37,15 +40,16 @@ def to_onnx(model: MultiTaskClassifier, size_px: int) -> bytes:
 
 
 class _Flat(nn.Module):
-    """ONNX has no mappings: one output per task, then the features."""
+    """ONNX has no mappings: one output per task, then the features and what is pooled."""
 
     def __init__(self, model: MultiTaskClassifier) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        logits, features = self.model(images)
-        return (*(logits[task] for task in self.model.tasks), features)
+        maps = self.model.backbone(images)
+        logits, features = self.model.answers(maps)
+        return (*(logits[task] for task in self.model.tasks), features, maps)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from saggar.bundle import Certainty, softmax
 from saggar.progress import Progress
@@ -17,35 +19,53 @@ from saggar_trainer.fitting.loop import Examples, Lessons, outputs
 from saggar_trainer.fitting.objective import class_sums
 from saggar_trainer.model.network import MultiTaskClassifier
 
+Float32 = npt.NDArray[np.float32]
+
 CHECKED_IMAGES = 8  # of the validation split: the export is compared on these
 
 
-def certainty_of(
-    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photographs: Callable[[], Examples]
-) -> Certainty:
-    """Temperatures and sets from the validation split; novelty from the real training photographs and that split.
+@dataclass(frozen=True)
+class Seen:
+    """What a trained network makes of the photographs that its bundle is measured by."""
 
-    `model` and all that is computed here lie on the CPU. Without real training photographs there is no novelty.
-    """
-    room.work.report(Progress("measuring certainty"))
+    validation_logits: Mapping[str, Float32]  # task -> [N, C]
+    validation_features: Float32  # [N, F]
+    training_features: Float32 | None  # [M, F] of real training photographs; None where there are none
+
+
+def look(model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photographs: Callable[[], Examples]) -> Seen:
+    """Run `model`, which lies on the CPU, over the validation split and the real training photographs."""
+    room.work.report(Progress("looking at the photographs"))
     cpu, batch = torch.device("cpu"), room.settings.batch_size
     logits, features = outputs(model, lessons.validation.pixels, room.spec, batch, cpu)
+    training = None
+    if room.training.real.any():
+        training = outputs(model, photographs().pixels, room.spec, batch, cpu)[1].numpy().astype(np.float32)
+    by_task = {task: values.numpy().astype(np.float32) for task, values in logits.items()}
+    return Seen(by_task, features.numpy().astype(np.float32), training)
+
+
+def certainty_of(seen: Seen, room: Classroom) -> Certainty:
+    """Temperatures and sets from the validation split; novelty from the real training photographs and that split.
+
+    Without real training photographs there is no novelty.
+    """
+    room.work.report(Progress("measuring certainty"))
     objects = room.validation.object_ids
     calibration, rules = {}, {}
-    for task in model.tasks:
-        truth, scores = room.validation.labels[task], logits[task].numpy()
+    for task, scores in seen.validation_logits.items():
+        truth = room.validation.labels[task]
         found = calibrate(scores, truth, objects)
         if found is None:
             continue
         counts = class_sums(room.training, task, scores.shape[1], room.settings, rows=room.training.real)
         calibration[task] = found
         rules[task] = set_rules(softmax(scores / found.temperature), truth, objects, prevalence_of(counts))
-    if not room.training.real.any():
+    if seen.training_features is None:
         return Certainty(calibration, rules)
-    _, seen = outputs(model, photographs().pixels, room.spec, batch, cpu)
     real = room.training.take(room.training.real)
-    novelty = fit_novelty(seen.numpy(), {task: real.labels[task] for task in model.tasks})
-    return Certainty(calibration, rules, novelty_rule(novelty, features.numpy().astype(np.float32), objects), novelty)
+    novelty = fit_novelty(seen.training_features, {task: real.labels[task] for task in seen.validation_logits})
+    return Certainty(calibration, rules, novelty_rule(novelty, seen.validation_features, objects), novelty)
 
 
 def first_images(lessons: Lessons) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from saggar.bundle import write_bundle
+from saggar.bundle import Companions, write_bundle
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
@@ -26,9 +26,10 @@ from saggar_trainer import results
 from saggar_trainer.data.reading import read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.export.checking import check_export
+from saggar_trainer.export.nearest_pieces import neighbours_of
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
-from saggar_trainer.fitting.bundle_certainty import certainty_of, first_images
+from saggar_trainer.fitting.bundle_certainty import certainty_of, first_images, look
 from saggar_trainer.fitting.course import best_epoch
 from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
@@ -120,10 +121,15 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     mean = sum(macro_f1.values()) / len(macro_f1)
 
     model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    certainty = certainty_of(model, room, lessons, photographs)
+    seen = look(model, room, lessons, photographs)
+    certainty = certainty_of(seen, room)
     work.report(Progress("exporting"))
     onnx = to_onnx(model, spec.size_px)
     golden = check_export(onnx, model, first_images(lessons))
+    neighbours = None
+    if settings.neighbours == "photographs" and seen.training_features is not None:
+        labels = room.training.take(room.training.real).labels
+        neighbours = neighbours_of(seen.training_features, {task: labels[task] for task in tasks}, manifest)
     shown = _without_path(settings).model_dump(mode="json")
     _, bundle = write_bundle(
         at.store,
@@ -144,7 +150,7 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         },
         annotations=job.annotations,
         certainty=certainty,
-        golden=golden,
+        companions=Companions(golden=golden, neighbours=neighbours),
     )
     history = {
         "settings": shown,

@@ -45,7 +45,11 @@ class MultiTaskClassifier(nn.Module):
         return head
 
     def forward(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        features = torch.flatten(self.pool(self.backbone(images)), 1)  # [N, 960]
+        return self.answers(self.backbone(images))
+
+    def answers(self, maps: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Logits and features of the backbone's maps [N, 960, h, w]."""
+        features = torch.flatten(self.pool(maps), 1)  # [N, 960]
         shared = self.trunk(features)  # [N, 256], or [N, 960] without projection
         return {task: self.heads[_key(task)](shared) for task in self.tasks}, features
 

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from saggar.bundle import BundleModel, fetch_onnx, read_card, softmax, write_bundle
+from saggar.bundle import BundleModel, Golden, Neighbours, fetch_onnx, read_card, softmax, write_bundle
+from saggar.certainty.novelty import NoveltyModel
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
 from saggar.images import InputSpec
 from saggar.store import DirectoryStore, ObjectRef
@@ -53,6 +54,11 @@ def network(tasks: tuple[str, ...] = ("glaze", "type"), size: int = SIZE, batch:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def half_an_archive() -> bytes:
+    data = Golden(np.zeros((3, SIZE, SIZE), np.float32), {"type": np.zeros(3, np.float32)}).to_bytes()
+    return data[: len(data) // 2]
 
 
 def written(store: DirectoryStore, model: bytes | None = None, **changes: Any) -> tuple[str, ObjectRef]:
@@ -171,6 +177,13 @@ def test_a_card_with_an_unknown_field_is_refused(store: DirectoryStore) -> None:
     ref = store.put("bundles/y/bundle.json", json.dumps(card).encode(), "application/json")
     with pytest.raises(InvalidInputError, match="colour"):
         read_card(store, ref)
+
+
+@pytest.mark.parametrize("kind", [Golden, NoveltyModel, Neighbours])
+@pytest.mark.parametrize("data", [b"", b"PK", b"hello", half_an_archive()], ids=["empty", "start", "text", "half"])
+def test_damaged_arrays_are_corruption(kind: Any, data: bytes) -> None:
+    with pytest.raises(DataCorruptionError, match=r"x\.npz: not .* train the bundle again"):
+        kind.from_bytes(data, "x.npz")
 
 
 def test_softmax_survives_large_logits() -> None:
