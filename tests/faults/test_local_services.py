@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import UnavailableError
+from saggar_orchestrator.local import capacity
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
@@ -73,6 +74,32 @@ def test_a_killed_child_comes_back_at_its_address(supervisor):
     assert pid_of(supervisor, "trainer") == other
     supervisor.stop()
     assert gone(other)
+
+
+def test_several_trainers_share_the_cores_and_are_one_target_to_the_orchestrator(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.delenv("SAGGAR_THREADS", raising=False)
+    monkeypatch.setattr(capacity, "cores", lambda: 5)
+    made = Supervisor(Home(tmp_path), choose_addresses(0, trainers=2), lambda _: None, modules=IDLE)
+    try:
+        made.start(("orchestrator", "trainer"))
+        made.wait_ready(("trainer", "trainer-2"))
+        assert (tmp_path / "logs" / "trainer-2.log").exists()
+        environments = {
+            name: dict(
+                entry.split("=", 1)
+                for entry in Path(f"/proc/{pid_of(made, name)}/environ").read_text().split("\0")
+                if entry.startswith("SAGGAR_")
+            )
+            for name in ("orchestrator", "trainer", "trainer-2")
+        }
+        one, two = made.addresses["trainer"], made.addresses["trainer-2"]
+        assert environments["orchestrator"]["SAGGAR_TRAINER"] == f"{one},{two}"
+        assert "SAGGAR_THREADS" not in environments["orchestrator"]
+        assert [environments[name]["SAGGAR_LISTEN"] for name in ("trainer", "trainer-2")] == [one, two]
+        assert [environments[name]["SAGGAR_THREADS"] for name in ("trainer", "trainer-2")] == ["2", "2"]
+    finally:
+        made.stop()
 
 
 def test_a_child_that_dies_at_start_shows_the_end_of_its_log(supervisor, monkeypatch):

@@ -508,7 +508,7 @@ arms:
     assert 8 <= given <= 12
     assert arms["10 %"]["worth"]["photographs"] >= 0
     assert arms["baseline"]["worth"] is None
-    assert (results["devices"], results["versions"]["torch"]) == (["cpu"], "2.9")
+    assert (results["devices"], results["versions"]["torch"]) == (["cpu, 1 thread"], "2.9")
     assert bench.fakes.calls["TrainAdapter"] == 2
     assert steps["fold 2 of 2: train masked, seed 0"].state == SUCCEEDED
     records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]

@@ -157,7 +157,8 @@ def test_training_streams_progress_and_epochs_and_ends_with_one_result(trainer: 
 
     result = events[-1].result
     assert result.validation_macro_f1 == max(epoch.validation_macro_f1 for epoch in epochs)
-    assert (result.made_with["device"], bool(result.made_with["torch"])) == ("cpu", True)
+    made_with = result.made_with
+    assert (made_with["device"], int(made_with["threads"]) > 0, bool(made_with["torch"])) == ("cpu", True, True)
     assert any("random initial weights" in warning for warning in result.warnings)
     assert any("no training image of Green" in warning for warning in result.warnings)
 

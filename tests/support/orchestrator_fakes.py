@@ -1,6 +1,7 @@
 """Hand-written stand-ins of the four worker services: real gRPC, real objects in the store, no torch.
 
-`python tests/support/orchestrator_fakes.py STORE HOST:PORT IMAGE_SECONDS` serves them in a process of their own.
+`python tests/support/orchestrator_fakes.py STORE HOST:PORT IMAGE_SECONDS [EPOCH_SECONDS]` serves them in a process of
+their own.
 """
 
 # ruff: noqa: N802 the contract names the methods
@@ -12,6 +13,8 @@ import io
 import json
 import sys
 import threading
+import time
+import uuid
 import zlib
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -20,7 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from saggar.dataset.manifest import Manifest
-from saggar.errors import WrongStateError
+from saggar.errors import CancelledError, WrongStateError
 from saggar.images import decode
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.rpc.server import start_server
@@ -53,13 +56,15 @@ class Fakes(
 ):
     """All four services. `calls` counts work by RPC; `errors[rpc]` are raised by the next calls, in turn."""
 
-    def __init__(self, store, image_seconds=0.0):
+    def __init__(self, store, image_seconds=0.0, epoch_seconds=0.0):
         self.store = store
         self.calls = Counter()
         self.generated = Counter()  # prompt id -> how often it was really made
         self.errors = defaultdict(list)
         self.taxonomies = {}  # of bundles, by their hash
         self.image_seconds = image_seconds
+        self.epoch_seconds = epoch_seconds  # with it trainings keep checkpoints and notes of what they did
+        self.epochs = 2
         self.hold = {}  # rpc -> event that its work waits for
         self.active = None
         self.base_hash = "a" * 64
@@ -91,10 +96,11 @@ class Fakes(
 
         def work(emit, cancelled):
             self._wait("Train", emit, cancelled)
-            for epoch in (1, 2):
+            for epoch in range(self._epochs_done(request.request_id) + 1, self.epochs + 1):
+                self._epoch(request.request_id, epoch, cancelled)
                 emit(
                     common_pb2.Progress(
-                        stage="training", done=epoch, total=2, unit="epochs", metrics={"loss": 1 / epoch}
+                        stage="training", done=epoch, total=self.epochs, unit="epochs", metrics={"loss": 1 / epoch}
                     )
                 )
             seed = request.settings.seed
@@ -120,10 +126,22 @@ class Fakes(
                 best_epoch=2,
                 validation_macro_f1=0.5 + size / 1e5 + seed / 1e4,
                 warnings=["random initial weights: accuracy suffers"],
-                made_with={"device": "cpu", "torch": "2.9"},
+                made_with={"device": "cpu", "threads": "1", "torch": "2.9"},
             )
 
         yield from stream_events(context, trainer_pb2.TrainResponse, work)
+
+    def _epochs_done(self, request_id):
+        return len({key.split("/")[2] for key in self.store.list(f"epochs/{request_id}/")})
+
+    def _epoch(self, request_id, epoch, cancelled):
+        if not self.epoch_seconds:
+            return
+        began = time.time()
+        if cancelled.wait(self.epoch_seconds):
+            raise CancelledError("cancelled by the caller")
+        note = json.dumps({"began": began, "ended": time.time()}).encode()
+        self.store.put(f"epochs/{request_id}/{epoch}/{uuid.uuid4().hex}.json", note, "application/json")
 
     def Evaluate(self, request, context):
         self._begin("Evaluate")
@@ -375,9 +393,9 @@ class Fakes(
         return classifier_pb2.ClassifyResponse(model_id=self.active, predictions=predictions)
 
 
-def serve_fakes(store, listen="127.0.0.1:0", image_seconds=0.0):
+def serve_fakes(store, listen="127.0.0.1:0", image_seconds=0.0, epoch_seconds=0.0):
     """(the fakes, their running server); one address serves all four."""
-    fakes = Fakes(store, image_seconds)
+    fakes = Fakes(store, image_seconds, epoch_seconds)
 
     def register(server):
         generator_pb2_grpc.add_GeneratorServiceServicer_to_server(fakes, server)
@@ -414,5 +432,5 @@ arms:
 
 
 if __name__ == "__main__":
-    kept = serve_fakes(DirectoryStore(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
+    kept = serve_fakes(DirectoryStore(Path(sys.argv[1])), sys.argv[2], *map(float, sys.argv[3:]))
     threading.Event().wait()

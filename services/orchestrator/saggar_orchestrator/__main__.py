@@ -35,7 +35,14 @@ def _serve(settings: OrchestratorSettings, home: Home) -> int:
     store = settings.open_store()
     peers = Peers(settings.peers(), settings.peer_patience_s, settings.keys(), client_tls(settings))
     engine = Engine(
-        Resources(store, peers, home.collections, settings.parallel_shards, tuple(settings.data_roots)),
+        Resources(
+            store,
+            peers,
+            home.collections,
+            settings.parallel_shards,
+            tuple(settings.data_roots),
+            settings.parallel_trainings,
+        ),
         settings.database_url or f"sqlite:///{home.database.resolve()}",
     )
 

@@ -33,7 +33,10 @@ class OrchestratorSettings(ServiceSettings):
         "127.0.0.1:50052", description="target of the generator; dns:///name:port spreads over replicas"
     )
     qc: str = Field("127.0.0.1:50053", description="target of the qc service")
-    trainer: str = Field("127.0.0.1:50054", description="target of the trainer")
+    trainer: str = Field(
+        "127.0.0.1:50054",
+        description="target of the trainer: host:port, several with commas between, or dns:///name:port",
+    )
     classifier: str = Field("127.0.0.1:50055", description="target of the classifier")
     classifier_key: SecretStr = Field(
         SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
@@ -46,6 +49,9 @@ class OrchestratorSettings(ServiceSettings):
     )
     parallel_shards: int = Field(
         4, ge=1, description="generation shards out at the same time; at least one per generator replica"
+    )
+    parallel_trainings: int = Field(
+        0, ge=0, description="trainings and evaluations of an experiment at the same time; 0: one per trainer replica"
     )
     peer_patience_s: float = Field(
         300.0, ge=0, description="how long a step waits for a peer that cannot be reached before it fails"

@@ -42,7 +42,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
             outcome = train(job, self._at, _training_work(emit, cancelled))
-            return messages.training_result_to_message(outcome, made_with(self._at.device))
+            return messages.training_result_to_message(outcome, made_with(self._at.device, self._at.threads))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
@@ -69,10 +69,12 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
 
-def made_with(device: torch.device) -> dict[str, str]:
-    """The device and the versions that numbers may depend on."""
+def made_with(device: torch.device, threads: int) -> dict[str, str]:
+    """The device, the threads and the versions that numbers may depend on, some in their last bits."""
     libraries = ("torch", "torchvision", "onnxruntime", "saggar-trainer")
-    return {"device": str(device)} | {name: importlib.metadata.version(name) for name in libraries}
+    return {"device": str(device), "threads": str(threads)} | {
+        name: importlib.metadata.version(name) for name in libraries
+    }
 
 
 def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings) -> list[str]:

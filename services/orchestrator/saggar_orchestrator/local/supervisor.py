@@ -13,10 +13,12 @@ from pathlib import Path
 
 from saggar.errors import SaggarError, UnavailableError
 
+from saggar_orchestrator.local.capacity import threads_each
 from saggar_orchestrator.local.home import Home
 
 # In the order of their ports. The orchestrator drains first, so that it hands out no new work.
 SERVICES = ("orchestrator", "generator", "qc", "trainer", "classifier")
+REPLICATED = "trainer"  # of which there may be several: trainer, trainer-2, trainer-3
 PAGES = "review"  # the qc service's pages for people have an address of their own, after the services'
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
@@ -37,10 +39,15 @@ class _Child:
     deaths_in_a_row: int = 0
     restart_at: float = 0.0
 
+    @property
+    def service(self) -> str:
+        """`trainer` of `trainer-2`."""
+        return self.name.partition("-")[0]
 
-def choose_addresses(port_base: int) -> dict[str, str]:
-    """host:port for every service and the pages: `port_base` onwards, or any free ports for 0."""
-    names = (*SERVICES, PAGES)
+
+def choose_addresses(port_base: int, trainers: int = 1) -> dict[str, str]:
+    """host:port for every service, the pages and further trainers: `port_base` onwards, or any free ports for 0."""
+    names = (*SERVICES, PAGES, *(f"{REPLICATED}-{number}" for number in range(2, trainers + 1)))
     if port_base:
         return {name: f"127.0.0.1:{port_base + i}" for i, name in enumerate(names)}
     sockets = [socket.socket() for _ in names]
@@ -70,13 +77,17 @@ class Supervisor:
     _children: dict[str, _Child] = field(default_factory=dict)
 
     def start(self, names: Sequence[str] = SERVICES) -> None:
-        """Starts those of `names` that do not run yet; returns at once."""
+        """Starts those of `names` that do not run yet, each with its replicas; returns at once."""
         self.home.logs.mkdir(parents=True, exist_ok=True)
-        for name in names:
+        for name in (replica for service in names for replica in self._replicas(service)):
             if name not in self._children:
                 child = _Child(name, self.addresses[name], self.home.logs / f"{name}.log")
                 self._children[name] = child
                 self._spawn(child)
+
+    def _replicas(self, service: str) -> tuple[str, ...]:
+        """The names of the service's processes, itself the first."""
+        return tuple(name for name in self.addresses if name == service or name.startswith(f"{service}-"))
 
     def wait_ready(self, names: Sequence[str], timeout_s: float = 300.0) -> None:
         """Until all of `names` answer; UnavailableError, with the end of its log, when one dies before or
@@ -137,7 +148,7 @@ class Supervisor:
             "-m",
             "saggar_orchestrator.local.child",
             str(os.getpid()),
-            self.modules[child.name],
+            self.modules[child.service],
         ]
         with child.log_path.open("ab") as log:
             # A session of its own: Ctrl-C reaches the supervisor alone, which then drains the children in
@@ -153,7 +164,10 @@ class Supervisor:
         child.started, child.ready = time.monotonic(), False
 
     def _environment(self, child: _Child) -> dict[str, str]:
-        peers = {f"SAGGAR_{name.upper()}": address for name, address in self.addresses.items()}
+        peers = {
+            f"SAGGAR_{name.upper()}": ",".join(self.addresses[replica] for replica in self._replicas(name))
+            for name in SERVICES
+        }
         own = {
             "SAGGAR_LISTEN": child.address,
             "SAGGAR_STORE": os.environ.get("SAGGAR_STORE") or self.home.store.resolve().as_uri(),
@@ -166,6 +180,8 @@ class Supervisor:
                 "SAGGAR_REVIEW_LISTEN": self.addresses[PAGES],
                 "SAGGAR_REVIEW_TOKENS": str(self.home.review_tokens().resolve()),
             }
+        if child.service == REPLICATED:
+            own["SAGGAR_THREADS"] = threads_each(len(self._replicas(REPLICATED)))
         return os.environ | peers | own
 
     def _bury(self, child: _Child, now: float, *, restart: bool) -> None:

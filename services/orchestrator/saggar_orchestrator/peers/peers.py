@@ -16,6 +16,7 @@ from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableErr
 from saggar.rpc.channel import ClientTls, call_stream, open_channel
 from saggar.v1 import classifier_pb2_grpc, generator_pb2_grpc, qc_pb2_grpc, trainer_pb2_grpc
 
+from saggar_orchestrator.peers.replicas import Replicas
 from saggar_orchestrator.progress import Cancellation
 
 STUBS: Mapping[str, Callable[[grpc.Channel], Any]] = {
@@ -51,8 +52,11 @@ class Peers:
         self._keys = dict(keys or {})
         self._tls = tls
         self._targets = dict(targets)
+        self._replicas = {
+            service: Replicas(target, by_name=tls is not None) for service, target in self._targets.items()
+        }
         self._patience_s = patience_s
-        self._channels: dict[str, grpc.Channel] = {}
+        self._channels: dict[tuple[str, str], grpc.Channel] = {}
         self._lock = threading.Lock()
 
     def stream(
@@ -65,20 +69,21 @@ class Peers:
     ) -> Any:
         """Follows a stream to its result; events that are none go to `on_event`, some perhaps twice.
 
-        The same request is sent again while the peer cannot be reached or is busy. Raises the peer's domain
+        It goes to the replica that has the least to do for this process. The same request is sent again, to another
+        replica where there is one, while the peer cannot be reached or is busy. Raises the peer's domain
         errors, UnavailableError when patience is at an end, CancelledError when cancelled.
         """
-        patience = _Patience(self._patience_s)
+        patience, failed = _Patience(self._patience_s), ""
         while True:
             cancellation.check()
             try:
-                for event in call_stream(
-                    self._cancellable(service, rpc, cancellation), request, idle_timeout_s=_IDLE_S, attempts=1
-                ):
-                    patience.alive(event)
-                    if event.HasField("result"):
-                        return event.result
-                    on_event(event)
+                with self._replicas[service].least_busy(but=failed) as failed:
+                    call = self._cancellable(service, failed, rpc, cancellation)
+                    for event in call_stream(call, request, idle_timeout_s=_IDLE_S, attempts=1):
+                        patience.alive(event)
+                        if event.HasField("result"):
+                            return event.result
+                        on_event(event)
                 problem: SaggarError = UnavailableError("the stream ended without a result")
             except CancelledError as error:
                 cancellation.check()
@@ -97,21 +102,33 @@ class Peers:
         while True:
             cancellation.check()
             try:
-                return getattr(self._stub(service), rpc)(request, timeout=_CALL_S)
+                return self._answer(service, rpc, request, _CALL_S)
             except (UnavailableError, BusyError) as error:
                 self._wait(service, rpc, error, patience, cancellation)
 
     def call(self, service: str, rpc: str, request: Any, timeout_s: float) -> Any:
         """One answer. Raises the peer's domain errors; UnavailableError names the peer."""
         try:
-            return getattr(self._stub(service), rpc)(request, timeout=timeout_s)
+            return self._answer(service, rpc, request, timeout_s)
         except UnavailableError as error:
             raise UnavailableError(f"{service} at {self._targets[service]} cannot be reached: {error}") from error
 
+    def replicas(self, service: str) -> int:
+        """How many of the service there are, as far as its target tells; at least 1."""
+        return self._replicas[service].count() if service in self._replicas else 1
+
     def is_here(self, service: str) -> bool:
         """Whether the service runs on this machine, as far as its target says it."""
-        host = self._targets.get(service, "").rpartition("/")[2].rpartition(":")[0].strip("[]")
-        return host in _THIS_MACHINE or host.startswith("127.")
+        targets = self._targets.get(service, "").split(",")
+        hosts = [target.strip().rpartition("/")[2].rpartition(":")[0].strip("[]") for target in targets]
+        return all(host in _THIS_MACHINE or host.startswith("127.") for host in hosts)
+
+    def _answer(self, service: str, rpc: str, request: Any, timeout_s: float) -> Any:
+        target = self._targets[service]
+        if "," in target:  # no target that gRPC knows
+            with self._replicas[service].least_busy() as target:
+                return getattr(self._stub(service, target), rpc)(request, timeout=timeout_s)
+        return getattr(self._stub(service, target), rpc)(request, timeout=timeout_s)
 
     def close(self) -> None:
         with self._lock:
@@ -135,8 +152,8 @@ class Peers:
         log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)
         cancellation.wait(wait)
 
-    def _cancellable(self, service: str, rpc: str, cancellation: Cancellation) -> Callable[..., Any]:
-        method = getattr(self._stub(service), rpc)
+    def _cancellable(self, service: str, address: str, rpc: str, cancellation: Cancellation) -> Callable[..., Any]:
+        method = getattr(self._stub(service, address), rpc)
 
         def start(request: Any, timeout: float | None) -> Any:
             call = method(request, timeout=timeout)
@@ -145,13 +162,13 @@ class Peers:
 
         return start
 
-    def _stub(self, service: str) -> Any:
+    def _stub(self, service: str, address: str) -> Any:
         with self._lock:
-            if service not in self._channels:
-                self._channels[service] = open_channel(
-                    self._targets[service], tls=self._tls, api_key=self._keys.get(service, "")
+            if (service, address) not in self._channels:
+                self._channels[service, address] = open_channel(
+                    address, tls=self._tls, api_key=self._keys.get(service, "")
                 )
-            return STUBS[service](self._channels[service])
+            return STUBS[service](self._channels[service, address])
 
 
 class _Patience:

@@ -8,6 +8,7 @@ cut off by a crash is taken up by the next launch where it stood.
 
 from __future__ import annotations
 
+import contextvars
 import datetime as dt
 import logging
 import threading
@@ -30,7 +31,7 @@ from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import Board, Cancellation, StepView
 from saggar_orchestrator.workflow.order import stages_of
 from saggar_orchestrator.workflow.reuse import CODE_VERSIONS, StepRecord
-from saggar_orchestrator.workflow.run import Resources, Run, Specification
+from saggar_orchestrator.workflow.run import Durably, Resources, Run, Specification
 from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
 from saggar_orchestrator.workflow.stored import (
     ExperimentView,
@@ -242,7 +243,7 @@ class Engine:
                 self._resources,
                 board=live.board,
                 cancellation=live.cancellation,
-                durably=self._durably,
+                reserve=self._reserve,
             )
             found = run.take(stages)
             return {"state": "succeeded", "results": found["results"]["results"], "report": found["report"]["report"]}
@@ -267,15 +268,21 @@ class Engine:
                 self._live.pop(identity, None)
             live.ended.set()
 
-    def _durably(self, name: str, work: Callable[[], StepRecord]) -> StepRecord:
-        def perform() -> StepRecord:
-            try:
-                return work()
-            except Exception:
-                self._stop_if_closing()
-                raise
+    def _reserve(self) -> Durably:
+        """Draws the next of the workflow's step numbers; from whichever thread it is used, a replay finds it by it."""
+        step, context = DBOS.reserve_step(), contextvars.copy_context()
 
-        return DBOS.run_step({"name": name}, perform)
+        def durably(name: str, work: Callable[[], StepRecord]) -> StepRecord:
+            def perform() -> StepRecord:
+                try:
+                    return work()
+                except Exception:
+                    self._stop_if_closing()
+                    raise
+
+            return context.run(lambda: step.run({"name": name}, perform))
+
+        return durably
 
     def _stop_if_closing(self) -> None:
         if self._closing:

@@ -57,7 +57,7 @@ def foresee(shop: Workshop, recorded: Callable[[str], Result | None]) -> list[Fo
 def _identity(stage: Stage, shop: Workshop, done: Done) -> str | None:
     """None where the inputs come from a stage that is not done, or from an object that is gone."""
     try:
-        return step_id(stage.kind, stage.inputs(shop, done))
+        return step_id(stage.kind, stage.inputs(shop, done.for_stage(stage)))
     except (KeyError, SaggarError):
         return None
 

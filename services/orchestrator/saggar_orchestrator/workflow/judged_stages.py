@@ -35,8 +35,23 @@ class JudgedStages(SplitBase):
                 yield self._top_up(arm)
         if experiment.review.policy != "none":
             yield self._review()
-            if rounds and experiment.review.policy == "all":
+            if self._tops_up_after_review:
                 yield self._top_up_after_review()
+
+    def _screened(self, arm: Arm) -> str:
+        """The stage of the arm's last screening."""
+        last = "top up" if self._experiment.plan.top_up_rounds else "screen"
+        return self._key(f"{last}/{arm.name}")
+
+    @property
+    def _judging(self) -> tuple[str, ...]:
+        """What `_judges` and `_reviewers` read."""
+        return self._key(self._left), self._key(self._baseline_training)
+
+    @property
+    def _painting(self) -> tuple[str, ...]:
+        """What `_topping_up` and `_top_up_inputs` read."""
+        return self._key("plan"), self._key("adapter"), self._key(self._real), *self._judging
 
     def _arm_images(self, shop: Workshop, done: Done, arm: Arm) -> ObjectRef:
         plan = read_plan(shop.store, done.ref(self._key("plan"), "plan"))
@@ -80,6 +95,7 @@ class JudgedStages(SplitBase):
             f"screen {arm.name}",
             lambda shop, done: self._judges(shop, done).screen_inputs(self._arm_images(shop, done, arm)),
             lambda shop, done, report: self._judges(shop, done).screen(self._arm_images(shop, done, arm), report),
+            needs=(self._key("plan"), self._key("generate"), *self._judging),
         )
 
     def _top_up(self, arm: Arm) -> Stage:
@@ -98,12 +114,12 @@ class JudgedStages(SplitBase):
             lambda shop, done, report: self._topping_up(shop, done).after_screening(
                 arm.name, self._arm_images(shop, done, arm), done[screened], report
             ),
+            needs=(screened, self._key("generate"), *self._painting),
         )
 
     def _screenings(self, done: Done) -> dict[str, Result]:
         """The last screening of every arm."""
-        last = "top up" if self._experiment.plan.top_up_rounds else "screen"
-        return {arm.name: done[self._key(f"{last}/{arm.name}")] for arm in self._arms}
+        return {arm.name: done[self._screened(arm)] for arm in self._arms}
 
     def _review(self) -> Stage:
         def images(shop: Workshop, done: Done) -> ObjectRef:
@@ -116,6 +132,7 @@ class JudgedStages(SplitBase):
             "review by people",
             lambda shop, done: self._reviewers(shop, done).inputs(images(shop, done)),
             lambda shop, done, report: self._reviewers(shop, done).review(images(shop, done), report),
+            needs=(*map(self._screened, self._arms), *self._judging),
         )
 
     def _top_up_after_review(self) -> Stage:
@@ -135,14 +152,27 @@ class JudgedStages(SplitBase):
             lambda shop, done, report: self._topping_up(shop, done).after_review(
                 self._screenings(done), done[review], self._reviewers(shop, done), report
             ),
+            needs=(*map(self._screened, self._arms), review, *self._painting),
         )
+
+    @property
+    def _tops_up_after_review(self) -> bool:
+        experiment = self._experiment
+        return bool(experiment.plan.top_up_rounds) and experiment.review.policy == "all"
+
+    def _accepting(self, arm: Arm) -> tuple[str, ...]:
+        """What `_accepted` reads."""
+        if self._tops_up_after_review:
+            return (self._key("top up after review"),)
+        reviewed = () if self._experiment.review.policy == "none" else (self._key("review"),)
+        return self._screened(arm), *reviewed
 
     def _accepted(self, shop: Workshop, done: Done, arm: Arm) -> ObjectRef:
         """What quality control left of the arm's images."""
-        screened, reviews = self._screenings(done)[arm.name], []
-        if self._key("top up after review") in done.results:
+        if self._tops_up_after_review:
             topped = done[self._key("top up after review")]
             screened, reviews = topped["arms"][arm.name], topped["reviews"]
-        elif self._key("review") in done.results:
-            reviews = [done[self._key("review")]]
+        else:
+            first, *others = self._accepting(arm)
+            screened, reviews = done[first], [done[key] for key in others]
         return kept_by_reviews(shop.store, ObjectRef.from_json(screened["accepted"]), reviews)

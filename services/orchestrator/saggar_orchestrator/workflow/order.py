@@ -28,7 +28,7 @@ def stages_of(experiment: Experiment) -> tuple[Stage, ...]:
     stages.append(_import())
     for number in range(experiment.data.splits):
         stages += SplitStages(experiment, number).all()
-    return (*stages, _results(experiment), _report())
+    return (*stages, _results(experiment, tuple(stage.key for stage in stages)), _report())
 
 
 def _base_model() -> Stage:
@@ -58,7 +58,7 @@ def _import() -> Stage:
     )
 
 
-def _results(experiment: Experiment) -> Stage:
+def _results(experiment: Experiment, needs: tuple[str, ...]) -> Stage:
     """Everything found, from what all stages left."""
     return Stage(
         key="results",
@@ -73,6 +73,7 @@ def _results(experiment: Experiment) -> Stage:
                 shop.store, shop.specification, outcomes_of(experiment, done.results), done.records
             ).to_json()
         },
+        needs=needs,
     )
 
 
@@ -93,4 +94,5 @@ def _report() -> Stage:
         title="write report",
         inputs=lambda _, done: {"results": ObjectRef.from_json(done["results"]["results"]).sha256},
         work=lambda shop, done, _: write(shop, done),
+        needs=("results",),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saggar.errors import SaggarError
+from saggar.errors import CancelledError, SaggarError
 from saggar.progress import Report
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
@@ -21,8 +22,23 @@ from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation, Ticker
 from saggar_orchestrator.workflow.reuse import Result, StepRecord, find_or_do, step_id
 
-# Runs a piece of work under a name and remembers its outcome: DBOS.run_step, or a plain call in tests.
+# Runs a piece of work under a name and remembers its outcome; from any thread.
 Durably = Callable[[str, Callable[[], StepRecord]], StepRecord]
+# Made for every stage before the first is taken, in the order of the list: by that order a replay finds the outcomes.
+Reserve = Callable[[], Durably]
+_LOOK_S = 5.0  # how long new replicas may go unnoticed while all that is known are busy
+
+# Who does the work of a kind of stage; the others are done here. People keep nobody waiting but who needs them.
+_SERVICES = {
+    "train": "trainer",
+    "evaluate": "trainer",
+    "base": "generator",
+    "adapter": "generator",
+    "generate": "generator",
+    "top_up": "generator",
+    "screen": "qc",
+    "review": "people",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,11 @@ class Resources:
     collections: Path  # where kilnsim's photographs are drawn to
     parallel_shards: int
     roots: tuple[Path, ...] = ()  # folders that experiments may name files in; none: all
+    parallel_trainings: int = 0  # 0: as many as there are replicas of the trainer
+
+    def at_once(self, service: str) -> int:
+        """How many stages of an experiment a service may work on at the same time."""
+        return self.parallel_trainings or self.peers.replicas(service) if service == "trainer" else 1
 
 
 @dataclass(frozen=True)
@@ -75,17 +96,25 @@ class Workshop:
 
 @dataclass
 class Done:
-    """Results so far by the key of their stage, and the records of all steps, in order."""
+    """Results so far by the key of their stage, and the records of all steps, in the order of the stages."""
 
     results: dict[str, Result] = field(default_factory=dict)
     records: list[StepRecord] = field(default_factory=list)
+    reader: Stage | None = None
 
     def __getitem__(self, key: str) -> Result:
+        if self.reader is not None and key not in self.reader.needs:
+            raise RuntimeError(f"stage {self.reader.key} reads {key}, which is not among its needs; name it there")
         return self.results[key]
 
     def ref(self, key: str, name: str = "manifest") -> ObjectRef:
         """The object that a stage's result names."""
-        return ObjectRef.from_json(self.results[key][name])
+        return ObjectRef.from_json(self[key][name])
+
+    def for_stage(self, stage: Stage) -> Done:
+        """What `stage` may read: what it needs, and nothing that happens to be there."""
+        results = {key: self.results[key] for key in stage.needs if key in self.results}
+        return Done(results, sorted(self.records, key=lambda record: record["position"]), stage)
 
 
 Inputs = Callable[[Workshop, Done], Result]
@@ -96,8 +125,8 @@ Work = Callable[[Workshop, Done, Report], Result]
 class Stage:
     """One step of an experiment: what people read, what decides its result, and its work.
 
-    `key` is how later stages find its result. Without `reuse` every experiment does it anew: for what can change
-    under an unchanged name.
+    `key` is how later stages find its result, `needs` are the keys of the stages whose results it reads; they are
+    earlier in the list. Without `reuse` every experiment does it anew: for what can change under an unchanged name.
     """
 
     key: str
@@ -105,7 +134,13 @@ class Stage:
     title: str
     inputs: Inputs
     work: Work
+    needs: tuple[str, ...] = ()
     reuse: bool = True
+
+    @property
+    def service(self) -> str:
+        """Who does the work."""
+        return _SERVICES.get(self.kind, "orchestrator")
 
 
 def workshop_of(specification: Specification, resources: Resources, cancellation: Cancellation) -> Workshop:
@@ -120,8 +155,15 @@ def workshop_of(specification: Specification, resources: Resources, cancellation
     )
 
 
+class BrokenOff(BaseException):
+    """A stage was stopped because another failed. Not an Exception: it is no outcome to be remembered."""
+
+
 class Run:
-    """One attempt at an experiment: takes its stages in order and keeps the board up to date."""
+    """One attempt at an experiment: takes its stages, side by side where they allow it, and keeps the board up to date.
+
+    What comes of it is what taking them one after the other gives: only times differ.
+    """
 
     def __init__(
         self,
@@ -130,51 +172,104 @@ class Run:
         *,
         board: Board,
         cancellation: Cancellation,
-        durably: Durably,
+        reserve: Reserve,
     ) -> None:
-        self._board, self._cancellation, self._durably = board, cancellation, durably
+        self._resources, self._reserve = resources, reserve
+        self._board, self._cancellation = board, cancellation
         self._workshop = workshop_of(specification, resources, cancellation)
+        self._broken_off = False
 
     def take(self, stages: tuple[Stage, ...]) -> Mapping[str, Result]:
-        """All stages, each remembered, found in the store, or done now; their results by key."""
-        done = Done()
-        for position, stage in enumerate(stages):
-            self._cancellation.check()
-            done.results[stage.key] = self._step(position, stage, done)
+        """All stages, each remembered, found in the store, or done now; their results by key.
+
+        A stage begins as soon as what it needs is done and its service has room, the earlier of the list first. When
+        one fails no other is begun, those under way are stopped, and what it raised is raised.
+        """
+        steps = [_Step(position, stage, self._reserve()) for position, stage in enumerate(stages)]
+        done, running = Done(), dict[Future[StepRecord], _Step]()
+        with ThreadPoolExecutor(max(1, len(steps)), thread_name_prefix="stage") as pool:
+            try:
+                while len(done.results) < len(steps):
+                    self._cancellation.check()
+                    for step in self._startable(steps, done, tuple(running.values())):
+                        running[pool.submit(self._perform, step, done.for_stage(step.stage))] = step
+                    for future in wait(running, _LOOK_S, FIRST_COMPLETED).done:
+                        step = running.pop(future)
+                        record = future.result()
+                        self._show(step, record)
+                        done.records.append(record)
+                        done.results[step.stage.key] = record["result"]
+            except BaseException:
+                self._broken_off = True
+                self._cancellation.cancel()
+                raise
         return done.results
 
-    def _step(self, position: int, stage: Stage, done: Done) -> Result:
-        inputs = stage.inputs(self._workshop, done)
-        identity = step_id(stage.kind, inputs)
+    def _startable(self, steps: Sequence[_Step], done: Done, running: Sequence[_Step]) -> Iterator[_Step]:
+        """Steps whose needs are done and whose service has room; of equal steps one at a time, the first first."""
+        under_way = {step.position for step in running}
+        identities = {step.identity for step in running}
+        room = {name: self._resources.at_once(name) for name in {step.stage.service for step in steps}}
+        for step in running:
+            room[step.stage.service] -= 1
+        for step in steps:
+            stage = step.stage
+            if stage.key in done.results or step.position in under_way or room[stage.service] < 1:
+                continue
+            if all(key in done.results for key in stage.needs):
+                if not step.identity:
+                    step.inputs = stage.inputs(self._workshop, done.for_stage(stage))
+                    step.identity = step_id(stage.kind, step.inputs)
+                if step.identity not in identities:
+                    identities.add(step.identity)
+                    room[stage.service] -= 1
+                    yield step
 
-        def perform() -> StepRecord:
+    def _perform(self, step: _Step, done: Done) -> StepRecord:
+        def work() -> StepRecord:
             started = time.monotonic()
-            self._board.update(position, step_id=identity, state="running")
-            report, reused = Ticker(self._board, position), False
+            self._board.update(step.position, step_id=step.identity, state="running")
+            report = Ticker(self._board, step.position)
             try:
-                if stage.reuse:
-                    result, reused = find_or_do(
-                        self._workshop.store, stage.kind, inputs, lambda: stage.work(self._workshop, done, report)
-                    )
-                else:
-                    result = stage.work(self._workshop, done, report)
+                result, reused = self._result(step, done, report)
             except SaggarError as error:
-                self._board.update(position, state="failed", error=str(error), seconds=time.monotonic() - started)
+                if self._broken_off and isinstance(error, CancelledError):
+                    self._board.update(step.position, state="waiting", stage="")
+                    raise BrokenOff from error
+                self._board.update(step.position, state="failed", error=str(error), seconds=time.monotonic() - started)
                 raise
             return StepRecord(
-                step_id=identity,
-                position=position,
-                title=stage.title,
+                step_id=step.identity,
+                position=step.position,
+                title=step.stage.title,
                 reused=reused,
                 seconds=round(time.monotonic() - started, 3),
                 result=result,
             )
 
-        record = self._durably(f"{stage.kind} {identity}", perform)
+        return step.durably(f"{step.stage.kind} {step.identity}", work)
+
+    def _result(self, step: _Step, done: Done, report: Report) -> tuple[Result, bool]:
+        """The step's result, and whether it was found rather than done."""
+        stage, shop = step.stage, self._workshop
+        if not stage.reuse:
+            return stage.work(shop, done, report), False
+        return find_or_do(shop.store, stage.kind, step.inputs, lambda: stage.work(shop, done, report))
+
+    def _show(self, step: _Step, record: StepRecord) -> None:
         state = "reused" if record["reused"] else "succeeded"
-        self._board.update(position, step_id=identity, state=state, seconds=record["seconds"], error="")
-        done.records.append(record)
-        return record["result"]
+        self._board.update(step.position, step_id=step.identity, state=state, seconds=record["seconds"], error="")
+
+
+@dataclass
+class _Step:
+    """A stage on its way: its place in the list, how its outcome is remembered, and, once known, what decides it."""
+
+    position: int
+    stage: Stage
+    durably: Durably
+    inputs: Result = field(default_factory=dict)
+    identity: str = ""
 
 
 def _stored(store: ObjectStore, taxonomy: Taxonomy) -> ObjectRef:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from saggar.store import ObjectRef
 
 from saggar_orchestrator.experiment.arms import Arm
@@ -26,8 +28,10 @@ class SplitBase:
         else:
             self._prefix = f"without {data.leave_out[number]}: " if data.leave_out else ""
 
-    def _stage(self, key: str, kind: str, title: str, inputs: Inputs, work: Work) -> Stage:
-        return Stage(self._key(key), kind, self._prefix + title, inputs, work)
+    def _stage(
+        self, key: str, kind: str, title: str, inputs: Inputs, work: Work, *, needs: Iterable[str] = ()
+    ) -> Stage:
+        return Stage(self._key(key), kind, self._prefix + title, inputs, work, tuple(dict.fromkeys(needs)))
 
     def _key(self, name: str) -> str:
         return f"{self._number}/{name}"

@@ -48,6 +48,7 @@ class SplitStages(JudgedStages):
             "split into train, validation, test",
             lambda shop, done: dividing.split_inputs(done["import"], shop.experiment.data, number),
             lambda shop, done, _: dividing.split_manifest(shop.store, done["import"], shop.experiment.data, number),
+            needs=("import",),
         )
 
     def _withhold(self) -> Stage:
@@ -62,6 +63,7 @@ class SplitStages(JudgedStages):
                 "seed": shop.experiment.data.split_seed,
             },
             lambda shop, done, _: dividing.withhold_photographs(shop.store, done.ref(split), shop.experiment.data),
+            needs=(split,),
         )
 
     def _augment(self) -> Stage:
@@ -73,6 +75,7 @@ class SplitStages(JudgedStages):
             "augment rare combinations",
             lambda _, done: {"manifest": done.ref(left).sha256, "settings": settings.model_dump()},
             lambda shop, done, _: dividing.augment_manifest(shop.store, done.ref(left), settings),
+            needs=(left,),
         )
 
     def _trained(self, arm: Arm, data: str) -> Iterator[Stage]:
@@ -102,6 +105,7 @@ class SplitStages(JudgedStages):
                 {"experiment": name, "arm": arm.name, "seed": str(seed)},
                 report,
             ),
+            needs=(self._key(data), self._key(self._real)),  # equal steps go by the baseline's rows
         )
 
     def _settings(self, shop: Workshop, done: Done, arm: Arm) -> Training:
@@ -128,6 +132,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, report: training.evaluate(
                 shop.calls, done.ref(train, "bundle"), rows(shop, done), split, report
             ),
+            needs=(train, data),
         )
 
     def _images(self) -> Iterator[Stage]:
@@ -157,6 +162,7 @@ class SplitStages(JudgedStages):
                 shop.experiment,
                 shop.taxonomy,
             ),
+            needs=(real, confusion),
         )
         yield self._stage(
             "adapter",
@@ -166,6 +172,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, report: train_adapter(
                 shop.calls, done["base"], done.ref(selected), shop.experiment.adapter, shop.taxonomy, report
             ),
+            needs=("base", selected),
         )
         yield self._stage(
             "plan",
@@ -182,6 +189,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, _: planning.plan_images(
                 shop.store, done.ref(real), done.ref(confusion, "predictions"), shop.experiment, shop.taxonomy
             ),
+            needs=(real, confusion),
         )
         yield self._stage(
             "generate",
@@ -191,6 +199,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, report: painter(shop, done.ref(adapter, "adapter")).generate(
                 read_plan(shop.store, done.ref(planned, "plan")).images, report
             ),
+            needs=(adapter, planned),
         )
 
     def _arm(self, arm: Arm) -> Iterator[Stage]:
@@ -234,10 +243,17 @@ class SplitStages(JudgedStages):
             f"choose share of {arm.name}",
             lambda _, done: {"scores": [[share, values] for share, values in sorted(scores(done).items())]},
             lambda _, done, __: mixing.choose_share(scores(done)),
+            needs=[
+                self._key(f"tune/{arm.name}/{candidate:g}/{seed}")
+                for candidate in synthetic.candidates
+                for seed in synthetic.tuning_seeds
+            ],
         )
-        yield self._mix(arm, key, f"mix {arm.name}", lambda done: done[chosen]["share"])
+        yield self._mix(arm, key, f"mix {arm.name}", lambda done: done[chosen]["share"], needs=(chosen,))
 
-    def _mix(self, arm: Arm, key: str, title: str, share: Callable[[Done], float | None]) -> Stage:
+    def _mix(
+        self, arm: Arm, key: str, title: str, share: Callable[[Done], float | None], *, needs: tuple[str, ...] = ()
+    ) -> Stage:
         synthetic, real, seed = arm.synthetic, self._key(self._real), self._experiment.generation.seed
         assert synthetic is not None  # noqa: S101 the caller has looked
         return self._stage(
@@ -254,6 +270,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, _: mixing.mix_arm(
                 shop.store, synthetic, done.ref(real), self._accepted(shop, done, arm), share(done), seed
             ),
+            needs=(real, *self._accepting(arm), *needs),
         )
 
     def _controlled(self, arm: Arm, key: str) -> Stage:
@@ -271,6 +288,7 @@ class SplitStages(JudgedStages):
                 "seed": seed,
             },
             lambda shop, done, _: mixing.control_arm(shop.store, settings, done.ref(real), done.ref(mixed), seed),
+            needs=(real, mixed),
         )
 
     def _given_back(self, arm: Arm, key: str) -> Stage:
@@ -292,6 +310,7 @@ class SplitStages(JudgedStages):
             lambda shop, done, _: dividing.give_back_photographs(
                 shop.store, done.ref(split), done.ref(left), shop.experiment.data, count, augmentation
             ),
+            needs=(split, left),
         )
 
 

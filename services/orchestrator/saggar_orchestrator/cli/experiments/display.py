@@ -249,12 +249,12 @@ class Live:
         )
 
     def _visible(self) -> list[orchestrator_pb2.Step]:
-        """All steps when they fit; else those around the running one, with the finished ones cut first."""
+        """All steps when they fit; else those that run or failed, what is next, and the last that were finished."""
         steps = [self._steps[position] for position in sorted(self._steps)]
         room = max(5, self._live.console.height - 3)
         if len(steps) <= room:
             return steps
-        finished = {"succeeded", "reused"}
-        first = next((i for i, s in enumerate(steps) if step_state(s.state) not in finished), len(steps) - 1)
-        begin = max(0, min(first - 3, len(steps) - room))
-        return steps[begin : begin + room]
+        urgency = {"failed": 0, "running": 0, "waiting": 1, "succeeded": 2, "reused": 2}
+        begun = max((i for i, s in enumerate(steps) if urgency[step_state(s.state)] != 1), default=0)
+        by_urgency = sorted(range(len(steps)), key=lambda i: (urgency[step_state(steps[i].state)], abs(i - begun)))
+        return [steps[i] for i in sorted(by_urgency[:room])]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say
 from saggar_orchestrator.cli.terminal.progress_line import spinner
+from saggar_orchestrator.local.capacity import trainer_count
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
@@ -25,7 +26,7 @@ def local_services(
         return
     with home.claim():
         doctor_surroundings.need_sound_database(home)
-        supervisor = Supervisor(home, choose_addresses(0), say, give_up_after=3)
+        supervisor = Supervisor(home, choose_addresses(0, trainer_count()), say, give_up_after=3)
         say("no services run for this home; starting them for the duration of this command")
         try:
             supervisor.start(started)

@@ -11,6 +11,7 @@ from saggar.errors import WrongStateError
 
 from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say, settings
+from saggar_orchestrator.local.capacity import MOST, trainer_count
 from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, Supervisor, choose_addresses
 
 
@@ -18,8 +19,14 @@ def up(
     context: typer.Context,
     port_base: Annotated[
         int,
-        typer.Option(min=0, max=65530, help="First of five ports, for the orchestrator; 0: any that are free."),
+        typer.Option(min=0, max=65510, help="First of the ports, for the orchestrator; 0: any that are free."),
     ] = DEFAULT_PORT_BASE,
+    trainers: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST, help="Trainers, each with its part of the cores; 0: SAGGAR_TRAINERS, or as suits."
+        ),
+    ] = 0,
 ) -> None:
     """Runs all five services here, until Ctrl-C.
 
@@ -41,7 +48,7 @@ def up(
 
     with home.claim():
         doctor_surroundings.need_sound_database(home)
-        supervisor = Supervisor(home, choose_addresses(port_base), say)
+        supervisor = Supervisor(home, choose_addresses(port_base, trainers or trainer_count()), say)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         try:

@@ -75,7 +75,7 @@ def _values(
         run["train"].get("made_with", {}) for one in outcomes.splits for arm in one.arms.values() for run in arm.runs
     ]
     made_with = {name: value for one in trainings for name, value in one.items()}
-    devices = {one.get("device", "") for one in trainings}
+    devices = {_device(one) for one in trainings if one.get("device")}
     first = outcomes.splits[0]  # what is shown of images and pictures is the first split's
     return {
         "schema": SCHEMA,
@@ -86,8 +86,8 @@ def _values(
             "created_at": specification.created_at,
             "specification": specification.text,
         },
-        "versions": _versions() | {name: told for name, told in made_with.items() if name != "device"},
-        "devices": sorted(one for one in devices if one),
+        "versions": _versions() | {name: told for name, told in made_with.items() if name not in {"device", "threads"}},
+        "devices": sorted(devices),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "taxonomy": {
             "id": taxonomy.id,
@@ -169,6 +169,12 @@ def _arm(
             for (number, run), mean in zip(runs, means, strict=True)
         ],
     }
+
+
+def _device(made_with: Mapping[str, str]) -> str:
+    """As in `cpu, 1 thread`: sums of another number of threads may differ in their last bits."""
+    threads = made_with.get("threads", "")
+    return made_with["device"] + (f", {threads} thread{'' if threads == '1' else 's'}" if threads else "")
 
 
 def _say_worth(arms: Sequence[dict[str, Any]], baseline: str) -> None:
