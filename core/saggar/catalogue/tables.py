@@ -14,6 +14,7 @@ from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.files.csv_text import (
     Row,
     csv_rows,
+    evenness,
     from_spreadsheet_cell,
     plain_heading,
     read_csv_text,
@@ -51,7 +52,7 @@ def read_catalogue(path: Path, encoding: str | None = None) -> Catalogue:
             problems.append(error)
     if not tables:
         raise problems[0]
-    table = max(tables.values(), key=_evenness)
+    table = max(tables.values(), key=evenness)
     if not table or not any(cell.strip() for cell in table[0].cells):
         raise InvalidInputError(f"{source}: has no header; the first row must name the columns")
     header, *rows = table
@@ -140,12 +141,3 @@ def write_labels(path: Path, rows: Iterable[MappedRow], columns: Sequence[Column
         raise AlreadyExistsError(f"{path}: exists; name another file, or remove this one") from None
     except OSError as error:
         raise InvalidInputError(f"{path}: cannot be written ({error.strerror}); check the folder") from None
-
-
-def _evenness(table: list[Row]) -> tuple[float, int]:
-    """Share of rows that are as wide as the header, where that is more than one column; then the width."""
-    if not table:
-        return (0.0, 0)
-    width = len(table[0].cells)
-    even = sum(len(row.cells) == width for row in table) / len(table)
-    return (even if width > 1 else 0.0, width)

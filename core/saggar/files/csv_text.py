@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,17 +61,25 @@ def read_csv_text(path: Path, encoding: str | None = None) -> CsvText:
         raise InvalidInputError(str(error).replace("not a file; name", "not a CSV file; name")) from None
     if not data.strip():
         raise InvalidInputError(f"{path}: is empty; it must have a header row and rows below it")
-    if data.startswith(_WORKBOOKS):
-        raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {SAVE_AS}")
+    check_no_workbook(data, path)
     text, encoding = decoded_text(data, str(path), encoding)
+    below, delimiter = without_separator_line(text)
+    return CsvText(below, encoding, delimiter)
+
+
+def without_separator_line(text: str) -> tuple[str, str | None]:
+    """The text below its `sep=` line, and the delimiter that the line names; as it is where there is no such line."""
     if not (found := _SEPARATOR_LINE.match(text)):
-        return CsvText(text, encoding)
-    return CsvText(text[found.end() :], encoding, found["delimiter"] or None)
+        return text, None
+    return text[found.end() :], found["delimiter"] or None
 
 
-def csv_rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
-    """All rows that have a cell; `source` names the file in errors. Cells such as ="0012" hold the text within."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator[Row]:
+    """All rows of a text, or of its lines, that have a cell; `source` names the file in errors. Cells such as ="0012"
+    hold the text within.
+    """
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
@@ -82,6 +90,23 @@ def csv_rows(text: str, delimiter: str, source: str) -> Iterator[Row]:
             f"{source}: row {number + 1}: not valid CSV ({error}); a quotation mark that opens a value must "
             "be closed at its end, and one inside a value is written twice"
         ) from None
+
+
+def check_no_workbook(data: bytes, path: Path) -> None:
+    """Raises InvalidInputError where `data` begins as a spreadsheet's own file does."""
+    if data.startswith(_WORKBOOKS):
+        raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {SAVE_AS}")
+
+
+def evenness(table: Sequence[Row]) -> tuple[float, int]:
+    """How well a delimiter parts a table: the share of rows that are as wide as the header, where that is more than one
+    column; then the width.
+    """
+    if not table:
+        return (0.0, 0)
+    width = len(table[0].cells)
+    even = sum(len(row.cells) == width for row in table) / len(table)
+    return (even if width > 1 else 0.0, width)
 
 
 def delimiter_name(delimiter: str) -> str:

@@ -119,7 +119,7 @@ def _strictly(data: bytes, encoding: str, source: str) -> tuple[str, str]:
         start, reason = error.start, error.reason
     if encoding in {"gb18030", "gbk", "gb2312"}:
         try:
-            return data.decode("gb18030", errors=_WITH_EURO), encoding
+            return data.decode("gb18030", errors=WITH_EURO), encoding
         except UnicodeDecodeError as error:
             start, reason = error.start, error.reason
     name = encoding.upper()
@@ -139,8 +139,8 @@ def _euro(error: UnicodeError) -> tuple[str, int]:
     raise error
 
 
-_WITH_EURO = "saggar-euro"
-codecs.register_error(_WITH_EURO, _euro)
+WITH_EURO = "saggar-euro"
+codecs.register_error(WITH_EURO, _euro)
 
 
 def _mostly_utf_8(data: bytes) -> bool:

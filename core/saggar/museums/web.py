@@ -25,6 +25,7 @@ from urllib3.util import Retry
 from saggar.errors import BusyError, NotFoundError, UnavailableError, WrongStateError
 from saggar.files.wholefile import write_whole
 from saggar.museums.objects import MuseumAnswerError
+from saggar.museums.public_addresses import PrivateAddressError, PublicAdapter
 
 _LATER = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -73,7 +74,14 @@ class Clock:
 
 
 class UnusableAnswerError(MuseumAnswerError):
-    """An image cannot be had: refused, of another kind, too large, or elsewhere than agreed."""
+    """An image cannot be had: refused, of another kind, too large, or elsewhere than agreed.
+
+    `status` is that of HTTP where the server refused the request as such, else 0.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class BlocksProgramsError(UnusableAnswerError):
@@ -90,8 +98,9 @@ class Web:
     """Reads JSON and images from `base_url` and images from `image_hosts`, and from nowhere else.
 
     `base_url` may be http, for mirrors and tests; everything else must be https. An image host that starts
-    with a dot stands for all hosts below it. `base_headers` go to `base_url` only. Proxies come from the
-    environment. Answers in JSON are kept in `cache`, without headers.
+    with a dot stands for all hosts below it; one with a scheme, such as `http://localhost:8182`, for that server alone.
+    `base_headers` go to `base_url` only. Proxies come from the environment. Answers in JSON are kept in `cache`,
+    without headers. Without `private_allowed` no server of a private network is talked to, whatever a name stands for.
     """
 
     def __init__(
@@ -103,6 +112,7 @@ class Web:
         user_agent: str,
         cache: Path | None = None,
         base_headers: Mapping[str, str] | None = None,
+        private_allowed: bool = True,
         limits: Limits | None = None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
@@ -110,6 +120,7 @@ class Web:
         self.base_url = base_url.rstrip("/")
         self._base_origin = _origin(base_url)
         self._image_hosts = image_hosts
+        self._image_origins = {_origin(host) for host in image_hosts if "://" in host}
         self._pause_s = pause_s
         self._cache = cache
         self._base_headers = dict(base_headers or {})
@@ -120,6 +131,9 @@ class Web:
         self._answered = False  # whether the service has let us in
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
+        if not private_allowed:
+            for scheme in ("http://", "https://"):
+                self._session.mount(scheme, PublicAdapter())
 
     def json(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Any:
         """The JSON at `path` below the base URL.
@@ -155,6 +169,8 @@ class Web:
                 raise UnavailableError(f"{_shown(url)}: no safe connection ({error})") from None
             except requests.exceptions.InvalidURL as error:
                 raise UnusableAnswerError(f"{_shown(url)}: is not an address ({error})") from None
+            except PrivateAddressError as error:
+                raise UnusableAnswerError(f"{_shown(url)}: {error}") from None
             except (requests.RequestException, HTTPError, OSError) as error:
                 problem, asked_s = _in_words(error), 0.0
             if asked_s > self._limits.longest_asked_wait_s:
@@ -198,10 +214,10 @@ class Web:
         agreed = any(host.endswith(known) if known.startswith(".") else host == known for known in self._image_hosts)
         standard = parts.scheme == "https" and parts.port in (None, 443)
         two_faced = parts.username is not None or "\\" in url  # libraries differ in which host these mean
-        if two_faced or (origin != self._base_origin and not (agreed and standard)):
+        if two_faced or (origin not in {self._base_origin, *self._image_origins} and not (agreed and standard)):
             known = ", ".join(self._image_hosts)
             raise UnusableAnswerError(
-                f"{_shown(url)}: is not where this museum keeps its images (https and {known}); not visited"
+                f"{_shown(url)}: is not where images may be fetched from (https and {known}); not visited"
             )
 
     def _read_json(self, response: requests.Response, url: str) -> Any:
@@ -251,7 +267,7 @@ class Web:
             has_key = origin == self._base_origin and any("key" in name.lower() for name in self._base_headers)
             remedy = "check the API key and the museum's terms of use" if has_key else "see the museum's terms of use"
             raise WrongStateError(f"{_shown(url)}: {said}; it refuses us: {remedy}")
-        raise UnusableAnswerError(f"{_shown(url)}: {said}")
+        raise UnusableAnswerError(f"{_shown(url)}: {said}", status)
 
     def _check_forbidden(self, response: requests.Response, url: str, said: str, *, known: bool) -> None:
         """A firewall's page is no answer of the museum: it asks programs to wait, or to stay away."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saggar_orchestrator.cli.catalogue_rows import (
+    CatalogueTable,
+    Servers,
+    Words,
+    classify_catalogue,
+    write_accepted_table,
+)
 from saggar_orchestrator.cli.classification_lines import entry_of, footer_of, lines_of
+from saggar_orchestrator.cli.services.api_key import read_key
+from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, say, settings, warn
 from saggar_orchestrator.local.home import Home
 
@@ -22,11 +31,13 @@ _ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif",
 _LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN"})
 
 
+@grouped
 def classify(
     context: typer.Context,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them."),
+    ] = None,
     *,
     top: Annotated[int, typer.Option(help="Classes per task.", min=1)] = 3,
     coverage: Annotated[
@@ -36,18 +47,47 @@ def classify(
     neighbours: Annotated[
         int, typer.Option(help="Training photographs to show that are most like it.", min=0, max=50)
     ] = 0,
+    table: CatalogueTable,
+    words: Words,
+    servers: Servers,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SAGGAR_CLASSIFIER_API_KEY_FILE", help="File with the key, where the service asks for one."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Says what the serving classifier sees in photographs.
 
     An answer or an error for every file; the exit code is 1 when a file could not be classified.
+
+    With --catalogue, for every row of a CSV, into a table that people review; interrupted, the same command goes on.
+    With --accepted, what they accepted becomes a table that the catalogue system imports. See docs/catalogues.md.
     """
     from saggar.client import Question
 
-    files = list(_files(images))
+    given = images or []
+    if [bool(given) and not table.catalogue, table.catalogue is not None, bool(table.accepted)].count(True) != 1:
+        raise typer.BadParameter("give photographs, --catalogue (with the folder of its photographs), or --accepted")
+    if table.accepted:
+        write_accepted_table(table, words, as_json=as_json)
+        return
+    key = read_key(api_key_file)
+    if table.catalogue is not None:
+        if len(given) > 1:
+            raise typer.BadParameter("--catalogue takes one folder of photographs")
+        from saggar_orchestrator.cli.services.client import classifier_client
+
+        with classifier_client(settings(context).home, key) as client:
+            folder = given[0] if given else None
+            asked = Question(top_k=1, coverage=coverage)
+            classify_catalogue(client, asked, folder, table, words, servers, as_json=as_json)
+        return
+    files = list(_files(given))
     entries = []
     question = Question(top, coverage, neighbours=neighbours)
-    for entry in classify_each(settings(context).home, files, question):
+    for entry in classify_each(settings(context).home, files, question, key):
         entries.append(entry)
         if not as_json:
             _show(entry)
@@ -63,7 +103,9 @@ def classify(
         raise typer.Exit(1)
 
 
-def classify_each(home: Home, files: Sequence[Path], question: Question) -> Iterator[dict[str, Any]]:
+def classify_each(
+    home: Home, files: Sequence[Path], question: Question, api_key: str = ""
+) -> Iterator[dict[str, Any]]:
     """An answer, or what is wrong, for every file in its order.
 
     Raises UnavailableError and other errors that are no file's fault.
@@ -75,7 +117,7 @@ def classify_each(home: Home, files: Sequence[Path], question: Question) -> Iter
 
     if not files:
         return
-    with classifier(home) as stub:
+    with classifier(home, api_key) as stub:
         for path in files:
             try:
                 answer = stub.Classify(classify_request(_read(path), question), timeout=_DEADLINE_S)

@@ -94,9 +94,9 @@ def test_refusals_are_not_asked_again(server, get):
         (body(photograph(1)[:900], "image/jpeg"), "truncated"),
         (body(b"x" * 300_000, "image/jpeg"), "is larger than"),
         (status(404), "answered 404"),
-        (redirect("https://elsewhere.example.org/a.jpg"), "not where this museum keeps its images"),
-        (redirect("file:///etc/passwd"), "not where this museum keeps its images"),
-        (redirect("http://169.254.169.254/latest"), "not where this museum keeps its images"),
+        (redirect("https://elsewhere.example.org/a.jpg"), "not where images may be fetched from"),
+        (redirect("file:///etc/passwd"), "not where images may be fetched from"),
+        (redirect("http://169.254.169.254/latest"), "not where images may be fetched from"),
     ],
 )
 def test_an_image_that_cannot_be_used_is_told_and_the_others_come(server, get, tmp_path, fault, reason):

@@ -25,7 +25,7 @@ _SHOWN = 20  # refusals on the terminal; the report has all
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Where the labels are: one of four sources, and how to read it."""
+    """Where the labels are: one of five sources, and how to read it."""
 
     labels: Annotated[
         Path | None,
@@ -39,6 +39,10 @@ class Labels:
     ] = None
     catalogue: Annotated[
         Path | None, typer.Option(help="Labels are read out of a catalogue's text, as `saggar data map` does.")
+    ] = None
+    accepted: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labels are what people accepted in the table(s) of `saggar classify --catalogue`."),
     ] = None
     image_column: Annotated[
         str | None,
@@ -55,12 +59,15 @@ class Labels:
             "--catalogue": self.catalogue,
             "--layout": self.layout,
             "--labelbee": self.labelbee,
+            "--accepted": self.accepted or None,
         }
         sources = [name for name, value in given.items() if value is not None]
         if len(sources) != 1:
-            raise typer.BadParameter("give one of --labels, --catalogue, --layout and --labelbee")
+            raise typer.BadParameter("give one of --labels, --catalogue, --layout, --labelbee and --accepted")
         if sources == ["--catalogue"] and not self.image_column:
             raise typer.BadParameter("--catalogue needs --image-column: the column that names the photographs")
+        if sources == ["--accepted"] and self.image_column:
+            raise typer.BadParameter("--accepted knows its column of photographs; leave --image-column out")
         if sources[0] in {"--layout", "--labelbee"} and (self.image_column or self.encoding):
             raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
 
@@ -77,6 +84,10 @@ class Labels:
             return intake.import_catalogue(
                 images, self.catalogue, column or "", taxonomy, store, encoding=encoding, **shared
             )
+        if self.accepted:
+            from saggar.proposals.accepted import import_accepted
+
+            return import_accepted(images, self.accepted, taxonomy, store, encoding=encoding, **shared)
         if self.layout:
             tasks = [name.strip() for name in self.layout.strip("/").split("/")]
             return intake.import_folders(images, tasks, taxonomy, store, **shared)
@@ -100,7 +111,7 @@ def import_collection(
     Checks every row and file, then copies them into the store.
 
     A bad row stops it before anything is written, unless --keep-going is given. Give one of --labels,
-    --catalogue, --layout and --labelbee.
+    --catalogue, --layout, --labelbee and --accepted.
     """
     from saggar.errors import InvalidInputError
     from saggar.importing.report import RowsRefusedError, report_csv, write_report

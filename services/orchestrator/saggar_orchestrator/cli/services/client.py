@@ -15,6 +15,7 @@ from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
     import grpc
+    from saggar.client import Classifier
 
     from saggar_orchestrator.peers.peers import Peers
 
@@ -34,20 +35,33 @@ def orchestrator(home: Home) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def classifier(home: Home) -> Iterator[Any]:
+def classifier(home: Home, api_key: str = "") -> Iterator[Any]:
     """A stub of the classifier of this home; UnavailableError when none runs."""
     from saggar.v1 import classifier_pb2_grpc
 
     _wait_ready(home, "classifier")
-    with channel_to(home, "classifier") as channel:
+    with channel_to(home, "classifier", api_key) as channel:
         make: Any = classifier_pb2_grpc.ClassifierServiceStub
         yield make(channel)
 
 
-def channel_to(home: Home, service: str) -> grpc.Channel:
-    """A channel to a service of this home, encrypted where SAGGAR_TLS_CA is set; close it after use."""
+def classifier_client(home: Home, api_key: str = "") -> Classifier:
+    """The client for catalogue systems, of the classifier of this home; UnavailableError when none runs."""
+    from saggar.client import Classifier
+
+    _wait_ready(home, "classifier")
     found = command_settings()
-    return open_channel(home.address(service), tls=client_tls(found), api_key=found.keys().get(service, ""))
+    key = api_key or found.keys()["classifier"]
+    return Classifier(home.address("classifier"), tls=client_tls(found), api_key=key)
+
+
+def channel_to(home: Home, service: str, api_key: str = "") -> grpc.Channel:
+    """A channel to a service of this home, encrypted where SAGGAR_TLS_CA is set; close it after use.
+
+    `api_key`: in place of the one of the environment.
+    """
+    found = command_settings()
+    return open_channel(home.address(service), tls=client_tls(found), api_key=api_key or found.keys().get(service, ""))
 
 
 def peers(home: Home, services: tuple[str, ...], patience_s: float) -> Peers:

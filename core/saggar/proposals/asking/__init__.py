@@ -1,0 +1,1 @@
+"""A catalogue's photographs to the classifier: found, fetched, sent, and each answer kept at once."""

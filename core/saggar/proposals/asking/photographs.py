@@ -1,0 +1,106 @@
+"""The photograph that a cell names: a file below a folder, or an image on a server that may be asked."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from saggar.errors import BusyError, InvalidInputError, UnavailableError
+from saggar.files.regular import read_regular
+from saggar.importing.photographs.listing import EXTENSIONS
+from saggar.importing.photographs.locating import locate
+from saggar.museums.web import UnusableAnswerError, Web
+
+LARGEST_BYTES = 16 << 20  # what the classifier takes
+_SIZE = "!512,512"  # the longer side; what the network sees is smaller still
+_AS_IT_IS = "max"
+_REGION = r"(full|square|(pct:)?[\d.]+,[\d.]+,[\d.]+,[\d.]+)"
+_REQUEST = re.compile(
+    rf"(?P<base>.+)/{_REGION}/[^/]+/!?[\d.]+/(default|color|gray|bitonal|native)\.(jpg|png|webp|tif|gif|jp2)"
+)
+_SERVICE = re.compile(r"/iiif/", re.IGNORECASE)  # identifiers may be called as files are: `/iiif/3/A12.tif`
+_FAILURES = 5  # of a server, one after another, after which it is asked no more
+
+
+class Photographs:
+    """Reads photographs; one thread at a time."""
+
+    def __init__(self, folder: Path, web: Web | None) -> None:
+        """`folder` has the files; `web` may visit the servers that were agreed on, None: none was."""
+        self._folder = folder.resolve()
+        self._web = web
+        self._failures: Counter[str] = Counter()
+
+    def read(self, cell: str) -> bytes:
+        """The photograph's bytes, encoded.
+
+        Raises InvalidInputError for what cannot be had, UnavailableError or BusyError where another time may help.
+        """
+        name = cell.strip()
+        if not name:
+            raise InvalidInputError("names no photograph")
+        if "://" in name:
+            return self._fetch(name)
+        path = locate(self._folder, name)
+        try:
+            return read_regular(path, LARGEST_BYTES)
+        except OSError as error:
+            raise InvalidInputError(f"{name}: cannot be read ({error.strerror}); check its permissions") from None
+
+    def _fetch(self, address: str) -> bytes:
+        if self._web is None:
+            raise InvalidInputError(
+                f"{address}: is on a server; allow it with --image-host {_host(address) or 'HOST'}, or name a file"
+            )
+        host = _host(address)
+        if self._failures[host] >= _FAILURES:
+            raise UnavailableError(f"{host} was not asked again after {_FAILURES} failures in a row")
+        try:
+            data = self._image(address, self._web)
+        except UnusableAnswerError as error:
+            raise InvalidInputError(str(error)) from None
+        except (UnavailableError, BusyError):
+            self._failures[host] += 1
+            raise
+        self._failures[host] = 0
+        return data
+
+    @staticmethod
+    def _image(address: str, web: Web) -> bytes:
+        base = image_service(address)
+        if base is None:
+            return web.image(address)
+        try:
+            return web.image(image_request(base, _SIZE))
+        except UnusableAnswerError as error:
+            if error.status not in (400, 501):
+                raise
+        return web.image(image_request(base, _AS_IT_IS))  # smaller than that: version 3 does not enlarge
+
+
+def image_service(address: str) -> str | None:
+    """The base of the IIIF Image API that `address` is a request to, or is itself; None for a plain image file.
+
+    `https://host/iiif/A12`, `.../A12/info.json` and `.../A12/full/max/0/default.jpg` all have the first as their base.
+    """
+    path = address.split("?", 1)[0].split("#", 1)[0].rstrip("/")
+    if path.endswith("/info.json"):
+        return path.removesuffix("/info.json")
+    if found := _REQUEST.fullmatch(path):
+        return found["base"]
+    is_file = path.rpartition(".")[2].lower() in EXTENSIONS and not _SERVICE.search(path)
+    return None if is_file else path
+
+
+def image_request(base: str, size: str) -> str:
+    """The whole image in a size, as JPEG (IIIF Image API, versions 2 and 3)."""
+    return f"{base}/full/{size}/0/default.jpg"
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

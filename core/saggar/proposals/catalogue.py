@@ -1,0 +1,88 @@
+"""The catalogue that proposals are made for: its rows, and the columns that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from saggar.errors import InvalidInputError
+from saggar.files.csv_file import CsvFile, open_csv
+from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
+
+_NUMBERS = (  # headings of a column of object numbers, where none is named
+    "objectnumber",
+    "object_number",
+    "object number",
+    "inventory_number",
+    "inventory number",
+    "accession_number",
+    "accession number",
+    "object_id",
+    "inventarnummer",
+    "藏品编号",
+    "藏品號",
+    "编号",
+    "文物号",
+)
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    """`place` counts the rows from 0, `number` as a spreadsheet does. `problem`: why it cannot be used; else empty."""
+
+    place: int
+    number: int
+    cells: tuple[str, ...]  # as many as the header has
+    photograph: str
+    object_number: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ObjectCatalogue:
+    """A CSV with a row per object or photograph."""
+
+    file: CsvFile
+    header: tuple[str, ...]
+    image_column: int
+    number_column: int | None
+
+    def rows(self) -> Iterator[CatalogueRow]:
+        """Every row in its order; one is held at a time."""
+        width = len(self.header)
+        for place, row in enumerate(self.file.rows()):
+            cells = tuple(from_spreadsheet_cell(cell) for cell in row.cells)
+            problem = ""
+            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+                problem = f"has {len(cells)} cells and the header {width}; is one with a delimiter in it not quoted?"
+            cells = (*cells[:width], *[""] * (width - len(cells)))
+            number = cells[self.number_column].strip() if self.number_column is not None else ""
+            yield CatalogueRow(place, row.number, cells, cells[self.image_column].strip(), number, problem)
+
+
+def open_catalogue(
+    path: Path, image_column: str, number_column: str | None = None, encoding: str | None = None
+) -> ObjectCatalogue:
+    """The catalogue in `path`. `number_column` has the objects' numbers; None: found by its heading, or there is none.
+
+    Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
+    """
+    file = open_csv(path, encoding)
+    header = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
+    image = _column(path, header, image_column)
+    if number_column is not None:
+        return ObjectCatalogue(file, header, image, _column(path, header, number_column))
+    plain = [plain_heading(name) for name in header]
+    known = [plain.index(name) for name in _NUMBERS if plain.count(name) == 1]
+    return ObjectCatalogue(file, header, image, known[0] if known else None)
+
+
+def _column(path: Path, header: tuple[str, ...], name: str) -> int:
+    places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
+    if not places:
+        known = ", ".join(own or "(blank)" for own in header)
+        raise InvalidInputError(f"{path}: no column '{name}'; it has: {known}")
+    if len(places) > 1:
+        raise InvalidInputError(f"{path}: column '{name}' appears twice; rename one")
+    return places[0]

@@ -1,0 +1,1 @@
+"""Proposals as tables for people and catalogue systems, as LIDO and as Linked Art."""

@@ -1,0 +1,130 @@
+"""Proposals as a table for people: what the model proposes, how sure it is, and a column to decide in.
+
+Per task: `proposed_<field>` (the catalogue's word), `confidence_<task>` (0 to 1), `set_<task>` (codes that are
+possible), `code_<task>` and `accept_or_reject_<task>`, which is empty. Cells are harmless to spreadsheets.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+from saggar.files.csv_text import spreadsheet_cell
+from saggar.files.wholefile import whole_file
+from saggar.proposals.answers import RowAnswer, TaskProposal
+from saggar.proposals.catalogue import CatalogueRow, ObjectCatalogue
+from saggar.proposals.columns import (
+    ANSWERED,
+    CODE,
+    CONFIDENCE,
+    DECISION,
+    ERROR,
+    IMAGE,
+    MODEL,
+    NOT_PORCELAIN,
+    NUMBER,
+    POSSIBLE,
+    PROPOSED,
+    ROW,
+)
+from saggar.proposals.formats.profiles import Profile
+from saggar.proposals.formats.vocabulary import Vocabulary
+
+_BETWEEN = "; "
+
+
+def review_columns(profile: Profile, vocabulary: Vocabulary) -> list[str]:
+    """The columns that are added to a catalogue."""
+    of_tasks = [
+        column
+        for task in vocabulary.tasks
+        for column in (
+            f"{PROPOSED}{profile.column(task, vocabulary.kind(task))}",
+            f"{CONFIDENCE}{task}",
+            f"{POSSIBLE}{task}",
+            f"{DECISION}{task}",
+        )
+    ]
+    codes = [f"{CODE}{task}" for task in vocabulary.tasks]
+    return [*of_tasks, NOT_PORCELAIN, ERROR, MODEL, ANSWERED, ROW, NUMBER, IMAGE, *codes]
+
+
+def write_review(
+    path: Path,
+    catalogue: ObjectCatalogue,
+    answers: Callable[[int], RowAnswer],
+    profile: Profile,
+    vocabulary: Vocabulary,
+    *,
+    byte_order_mark: bool,
+) -> list[Path]:
+    """The table at `path`, in several files where the profile takes no more rows in one; each written whole.
+
+    `answers` gives that of the row at a place. Returns the files in their order.
+    """
+    own = list(catalogue.header) if profile.whole_rows else [profile.number]
+    header = [*own, *review_columns(profile, vocabulary)]
+    lines = ([*_own(row, profile), *review_cells(row, answers(row.place), vocabulary)] for row in catalogue.rows())
+    return write_tables(path, header, lines, catalogue.file.count, profile.rows_a_file, byte_order_mark=byte_order_mark)
+
+
+def review_cells(row: CatalogueRow, answer: RowAnswer, vocabulary: Vocabulary) -> list[str]:
+    """The cells of the added columns."""
+    proposals = [(task, (answer.tasks or {}).get(task)) for task in vocabulary.tasks]
+    cells = [cell for task, proposal in proposals for cell in _task_cells(task, proposal, vocabulary)]
+    score = "" if answer.not_porcelain is None else f"{answer.not_porcelain:.3f}"
+    own = (score, answer.error, answer.model_id, answer.answered, str(row.number), row.object_number, row.photograph)
+    codes = ["" if proposal is None or proposal.abstains else proposal.code for _, proposal in proposals]
+    return [*cells, *own, *codes]
+
+
+def table_files(path: Path, rows: int, rows_a_file: int | None) -> list[Path]:
+    """The files that a table of so many rows takes: `path` alone, or `path` with -001, -002 ... before its ending."""
+    if rows_a_file is None or rows <= rows_a_file:
+        return [path]
+    count = -(-rows // rows_a_file)
+    return [path.with_name(f"{path.stem}-{number:03d}{path.suffix}") for number in range(1, count + 1)]
+
+
+def write_tables(
+    path: Path,
+    header: Sequence[str],
+    lines: Iterator[Sequence[str]],
+    rows: int,
+    rows_a_file: int | None,
+    *,
+    byte_order_mark: bool,
+) -> list[Path]:
+    """CSV files with `header` and at most `rows_a_file` lines each; all are written before the first gets its name."""
+    files = table_files(path, rows, rows_a_file)
+    with ExitStack() as stack:
+        for file in files:
+            out = stack.enter_context(whole_file(file))
+            text = io.TextIOWrapper(out, encoding="utf-8-sig" if byte_order_mark else "utf-8", newline="")
+            _write(text, header, lines, rows_a_file)
+            text.flush()
+            text.detach()
+    return files
+
+
+def _write(out: TextIO, header: Sequence[str], lines: Iterator[Sequence[str]], most: int | None) -> None:
+    writer = csv.writer(out)
+    writer.writerow([spreadsheet_cell(cell) for cell in header])
+    for line in itertools.islice(lines, most):
+        writer.writerow([spreadsheet_cell(cell) for cell in line])
+
+
+def _own(row: CatalogueRow, profile: Profile) -> tuple[str, ...]:
+    return row.cells if profile.whole_rows else (row.object_number,)
+
+
+def _task_cells(task: str, proposal: TaskProposal | None, vocabulary: Vocabulary) -> tuple[str, ...]:
+    if proposal is None:
+        return ("", "", "", "")
+    proposed = "" if proposal.abstains else vocabulary.value(task, proposal.code, proposal.name)
+    return (proposed, f"{proposal.confidence:.3f}", _BETWEEN.join(proposal.possible), "")
