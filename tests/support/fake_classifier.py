@@ -14,10 +14,14 @@ from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 TAXONOMY = load_taxonomy("kilnsim")
 MODEL = "0123456789abcdef"
+SNAPSHOT = "5" * 64
 
 
 class FakeClassifier(classifier_pb2_grpc.ClassifierServiceServicer):
-    """`seen` counts photographs; what begins with `bad` is no photograph; `gone`: there is no model."""
+    """`seen` counts photographs; what begins with `bad` is no photograph, with `doubt` none of porcelain.
+
+    `gone`: there is no model.
+    """
 
     def __init__(self):
         self.seen = Counter()
@@ -32,8 +36,14 @@ class FakeClassifier(classifier_pb2_grpc.ClassifierServiceServicer):
             raise WrongStateError("no model is active; activate one")
         if image.startswith(b"bad"):
             raise InvalidInputError("the image is not a JPEG, PNG, WebP or TIFF")
+        doubtful = image.startswith(b"doubt")
         return classifier_pb2.ClassifyResponse(
-            model_id=self.model, predictions=[prediction(task, image, request.top_k) for task in TAXONOMY.tasks]
+            model_id=self.model,
+            predictions=[prediction(task, image, request, doubtful=doubtful) for task in TAXONOMY.tasks],
+            not_porcelain=classifier_pb2.NotPorcelain(
+                score=7.5 if doubtful else 2, threshold=6, not_porcelain=doubtful
+            ),
+            notes=["glaze is not calibrated"],
         )
 
     def Classify(self, request, context):  # noqa: N802
@@ -52,7 +62,9 @@ class FakeClassifier(classifier_pb2_grpc.ClassifierServiceServicer):
 
     def DescribeModel(self, request, context):  # noqa: N802
         tasks = [classifier_pb2.TaskDescription(task=task.name, codes=task.codes) for task in TAXONOMY.tasks]
-        return classifier_pb2.DescribeModelResponse(model_id=self.model, tasks=tasks)
+        found = classifier_pb2.DescribeModelResponse(model_id=self.model, tasks=tasks)
+        found.training.update({"manifest": SNAPSHOT})
+        return found
 
     def register(self, server):
         classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(self, server)
@@ -65,14 +77,21 @@ def best_code(task, image):
     return codes[zlib.crc32(image) % len(codes)]
 
 
-def prediction(task, image, count):
+def prediction(task, image, request, *, doubtful):
     best = zlib.crc32(image) % len(task.classes)
-    ordered = [*task.classes[best:], *task.classes[:best]][: count or 5]
+    ordered = [*task.classes[best:], *task.classes[:best]][: request.top_k or 5]
     classes = [
         classifier_pb2.ClassProbability(code=each.code, name=each.names.en, probability=0.9 / (place + 1))
         for place, each in enumerate(ordered)
     ]
-    return classifier_pb2.TaskPrediction(task=task.name, classes=classes)
+    found = classifier_pb2.TaskPrediction(task=task.name, classes=classes)
+    coverage = request.coverage if request.HasField("coverage") else 0.9
+    two = [task.codes[best], task.codes[(best + 1) % len(task.codes)]]
+    found.prediction_sets.add(kind="marginal", coverage=coverage, codes=two, objects=40)
+    if doubtful:
+        found.abstention.reason = classifier_pb2.ABSTENTION_REASON_UNLIKE_TRAINING
+        found.abstention.explanation = "the photograph is unlike those of the training"
+    return found
 
 
 @contextmanager

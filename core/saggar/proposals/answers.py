@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from saggar.client import Classification
+from saggar.client import Classification, PredictionSet
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class RowAnswer:
     error: str = ""
     passing: bool = False  # of an error: asking again may help
     model_id: str = ""
+    data_snapshot: str = ""  # SHA-256 of the data set that the model was trained with
     answered: str = ""  # UTC, ISO 8601
-    not_porcelain: float | None = None  # 0 to 1; None where the model does not say
+    coverage: float | None = None  # chance of sets to hold the true class; None where there are no sets
+    not_porcelain: bool | None = None  # None where the model does not say
+    not_porcelain_score: float | None = None
+    notes: tuple[str, ...] = ()  # sentences for people
     tasks: Mapping[str, TaskProposal] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -42,15 +46,41 @@ class RowAnswer:
         made = {
             task: TaskProposal(**{**each, "possible": tuple(each["possible"])}) for task, each in (tasks or {}).items()
         }
-        return RowAnswer(**{**value, "tasks": None if tasks is None else made})
+        return RowAnswer(**{**value, "notes": tuple(value["notes"]), "tasks": None if tasks is None else made})
 
 
-def answer_of(found: Classification, answered: str) -> RowAnswer:
+def answer_of(found: Classification, answered: str, data_snapshot: str) -> RowAnswer:
     """The client's classification as an answer."""
+    sets = {task: found.prediction_set(task) for task in found.tasks}
+    coverages = [each.coverage for each in sets.values() if each is not None]
+    doubt = found.not_porcelain
     return RowAnswer(
         model_id=found.model_id,
+        data_snapshot=data_snapshot,
         answered=answered,
-        tasks={
-            task: TaskProposal(best.code, best.name, best.probability) for task, (best, *_) in found.candidates.items()
-        },
+        coverage=coverages[0] if coverages else None,
+        not_porcelain=doubt.not_porcelain if doubt else None,
+        not_porcelain_score=doubt.score if doubt else None,
+        notes=tuple(_notes(found)),
+        tasks={task: _proposal(found, task, sets[task]) for task in found.tasks},
     )
+
+
+def _proposal(found: Classification, task: str, possible: PredictionSet | None) -> TaskProposal:
+    best = found.best(task)
+    return TaskProposal(
+        best.code, best.name, best.probability, possible.codes if possible else (), found.answer(task) is None
+    )
+
+
+def _notes(found: Classification) -> list[str]:
+    """What the model cannot say, why it abstains, and where its best classes do not go together."""
+    notes = [
+        f"{name}: {task.abstention.explanation or task.abstention.reason}"
+        for name, task in found.tasks.items()
+        if task.abstention
+    ]
+    if found.combination and not found.combination.best_classes_agree:
+        labels = ", ".join(found.combination.labels.values())
+        notes.append(f"the most probable classes do not go together; of those that do, the most probable are {labels}")
+    return [*notes, *found.notes]

@@ -11,7 +11,7 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.csv_file import CsvFile, open_csv
 from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
-from saggar.proposals.columns import ANSWERED, CODE, DECISION, IMAGE, MODEL, NUMBER, ROW
+from saggar.proposals.columns import ANSWERED, CODE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
 
 _ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
 _REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
@@ -28,6 +28,7 @@ class Decided:
     object_number: str
     image: str
     model_id: str
+    data_snapshot: str
     answered: str
     accepted: dict[str, str]
     corrected: dict[str, str] = field(default_factory=dict)  # what people wrote in place of a proposal
@@ -149,6 +150,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             cell(NUMBER),
             cell(IMAGE),
             cell(MODEL),
+            cell(SNAPSHOT),
             cell(ANSWERED),
             accepted,
             corrected,

@@ -7,8 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from saggar.client import Classification, Classifier
-from saggar.errors import BusyError, CancelledError, InvalidInputError, SaggarError, UnavailableError, WrongStateError
+from saggar.client import Classifier, Question
+from saggar.errors import (
+    BusyError,
+    CancelledError,
+    InvalidInputError,
+    NotFoundError,
+    SaggarError,
+    UnavailableError,
+    WrongStateError,
+)
 from saggar.proposals.answers import RowAnswer, answer_of
 from saggar.proposals.asking.journal import Journal
 from saggar.proposals.asking.photographs import Photographs
@@ -26,52 +34,83 @@ def ask(
     photographs: Photographs,
     classifier: Classifier,
     *,
+    coverage: float | None = None,
     again: bool = False,
     progress: Progress | None = None,
     now: Clock = lambda: datetime.now(UTC),
 ) -> None:
     """Puts an answer, or what is wrong, for every row into `journal`; those that are there stay.
 
+    `coverage` is the chance with which sets are to hold the true class; None: 0.9, or the nearest that the model has.
     `again`: rows whose error may have passed are asked again. Raises UnavailableError where the classifier stays out of
     reach and WrongStateError where it has no model or refuses us: what was answered until then is in the journal.
     """
     total = catalogue.file.count
     tell = progress or (lambda done, total: None)  # noqa: ARG005
-    waiting: deque[int] = deque()  # rows that were sent, in their order
-    over = threading.Event()  # the thread that sends may go on for a moment when the answers have ended
+    snapshots = _Snapshots(classifier)
+    outgoing = _Outgoing(catalogue, journal, photographs, again=again)
+    tell(len(journal), total)
+    try:
+        for answer in classifier.classify_many(outgoing, Question(top_k=1, coverage=coverage)):
+            if isinstance(answer, WrongStateError):  # of the service, not of a row
+                raise answer
+            if isinstance(answer, SaggarError):
+                said = _failed(answer)
+            else:
+                moment = now().astimezone(UTC).isoformat(timespec="seconds")
+                said = answer_of(answer, moment, snapshots.of(answer.model_id))
+            journal.put(outgoing.waiting.popleft(), said)
+            tell(len(journal), total)
+    finally:
+        outgoing.over.set()
+    tell(total, total)
 
-    def sent() -> Iterator[bytes]:
-        for row in catalogue.rows():
-            if row.place in journal and not (again and journal.get(row.place).passing):
+
+class _Outgoing:
+    """The photographs to send, read by the thread that sends them; `waiting` are their rows, in the same order.
+
+    What cannot be read goes into the journal at once.
+    """
+
+    def __init__(self, catalogue: ObjectCatalogue, journal: Journal, photographs: Photographs, *, again: bool) -> None:
+        self.waiting: deque[int] = deque()
+        self.over = threading.Event()  # the thread that sends may go on for a moment when the answers have ended
+        self._catalogue, self._journal, self._photographs, self._again = catalogue, journal, photographs, again
+
+    def __iter__(self) -> Iterator[bytes]:
+        for row in self._catalogue.rows():
+            if row.place in self._journal and not (self._again and self._journal.get(row.place).passing):
                 continue
             try:
                 if row.problem:
                     raise InvalidInputError(row.problem)
-                image = photographs.read(row.photograph)
+                image = self._photographs.read(row.photograph)
             except SaggarError as error:
-                if over.is_set():
+                if self.over.is_set():
                     return
-                journal.put(row.place, _failed(error))
+                self._journal.put(row.place, _failed(error))
                 continue
-            waiting.append(row.place)
+            self.waiting.append(row.place)
             yield image
 
-    tell(len(journal), total)
-    try:
-        for answer in classifier.classify_many(sent()):
-            if isinstance(answer, WrongStateError):  # of the service, not of a row
-                raise answer
-            journal.put(waiting.popleft(), _answered(answer, now()))
-            tell(len(journal), total)
-    finally:
-        over.set()
-    tell(total, total)
 
+class _Snapshots:
+    """The hash of the data set that each model was trained with; empty where nobody knows it."""
 
-def _answered(answer: Classification | SaggarError, now: datetime) -> RowAnswer:
-    if isinstance(answer, SaggarError):
-        return _failed(answer)
-    return answer_of(answer, now.astimezone(UTC).isoformat(timespec="seconds"))
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._known: dict[str, str] = {}
+
+    def of(self, model_id: str) -> str:
+        if model_id not in self._known:
+            self._known[model_id] = self._asked(model_id)
+        return self._known[model_id]
+
+    def _asked(self, model_id: str) -> str:
+        try:
+            return str(self._classifier.describe(model_id).training.get("manifest", ""))
+        except NotFoundError:  # it was removed meanwhile
+            return ""
 
 
 def _failed(error: SaggarError) -> RowAnswer:

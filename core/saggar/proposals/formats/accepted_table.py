@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
@@ -23,6 +23,7 @@ class AcceptedObject:
     number: str
     codes: Mapping[str, str]
     model_id: str
+    data_snapshot: str
     answered: str
     rows: tuple[str, ...]  # `table, row 12`
 
@@ -50,16 +51,16 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
             continue
         before = found.get(row.object_number)
         if before is None:
-            found[row.object_number] = AcceptedObject(row.object_number, codes, row.model_id, row.answered, (place,))
+            found[row.object_number] = AcceptedObject(
+                row.object_number, codes, row.model_id, row.data_snapshot, row.answered, (place,)
+            )
             continue
         problems += [
             f"{place}: {row.object_number} is {codes[task]} here and {before.codes[task]} in {before.rows[0]}"
             for task in sorted(codes.keys() & before.codes.keys())
             if codes[task] != before.codes[task]
         ]
-        found[row.object_number] = AcceptedObject(
-            row.object_number, {**before.codes, **codes}, before.model_id, before.answered, (*before.rows, place)
-        )
+        found[row.object_number] = replace(before, codes={**before.codes, **codes}, rows=(*before.rows, place))
     if problems:
         more = f"\n  and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
         raise InvalidInputError("nothing was written:\n  " + "\n  ".join(problems[:_SHOWN]) + more)

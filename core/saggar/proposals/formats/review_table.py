@@ -22,15 +22,19 @@ from saggar.proposals.columns import (
     ANSWERED,
     CODE,
     CONFIDENCE,
+    COVERAGE,
     DECISION,
+    DOUBT,
     ERROR,
     IMAGE,
     MODEL,
     NOT_PORCELAIN,
+    NOTES,
     NUMBER,
     POSSIBLE,
     PROPOSED,
     ROW,
+    SNAPSHOT,
 )
 from saggar.proposals.formats.profiles import Profile
 from saggar.proposals.formats.vocabulary import Vocabulary
@@ -51,7 +55,8 @@ def review_columns(profile: Profile, vocabulary: Vocabulary) -> list[str]:
         )
     ]
     codes = [f"{CODE}{task}" for task in vocabulary.tasks]
-    return [*of_tasks, NOT_PORCELAIN, ERROR, MODEL, ANSWERED, ROW, NUMBER, IMAGE, *codes]
+    of_row = [COVERAGE, NOT_PORCELAIN, DOUBT, NOTES, ERROR, MODEL, SNAPSHOT, ANSWERED, ROW, NUMBER, IMAGE]
+    return [*of_tasks, *of_row, *codes]
 
 
 def write_review(
@@ -77,8 +82,19 @@ def review_cells(row: CatalogueRow, answer: RowAnswer, vocabulary: Vocabulary) -
     """The cells of the added columns."""
     proposals = [(task, (answer.tasks or {}).get(task)) for task in vocabulary.tasks]
     cells = [cell for task, proposal in proposals for cell in _task_cells(task, proposal, vocabulary)]
-    score = "" if answer.not_porcelain is None else f"{answer.not_porcelain:.3f}"
-    own = (score, answer.error, answer.model_id, answer.answered, str(row.number), row.object_number, row.photograph)
+    own = (
+        _number(answer.coverage),
+        {None: "", True: "yes", False: "no"}[answer.not_porcelain],
+        _number(answer.not_porcelain_score),
+        _BETWEEN.join(answer.notes),
+        answer.error,
+        answer.model_id,
+        answer.data_snapshot,
+        answer.answered,
+        str(row.number),
+        row.object_number,
+        row.photograph,
+    )
     codes = ["" if proposal is None or proposal.abstains else proposal.code for _, proposal in proposals]
     return [*cells, *own, *codes]
 
@@ -121,6 +137,10 @@ def _write(out: TextIO, header: Sequence[str], lines: Iterator[Sequence[str]], m
 
 def _own(row: CatalogueRow, profile: Profile) -> tuple[str, ...]:
     return row.cells if profile.whole_rows else (row.object_number,)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _task_cells(task: str, proposal: TaskProposal | None, vocabulary: Vocabulary) -> tuple[str, ...]:

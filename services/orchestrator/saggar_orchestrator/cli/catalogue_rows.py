@@ -46,6 +46,12 @@ class CatalogueTable:
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
     ] = None
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Chance of sets to hold the true class; default: 0.9, or the nearest there is.", min=0, max=1
+        ),
+    ] = None
     retry: Annotated[
         bool, typer.Option("--retry", help="Ask again for rows whose server or classifier did not answer.")
     ] = False
@@ -130,6 +136,7 @@ def classify_catalogue(
         raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
     about = {
         "catalogue": catalogue.file.sha256,
+        "coverage": table.coverage,
         "image_column": catalogue.header[catalogue.image_column],
         "classes": {task: list(codes) for task, codes in known.codes.items()},
     }
@@ -143,6 +150,7 @@ def classify_catalogue(
                     journal,
                     Photographs(folder or source.parent, servers.open()),
                     classifier,
+                    coverage=table.coverage,
                     again=table.retry,
                     progress=report,
                 ),

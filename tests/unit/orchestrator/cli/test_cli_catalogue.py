@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_classifier import MODEL, TAXONOMY, best_code, fake_classifier
+from fake_classifier import MODEL, SNAPSHOT, TAXONOMY, best_code, fake_classifier
 from orchestrator_fakes import SERVICES
 from PIL import Image
 from saggar.store import DirectoryStore
@@ -76,7 +76,9 @@ def decide(path, **decisions):
 
 
 def test_a_row_each_with_errors_in_their_place(museum):
-    text = "No.,image,title\nA1,0.png,青瓷碗\nA2,bad.png,x\nA3,gone.png,x\nA4,,x\nA5,1.png,=1+1\nA6,2.png,x,y\nA7,3.png\n"
+    text = (
+        "No.,image,title\nA1,0.png,青瓷碗\nA2,bad.png,x\nA3,gone.png,x\nA4,,x\nA5,1.png,=1+1\nA6,2.png,x,y\nA7,3.png\n"
+    )
     code, out, err = museum.classify(museum.catalogue(text), museum.folder / "out.csv", "--number-column", "No.")
     rows = read(museum.folder / "out.csv")
     assert code == 1, err
@@ -100,7 +102,24 @@ def test_a_row_each_with_errors_in_their_place(museum):
             assert row[f"accept_or_reject_{task}"] == ""
         assert row["model_id"] == MODEL
         assert row["classified_at"].endswith("+00:00")
+        assert row["data_snapshot"] == SNAPSHOT
+        assert row["notes"] == "glaze is not calibrated"
     assert rows[1]["proposed_glaze"] == rows[1]["model_id"] == ""
+
+
+def test_sets_doubt_and_abstention_have_their_columns(museum):
+    (museum.photographs / "doubt.png").write_bytes(b"doubtful")
+    catalogue, output = museum.catalogue("image\n0.png\ndoubt.png\n"), museum.folder / "out.csv"
+    assert museum.classify(catalogue, output, "--coverage", "0.95")[0] == 0
+    sure, doubtful = read(output)
+    assert (sure["not_porcelain"], doubtful["not_porcelain"]) == ("no", "yes")
+    assert (sure["set_coverage"], doubtful["not_porcelain_score"]) == ("0.950", "7.500")
+    for task in TASKS:
+        codes = TAXONOMY.task(task).codes
+        best = codes.index(sure[f"code_{task}"])
+        assert sure[f"set_{task}"] == f"{codes[best]}; {codes[(best + 1) % len(codes)]}"
+        assert doubtful[f"proposed_{task}"] == doubtful[f"code_{task}"] == ""
+        assert f"{task}: the photograph is unlike those of the training" in doubtful["notes"]
 
 
 def test_the_same_command_again_changes_nothing(museum):
@@ -140,17 +159,6 @@ def test_another_catalogue_does_not_go_on_with_the_journal(museum):
     assert not output.exists()
 
 
-def test_what_may_pass_is_asked_again(museum):
-    """A server of images that is away: the other rows go on, and --retry asks for the rest."""
-    catalogue = museum.catalogue("image\n0.png\nhttp://127.0.0.1:9/iiif/a\n")
-    output = museum.folder / "out.csv"
-    allowed = ("--image-host", "http://127.0.0.1:9", "--allow-private-addresses", "--pause", "0")
-    code, out, err = museum.classify(catalogue, output)
-    assert code == 1
-    assert "allow it with --image-host 127.0.0.1" in read(output)[1]["error"]
-    del allowed, out, err
-
-
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16", "big5"])
 def test_other_encodings_and_delimiters(museum, encoding):
     lines = ["藏品编号;名稱;image", *(f"故{n:05};青瓷碗, 南宋龍泉窯之作;{n % 3}.png" for n in range(40))]
@@ -163,18 +171,20 @@ def test_other_encodings_and_delimiters(museum, encoding):
     assert rows[7]["名稱"] == "青瓷碗, 南宋龍泉窯之作"
 
 
-def test_collectionspace_takes_no_more_than_9999_rows_a_file(museum):
-    rows = "".join(f"A{number:05},{number % 12}.png\n" for number in range(20_000))
-    catalogue = museum.catalogue(f"objectNumber,image\n{rows}")
-    code, out, err = museum.classify(catalogue, museum.folder / "out.csv", "--profile", "collectionspace", "--json")
+def test_collectionspace_has_its_fields_and_needs_numbers(museum):
+    catalogue = museum.catalogue("objectNumber,title,image\nA1,bowl,0.png\n")
+    code, out, err = museum.classify(catalogue, museum.folder / "o.csv", "--profile", "collectionspace", "--json")
     assert code == 0, err
-    files = [museum.folder / f"out-00{n}.csv" for n in (1, 2, 3)]
-    assert json.loads(out)["files"] == list(map(str, files))
-    tables = [read(file) for file in files]
-    assert [len(table) for table in tables] == [9_999, 9_999, 2]
-    assert [row["objectNumber"] for table in tables for row in table] == [f"A{n:05}" for n in range(20_000)]
-    assert "proposed_objectName" in tables[0][0]
-    assert not files[0].read_bytes().startswith(b"\xef\xbb\xbf")
+    assert json.loads(out)["files"] == [str(museum.folder / "o.csv")]
+    (row,) = read(museum.folder / "o.csv")
+    fields = ["objectProductionDateGroup", "objectProductionPlace", "material", "objectName"]
+    assert list(row)[:2] == ["objectNumber", f"proposed_{fields[0]}"]
+    assert {f"proposed_{name}" for name in fields} < set(row)
+    assert not (museum.folder / "o.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    without = museum.catalogue("image\n0.png\n", "without.csv")
+    code, _, err = museum.classify(without, museum.folder / "p.csv", "--profile", "collectionspace")
+    assert code == 2
+    assert "name their column with --number-column" in err
 
 
 def test_axiell_has_field_tags_and_stored_values(museum):
@@ -217,7 +227,7 @@ def test_decisions_come_back_as_labels(museum):
     assert "1 proposals accepted, 1 corrected, 2 rejected, 12 not decided; 2 of 4 rows have a label" in err
     store = DirectoryStore(museum.home.store)
     frame = read_manifest(store, store.stat(f"datasets/{found['dataset']}/manifest.parquet")).frame
-    labels = dict(zip(frame["source"], frame["glaze"], strict=True))
+    labels = dict(zip(frame["source"], frame["label_glaze"], strict=True))
     assert labels == {"0.png": best_code("glaze", museum.bytes_of("0.png")), "1.png": "Black"}
     assert set(frame["object_id"]) == {"A1", "A2"}
 
@@ -240,12 +250,19 @@ def test_what_is_no_decision_is_named_with_its_cell(museum):
 
 
 def test_killed_twice_each_row_comes_once(museum):
-    """10,000 rows, kill -9 in the midst of them, twice: the third run has each row once, and none was asked for long."""
+    """10,000 rows, kill -9 in the midst of them, twice: the third run has each row once, and asks for few again."""
     count = 10_000
     text = "object_number,image\n" + "".join(f"A{number:05},{number % 12}.png\n" for number in range(count))
     catalogue, output = museum.catalogue(text), museum.folder / "out.csv"
     journal = museum.folder / "out.csv.journal"
-    command = [sys.executable, "-c", "from saggar_orchestrator.cli.main import main; main()", "--home", str(museum.home.root), "classify"]
+    command = [
+        sys.executable,
+        "-c",
+        "from saggar_orchestrator.cli.main import main; main()",
+        "--home",
+        str(museum.home.root),
+        "classify",
+    ]
     command = [*command, str(museum.photographs), "--catalogue", str(catalogue), "--output", str(output)]
     for share in (0.2, 0.6):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ)
@@ -301,14 +318,13 @@ def test_the_key_comes_out_of_a_file(museum, monkeypatch):
 
 
 def test_what_belongs_together_is_asked_for(museum):
-    for arguments, said in (
+    catalogue = museum.catalogue("image\n0.png\n")
+    for given, said in (
         ((), "give photographs, --catalogue"),
-        (("--catalogue", "in.csv"), "need --output"),
+        (("--catalogue", catalogue), "need --output"),
         (("--accepted", "r.csv"), "need --output"),
-        (("--catalogue", "in.csv", "--output", "o.csv", "a", "b"), "takes one folder"),
+        (("--catalogue", catalogue, "--output", "o.csv", "a", "b"), "takes one folder"),
     ):
-        if "in.csv" in arguments:
-            arguments = tuple(museum.catalogue("image\n0.png\n") if each == "in.csv" else each for each in arguments)
-        code, _, err = museum.call("classify", *arguments)
+        code, _, err = museum.call("classify", *given)
         assert (code, said in err) == (2, True), err
     assert Path("o.csv").exists() is False
