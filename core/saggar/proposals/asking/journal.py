@@ -29,7 +29,7 @@ class Journal:
 
     def __init__(self, file: BinaryIO, path: Path, count: int) -> None:
         self._file = file
-        self._path = path
+        self.path = path
         self._places = array("q", [_NONE]) * count
         self._lock = threading.Lock()
         self._count = 0
@@ -68,7 +68,7 @@ class Journal:
                 self._file.write(line)
                 self._file.flush()
             except OSError as error:
-                raise unwritable(self._path, error) from None
+                raise unwritable(self.path, error) from None
             if row is not None:
                 self._note(row, place)
 
@@ -99,7 +99,7 @@ class Journal:
                     self.finished = False
             except (ValueError, TypeError, KeyError, IndexError):
                 raise InvalidInputError(
-                    f"{self._path}, line {number}: is no journal of this catalogue; remove the file, or name "
+                    f"{self.path}, line {number}: is no journal of this catalogue; remove the file, or name "
                     "another output"
                 ) from None
             place += len(line)

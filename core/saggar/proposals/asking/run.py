@@ -33,15 +33,14 @@ def ask(
     journal: Journal,
     photographs: Photographs,
     classifier: Classifier,
+    question: Question,
     *,
-    coverage: float | None = None,
     again: bool = False,
     progress: Progress | None = None,
     now: Clock = lambda: datetime.now(UTC),
 ) -> None:
     """Puts an answer, or what is wrong, for every row into `journal`; those that are there stay.
 
-    `coverage` is the chance with which sets are to hold the true class; None: 0.9, or the nearest that the model has.
     `again`: rows whose error may have passed are asked again. Raises UnavailableError where the classifier stays out of
     reach and WrongStateError where it has no model or refuses us: what was answered until then is in the journal.
     """
@@ -51,7 +50,7 @@ def ask(
     outgoing = _Outgoing(catalogue, journal, photographs, again=again)
     tell(len(journal), total)
     try:
-        for answer in classifier.classify_many(outgoing, Question(top_k=1, coverage=coverage)):
+        for answer in classifier.classify_many(outgoing, question):
             if isinstance(answer, WrongStateError):  # of the service, not of a row
                 raise answer
             if isinstance(answer, SaggarError):

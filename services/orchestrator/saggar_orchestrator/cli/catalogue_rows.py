@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +12,13 @@ import typer
 
 from saggar_orchestrator.cli.terminal.output import plural, print_json, say, warn
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
+from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
-    from saggar.client import Classifier
+    from saggar.client import Classifier, Question
     from saggar.museums.web import Web
     from saggar.proposals.asking.journal import Journal
+    from saggar.proposals.asking.photographs import Photographs
     from saggar.proposals.catalogue import ObjectCatalogue
     from saggar.proposals.formats.profiles import Profile
     from saggar.proposals.formats.vocabulary import Vocabulary
@@ -45,12 +48,6 @@ class CatalogueTable:
     ] = None
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
-    ] = None
-    coverage: Annotated[
-        float | None,
-        typer.Option(
-            help="Chance of sets to hold the true class; default: 0.9, or the nearest there is.", min=0, max=1
-        ),
     ] = None
     retry: Annotated[
         bool, typer.Option("--retry", help="Ask again for rows whose server or classifier did not answer.")
@@ -110,56 +107,51 @@ class Servers:
 
 
 def classify_catalogue(
-    classifier: Classifier, folder: Path | None, table: CatalogueTable, words: Words, servers: Servers, *, as_json: bool
+    home: Home,
+    api_key: str,
+    question: Question,
+    *,
+    folders: Sequence[Path],
+    table: CatalogueTable,
+    words: Words,
+    servers: Servers,
+    as_json: bool,
 ) -> None:
     """Answers every row, keeping each answer in a journal beside the output, then writes the table to review.
 
-    Ends with exit code 1 where a row could not be classified.
+    `folders`: the one that the photographs are in, or none: that of the catalogue. Ends with exit code 1 where a row
+    could not be classified.
     """
-    from saggar.errors import AlreadyExistsError
-    from saggar.proposals.asking.journal import open_journal
     from saggar.proposals.asking.photographs import Photographs
-    from saggar.proposals.asking.run import ask
     from saggar.proposals.catalogue import open_catalogue
-    from saggar.proposals.formats.review_table import table_files
+    from saggar.proposals.formats.review_table import table_files, write_review
 
+    from saggar_orchestrator.cli.services.client import classifier_client
+
+    if len(folders) > 1:
+        raise typer.BadParameter("--catalogue takes one folder of photographs")
     source, output = _given(table.catalogue), _given(table.output)
     catalogue = open_catalogue(source, table.image_column, table.number_column, table.encoding)
-    known = classifier.describe()
-    profile, vocabulary = _words(table, words, known.codes)
-    if not profile.whole_rows and catalogue.number_column is None:
-        raise typer.BadParameter(f"{profile.title} needs object numbers: name their column with --number-column")
-    path = output.with_name(f"{output.name}.journal")
-    files = table_files(output, catalogue.file.count, profile.rows_a_file)
-    there = [file for file in files if file.exists()]
-    if there and not path.exists():
-        raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
-    about = {
-        "catalogue": catalogue.file.sha256,
-        "coverage": table.coverage,
-        "image_column": catalogue.header[catalogue.image_column],
-        "classes": {task: list(codes) for task, codes in known.codes.items()},
-    }
-    with open_journal(path, catalogue.file.count, about) as journal:
-        if journal.finished and there and table.retry:
-            raise AlreadyExistsError(f"{there[0]}: may hold decisions; move it away, and it is written anew")
-        if not (journal.finished and there):
-            _ask_all(
-                lambda report: ask(
-                    catalogue,
-                    journal,
-                    Photographs(folder or source.parent, servers.open()),
-                    classifier,
-                    coverage=table.coverage,
-                    again=table.retry,
-                    progress=report,
-                ),
-                path,
-            )
-            files = _write(output, catalogue, journal, profile, vocabulary, words.bom)
-        else:
-            say(f"{there[0]}: all {plural(catalogue.file.count, 'row')} are answered and written already")
-        _sum_up(journal, catalogue.file.count, files, as_json=as_json)
+    photographs = Photographs(folders[0] if folders else source.parent, servers.open())
+    with classifier_client(home, api_key) as classifier:
+        codes = classifier.describe().codes
+        profile, vocabulary = _words(table, words, codes)
+        if not profile.whole_rows and catalogue.number_column is None:
+            raise typer.BadParameter(f"{profile.title} needs object numbers: name their column with --number-column")
+        about = {
+            "catalogue": catalogue.file.sha256,
+            "image_column": catalogue.header[catalogue.image_column],
+            "coverage": question.coverage,
+            "classes": {task: list(own) for task, own in codes.items()},
+        }
+        mark = profile.byte_order_mark if words.bom is None else words.bom
+        with _journal(output, catalogue.file.count, profile, about, again=table.retry) as journal:
+            if not journal.finished:
+                _ask_all(catalogue, journal, photographs, classifier, question, again=table.retry)
+                write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
+                journal.finish()
+            files = table_files(output, catalogue.file.count, profile.rows_a_file)
+            _sum_up(journal, catalogue.file.count, files, as_json=as_json)
 
 
 def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) -> None:
@@ -207,35 +199,58 @@ def _words(table: CatalogueTable, words: Words, codes: Mapping[str, Sequence[str
     return profile, Vocabulary(tasks, taxonomy, values, language)
 
 
-def _ask_all(work: Any, journal: Path) -> None:
+@contextmanager
+def _journal(output: Path, count: int, profile: Profile, about: Mapping[str, Any], *, again: bool) -> Iterator[Journal]:
+    """The journal beside `output`. AlreadyExistsError where a table is there that is none of its own, or may hold
+    decisions; a journal of which the tables are there is `finished`.
+    """
+    from saggar.errors import AlreadyExistsError
+    from saggar.proposals.asking.journal import open_journal
+    from saggar.proposals.formats.review_table import table_files
+
+    path = output.with_name(f"{output.name}.journal")
+    there = [file for file in table_files(output, count, profile.rows_a_file) if file.exists()]
+    if there and not path.exists():
+        raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
+    with open_journal(path, count, about) as journal:
+        if journal.finished and there and again:
+            raise AlreadyExistsError(f"{there[0]}: may hold decisions; move it away, and it is written anew")
+        if journal.finished and there:
+            say(f"{there[0]}: all {plural(count, 'row')} are answered and written already")
+        journal.finished = journal.finished and bool(there)
+        yield journal
+
+
+def _ask_all(
+    catalogue: ObjectCatalogue,
+    journal: Journal,
+    photographs: Photographs,
+    classifier: Classifier,
+    question: Question,
+    *,
+    again: bool,
+) -> None:
     from saggar.errors import SaggarError
+    from saggar.proposals.asking.run import ask
 
     line = ProgressLine()
-    kept = f"what was answered is in {journal}; give the same command again to go on"
+    kept = f"what was answered is in {journal.path}; give the same command again to go on"
     try:
-        work(lambda done, total: line.show("classifying", done, total))
+        ask(
+            catalogue,
+            journal,
+            photographs,
+            classifier,
+            question,
+            again=again,
+            progress=lambda done, total: line.show("classifying", done, total),
+        )
     except KeyboardInterrupt:
         say(f"\n{kept}")
         raise
     except SaggarError:
         say(kept)
         raise
-
-
-def _write(
-    output: Path,
-    catalogue: ObjectCatalogue,
-    journal: Journal,
-    profile: Profile,
-    vocabulary: Vocabulary,
-    bom: bool | None,
-) -> list[Path]:
-    from saggar.proposals.formats.review_table import write_review
-
-    mark = profile.byte_order_mark if bom is None else bom
-    files = write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
-    journal.finish()
-    return files
 
 
 def _sum_up(journal: Journal, count: int, files: list[Path], *, as_json: bool) -> None:

@@ -74,20 +74,15 @@ def classify(
         write_accepted_table(table, words, as_json=as_json)
         return
     key = read_key(api_key_file)
+    home = settings(context).home
     if table.catalogue is not None:
-        if len(given) > 1:
-            raise typer.BadParameter("--catalogue takes one folder of photographs")
-        from saggar_orchestrator.cli.services.client import classifier_client
-
-        with classifier_client(settings(context).home, key) as client:
-            folder = given[0] if given else None
-            asked = Question(top_k=1, coverage=coverage)
-            classify_catalogue(client, asked, folder, table, words, servers, as_json=as_json)
+        asked = Question(top_k=1, coverage=coverage)
+        classify_catalogue(home, key, asked, folders=given, table=table, words=words, servers=servers, as_json=as_json)
         return
     files = list(_files(given))
     entries = []
     question = Question(top, coverage, neighbours=neighbours)
-    for entry in classify_each(settings(context).home, files, question, key):
+    for entry in classify_each(home, files, question, key):
         entries.append(entry)
         if not as_json:
             _show(entry)
@@ -103,9 +98,7 @@ def classify(
         raise typer.Exit(1)
 
 
-def classify_each(
-    home: Home, files: Sequence[Path], question: Question, api_key: str = ""
-) -> Iterator[dict[str, Any]]:
+def classify_each(home: Home, files: Sequence[Path], question: Question, api_key: str = "") -> Iterator[dict[str, Any]]:
     """An answer, or what is wrong, for every file in its order.
 
     Raises UnavailableError and other errors that are no file's fault.

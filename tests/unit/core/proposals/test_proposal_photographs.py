@@ -1,0 +1,177 @@
+"""Photographs of a catalogue's rows: files below a folder, and servers that were agreed on; nothing else is visited."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saggar.errors import InvalidInputError, UnavailableError
+from saggar.museums.web import Clock, Limits, Web
+from saggar.proposals.asking.photographs import Photographs, image_service
+
+JPEG = b"\xff\xd8 a photograph"
+
+
+class Server:
+    """Answers by path: (status, headers, body). `seen` are the paths that were asked for."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        self.seen: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.seen.append(self.path)
+                status, headers, body = outer.answers.get(self.path, (404, {}, b""))
+                self.send_response(status)
+                for name, value in {"Content-Type": "image/jpeg", "Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.stop()
+
+
+def photographs(folder: Path, *hosts: str, private: bool = True, pauses: list[float] | None = None) -> Photographs:
+    waited = pauses if pauses is not None else []
+    web = Web(
+        "",
+        hosts,
+        pause_s=0.5,
+        user_agent="Saggar/test",
+        private_allowed=private,
+        limits=Limits(attempts=2, image_bytes=1 << 16),
+        clock=Clock(monotonic=lambda: 100.0 + sum(waited), sleep=waited.append),
+    )
+    return Photographs(folder, web)
+
+
+@pytest.mark.parametrize(
+    ("address", "base"),
+    [
+        ("https://a.org/iiif/2/A12", "https://a.org/iiif/2/A12"),
+        ("https://a.org/iiif/2/A12/", "https://a.org/iiif/2/A12"),
+        ("https://a.org/iiif/3/A12/info.json", "https://a.org/iiif/3/A12"),
+        ("https://a.org/iiif/3/A12/full/max/0/default.jpg", "https://a.org/iiif/3/A12"),
+        ("https://a.org/x/A12/full/843,/0/default.jpg", "https://a.org/x/A12"),
+        ("https://a.org/x/A12/pct:0,0,50,50/full/!90/color.png", "https://a.org/x/A12"),
+        ("https://a.org/iiif/2/A%2F12.tif", "https://a.org/iiif/2/A%2F12.tif"),
+        ("https://a.org/photographs/A12.jpg", None),
+        ("https://a.org/photographs/A12.JPG?size=2", None),
+    ],
+)
+def test_image_services_are_recognised(address: str, base: str | None) -> None:
+    assert image_service(address) == base
+
+
+def test_the_size_that_is_enough_is_asked_for(server: Server, tmp_path: Path) -> None:
+    server.answers["/iiif/A12/full/!512,512/0/default.jpg"] = (200, {}, JPEG)
+    server.answers["/plain.jpg"] = (200, {}, JPEG)
+    pauses: list[float] = []
+    source = photographs(tmp_path, server.base, pauses=pauses)
+    assert source.read(f"{server.base}/iiif/A12/full/full/0/default.jpg") == JPEG
+    assert source.read(f"{server.base}/plain.jpg") == JPEG
+    assert server.seen == ["/iiif/A12/full/!512,512/0/default.jpg", "/plain.jpg"]
+    assert pauses == [0.5]
+
+
+def test_a_small_image_that_the_server_will_not_enlarge_is_taken_as_it_is(server: Server, tmp_path: Path) -> None:
+    server.answers["/iiif/small/full/!512,512/0/default.jpg"] = (400, {}, b"no upscaling")
+    server.answers["/iiif/small/full/max/0/default.jpg"] = (200, {}, JPEG)
+    assert photographs(tmp_path, server.base).read(f"{server.base}/iiif/small/info.json") == JPEG
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://elsewhere.example.org/a.jpg", "not visited"),
+        ("http://127.0.0.1:1/a.jpg", "not visited"),
+        ("file:///etc/passwd", "not visited"),
+        ("https://127.0.0.1@elsewhere.example.org/a.jpg", "not visited"),
+        ("{base}/moved.jpg", "not visited"),
+        ("{base}/page.jpg", "answered text/html, not an image"),
+        ("{base}/large.jpg", "is larger than 0 MiB"),
+        ("{base}/absent.jpg", "answered 404"),
+        ("http://[::1/a.jpg", "is not an address"),
+    ],
+)
+def test_nothing_else_is_visited_or_taken(server: Server, tmp_path: Path, address: str, said: str) -> None:
+    server.answers["/moved.jpg"] = (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b"")
+    server.answers["/page.jpg"] = (200, {"Content-Type": "text/html"}, b"<html>")
+    server.answers["/large.jpg"] = (200, {}, b"x" * (1 << 17))
+    with pytest.raises(InvalidInputError, match=said):
+        photographs(tmp_path, server.base).read(address.format(base=server.base))
+
+
+def test_a_server_of_a_private_network_needs_leave(server: Server, tmp_path: Path) -> None:
+    server.answers["/a.jpg"] = (200, {}, JPEG)
+    with pytest.raises(InvalidInputError, match=r"private network \(127.0.0.1\); allow those with --allow-private"):
+        photographs(tmp_path, server.base, private=False).read(f"{server.base}/a.jpg")
+    named = server.base.replace("127.0.0.1", "localhost")  # a name may stand for anything
+    with pytest.raises(InvalidInputError, match="private network"):
+        photographs(tmp_path, named, private=False).read(f"{named}/a.jpg")
+    assert server.seen == []
+    assert photographs(tmp_path, server.base).read(f"{server.base}/a.jpg") == JPEG
+
+
+def test_a_redirect_within_the_list_is_followed(server: Server, tmp_path: Path) -> None:
+    server.answers["/old.jpg"] = (301, {"Location": "/new.jpg"}, b"")
+    server.answers["/new.jpg"] = (200, {}, JPEG)
+    assert photographs(tmp_path, server.base).read(f"{server.base}/old.jpg") == JPEG
+
+
+def test_a_server_that_is_away_is_not_asked_ten_thousand_times(server: Server, tmp_path: Path) -> None:
+    server.answers["/a.jpg"] = (503, {}, b"")
+    source = photographs(tmp_path, server.base)
+    for _ in range(20):
+        with pytest.raises(UnavailableError):
+            source.read(f"{server.base}/a.jpg")
+    assert len(server.seen) == 10
+    with pytest.raises(UnavailableError, match="was not asked again after 5 failures in a row"):
+        source.read(f"{server.base}/b.jpg")
+
+
+def test_files_stay_below_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(JPEG)
+    (tmp_path / "out.jpg").write_bytes(JPEG)
+    (tmp_path / "in" / "link.jpg").symlink_to(tmp_path / "out.jpg")
+    source = Photographs(tmp_path / "in", None)
+    assert source.read(" a.jpg ") == JPEG
+    for name, said in (
+        ("../out.jpg", "leads out"),
+        ("link.jpg", "leads out"),
+        (str(tmp_path / "out.jpg"), "absolute path"),
+        ("b.jpg", "no such file"),
+        ("", "names no photograph"),
+        ("https://a.org/b.jpg", "allow it with --image-host a.org"),
+    ):
+        with pytest.raises(InvalidInputError, match=said):
+            source.read(name)
+    with (tmp_path / "in" / "large.jpg").open("wb") as file:
+        file.truncate((16 << 20) + 1)
+    with pytest.raises(InvalidInputError, match="more than 16 MiB"):
+        source.read("large.jpg")
