@@ -52,9 +52,7 @@ def classify(
     servers: Servers,
     api_key_file: Annotated[
         Path | None,
-        typer.Option(
-            envvar="SAGGAR_CLASSIFIER_API_KEY_FILE", help="File with the key, where the service asks for one."
-        ),
+        typer.Option(envvar="SAGGAR_CLASSIFIER_KEY_FILE", help="File with the key, where the service asks for one."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -308,7 +308,7 @@ def test_the_key_comes_out_of_a_file(museum, monkeypatch):
     assert "other users" not in err
     assert museum.fake.keys == {"Bearer sgr_1234"}
     key.chmod(0o644)
-    monkeypatch.setenv("SAGGAR_CLASSIFIER_API_KEY_FILE", str(key))
+    monkeypatch.setenv("SAGGAR_CLASSIFIER_KEY_FILE", str(key))
     code, _, err = museum.classify(catalogue, museum.folder / "b.csv")
     assert code == 0
     assert "other users can read this key" in err
