@@ -33,7 +33,7 @@ from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced
 from saggar.taxonomy import load_taxonomy
 from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
-from saggar_trainer.fitting.finishing import logistic_regression
+from saggar_trainer.fitting.heads import Taught, fitted_heads
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
@@ -136,13 +136,11 @@ def certainty(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What is promised and what is kept, of one task; and the logits of test, far and near pictures."""
     fitted, calibration, test = parts
-    inputs = torch.from_numpy(features[fitted]).double()
-    weight, bias = logistic_regression(
-        inputs, torch.from_numpy(truth[fitted]), torch.ones(len(inputs), dtype=torch.float64), classes, PENALTY
-    )
+    taught = Taught(torch.from_numpy(truth[fitted]), torch.ones(fitted.stop), classes)
+    (heads,) = fitted_heads(torch.from_numpy(features[fitted]), {"task": taught}, [PENALTY])
 
     def logits(values: np.ndarray) -> np.ndarray:
-        return (torch.from_numpy(values).double() @ weight.T + bias).float().numpy()
+        return heads["task"].logits(torch.from_numpy(values)).numpy()
 
     names = [str(number) for number in range(len(truth))]
     found = calibrate(logits(features[calibration]), truth[calibration], names[calibration])

@@ -31,7 +31,8 @@ from saggar.taxonomy import load_taxonomy
 from saggar_trainer.data.pixels import PixelCache, cache_pixels, evaluation_pixels, training_pixels
 from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.fitting.finishing import HEAD_VIEWS, chosen_regression, finish, shared_features
+from saggar_trainer.fitting.finishing import HEAD_VIEWS, finish, shared_features
+from saggar_trainer.fitting.heads import Taught, chosen_heads
 from saggar_trainer.fitting.lessons import draws_of
 from saggar_trainer.fitting.loop import Examples, Lessons, Watch, fit, predict
 from saggar_trainer.fitting.objective import log_priors, objective_of, row_weights, taught_tasks
@@ -205,19 +206,15 @@ def heads_alone(
     """Logits of the tested rows by heads fitted to the others, as `retrain_heads` fits them."""
     places = folds(samples, VALIDATION, seed + 10_000)
     validation, training = np.flatnonzero(~test & (places == 0)), ~test & (places != 0)
-    found = {}
+    rows = np.flatnonzero(training)
+    taught, truth = {}, {}
     for task in taxonomy.task_names:
         labels = torch.from_numpy(samples.labels[task])
-        rows = np.flatnonzero(training & (samples.labels[task] != UNKNOWN))
-        taught = torch.cat([part[rows] for part in features])
-        weights = torch.ones(len(taught), dtype=torch.float64)
-        weight, bias, _ = chosen_regression(
-            (taught, labels[rows].repeat(len(features)), weights),
-            (features[0][validation], labels[validation]),
-            len(taxonomy.task(task).classes),
-        )
-        found[task] = (features[0][np.flatnonzero(test)] @ weight.T + bias).numpy()
-    return found
+        repeated = labels[rows].repeat(len(features))
+        taught[task] = Taught(repeated, torch.ones(len(repeated)), len(taxonomy.task(task).classes))
+        truth[task] = labels[validation]
+    heads = chosen_heads(torch.cat([part[rows] for part in features]), taught, features[0][validation], truth)
+    return {task: head.logits(features[0][np.flatnonzero(test)]).numpy() for task, (head, _) in heads.items()}
 
 
 class Part(PixelCache):

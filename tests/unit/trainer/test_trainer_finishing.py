@@ -9,7 +9,8 @@ from saggar_trainer.data.pixels import cache_pixels, normalise
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.drawing import Draws
-from saggar_trainer.fitting.finishing import adjust_heads, finish, logistic_regression, reestimate_statistics
+from saggar_trainer.fitting.finishing import adjust_heads, finish, reestimate_statistics
+from saggar_trainer.fitting.heads import Taught, chosen_heads, fitted_heads
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.model.backbone import build_backbone, input_spec
@@ -52,20 +53,50 @@ def test_statistics_are_those_of_the_photographs() -> None:
     assert not network.training
 
 
-def test_logistic_regression_gives_every_class_the_same_say() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.array([0] * 90 + [1] * 10)
-    features = rng.normal(size=(100, 4)) + labels[:, None] * 0.7
-    penalty = 1e-2
-    weight, bias = logistic_regression(
-        torch.from_numpy(features), torch.from_numpy(labels), torch.ones(100, dtype=torch.float64), 2, penalty
-    )
-    inputs = (features - features.mean(0)) / features.std(0)
+def classes_apart(seed: int, counts: dict[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features [N, 12] that are correlated, of very unequal scales, and lean towards their label's direction."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(list(counts), list(counts.values()))
+    mixing = np.random.default_rng(9).normal(size=(12, 12)) * np.logspace(0, -2, 12)
+    features = (rng.normal(size=(len(labels), 12)) + np.eye(12)[labels] * 1.5) @ mixing + 3
+    return torch.from_numpy(features).float(), torch.from_numpy(labels)
+
+
+@pytest.mark.parametrize("penalty", [1e-1, 1e-2, 1e-3])
+def test_heads_are_scikit_learns_logistic_regression_with_balanced_classes(penalty: float) -> None:
+    features, labels = classes_apart(0, {0: 90, 1: 40, 2: 10})
+    other = torch.arange(140) % 2  # a task beside it changes nothing
+    tasks = {"one": Taught(labels, torch.ones(140), 3), "other": Taught(other, torch.ones(140), 2)}
+    *_, heads = fitted_heads(features, tasks, [p for p in (1e-1, 1e-2, 1e-3) if p >= penalty])
+    inputs = ((features - features.mean(0)) / features.std(0, correction=0)).numpy()
     # scikit-learn sums the weighted losses: balanced weights sum to N, and its penalty is of 1 / C
-    theirs = LogisticRegression(C=2 / (penalty * 100), class_weight="balanced", tol=1e-10, max_iter=10_000)
-    theirs.fit(inputs, labels)
-    ours = (torch.from_numpy(features) @ weight.T + bias).softmax(1)[:, 1].numpy()
-    np.testing.assert_allclose(ours, theirs.predict_proba(inputs)[:, 1], atol=1e-3)
+    theirs = LogisticRegression(C=1 / (penalty * 140), class_weight="balanced", tol=1e-10, max_iter=10_000)
+    theirs.fit(inputs, labels.numpy())
+    ours = heads["one"].logits(features).softmax(1).numpy()
+    np.testing.assert_allclose(ours, theirs.predict_proba(inputs), atol=5e-3)
+
+
+def test_rows_that_do_not_teach_a_task_do_not_move_its_head() -> None:
+    features, labels = classes_apart(1, {0: 30, 1: 30})
+    unknown, weightless = labels.clone(), torch.ones(60)
+    unknown[:5] = UNKNOWN
+    weightless[:5] = 0
+    flipped = torch.where(torch.arange(60) < 5, 1 - labels, labels)
+    tasks = {"unknown": Taught(unknown, torch.ones(60), 2), "weightless": Taught(flipped, weightless, 2)}
+    (heads,) = fitted_heads(features, tasks, [1e-2])
+    torch.testing.assert_close(heads["unknown"].weight, heads["weightless"].weight)
+
+
+def test_the_validation_split_chooses_the_penalty() -> None:
+    features, labels = classes_apart(2, {0: 12, 1: 12, 2: 12})
+    held_out, truth = classes_apart(3, {0: 200, 1: 200, 2: 200})
+    found = chosen_heads(features, {"one": Taught(labels, torch.ones(36), 3)}, held_out, {"one": truth})
+    scores = {}
+    for penalty in (1e-1, 1e-2, 1e-3, 1e-4):
+        path = [p for p in (1e-1, 1e-2, 1e-3, 1e-4) if p >= penalty]
+        *_, heads = fitted_heads(features, {"one": Taught(labels, torch.ones(36), 3)}, path)
+        scores[penalty] = task_metrics(truth.numpy(), heads["one"].logits(held_out).numpy()).macro_f1
+    assert found["one"][1] == max(scores, key=lambda penalty: (scores[penalty], penalty))
 
 
 def test_heads_are_fitted_to_photographs_and_the_backbone_stays() -> None:

@@ -17,7 +17,7 @@ CODE_VERSIONS = {
     "split": 1,
     "withhold": 1,
     "augment": 1,
-    "train": 2,  # 2: inputs are resolved settings, with the versions that change numbers
+    "train": 3,  # 3: heads re-trained along a path of penalties
     "evaluate": 2,
     "select": 2,
     "base": 1,

@@ -16,20 +16,19 @@ from saggar.images import InputSpec
 from saggar.job_settings.training import TrainingSettings
 from saggar.progress import Progress, Work
 from torch import Tensor, nn
-from torch.nn import functional
 
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.data.views import ViewSettings, random_view
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.course import epoch_seed
+from saggar_trainer.fitting.heads import Taught, chosen_heads
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
 from saggar_trainer.model.network import MultiTaskClassifier
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-HEAD_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # of the squared weights, on features of unit variance
 HEAD_VIEWS = 4  # random views of each photograph, beside the photograph itself
-HEAD_STEPS = 60  # of L-BFGS; the problem is convex
+HEAD_ROWS = 40_000  # where photographs are many, fewer views: the features of so many rows lie in memory
 STATISTICS_SEED = 2**62  # an epoch's number that no run reaches
 
 
@@ -95,79 +94,31 @@ def reestimate_statistics(
 def retrain_heads(
     model: MultiTaskClassifier, real: Examples, lessons: Lessons, settings: TrainingSettings, device: torch.device
 ) -> dict[str, float]:
-    """Fit every taught task's head anew, on cached features of real photographs, each class with the same say.
+    """Fit every taught task's head anew, on features of real photographs and random views of each, all classes alike.
 
-    The backbone, and the projection where there is one, stay as they are: what a network learns of synthetic images
-    that photographs do not show sits mostly in its last layer (arXiv:2405.03243), and balance is best learnt there
-    (Kang et al. 2020, arXiv:1910.09217). Logistic regression by L-BFGS, on each photograph and random views of it: the
-    same features give the same heads, whatever the seed. Returns the penalty that the validation split chose for each
-    task.
+    The backbone, and the projection where there is one, stay as they are: see `saggar_trainer.fitting.heads`. Returns
+    the penalty that the validation split chose for each task.
     """
+    views = 1 + min(HEAD_VIEWS, max(0, HEAD_ROWS // len(real) - 1))
     features = torch.cat(
-        [shared_features(model, real, lessons.spec, settings, device, view) for view in range(1 + HEAD_VIEWS)]
+        [shared_features(model, real, lessons.spec, settings, device, view) for view in range(views)]
     )  # [V * N, F]
     held_out = shared_features(model, lessons.validation, lessons.spec, settings, device)
-    penalties = {}
-    for task in lessons.objective.task_weights:
-        labels = real.labels[task].repeat(1 + HEAD_VIEWS)
-        weights = torch.where(labels != UNKNOWN, real.row_weights[task].repeat(1 + HEAD_VIEWS), 0.0).double()
-        rows = weights > 0
-        if not rows.any():
-            continue
-        weight, bias, penalty = chosen_regression(
-            (features[rows], labels[rows], weights[rows]),
-            (held_out, lessons.validation.labels[task]),
-            model.head(task).out_features,
+    taught = {
+        task: Taught(
+            real.labels[task].repeat(views), real.row_weights[task].repeat(views), model.head(task).out_features
         )
-        head = model.head(task)
+        for task in lessons.objective.task_weights
+        if ((real.labels[task] != UNKNOWN) & (real.row_weights[task] > 0)).any()
+    }
+    penalties = {}
+    for task, (head, penalty) in chosen_heads(features, taught, held_out, lessons.validation.labels).items():
+        layer = model.head(task)
         with torch.no_grad():
-            head.weight.copy_(weight)
-            head.bias.copy_(bias)
+            layer.weight.copy_(head.weight)
+            layer.bias.copy_(head.bias)
         penalties[task] = penalty
     return penalties
-
-
-def chosen_regression(
-    fitted: tuple[Tensor, Tensor, Tensor], held_out: tuple[Tensor, Tensor], classes: int
-) -> tuple[Tensor, Tensor, float]:
-    """(weight [C, F], bias [C], penalty): of HEAD_PENALTIES the best by macro-F1 on `held_out`, features [M, F]
-    and labels [M]; `fitted`: see `logistic_regression`.
-    """
-    best: tuple[tuple[float, float], Tensor, Tensor] | None = None
-    for penalty in HEAD_PENALTIES:
-        weight, bias = logistic_regression(*fitted, classes, penalty)
-        metrics = task_metrics(held_out[1].numpy(), (held_out[0] @ weight.T + bias).numpy())
-        rank = (metrics.macro_f1 if metrics else 0.0, penalty)  # ties: the stronger penalty
-        if best is None or rank > best[0]:
-            best = (rank, weight, bias)
-    assert best is not None  # noqa: S101 - there are penalties
-    return best[1], best[2], best[0][1]
-
-
-def logistic_regression(
-    features: Tensor, labels: Tensor, weights: Tensor, classes: int, penalty: float
-) -> tuple[Tensor, Tensor]:
-    """Weight [C, F] and bias [C] of features [N, F], labels [N] and row weights [N], all classes with equal say."""
-    mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
-    inputs = (features - mean) / scale
-    totals = torch.zeros(classes, dtype=torch.float64).index_add_(0, labels, weights)
-    balanced = weights / totals[labels]
-    balanced = balanced / balanced.sum()
-    weight = torch.zeros(classes, features.shape[1], dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=HEAD_STEPS, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        each = functional.cross_entropy(inputs @ weight.T + bias, labels, reduction="none")
-        loss = (each * balanced).sum() + penalty * weight.square().sum() / 2
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        scaled = weight / scale
-        return scaled, bias - scaled @ mean
 
 
 @torch.no_grad()
@@ -179,7 +130,7 @@ def shared_features(
     device: torch.device,
     view: int = 0,
 ) -> Tensor:
-    """float64 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode; with `view` above 0, of a random
+    """float32 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode; with `view` above 0, of a random
     view of each.
     """
     model.eval()
@@ -193,7 +144,7 @@ def shared_features(
     for start in range(0, len(examples), settings.batch_size):
         stop = min(start + settings.batch_size, len(examples))
         images = torch.stack([picture(row) for row in range(start, stop)])
-        parts.append(model.shared(normalise(images.to(device), spec)).cpu().double())
+        parts.append(model.shared(normalise(images.to(device), spec)).cpu())
     return torch.cat(parts)
 
 
