@@ -29,6 +29,7 @@ COPY services/trainer/pyproject.toml services/trainer/
 COPY services/classifier/pyproject.toml services/classifier/
 COPY services/orchestrator/pyproject.toml services/orchestrator/
 RUN python requirements.py core > core.txt \
+    && python requirements.py "core[data]" > data.txt \
     && for name in generator qc trainer classifier orchestrator; do \
          python requirements.py core services/$name > $name.txt || exit 1; done
 
@@ -36,7 +37,12 @@ FROM python AS libraries
 COPY --from=requirements /app/core.txt ./
 RUN pip install --constraint constraints.txt --requirement core.txt
 
-FROM libraries AS torch
+# Data sets. What serves has none of it: pandas and pyarrow are most of an image of the classifier.
+FROM libraries AS data
+COPY --from=requirements /app/data.txt ./
+RUN pip install --constraint constraints.txt --requirement data.txt
+
+FROM data AS torch
 ARG PIP_EXTRA_INDEX_URL=""
 ARG FLAVOUR=cuda
 RUN if [ "$FLAVOUR" = cpu ]; then sed -i -E '/^(nvidia-|triton)/d; s/^(torch|torchvision)==([0-9.]+)$/\1==\2+cpu/' constraints.txt; fi \
@@ -91,7 +97,7 @@ USER saggar
 EXPOSE 50051
 ENTRYPOINT ["python", "-m", "saggar_classifier"]
 
-FROM libraries AS orchestrator
+FROM data AS orchestrator
 COPY --from=requirements /app/orchestrator.txt ./
 RUN pip install --constraint constraints.txt --requirement orchestrator.txt
 COPY core ./core

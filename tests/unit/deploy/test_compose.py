@@ -260,3 +260,18 @@ def test_docker_compose_accepts_the_file(tmp_path):
     refused = config(ROOT / ".env.example")
     assert refused.returncode != 0
     assert "copy .env.example to .env" in refused.stderr
+
+
+def test_serving_needs_no_library_of_data_sets():
+    command = [sys.executable, ROOT / "deploy" / "images" / "requirements.py"]
+    names = {"pandas", "pyarrow", "scipy", "scikit-image", "matplotlib", "torch"}
+
+    def required(*folders):
+        printed = subprocess.run([*command, *folders], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        return {re.split(r"[<>=\[ ]", line)[0] for line in printed.splitlines()}
+
+    assert not required("core", "services/classifier") & names
+    assert required("core[data]") - required("core") == {"pandas", "pyarrow"}
+    assert required("core", "services/orchestrator") >= {"pandas", "pyarrow"}
+    assert stages()["classifier"][0] == ("FROM", "libraries AS classifier")
+    assert not any("data.txt" in rest or "torch" in rest for _, rest in instructions("classifier"))
