@@ -12,6 +12,7 @@ from PIL import Image
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError
+from saggar.images import InputSpec
 from saggar.store import DirectoryStore, put_image
 
 
@@ -37,7 +38,7 @@ def trainer(store: DirectoryStore, record: Record) -> None:
     pytest.importorskip("torch")
     from saggar_trainer.data.reading import read_photograph
 
-    read_photograph(store, record.image)
+    read_photograph(store, record.image, InputSpec(32))
 
 
 def generator(store: DirectoryStore, record: Record) -> None:

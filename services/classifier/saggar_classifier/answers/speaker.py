@@ -14,10 +14,6 @@ from saggar.errors import FieldViolation, refuse
 
 from saggar_classifier.answers.combinations import JointSearch
 
-# A JPEG is decoded to no less than this times the side that the network takes, where it is larger. Then its pixels
-# differ from those of the whole by a quarter of a grey level in the mean, and a camera's takes a quarter of the time.
-DRAFT_MARGIN = 2
-
 _USUAL_COVERAGE = 0.9
 
 
@@ -67,8 +63,7 @@ def notes_on(card: BundleCard) -> tuple[str, ...]:
 
 def preprocessing_sha256(card: BundleCard) -> str:
     """Equal where decoding and scaling are."""
-    about = {"input_spec": card.input_spec.to_dict(), "draft_margin": DRAFT_MARGIN}
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(card.input_spec.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def _rule(rules: tuple[SetRule, ...], kind: str, coverage: float | None) -> SetRule:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from saggar_classifier.answers.answering import Answer, Probabilities, Question, answer
-from saggar_classifier.answers.speaker import DRAFT_MARGIN
 from saggar_classifier.serving.models import ModelSlot, Outputs, ServedModel
 from saggar_classifier.serving.slots import Caller, WorkSlots
 
@@ -23,10 +22,10 @@ LARGE_BATCH = 8  # prepared images, likewise
 
 @dataclass(frozen=True)
 class Photograph:
-    """An encoded photograph. `decoded` gives its pixels, with at least so many on the shorter side."""
+    """An encoded photograph. `decoded` gives its pixels, with at least so many on the shorter side; None: all."""
 
     size_bytes: int
-    decoded: Callable[[int], Image.Image]
+    decoded: Callable[[int | None], Image.Image]
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Desk:
             return model.network.predict(images)
 
     def _outputs(self, photograph: Photograph, model: ServedModel) -> Outputs:
-        image = photograph.decoded(DRAFT_MARGIN * model.card.input_spec.size_px)
+        image = photograph.decoded(model.card.input_spec.enough_px)
         with self._noted():
             return model.classify(image)
 

@@ -10,7 +10,7 @@ from saggar.store import ObjectRef, ObjectStore
 LARGEST_BYTES = 16 * 2**20
 
 
-def from_bytes(data: bytes, enough_px: int) -> Image.Image:
+def from_bytes(data: bytes, enough_px: int | None) -> Image.Image:
     """Decode a photograph of at most 16 MiB, with `enough_px` or more on its shorter side where it has them.
 
     Raises InvalidInputError.
@@ -21,7 +21,7 @@ def from_bytes(data: bytes, enough_px: int) -> Image.Image:
     return decode(data, "the image", enough_px=enough_px)
 
 
-def from_store(store: ObjectStore, ref: ObjectRef, enough_px: int) -> Image.Image:
+def from_store(store: ObjectStore, ref: ObjectRef, enough_px: int | None) -> Image.Image:
     """As `from_bytes`, of a stored photograph; raises the store's errors too."""
     _check_size(ref.size_bytes, ref.key)
     return decode(store.read(ref), ref.key, enough_px=enough_px)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 from saggar.errors import InvalidInputError
 from saggar.files.yamlfile import parse_yaml
-from saggar.images import decode
+from saggar.images import InputSpec, decode
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
@@ -19,6 +19,8 @@ def read_taxonomy(store: ObjectStore, ref: ObjectRef) -> Taxonomy:
     return parse_yaml(text, Taxonomy, source=ref.key)
 
 
-def read_photograph(store: ObjectStore, key: str) -> Image.Image:
-    """The stored image at `key`, RGB; raises NotFoundError, or InvalidInputError when it is damaged."""
-    return decode(store.get(key), key)
+def read_photograph(store: ObjectStore, key: str, spec: InputSpec) -> Image.Image:
+    """The stored image at `key`, RGB, with as many pixels as `spec` wants; raises NotFoundError, or InvalidInputError
+    when it is damaged.
+    """
+    return decode(store.get(key), key, enough_px=spec.enough_px)

@@ -128,7 +128,7 @@ def answers(
         for start in range(0, len(samples), BATCH):
             work.stop_if_cancelled(f"{doing}, after {start} of {len(samples)} images,")
             keys = samples.images[start : start + BATCH]
-            images = list(pool.map(lambda key: preprocess(read_photograph(store, key), spec), keys))
+            images = list(pool.map(lambda key: preprocess(read_photograph(store, key, spec), spec), keys))
             parts.append(model.predict(np.stack(images)))
             work.report(Progress(doing, min(start + BATCH, len(samples)), len(samples), "images"))
     return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}

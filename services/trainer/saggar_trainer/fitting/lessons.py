@@ -77,7 +77,7 @@ class Classroom:
         samples, size = self.training, self.spec.size_px
 
         def load(index: int) -> Pixels:
-            image = read_photograph(self.at.store, samples.images[index])
+            image = read_photograph(self.at.store, samples.images[index], self.spec)
             seed = samples.augmentation_seeds[index]
             if seed is not None:
                 image = apply_augmentation(shrink(image, round(size * AUGMENTATION_MARGIN)), seed)
@@ -86,11 +86,10 @@ class Classroom:
         return self._examples("decoding training images", samples, load)
 
     def _plain(self, stage: str, samples: Samples) -> Examples:
-        return self._examples(
-            stage,
-            samples,
-            lambda index: evaluation_pixels(read_photograph(self.at.store, samples.images[index]), self.spec),
-        )
+        def load(index: int) -> Pixels:
+            return evaluation_pixels(read_photograph(self.at.store, samples.images[index], self.spec), self.spec)
+
+        return self._examples(stage, samples, load)
 
     def _examples(self, stage: str, samples: Samples, load: Callable[[int], Pixels]) -> Examples:
         pixels = cache_pixels(
