@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ import onnx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import TensorProto, helper, numpy_helper
-from saggar.bundle import write_bundle
+from saggar.bundle import Certainty, Golden, write_bundle
+from saggar.certainty.novelty import NoveltyModel, NoveltyRule
 from saggar.errors import DataCorruptionError, InvalidInputError
-from saggar.store import ObjectRef
+from saggar.store import DirectoryStore, ObjectRef
 from saggar.v1 import classifier_pb2
 from saggar_classifier.serving import active
 from test_classifier import SPEC, TAXONOMY, Classifier, bundle, classify, network
@@ -98,6 +100,12 @@ def with_unknown_operator(model: bytes) -> bytes:
     return bytes(made.SerializeToString())
 
 
+def with_future_operators(model: bytes) -> bytes:
+    made = onnx.load_from_string(model)
+    made.opset_import[0].version = 999
+    return bytes(made.SerializeToString())
+
+
 def test_every_replica_serves_what_any_of_them_activated(classifier: Classifier) -> None:
     first, second = classifier.start(), classifier.start()
     model_id = classifier.activate(first, bundle(classifier.store))
@@ -115,6 +123,7 @@ def test_every_replica_serves_what_any_of_them_activated(classifier: Classifier)
         (with_nan, "gives no probabilities on the built-in image"),
         (with_outside_weights, "ONNX Runtime cannot open"),
         (with_unknown_operator, "ONNX Runtime cannot open"),
+        (with_future_operators, "ONNX Runtime cannot open"),
         (lambda model: model[: len(model) // 2], "ONNX Runtime cannot open"),
         (lambda _: b"", "ONNX Runtime cannot open"),
     ],
@@ -135,6 +144,51 @@ def test_a_bad_bundle_never_replaces_a_good_one(
     assert ready(classifier)
     good = classifier.activate(stub, bundle(classifier.store, answer=1))
     assert (described(stub).model_id, described(stub).problem) == (good, "")
+
+
+IMAGE = np.full((3, 32, 32), 0.5, np.float32)
+TRUE = {task.name: np.zeros(len(task.codes), np.float32) for task in TAXONOMY.tasks}
+for logits in TRUE.values():
+    logits[:2] = 2, -2  # redness .5
+OTHER = TRUE | {"glaze": TRUE["glaze"] + 0.1}
+WIDE = NoveltyModel({}, {}, np.eye(9, dtype=np.float32), np.zeros(9, np.float32))
+ENDLESS = NoveltyModel({}, {}, np.full((3, 3), np.inf, np.float32), np.zeros(3, np.float32))
+
+
+def novelty(model: NoveltyModel) -> Certainty:
+    return Certainty(novelty=NoveltyRule(threshold=1, false_alarms=0.05, objects=9), novelty_model=model)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "match"),
+    [
+        ({"golden": Golden(IMAGE, OTHER)}, r"glaze of the golden sample is 0\.1 from what was exported"),
+        ({"golden": Golden(IMAGE[:, :16], TRUE)}, r"images have the shape \[1, 3, 16, 32\]"),
+        ({"golden": Golden(IMAGE, TRUE | {"colour": TRUE["glaze"]})}, "colour of the golden sample is inf"),
+        ({"certainty": novelty(WIDE)}, "its rules do not fit its network"),
+        ({"certainty": novelty(ENDLESS)}, "the not-porcelain score of the built-in image is not a number"),
+    ],
+)
+def test_a_bundle_that_does_not_keep_its_word_is_not_served(
+    classifier: Classifier, spoilt: dict[str, Any], match: str
+) -> None:
+    stub = classifier.start()
+    good = whole_bundle(classifier.store, golden=Golden(IMAGE, TRUE))
+    model_id = classifier.activate(stub, good)
+    bad = whole_bundle(classifier.store, **spoilt)
+    with pytest.raises((DataCorruptionError, InvalidInputError), match=match):
+        classifier.activate(stub, bad)
+    active.remember(classifier.store, bad)
+    until(lambda: described(stub).problem)
+    assert re.search(match, described(stub).problem)
+    assert classify(stub).model_id == model_id
+    listed = stub.ListModels(classifier_pb2.ClassifierServiceListModelsRequest())
+    assert listed.problem == described(stub).problem
+
+
+def whole_bundle(store: DirectoryStore, **parts: Any) -> ObjectRef:
+    about = {"taxonomy": TAXONOMY, "input_spec": SPEC, "architecture": "redness", "initial_weights": "none"}
+    return write_bundle(store, network(0), b"weights", **about, **parts)[1]
 
 
 def test_a_model_with_an_endless_loop_is_given_up_in_time(classifier: Classifier) -> None:

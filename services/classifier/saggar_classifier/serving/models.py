@@ -15,7 +15,7 @@ from saggar.images import preprocess
 from saggar.rpc.readiness import Readiness
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_classifier.answers.answering import Probabilities
+from saggar_classifier.answers.answering import Probabilities, Question, answer
 from saggar_classifier.answers.speaker import Speaker
 
 TOLERANCE = 1e-3  # of the sum of a float32 softmax
@@ -68,11 +68,22 @@ class ServedModel:
     def try_out(self, limit_s: float) -> None:
         """Raises DataCorruptionError unless it answers for the built-in image, in time, with probabilities."""
         ramp = np.broadcast_to(np.linspace(0, 255, 64, dtype=np.uint8), (64, 64))
-        for task, values in self.classify(Image.fromarray(ramp).convert("RGB"), limit_s).probabilities.items():
+        outputs = self.classify(Image.fromarray(ramp).convert("RGB"), limit_s)
+        for task, values in outputs.probabilities.items():
             if not np.isfinite(values).all() or abs(float(values.sum()) - 1) > TOLERANCE:
                 raise DataCorruptionError(
                     f"bundle {self.model_id}: {task} gives no probabilities on the built-in image; train it again"
                 )
+        try:
+            said = answer(self.speaker, outputs.probabilities, outputs.features, Question(neighbours=1))
+        except ValueError as error:  # numpy's, where shapes do not go together
+            raise DataCorruptionError(
+                f"bundle {self.model_id}: its rules do not fit its network ({error}); train it again"
+            ) from error
+        if said.novelty is not None and not np.isfinite(said.novelty.score):
+            raise DataCorruptionError(
+                f"bundle {self.model_id}: the not-porcelain score of the built-in image is not a number; train it again"
+            )
 
 
 class ModelSlot:
