@@ -82,7 +82,12 @@ class Classifier:
         read = ClassifierSettings(**{"threads": 1, "watch_seconds": 0.1} | settings)
         servicer = ClassifierServicer(self.store, read)
         server = start_server(
-            servicer.register, read, servicer.restore, readiness=servicer.readiness, descriptors=servicer.descriptors
+            servicer.register,
+            read,
+            servicer.restore,
+            readiness=servicer.readiness,
+            descriptors=servicer.descriptors,
+            interceptors=servicer.interceptors,
         )
         channel = open_channel(server.address)
         self._running.append((server, channel, servicer))

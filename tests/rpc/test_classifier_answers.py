@@ -23,7 +23,9 @@ from test_classifier import BLUE, RED, SPEC, TAXONOMY, Classifier, bundle, class
 
 TEMPERATURE = 1.5
 RED_FEATURES = np.array([250, 10, 10]) / 127.5 - 1  # the network's features are mean colours
-PREVALENCE = {task.name: tuple(np.linspace(1, 2, len(task.codes)).tolist()) for task in TAXONOMY.tasks}
+PREVALENCE = {
+    task.name: tuple((np.linspace(1, 2, len(task.codes)) / 1.5 / len(task.codes)).tolist()) for task in TAXONOMY.tasks
+}
 
 
 def rules(task: str) -> tuple[SetRule, ...]:
@@ -39,7 +41,7 @@ def rules(task: str) -> tuple[SetRule, ...]:
             prevalence=prevalence,
         )
 
-    return (rule("marginal", 0.8, -0.3), rule("marginal", 0.9, -0.1), rule("prevalence", 0.9, -0.01))
+    return (rule("marginal", 0.8, -0.3), rule("marginal", 0.9, -0.1), rule("prevalence", 0.9, -0.5))
 
 
 def certainty() -> Certainty:

@@ -73,6 +73,23 @@ def test_many_come_in_order_with_errors_in_their_places(address: str, tmp_path: 
     assert seen[-1] == Progress("classifying", 7, 7, "photographs")
 
 
+def test_no_more_are_read_than_are_answered(address: str) -> None:
+    read = 0
+
+    def images() -> Iterator[bytes]:
+        nonlocal read
+        while True:  # there may be any number: nothing waits for the last one
+            read += 1
+            yield RED
+
+    with Client(address) as client:
+        for answered, found in enumerate(client.classify_many(images()), start=1):
+            assert isinstance(found, Classification)
+            assert read - answered <= 64
+            if answered == 300:
+                break
+
+
 def test_none_is_none(address: str) -> None:
     with Client(address) as client:
         assert list(client.classify_many([])) == []

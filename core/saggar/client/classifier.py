@@ -22,8 +22,8 @@ _ASKED = Question()
 class Classifier:
     """The classifier at `target`: host:port, or `dns:///name:port` for all its replicas. Safe to use from many threads.
 
-    `timeout_s` is how long one photograph may take, with all that is tried again; `attempts` how often a stream may
-    break without an answer in between.
+    `timeout_s` is how long one photograph may take, with all that is tried again; `attempts` how often it is tried
+    where the service cannot be reached, and how often a stream may break without an answer in between.
     """
 
     def __init__(
@@ -61,17 +61,22 @@ class Classifier:
         return [model_from_message(each) for each in found.models]
 
     def classify(self, image: Image, question: Question = _ASKED) -> Classification:
-        """What a photograph shows: its bytes, or the path of its file. Waits where the service is busy."""
+        """What a photograph shows: its bytes, or the path of its file.
+
+        Waits where the service is busy, and tries again where a replica leaves, or cannot be reached.
+        """
         request = classify_request(read_image(image), question)
-        deadline = time.monotonic() + self._timeout_s
+        deadline, failures = time.monotonic() + self._timeout_s, 0
         while True:
             left = deadline - time.monotonic()
             try:
                 return classification_from_message(self._stub.Classify(request, timeout=max(0.001, left)))
-            except BusyError as error:
-                if time.monotonic() + error.retry_after_s >= deadline:
+            except (BusyError, UnavailableError) as error:
+                failures += not isinstance(error, BusyError)
+                wait_s = _wait_s(error, failures)
+                if failures >= self._attempts or time.monotonic() + wait_s >= deadline:
                     raise
-                time.sleep(error.retry_after_s)
+                time.sleep(wait_s)
 
     def classify_many(
         self, images: Iterable[Image], question: Question = _ASKED, report: Report | None = None
@@ -92,7 +97,7 @@ class Classifier:
         failures = 0
         while True:
             try:
-                for message in self._stub.ClassifyStream(_requests(line, question)):
+                for message in self._stub.ClassifyStream(_requests(line, line.begin(), question)):
                     failures = 0
                     number = int(message.id)
                     yield from line.unreadable_before(number)
@@ -106,6 +111,8 @@ class Classifier:
             else:
                 yield from line.unreadable_before(None)
                 return
+            finally:
+                line.begin()  # whoever still reads for the stream that is over stops
 
     def _answer(
         self, result: classifier_pb2.ClassifyResult, image: bytes, question: Question
@@ -122,9 +129,9 @@ class Classifier:
             return again
 
 
-def _requests(line: Line, question: Question) -> Iterator[classifier_pb2.ClassifyStreamRequest]:
+def _requests(line: Line, stream: int, question: Question) -> Iterator[classifier_pb2.ClassifyStreamRequest]:
     number = -1
-    while (following := line.after(number)) is not None:
+    while (following := line.after(number, stream)) is not None:
         number, image = following
         yield classifier_pb2.ClassifyStreamRequest(id=str(number), request=classify_request(image, question))
 

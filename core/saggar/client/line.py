@@ -24,37 +24,55 @@ def read_image(image: Image) -> bytes:
 
 
 class Line:
-    """Numbered photographs, read when they are sent, and kept until they are answered."""
+    """Numbered photographs, read when they are sent, and kept until they are answered; at most `ahead` of them."""
 
-    def __init__(self, images: Iterable[Image]) -> None:
+    def __init__(self, images: Iterable[Image], ahead: int = 64) -> None:
         self._source = iter(images)
+        self._ahead = ahead
         self._next = 0
         self._waiting: dict[int, bytes] = {}
         self._unreadable: dict[int, SaggarError] = {}
-        self._lock = threading.Lock()  # the thread of a stream that broke may still be reading
+        self._stream = 0  # the thread of one that broke may still be reading
+        self._changed = threading.Condition()
 
-    def after(self, number: int) -> tuple[int, bytes] | None:
-        """The photograph to send after `number`: one that waits, or else a new one; None at the end."""
-        with self._lock:
-            while True:
-                number += 1
-                if number in self._waiting:
-                    return number, self._waiting[number]
-                if number < self._next:
+    def begin(self) -> int:
+        """A stream begins, and those before it get no more photographs; its number, for `after`."""
+        with self._changed:
+            self._stream += 1
+            self._changed.notify_all()
+            return self._stream
+
+    def after(self, number: int, stream: int) -> tuple[int, bytes] | None:
+        """The photograph to send after `number`: one that waits, or else a new one; None at the end.
+
+        Waits as long as `ahead` photographs are not answered.
+        """
+        with self._changed:
+            while stream == self._stream:
+                following = min((each for each in self._waiting if each > number), default=None)
+                if following is not None:
+                    return following, self._waiting[following]
+                if len(self._waiting) >= self._ahead:
+                    self._changed.wait()
                     continue
                 try:
                     image = next(self._source)
                 except StopIteration:
                     return None
+                number = self._next
                 self._next += 1
                 try:
                     self._waiting[number] = read_image(image)
                 except SaggarError as error:
                     self._unreadable[number] = error
+                else:
+                    return number, self._waiting[number]
+            return None
 
     def answered(self, number: int) -> bytes:
         """Its bytes, which are not kept any longer."""
-        with self._lock:
+        with self._changed:
+            self._changed.notify_all()
             return self._waiting.pop(number)
 
     def check_all_answered(self) -> None:
@@ -64,6 +82,6 @@ class Line:
 
     def unreadable_before(self, number: int | None) -> list[SaggarError]:
         """Errors of files before `number` (None: of all) that were not asked for yet, in their order."""
-        with self._lock:
+        with self._changed:
             due = sorted(each for each in self._unreadable if number is None or each < number)
             return [self._unreadable.pop(each) for each in due]

@@ -12,8 +12,10 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from saggar.errors import BusyError, CancelledError, InvalidInputError
+from saggar.rpc import request_ids
 from saggar.rpc.errors import status_of
 from saggar.rpc.pools import Pools, refusal, run_in
+from saggar.rpc.request_ids import request_of
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +76,14 @@ def _parsed_each(parse: Callable[[bytes], Any]) -> Callable[[Iterator[bytes]], I
 def _guarded(behaviour: Callable[..., Any], method: str, read: Callable[[Any], Any]) -> Callable[..., Any]:
     def call(data: bytes, context: grpc.ServicerContext) -> Any:
         started = time.monotonic()
-        try:
-            _drop_if_over(context)
-            response = behaviour(read(data), context)
-        except Exception as error:  # noqa: BLE001 the one place where every error becomes a status
-            _abort(error, context, method, started)
-        _log_end(method, "OK", started)
-        return response
+        with request_of(context):
+            try:
+                _drop_if_over(context)
+                response = behaviour(read(data), context)
+            except Exception as error:  # noqa: BLE001 the one place where every error becomes a status
+                _abort(error, context, method, started)
+            _log_end(method, "OK", started)
+            return response
 
     return call
 
@@ -88,12 +91,13 @@ def _guarded(behaviour: Callable[..., Any], method: str, read: Callable[[Any], A
 def _guarded_stream(behaviour: Callable[..., Any], method: str, read: Callable[[Any], Any]) -> Callable[..., Any]:
     def call(data: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         started = time.monotonic()
-        try:
-            _drop_if_over(context)
-            yield from behaviour(read(data), context)
-        except Exception as error:  # noqa: BLE001 as above
-            _abort(error, context, method, started)
-        _log_end(method, "OK" if context.is_active() else "cancelled by the client", started)
+        with request_of(context):
+            try:
+                _drop_if_over(context)
+                yield from behaviour(read(data), context)
+            except Exception as error:  # noqa: BLE001 as above
+                _abort(error, context, method, started)
+            _log_end(method, "OK" if context.is_active() else "cancelled by the client", started)
 
     return call
 
@@ -110,7 +114,9 @@ def _abort(error: Exception, context: grpc.ServicerContext, method: str, started
     found = status_of(error)
     if isinstance(error, BusyError) and method.startswith(_STANDARD):
         found.code = grpc.StatusCode.UNAVAILABLE.value[0]
-    status = rpc_status.to_status(found)
+    plain: Any = rpc_status.to_status(found)
+    metadata = (*plain.trailing_metadata, (request_ids.METADATA, request_ids.current()))
+    status = type(plain)(plain.code, plain.details, metadata)
     _log_end(method, f"{status.code.name}: {status.details}", started)
     context.abort_with_status(status)
     raise AssertionError("unreachable: abort raises")

@@ -22,8 +22,8 @@ def main() -> int:
     from saggar_classifier.access.keyring import Keyring
     from saggar_classifier.servicer import ClassifierServicer
 
-    servicer = ClassifierServicer(store, settings)
     try:
+        servicer = ClassifierServicer(store, settings)
         gates = [Gate(Keyring(settings.api_keys))] if settings.api_keys else []
     except SaggarError as error:
         print(error, file=sys.stderr)
@@ -39,7 +39,7 @@ def main() -> int:
         on_stop=servicer.stop,
         readiness=servicer.readiness,
         descriptors=servicer.descriptors,
-        interceptors=gates,
+        interceptors=[*servicer.interceptors, *gates],
     )
 
 

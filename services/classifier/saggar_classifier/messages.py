@@ -29,8 +29,9 @@ from saggar_classifier.answers.ranking import RankedClass
 from saggar_classifier.answers.speaker import notes_on, preprocessing_sha256
 from saggar_classifier.serving import photographs
 from saggar_classifier.serving.catalogue import Known
-from saggar_classifier.serving.desk import Photograph, Timing
+from saggar_classifier.serving.desk import Photograph
 from saggar_classifier.serving.models import ServedModel
+from saggar_classifier.serving.observer import Timing
 
 LARGEST_BATCH = 64
 MOST_NEIGHBOURS = 50

@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+from saggar.errors import WrongStateError
 from saggar.rpc.readiness import Readiness
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
+from saggar_classifier.operations.calls import CallCounter
+from saggar_classifier.operations.metrics import Metrics
 from saggar_classifier.protocols.open_inference import DESCRIPTORS, OpenInference
 from saggar_classifier.serving.catalogue import Catalogue
 from saggar_classifier.serving.desk import Desk
 from saggar_classifier.serving.in_order import in_order
 from saggar_classifier.serving.models import ModelSlot, ServedModel
+from saggar_classifier.serving.observer import Observers
 from saggar_classifier.serving.processors import available
 from saggar_classifier.serving.repository import Repository
 from saggar_classifier.serving.slots import Caller
@@ -37,14 +41,21 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def __init__(self, store: ObjectStore, settings: ClassifierSettings) -> None:
         self._store = store
         self._settings = settings
+        self._stopped = threading.Event()
         self.readiness = Readiness()
         self._slot = ModelSlot(self.readiness)
         self._repository = Repository(store, self._slot, settings.activation_seconds)
         self._catalogue = Catalogue(store, self._slot)
-        self._desk = Desk(self._slot, settings.threads or available())
-        self._protocol = OpenInference(store, self._slot, self._desk, self._repository)
+        self._metrics = Metrics()
+        self._traces = _traces() if settings.traces else None
+        watchers = [each for each in (self._metrics, self._traces) if each is not None]
+        self._desk = Desk(self._slot, settings.threads or available(), Observers(*watchers))
+        self._metrics.watch(self._slot, self._desk)
+        self._protocol = OpenInference(store, self._slot, self._desk, self._repository, self._stopped)
         self.descriptors = (DESCRIPTORS,)
-        self._stopped = threading.Event()
+        counter = CallCounter(self._metrics.calls)
+        self.interceptors = (counter,) if self._traces is None else (counter, self._traces)
+        self.metrics_port = 0  # until `restore`
 
     def register(self, server: grpc.Server) -> list[str]:
         """Add the service, and the standard protocol beside it, to `server`; returns their full names."""
@@ -59,6 +70,9 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         classifier waits for an activation; but an unreachable store is an error, for a restart may find it
         again.
         """
+        if self._settings.metrics_listen:
+            self.metrics_port = self._metrics.serve(self._settings.metrics_listen)
+            log.info("metrics at port %d, /metrics", self.metrics_port)
         if self._settings.model:
             self._repository.pin(self._settings.model.removeprefix("store:"))
             return
@@ -69,8 +83,11 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         threading.Thread(target=self._repository.watch, args=watch, name="activations", daemon=True).start()
 
     def stop(self) -> None:
-        """No longer follow activations."""
+        """No longer follow activations, nor say how it goes."""
         self._stopped.set()
+        self._metrics.stop()
+        if self._traces is not None:
+            self._traces.stop()
 
     def Classify(
         self, request: classifier_pb2.ClassifyRequest, context: grpc.ServicerContext
@@ -94,7 +111,8 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         def answer(asked: classifier_pb2.ClassifyStreamRequest) -> classifier_pb2.ClassifyStreamResponse:
             return classifier_pb2.ClassifyStreamResponse(id=asked.id, result=self._result(asked.request, context))
 
-        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead=2 * self._desk.count)
+        ahead = 2 * self._desk.count
+        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead, leaving=self._stopped)
 
     def ActivateModel(
         self, request: classifier_pb2.ActivateModelRequest, context: grpc.ServicerContext
@@ -128,3 +146,14 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     ) -> classifier_pb2.ClassifyResponse:
         question, photograph = messages.question(request), messages.photograph(request, self._store)
         return messages.classification(*self._desk.answer(photograph, model, caller, question))
+
+
+def _traces() -> Any:
+    """The `Traces` of this service; raises WrongStateError where their libraries are missing."""
+    try:
+        from saggar_classifier.operations.tracing import Traces
+    except ImportError as error:
+        raise WrongStateError(
+            f"SAGGAR_TRACES needs OpenTelemetry ({error}); install saggar-classifier[traces], or unset SAGGAR_TRACES"
+        ) from None
+    return Traces()

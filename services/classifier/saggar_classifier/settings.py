@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from saggar.settings import ServiceSettings
+from saggar.settings import Address, ServiceSettings
 
 
 class ClassifierSettings(ServiceSettings):
@@ -33,4 +33,11 @@ class ClassifierSettings(ServiceSettings):
         gt=0,
         le=3600,
         description="how long a model may take for the built-in image, in seconds",
+    )
+    metrics_listen: Address | None = Field(
+        None, description="host:port of metrics for Prometheus (GET /metrics, plain HTTP, no key); unset: none"
+    )
+    traces: bool = Field(
+        False,
+        description="send traces by OpenTelemetry to OTEL_EXPORTER_OTLP_ENDPOINT; needs saggar-classifier[traces]",
     )

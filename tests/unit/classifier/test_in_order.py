@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from saggar.errors import UnavailableError
 from saggar_classifier.serving.in_order import in_order
 from test_slots import Caller
 
@@ -75,3 +77,24 @@ def test_it_ends_when_the_caller_is_gone_and_leaves_no_thread(pool: ThreadPoolEx
     while any(thread.name == "questions" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_replica_that_leaves_answers_what_it_has_taken_and_takes_no_more(
+    pool: ThreadPoolExecutor,
+) -> None:
+    leaving, taken = threading.Event(), list[int]()
+
+    def questions() -> Iterator[int]:
+        for number in itertools.count():
+            taken.append(number)
+            yield number
+
+    answers = in_order(pool, lambda number: number, questions(), Caller(), 4, leaving=leaving)
+    found = [next(answers) for _ in range(10)]
+    leaving.set()
+    rest: list[int] = []
+    with pytest.raises(UnavailableError, match="this replica stops"):
+        rest.extend(answers)
+    found += rest  # what came before the error counts
+    assert found == list(range(len(found)))
+    assert len(found) >= len(taken) - 1  # the one that was being read is not answered, and can be sent elsewhere

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from saggar.errors import BusyError
 from saggar.rpc.errors import status_of
 
 from saggar_classifier.access.keyring import Key, Keyring, Scope
+from saggar_classifier.operations.calls import at_end
 
 log = logging.getLogger("saggar.audit")
 
@@ -103,27 +103,8 @@ def _too_often(method: str, key: Key, wait_s: float) -> Any:
 
 def _noted(handler: Any, method: str, name: str) -> Any:
     """`handler`, with a line in the log when a call has ended."""
-    if handler is None:
-        return None
-    kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
-    behaviour = getattr(handler, kind)
 
-    def begun(context: grpc.ServicerContext) -> None:
-        started = time.monotonic()
-        peer = context.peer()
+    def ended(context: grpc.ServicerContext, code: str, seconds: float) -> None:
+        log.info("%s by %s from %s: %s, %.3f s", method, name, context.peer(), code, seconds)
 
-        def ended() -> None:
-            code: Any = context.code()  # type: ignore[attr-defined,unused-ignore]
-            shown = getattr(code, "name", code) or "OK"
-            log.info("%s by %s from %s: %s, %.3f s", method, name, peer, shown, time.monotonic() - started)
-
-        context.add_callback(ended)
-
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
-        begun(context)
-        return behaviour(request, context)
-
-    # The pool that the behaviour is to run in goes along.
-    call.__dict__.update(getattr(behaviour, "__dict__", {}))
-    make = getattr(grpc, f"{kind}_rpc_method_handler")
-    return make(call, handler.request_deserializer, handler.response_serializer)
+    return at_end(handler, ended)

@@ -58,11 +58,15 @@ class _Tally:
 class OpenInference:
     """Answers the protocol's calls with the model in `slot`."""
 
-    def __init__(self, store: ObjectStore, slot: ModelSlot, desk: Desk, repository: Repository) -> None:
+    def __init__(
+        self, store: ObjectStore, slot: ModelSlot, desk: Desk, repository: Repository, leaving: threading.Event
+    ) -> None:
+        """Once `leaving` is set, streams take no more requests."""
         self._store = store
         self._slot = slot
         self._desk = desk
         self._repository = repository
+        self._leaving = leaving
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._counting = threading.Lock()
 
@@ -143,7 +147,8 @@ class OpenInference:
                 failed = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
                 return pb.ModelStreamInferResponse(error_message=str(error), infer_response=failed)
 
-        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead=2 * self._desk.count)
+        ahead = 2 * self._desk.count
+        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead, leaving=self._leaving)
 
     def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: grpc.ServicerContext

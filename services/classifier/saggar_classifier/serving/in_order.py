@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Generic, TypeVar
+
+from saggar.errors import UnavailableError
 
 from saggar_classifier.serving.slots import Caller
 
@@ -22,18 +25,22 @@ def in_order(
     questions: Iterable[QuestionT],
     caller: Caller,
     ahead: int,
+    *,
+    leaving: threading.Event | None = None,
 ) -> Iterator[AnswerT]:
     """`answer` of each of `questions`, computed by `pool`; at most `ahead` are read before their answers are taken.
 
     An answer comes as soon as it and those before it are there, also while the next question is still to come.
-    Whatever reading `questions` raises is raised here, after the answers before it. Ends when the caller is gone.
+    Whatever reading `questions` raises is raised here, after the answers before it. Ends when the caller is gone. Once
+    `leaving` is set no more questions are taken, and UnavailableError follows the answers to those that were.
     """
-    line = _Line[AnswerT](ahead, caller)
+    line = _Line[AnswerT](ahead, caller, leaving or threading.Event())
+    here = contextvars.copy_context()  # of the call: its id, for the log, and its trace
 
     def read() -> None:
         try:
             for question in questions:
-                if not line.put(pool.submit(answer, question)):
+                if line.leaving.is_set() or not line.put(pool.submit(here.copy().run, answer, question)):
                     return
         except BaseException as error:  # noqa: BLE001 raised again where the answers are read
             line.put(error)
@@ -56,8 +63,9 @@ _Next = Future[AnswerT] | BaseException | None  # None: no more of them
 class _Line(Generic[AnswerT]):
     """A queue that ends when the caller is gone, or nobody takes from it any more."""
 
-    def __init__(self, room: int, caller: Caller) -> None:
+    def __init__(self, room: int, caller: Caller, leaving: threading.Event) -> None:
         self.over = False
+        self.leaving = leaving
         self._queue: queue.Queue[_Next[AnswerT]] = queue.Queue(room)
         self._caller = caller
 
@@ -72,10 +80,12 @@ class _Line(Generic[AnswerT]):
         return False
 
     def take(self) -> _Next[AnswerT]:
-        """Waits for the next one; None also where the caller is gone."""
+        """Waits for the next one; None also where the caller is gone, UnavailableError where nothing more is taken."""
         while self._caller.is_active():
+            leaving = self.leaving.is_set()  # before the look: what was put until then is found by it
             try:
                 return self._queue.get(timeout=_LOOK_S)
             except queue.Empty:
-                continue
+                if leaving:
+                    return UnavailableError("this replica stops; send what was not answered to another one")
         return None
