@@ -11,7 +11,7 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.csv_file import CsvFile, open_csv
 from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
-from saggar.proposals.columns import ANSWERED, CODE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
+from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
 
 _ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
 _REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
@@ -34,6 +34,7 @@ class Decided:
     corrected: dict[str, str] = field(default_factory=dict)  # what people wrote in place of a proposal
     rejected: tuple[str, ...] = ()
     open: tuple[str, ...] = ()  # proposed, and nobody decided
+    confidence: dict[str, str] = field(default_factory=dict)  # of proposals, by task
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             corrected,
             tuple(rejected),
             tuple(undecided),
+            {task: cell(f"{CONFIDENCE}{task}") for task in tasks},
         )
     if problems:
         lines = "\n".join(f"  {each.field}: {each.description}" for each in problems[:_SHOWN])

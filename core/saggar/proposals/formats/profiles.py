@@ -67,6 +67,8 @@ PROFILES: Mapping[str, Profile] = {
             byte_order_mark=False,
             whole_rows=False,
         ),
+        Profile("lido", "LIDO 1.1", "object_number"),
+        Profile("linked-art", "Linked Art 1.0", "object_number"),
     )
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from saggar.proposals.asking.journal import Journal
     from saggar.proposals.asking.photographs import Photographs
     from saggar.proposals.catalogue import ObjectCatalogue
+    from saggar.proposals.formats.accepted_objects import AcceptedObject
     from saggar.proposals.formats.profiles import Profile
     from saggar.proposals.formats.vocabulary import Vocabulary
 
@@ -39,7 +40,15 @@ class CatalogueTable:
         typer.Option(help="Reviewed table(s): write what was accepted, as the profile imports it."),
     ] = None
     output: Annotated[Path | None, typer.Option(help="The file to write (--catalogue, --accepted).")] = None
-    profile: Annotated[str, typer.Option(help="generic, collectionspace or axiell.")] = "generic"
+    profile: Annotated[
+        str, typer.Option(help="generic, collectionspace or axiell; with --accepted also lido or linked-art.")
+    ] = "generic"
+    lido_records: Annotated[
+        Path | None, typer.Option(help="The museum's LIDO: the output begins with a copy of it (--profile lido).")
+    ] = None
+    object_uri: Annotated[
+        str, typer.Option(help="Addresses of objects, with {number} in them (--profile linked-art).")
+    ] = "urn:saggar:object:{number}"
     image_column: Annotated[
         str, typer.Option(help="Column of paths, image addresses or IIIF addresses (--catalogue).")
     ] = "image"
@@ -124,12 +133,14 @@ def classify_catalogue(
     """
     from saggar.proposals.asking.photographs import Photographs
     from saggar.proposals.catalogue import open_catalogue
-    from saggar.proposals.formats.review_table import table_files, write_review
+    from saggar.proposals.formats.review_table import write_review
 
     from saggar_orchestrator.cli.services.client import classifier_client
 
     if len(folders) > 1:
         raise typer.BadParameter("--catalogue takes one folder of photographs")
+    if table.profile in {"lido", "linked-art"}:
+        raise typer.BadParameter(f"--profile {table.profile} goes with --accepted: people decide on a table first")
     source, output = _given(table.catalogue), _given(table.output)
     catalogue = open_catalogue(source, table.image_column, table.number_column, table.encoding)
     photographs = Photographs(folders[0] if folders else source.parent, servers.open())
@@ -150,32 +161,65 @@ def classify_catalogue(
                 _ask_all(catalogue, journal, photographs, classifier, question, again=table.retry)
                 write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
                 journal.finish()
-            files = table_files(output, catalogue.file.count, profile.rows_a_file)
+            files = _files(output, catalogue.file.count, profile)
             _sum_up(journal, catalogue.file.count, files, as_json=as_json)
 
 
 def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) -> None:
-    """What people accepted, as a table for the catalogue system."""
+    """What people accepted, as a table for the catalogue system, as LIDO or as Linked Art."""
     from saggar.errors import AlreadyExistsError
     from saggar.proposals.decisions import decided_codes, read_decisions, tally
-    from saggar.proposals.formats.accepted_table import accepted_objects, write_accepted
-    from saggar.proposals.formats.review_table import table_files
+    from saggar.proposals.formats.accepted_objects import accepted_objects
 
     tables, output = table.accepted or [], _given(table.output)
+    if "{number}" not in table.object_uri:
+        raise typer.BadParameter(f"--object-uri {table.object_uri}: write {{number}} where an object's number goes")
+    if table.lido_records and table.profile != "lido":
+        raise typer.BadParameter("--lido-records goes with --profile lido")
     profile, vocabulary = _words(table, words, decided_codes(tables, table.encoding))
     rows = list(read_decisions(tables, table.encoding))
     objects = accepted_objects(rows, vocabulary)
-    files = table_files(output, len(objects), profile.rows_a_file)
+    files = _files(output, len(objects), profile)
     if there := [file for file in files if file.exists()]:
         raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or remove it")
-    mark = profile.byte_order_mark if words.bom is None else words.bom
-    files = write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
+    _write_accepted(output, objects, table, words, profile, vocabulary)
     counts = tally(rows)
     say(f"{counts}")
     if as_json:
-        print_json({"files": list(map(str, files)), "objects": len(objects), **counts.__dict__})
+        print_json({"files": list(map(str, files)), "objects": len(objects), **asdict(counts)})
     else:
         print(f"{', '.join(map(str, files))}\t{plural(len(objects), 'object')}")
+
+
+def _files(output: Path, rows: int, profile: Profile) -> list[Path]:
+    from saggar.proposals.formats.review_table import table_files
+
+    return table_files(output, rows, profile.rows_a_file)
+
+
+def _write_accepted(
+    output: Path,
+    objects: list[AcceptedObject],
+    table: CatalogueTable,
+    words: Words,
+    profile: Profile,
+    vocabulary: Vocabulary,
+) -> None:
+    from saggar.proposals.formats.accepted_table import write_accepted
+    from saggar.proposals.formats.lido import write_lido
+    from saggar.proposals.formats.linked_art import write_linked_art
+
+    if profile.key == "linked-art":
+        write_linked_art(output, objects, vocabulary, table.object_uri)
+    elif profile.key == "lido":
+        written = write_lido(output, objects, vocabulary, table.lido_records)
+        if left := len(objects) - written:
+            say(
+                f"{plural(left, 'object')} left out: people wrote all its classes, so they are not the model's to state"
+            )
+    else:
+        mark = profile.byte_order_mark if words.bom is None else words.bom
+        write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
 
 
 def _given(path: Path | None) -> Path:
@@ -206,10 +250,9 @@ def _journal(output: Path, count: int, profile: Profile, about: Mapping[str, Any
     """
     from saggar.errors import AlreadyExistsError
     from saggar.proposals.asking.journal import open_journal
-    from saggar.proposals.formats.review_table import table_files
 
     path = output.with_name(f"{output.name}.journal")
-    there = [file for file in table_files(output, count, profile.rows_a_file) if file.exists()]
+    there = [file for file in _files(output, count, profile) if file.exists()]
     if there and not path.exists():
         raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
     with open_journal(path, count, about) as journal:

@@ -249,6 +249,37 @@ def test_what_is_no_decision_is_named_with_its_cell(museum):
     assert "is not a table of `saggar classify --catalogue`" in err
 
 
+def test_accepted_classes_become_lido_and_linked_art(museum):
+    review = museum.folder / "review.csv"
+    catalogue = museum.catalogue("object_number,image\nA1,0.png\nA2,1.png\nA3,2.png\n")
+    assert museum.classify(catalogue, review)[0] == 0
+    decide(review, row2={"glaze": "accept"}, row3={"type": "Vase"}, row4={"kiln": "reject"})
+    records = museum.folder / "museum.xml"
+    records.write_text('<lidoWrap xmlns="http://www.lido-schema.org"><lido>ours</lido></lidoWrap>', "utf-8")
+    lido, art = museum.folder / "out.xml", museum.folder / "out.jsonl"
+    given = ("classify", "--accepted", review, "--profile")
+    code, _, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
+    assert code == 0, err
+    assert "1 object left out: people wrote all its classes" in err
+    assert lido.read_text("utf-8").startswith(records.read_text("utf-8").removesuffix("</lidoWrap>"))
+    assert f"urn:saggar:kilnsim:glaze:{best_code('glaze', museum.bytes_of('0.png'))}" in lido.read_text("utf-8")
+    uri = "https://museum.example/{number}"
+    code, _, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
+    assert code == 0, err
+    documents = [json.loads(line) for line in art.read_text("utf-8").splitlines()]
+    assert [each["id"] for each in documents] == ["https://museum.example/A1", "https://museum.example/A2"]
+    for wrong, said in (
+        (("lido", "--output", lido), "is there already"),
+        (("linked-art", "--lido-records", records, "--output", "o"), "goes with --profile lido"),
+        (("linked-art", "--object-uri", "x", "--output", "o"), "write {number}"),
+    ):
+        code, _, err = museum.call(*given, *wrong)
+        assert (code, said in err) == (2, True), err
+    code, _, err = museum.classify(catalogue, museum.folder / "b.csv", "--profile", "lido")
+    assert code == 2
+    assert "goes with --accepted" in err
+
+
 @pytest.mark.slow
 def test_killed_twice_each_row_comes_once(museum):
     """10,000 rows, kill -9 in the midst of them, twice: the third run has each row once, and asks for few again."""
