@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.torch import save_file
+from saggar.bundle.model import MAPS
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.job_settings.training import TrainingSettings
 from saggar_trainer.export.onnx_export import to_onnx
@@ -28,18 +29,44 @@ def test_the_onnx_file_answers_as_torch_does(architecture: str) -> None:
             model(torch.randn(8, 3, 64, 64))
     content = to_onnx(model, 64)
     session = onnxruntime.InferenceSession(content)
-    assert [output.name for output in session.get_outputs()] == ["logits_type", "logits_glaze", "features"]
+    assert [output.name for output in session.get_outputs()] == ["logits_type", "logits_glaze", "features", MAPS]
     for n in (1, 3):
         images = torch.randn(n, 3, 64, 64)
         with torch.no_grad():
             logits, features = model.eval()(images)
         found = session.run(None, {"images": images.numpy()})
         expected = [logits["type"].numpy(), logits["glaze"].numpy(), features.numpy()]
-        for got, want in zip(found, expected, strict=True):
+        np.testing.assert_allclose(found[3].mean(axis=(2, 3)), found[2], atol=1e-4)
+        for got, want in zip(found[:3], expected, strict=True):
             assert got.shape == want.shape
             assert np.abs(want).max() > 1e-3
             np.testing.assert_allclose(got, want, atol=1e-4)
     assert b"site-packages" not in content  # no paths of the machine that trained it
+
+
+def trained(seed: int) -> MultiTaskClassifier:
+    torch.manual_seed(seed)
+    layers = build_backbone(TrainingSettings(architecture=MINIMALISTIC, initial_weights="random")).layers
+    model = MultiTaskClassifier(layers, {"form": 4})
+    with torch.no_grad():
+        model(torch.randn(8, 3, 32, 32))
+    return model.eval()
+
+
+def test_the_exporter_runs_once_for_networks_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = trained(1), trained(2)
+    files = [to_onnx(first, 32)]
+    monkeypatch.setattr(torch.onnx, "export", None)  # to call it again is an error
+    files += [to_onnx(second, 32), to_onnx(first, 32)]
+    assert files[0] == files[2] != files[1]
+    images = torch.randn(2, 3, 32, 32)
+    for model, file in ((first, files[0]), (second, files[1])):
+        (found,) = onnxruntime.InferenceSession(file).run(["logits_form"], {"images": images.numpy()})
+        with torch.no_grad():
+            np.testing.assert_allclose(found, model(images)[0]["form"].numpy(), atol=1e-4)
+    assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in first.modules())  # the model itself is as it was
+    with pytest.raises(TypeError):
+        to_onnx(first, 64)  # another size is another kind
 
 
 def test_a_task_may_be_called_type_and_projection_may_be_left_out() -> None:
