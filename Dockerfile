@@ -57,8 +57,11 @@ RUN pip install --no-deps ./core ./services/generator
 # Base models of the hub are kept here: mount a volume, or every new container downloads them again.
 RUN install -d -o saggar /home/saggar/models
 ENV HF_HOME=/home/saggar/models
-LABEL org.opencontainers.image.title="saggar-generator" org.opencontainers.image.licenses="Apache-2.0"
-USER saggar
+LABEL org.opencontainers.image.title="saggar-generator" \
+      org.opencontainers.image.description="Trains LoRA adapters and makes images" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 10001
 EXPOSE 50051
 ENTRYPOINT ["python", "-m", "saggar_generator"]
 
@@ -68,8 +71,11 @@ RUN pip install --constraint constraints.txt --requirement qc.txt
 COPY core ./core
 COPY services/qc ./services/qc
 RUN pip install --no-deps ./core ./services/qc
-LABEL org.opencontainers.image.title="saggar-qc" org.opencontainers.image.licenses="Apache-2.0"
-USER saggar
+LABEL org.opencontainers.image.title="saggar-qc" \
+      org.opencontainers.image.description="Screens generated images, measures sets of them, serves the review pages" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 10001
 EXPOSE 50051 8080
 ENTRYPOINT ["python", "-m", "saggar_qc"]
 
@@ -81,8 +87,11 @@ COPY services/trainer ./services/trainer
 RUN pip install --no-deps ./core ./services/trainer
 RUN install -d -o saggar /home/saggar/.cache
 ENV TORCH_HOME=/home/saggar/.cache/torch
-LABEL org.opencontainers.image.title="saggar-trainer" org.opencontainers.image.licenses="Apache-2.0"
-USER saggar
+LABEL org.opencontainers.image.title="saggar-trainer" \
+      org.opencontainers.image.description="Trains and evaluates classifiers" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 10001
 EXPOSE 50051
 ENTRYPOINT ["python", "-m", "saggar_trainer"]
 
@@ -92,8 +101,11 @@ RUN pip install --constraint constraints.txt --requirement classifier.txt
 COPY core ./core
 COPY services/classifier ./services/classifier
 RUN pip install --no-deps ./core ./services/classifier
-LABEL org.opencontainers.image.title="saggar-classifier" org.opencontainers.image.licenses="Apache-2.0"
-USER saggar
+LABEL org.opencontainers.image.title="saggar-classifier" \
+      org.opencontainers.image.description="Serves a classifier" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 10001
 EXPOSE 50051
 ENTRYPOINT ["python", "-m", "saggar_classifier"]
 
@@ -104,9 +116,14 @@ COPY core ./core
 COPY services/orchestrator ./services/orchestrator
 RUN pip install --no-deps ./core ./services/orchestrator
 RUN install -d -o saggar /var/lib/saggar
-ENV SAGGAR_HOME=/var/lib/saggar
+# The command line in this container uses the orchestrator that runs in it, and starts none.
+ENV SAGGAR_HOME=/var/lib/saggar \
+    SAGGAR_ORCHESTRATOR=127.0.0.1:50051
 VOLUME /var/lib/saggar
-LABEL org.opencontainers.image.title="saggar-orchestrator" org.opencontainers.image.licenses="Apache-2.0"
-USER saggar
+LABEL org.opencontainers.image.title="saggar-orchestrator" \
+      org.opencontainers.image.description="Runs experiments, and is the command line" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 10001
 EXPOSE 50051
 ENTRYPOINT ["python", "-m", "saggar_orchestrator"]

@@ -174,6 +174,15 @@ def test_callers_add_photographs_data_sets_and_taxonomies_alone(elsewhere, key):
         elsewhere.store.replace(key, b"y", "application/octet-stream")
 
 
+@pytest.mark.parametrize("key", ["sessions/a.json", "checkpoints/trainer/a/state.safetensors"])
+def test_sessions_and_checkpoints_are_nobodys(elsewhere, key):
+    elsewhere.kept.put(key, b"x", "application/octet-stream")
+    for ask in (elsewhere.store.get, elsewhere.store.stat):
+        with pytest.raises(WrongStateError, match="not shown"):
+            ask(key)
+    assert list(elsewhere.store.list("")) == []
+
+
 def test_an_image_lies_under_its_own_hash(elsewhere):
     key = f"images/aa/aa{'0' * 62}.png"
     with pytest.raises(InvalidInputError, match="is not where an image"):

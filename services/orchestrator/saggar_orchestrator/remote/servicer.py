@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from saggar.errors import CancelledError, FieldViolation, InvalidInputError
+from saggar.errors import CancelledError, FieldViolation, InvalidInputError, WrongStateError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.store import ObjectStore
+from saggar.store import ObjectRef, ObjectStore
 from saggar.v1 import store_pb2, store_pb2_grpc
 
 from saggar_orchestrator.remote.uploads import Uploads
 
 NAME: str = store_pb2.DESCRIPTOR.services_by_name["StoreService"].full_name
 _KEYS_A_MESSAGE = 2000
+_PRIVATE = ("sessions/", "checkpoints/")  # of reviewers who are signed in, and of work in hand
 _PIECE = 512 << 10
 _IN_MEMORY = 8 << 20  # larger objects are copied to a file first
 
@@ -42,7 +43,7 @@ class StoreServicer(store_pb2_grpc.StoreServiceServicer):
         self, request: store_pb2.ListObjectsRequest, context: grpc.ServicerContext
     ) -> Iterator[store_pb2.ListObjectsResponse]:
         del context
-        keys = self._store.list(request.prefix)
+        keys = (key for key in self._store.list(request.prefix) if not key.startswith(_PRIVATE))
         while page := list(itertools.islice(keys, _KEYS_A_MESSAGE)):
             yield store_pb2.ListObjectsResponse(keys=page)
 
@@ -50,13 +51,13 @@ class StoreServicer(store_pb2_grpc.StoreServiceServicer):
         self, request: store_pb2.DescribeObjectRequest, context: grpc.ServicerContext
     ) -> store_pb2.DescribeObjectResponse:
         del context
-        return store_pb2.DescribeObjectResponse(object=ref_to_proto(self._store.stat(request.key)))
+        return store_pb2.DescribeObjectResponse(object=ref_to_proto(self._stat(request.key)))
 
     def ReadObject(
         self, request: store_pb2.ReadObjectRequest, context: grpc.ServicerContext
     ) -> Iterator[store_pb2.ReadObjectResponse]:
         del context
-        ref = self._store.stat(request.key)
+        ref = self._stat(request.key)
         if not 0 <= request.offset <= ref.size_bytes:
             violation = FieldViolation("offset", f"{request.offset:,} is not within its {ref.size_bytes:,} bytes")
             raise InvalidInputError(f"{request.key}: {violation.description}", (violation,))
@@ -93,6 +94,11 @@ class StoreServicer(store_pb2_grpc.StoreServiceServicer):
         ref = ref_from_proto(first.object)
         pieces = (each.data for each in itertools.chain((first,), requests) if each.data)
         return store_pb2.WriteObjectResponse(object=ref_to_proto(self._uploads.write(ref, first.offset, pieces)))
+
+    def _stat(self, key: str) -> ObjectRef:
+        if key.startswith(_PRIVATE):
+            raise WrongStateError(f"{key} is not shown through the orchestrator; look into the store itself")
+        return self._store.stat(key)
 
 
 def _while_it_comes(requests: Iterator[store_pb2.WriteObjectRequest]) -> Iterator[store_pb2.WriteObjectRequest]:
