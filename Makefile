@@ -7,11 +7,12 @@ CORE   := .venv-core
 LIGHT  := core services/classifier services/orchestrator
 BUF    := .cache/buf/node_modules/.bin/buf
 BUF_VERSION := 1.75.0
+KUBERNETES := 1.33
 PROTOS := $(wildcard protos/saggar/v1/*.proto)
 TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-core quickstart test test-fast lint lint-imports proto bench clean
+.PHONY: help setup setup-core quickstart test test-fast lint lint-imports lint-deploy proto compose-up sbom bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -49,13 +50,20 @@ lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/mypy core/saggar
 	@for dist in $(filter services/%,$(DISTS)); do \
 		package=saggar_$${dist#services/}; echo "mypy $$dist/$$package"; $(BIN)/mypy $$dist/$$package || exit 1; done
-	@$(MAKE) --no-print-directory lint-imports
+	@$(MAKE) --no-print-directory lint-imports lint-deploy
+	$(BIN)/bandit --quiet -ll --recursive core/saggar $(wildcard services/*/saggar_*) deploy
 	$(BUF) lint protos
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/python docs/rooms.py --check
 
 lint-imports: setup ## which room may import which
 	$(BIN)/lint-imports --no-cache pyproject.toml $(DISTS:%=%/pyproject.toml)
+
+lint-deploy: setup ## the Dockerfile, compose files and Kubernetes manifests, without an engine or a cluster
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml $(wildcard compose.*.yaml)
+	$(BIN)/kubernetes-validate --strict --kubernetes-version $(KUBERNETES) --quiet \
+		$(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml))
 
 proto: setup $(BUF) ## write the settings into the contract and regenerate its code
 	$(BUF) lint protos
@@ -65,6 +73,14 @@ proto: setup $(BUF) ## write the settings into the contract and regenerate its c
 $(BUF):
 	@command -v npm >/dev/null || { echo "make lint and make proto need npm (for buf); install Node.js" >&2; exit 1; }
 	npm install --silent --no-save --no-audit --no-fund --prefix .cache/buf @bufbuild/buf@$(BUF_VERSION)
+
+compose-up: ## build the images and start all services in containers (needs Docker with Compose v2)
+	@docker compose version >/dev/null 2>&1 || { echo "Saggar needs Docker with Compose v2: \`docker compose version\` must work; docker-compose (v1) will not do" >&2; exit 1; }
+	docker compose up --build --detach --wait --wait-timeout 900 generator qc trainer classifier orchestrator
+	@echo "next: docker compose exec orchestrator saggar quickstart"
+
+sbom: setup ## sbom.cdx.json: every library of .venv with its version and licence (CycloneDX)
+	$(BIN)/cyclonedx-py environment $(VENV) --output-reproducible --output-file sbom.cdx.json
 
 BENCHES := importing kilnsim near_duplicates review scale metrics extraction startup
 

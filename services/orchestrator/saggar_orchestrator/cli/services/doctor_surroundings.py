@@ -166,7 +166,7 @@ def store_address(url: str, timeout_s: float = 3.0) -> Iterator[Check]:
         return
     request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 http or https, by the line above
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310  # nosec B310
             date = answer.headers.get("Date")
     except urllib.error.HTTPError as error:
         date = error.headers.get("Date")  # a refusal is an answer too
