@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -278,6 +279,23 @@ def test_accepted_classes_become_lido_and_linked_art(museum):
     code, _, err = museum.classify(catalogue, museum.folder / "b.csv", "--profile", "lido")
     assert code == 2
     assert "goes with --accepted" in err
+
+
+def test_the_guides_commands_work_as_they_are_printed(museum, monkeypatch):
+    guide = (Path(__file__).resolve().parents[4] / "docs" / "catalogues.md").read_text(encoding="utf-8")
+    lines = [shlex.split(line, comments=True) for line in guide.splitlines() if line.startswith("saggar ")]
+    assert len(lines) >= 5
+    monkeypatch.chdir(museum.folder)
+    museum.catalogue("object_number,photo\nA1,0.png\nA2,1.png\n")
+    (museum.folder / "museum.xml").write_text('<lidoWrap xmlns="http://www.lido-schema.org">\n</lidoWrap>', "utf-8")
+    for line in lines:
+        extra = ["--taxonomy", "kilnsim"] if line[1] == "data" else []
+        code, _, err = museum.call(*line[1:], *extra)
+        assert code == 0, (line, err)
+        if "--catalogue" in line:
+            decide(museum.folder / "review.csv", row2={"glaze": "accept"}, row3={"glaze": "accept"})
+    assert (museum.folder / "with-ours.xml").exists()
+    assert (museum.folder / "out.jsonl").exists()
 
 
 @pytest.mark.slow
