@@ -14,7 +14,7 @@ import onnx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import TensorProto, helper, numpy_helper
-from saggar.bundle import Certainty, Golden, write_bundle
+from saggar.bundle import Certainty, Companions, Golden, write_bundle
 from saggar.certainty.novelty import NoveltyModel, NoveltyRule
 from saggar.errors import DataCorruptionError, InvalidInputError
 from saggar.store import DirectoryStore, ObjectRef
@@ -162,9 +162,15 @@ def novelty(model: NoveltyModel) -> Certainty:
 @pytest.mark.parametrize(
     ("spoilt", "match"),
     [
-        ({"golden": Golden(IMAGE, OTHER)}, r"glaze of the golden sample is 0\.1 from what was exported"),
-        ({"golden": Golden(IMAGE[:, :16], TRUE)}, r"images have the shape \[1, 3, 16, 32\]"),
-        ({"golden": Golden(IMAGE, TRUE | {"colour": TRUE["glaze"]})}, "colour of the golden sample is inf"),
+        (
+            {"companions": Companions(golden=Golden(IMAGE, OTHER))},
+            r"glaze of the golden sample is 0\.1 from what was exported",
+        ),
+        ({"companions": Companions(golden=Golden(IMAGE[:, :16], TRUE))}, r"images have the shape \[1, 3, 16, 32\]"),
+        (
+            {"companions": Companions(golden=Golden(IMAGE, TRUE | {"colour": TRUE["glaze"]}))},
+            "colour of the golden sample is inf",
+        ),
         ({"certainty": novelty(WIDE)}, "its rules do not fit its network"),
         ({"certainty": novelty(ENDLESS)}, "the not-porcelain score of the built-in image is not a number"),
     ],
@@ -173,7 +179,7 @@ def test_a_bundle_that_does_not_keep_its_word_is_not_served(
     classifier: Classifier, spoilt: dict[str, Any], match: str
 ) -> None:
     stub = classifier.start()
-    good = whole_bundle(classifier.store, golden=Golden(IMAGE, TRUE))
+    good = whole_bundle(classifier.store, companions=Companions(golden=Golden(IMAGE, TRUE)))
     model_id = classifier.activate(stub, good)
     bad = whole_bundle(classifier.store, **spoilt)
     with pytest.raises((DataCorruptionError, InvalidInputError), match=match):

@@ -27,14 +27,17 @@ MAPS = "maps"  # the output that explanations are made of; bundles before versio
 class BundleModel:
     """A bundle that predicts, by ONNX Runtime. Safe to use from several threads."""
 
-    def __init__(self, card: BundleCard, onnx: bytes, threads: int = 0, *, reduced: bool = False) -> None:
-        """`threads` 0: as many as there are cores; `reduced`: `onnx` is the network in 8 bits.
+    def __init__(
+        self, card: BundleCard, onnx: bytes, threads: int = 0, *, reduced: bool = False, session: Any = None
+    ) -> None:
+        """`threads` 0: as many as there are cores; `reduced`: `onnx` is the network in 8 bits; `session`: one that
+        was opened already, with the methods of ONNX Runtime's.
 
         DataCorruptionError or InvalidInputError as for `load`.
         """
         self.card = card
         self.reduced = reduced
-        self._session = _open_session(card, onnx, threads)
+        self._session = _open_session(card, onnx, threads) if session is None else session
         _check_contract(card, self._session)
 
     @classmethod
@@ -49,7 +52,7 @@ class BundleModel:
 
     @property
     def provider(self) -> str:
-        """What runs the network, as ONNX Runtime calls it."""
+        """What runs the network: a provider of ONNX Runtime's, or OpenVINO."""
         return str(self._session.get_providers()[0])
 
     def predict(self, images: Float32) -> dict[str, Float32]:

@@ -8,6 +8,7 @@ form, Ren et al. 2021, arXiv:2106.09022). Above `threshold` an image is called "
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,11 +45,35 @@ class NoveltyModel:
         Where no class was known, the squared distance to the overall mean.
         """
         unit = to_unit_length(features)
-        everywhere = ((unit @ self.overall - self.centre) ** 2).sum(axis=1)
-        if not self.within:
-            return np.asarray(everywhere, dtype=np.float64)
-        nearest = [_nearest(unit @ self.within[task], self.means[task]) for task in self.within]
-        return np.asarray(np.mean(nearest, axis=0) - everywhere, dtype=np.float64)
+        with np.errstate(all="ignore"):  # numbers that make no sense show in the scores
+            form = self._form
+            total = np.einsum("nf,nf->n", unit @ form.square, unit, dtype=np.float64)
+            total += unit @ form.linear + form.constant
+            for slopes, offsets in form.classes:
+                total += (unit @ slopes + offsets).min(axis=1)
+        return np.asarray(total, dtype=np.float64)
+
+    @cached_property
+    def _form(self) -> _Form:
+        """Distances are quadratic in the features, and their quadratic part is the same for all classes of a task: one
+        matrix in place of one a task and another, a fifth of the numbers to read for every photograph.
+        """
+        tasks, sign = len(self.within), -1.0 if self.within else 1.0
+        square = sign * (self.overall @ self.overall.T)
+        for whitening in self.within.values():
+            square += whitening @ whitening.T / tasks
+        return _Form(
+            square.astype(np.float32),
+            (-2 * sign * (self.overall @ self.centre)).astype(np.float32),
+            sign * float((self.centre.astype(np.float64) ** 2).sum()),
+            tuple(
+                (
+                    (-2 / tasks * (self.within[task] @ means.T)).astype(np.float32),
+                    (means.astype(np.float64) ** 2).sum(axis=1) / tasks,
+                )
+                for task, means in self.means.items()
+            ),
+        )
 
     def to_bytes(self) -> bytes:
         """As .npz, the same bytes for the same arrays."""
@@ -73,13 +98,17 @@ class NoveltyModel:
             raise DataCorruptionError(f"{source}: not a model of novelty ({error}); train the bundle again") from error
 
 
+@dataclass(frozen=True)
+class _Form:
+    """x square x + linear x + constant + the least of slopes x + offsets, of every task's classes."""
+
+    square: Float32  # [F, F]
+    linear: Float32  # [F]
+    constant: float
+    classes: tuple[tuple[Float32, npt.NDArray[np.float64]], ...]  # [F, C], [C]
+
+
 def to_unit_length(features: Float32) -> Float32:
     """[N, F] each scaled to Euclidean length 1."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.maximum(length, 1e-12), dtype=np.float32)
-
-
-def _nearest(points: Float32, means: Float32) -> npt.NDArray[np.float64]:
-    """[N] squared distance of each of points [N, D] to the nearest of means [C, D]."""
-    distances = ((points[:, None, :] - means[None]) ** 2).sum(axis=2)  # [N, C]
-    return np.asarray(distances.min(axis=1), dtype=np.float64)

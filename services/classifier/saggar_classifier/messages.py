@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
-from saggar.bundle import BundleCard
+from saggar.bundle import BundleCard, Neighbour
 from saggar.errors import BusyError, FieldViolation, InvalidInputError, refuse
 from saggar.rpc.errors import status_of
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
@@ -105,6 +105,7 @@ def classification(answer: Answer, timing: Timing) -> classifier_pb2.ClassifyRes
         predictions=[_prediction(name, task) for name, task in answer.tasks.items()],
         combination=_combination(answer.combination) if answer.combination else None,
         not_porcelain=_not_porcelain(answer.novelty) if answer.novelty else None,
+        neighbours=[_neighbour(each) for each in answer.neighbours],
         preprocessing_sha256=answer.preprocessing_sha256,
         timing=classifier_pb2.Timing(
             queue_ms=1e3 * timing.queue_s,
@@ -173,6 +174,19 @@ def _not_porcelain(found: Novelty) -> classifier_pb2.NotPorcelain:
     )
 
 
+def _neighbour(found: Neighbour) -> classifier_pb2.Neighbour:
+    return classifier_pb2.Neighbour(
+        image=found.image,
+        object_id=found.object_id,
+        labels={task: code for task, code in found.labels.items() if code is not None},
+        distance=1 - found.similarity,
+        source=found.source,
+        licence=found.licence,
+        credit_line=found.credit_line,
+        object_url=found.object_url,
+    )
+
+
 def description(
     known: Known, model: ServedModel | None, previous: ServedModel | None, problem: str
 ) -> classifier_pb2.DescribeModelResponse:
@@ -199,7 +213,8 @@ def description(
         warnings=card.warnings,
         not_answered=card.not_answered,
         not_porcelain=_novelty_rule(card),
-        notes=notes_on(card),
+        neighbours=card.neighbours.photographs if card.neighbours else 0,
+        notes=[*notes_on(card), *([model.compromise] if model and model.compromise else [])],
     )
 
 

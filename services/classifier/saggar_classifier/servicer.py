@@ -17,18 +17,19 @@ from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
+from saggar_classifier.networks.choosing import Wish, check_wish
 from saggar_classifier.operations.calls import CallCounter
 from saggar_classifier.operations.metrics import Metrics
 from saggar_classifier.protocols.open_inference import DESCRIPTORS, OpenInference
 from saggar_classifier.serving.catalogue import Catalogue
 from saggar_classifier.serving.desk import Desk
-from saggar_classifier.serving.in_order import in_order
 from saggar_classifier.serving.models import ModelSlot, ServedModel
 from saggar_classifier.serving.observer import Observers
-from saggar_classifier.serving.processors import available
 from saggar_classifier.serving.repository import Repository
-from saggar_classifier.serving.slots import Caller
 from saggar_classifier.settings import ClassifierSettings
+from saggar_classifier.turns.in_order import in_order
+from saggar_classifier.turns.processors import available
+from saggar_classifier.turns.slots import Caller
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,15 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self._stopped = threading.Event()
         self.readiness = Readiness()
         self._slot = ModelSlot(self.readiness)
-        self._repository = Repository(store, self._slot, settings.activation_seconds)
+        count = settings.threads or available()
+        wish = Wish(settings.provider, settings.precision, count)
+        check_wish(wish)
+        self._repository = Repository(store, self._slot, settings.activation_seconds, wish)
         self._catalogue = Catalogue(store, self._slot)
         self._metrics = Metrics()
         self._traces = _traces() if settings.traces else None
         watchers = [each for each in (self._metrics, self._traces) if each is not None]
-        self._desk = Desk(self._slot, settings.threads or available(), Observers(*watchers))
+        self._desk = Desk(self._slot, count, Observers(*watchers))
         self._metrics.watch(self._slot, self._desk)
         self._protocol = OpenInference(store, self._slot, self._desk, self._repository, self._stopped)
         self.descriptors = (DESCRIPTORS,)

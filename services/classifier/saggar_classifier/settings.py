@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from saggar.settings import Address, ServiceSettings
+
+Provider = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
+Precision = Literal["float32", "reduced"]
 
 
 class ClassifierSettings(ServiceSettings):
@@ -33,6 +37,14 @@ class ClassifierSettings(ServiceSettings):
         gt=0,
         le=3600,
         description="how long a model may take for the built-in image, in seconds",
+    )
+    provider: Provider = Field(
+        "auto",
+        description="what runs the network: cpu, cuda, tensorrt, openvino; auto: a GPU where there is one, else cpu. "
+        "One whose answers differ from the processor's is not used",
+    )
+    precision: Precision = Field(
+        "float32", description="float32, or reduced: the bundle's network in 8 bits; with openvino: bfloat16"
     )
     metrics_listen: Address | None = Field(
         None, description="host:port of metrics for Prometheus (GET /metrics, plain HTTP, no key); unset: none"

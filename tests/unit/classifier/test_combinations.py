@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_classifier.answers.combinations import JointSearch
@@ -21,6 +21,7 @@ def drawn(taxonomy: Taxonomy, seed: int, sharpness: float) -> dict[str, npt.NDAr
     return {task: values / values.sum() for task, values in powers.items()}
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 5))
 def test_it_is_the_best_of_all_that_go_together(seed: int, sharpness: float) -> None:
     probabilities = drawn(TAXONOMY, seed, sharpness)

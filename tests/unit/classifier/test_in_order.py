@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from saggar.errors import UnavailableError
-from saggar_classifier.serving.in_order import in_order
+from saggar_classifier.turns.in_order import in_order
 from test_slots import Caller
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from saggar_classifier.serving.processors import available
+from saggar_classifier.turns.processors import available
 
 ALL = len(os.sched_getaffinity(0))
 

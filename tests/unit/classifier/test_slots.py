@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from saggar.errors import BusyError, CancelledError
-from saggar_classifier.serving.slots import WorkSlots
+from saggar_classifier.turns.slots import WorkSlots
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from saggar.bundle import Neighbour
 from saggar.certainty.sets import SetRule, prediction_set
 
 from saggar_classifier.answers.combinations import JointCombination
@@ -16,6 +17,7 @@ from saggar_classifier.answers.speaker import Speaker
 
 Probabilities = dict[str, npt.NDArray[np.float32]]
 
+_NO_NEIGHBOURS = "the model does not keep the training photographs, so there are none to compare with"
 LEAST_PROBABILITY = 0.5  # an answer below it is more probably wrong than right
 
 
@@ -77,6 +79,7 @@ class Answer:
     tasks: Mapping[str, TaskAnswer]
     combination: JointCombination | None
     novelty: Novelty | None
+    neighbours: tuple[Neighbour, ...]
     preprocessing_sha256: str
     notes: tuple[str, ...]
 
@@ -105,9 +108,16 @@ def answer(
         tasks,
         speaker.combinations.best(probabilities),
         novelty,
+        _neighbours(speaker, features, question.neighbours),
         speaker.preprocessing_sha256,
-        speaker.notes,
+        (*speaker.notes, _NO_NEIGHBOURS) if question.neighbours and speaker.neighbours is None else speaker.notes,
     )
+
+
+def _neighbours(speaker: Speaker, features: npt.NDArray[np.float32], count: int) -> tuple[Neighbour, ...]:
+    if not count or speaker.neighbours is None:
+        return ()
+    return tuple(speaker.neighbours.nearest(features[None], speaker.card.codes(), count)[0])
 
 
 def _novelty(speaker: Speaker, features: npt.NDArray[np.float32]) -> Novelty | None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from saggar.bundle import BundleCard
+from saggar.bundle import BundleCard, Neighbours
 from saggar.certainty.novelty import NoveltyModel
 from saggar.certainty.sets import KINDS, SetRule
 from saggar.errors import FieldViolation, refuse
@@ -23,13 +23,15 @@ class Speaker:
 
     card: BundleCard
     novelty: NoveltyModel | None
+    neighbours: Neighbours | None
     combinations: JointSearch
     notes: tuple[str, ...]
     preprocessing_sha256: str
 
     @staticmethod
-    def of(card: BundleCard, novelty: NoveltyModel | None) -> Speaker:
-        return Speaker(card, novelty, JointSearch(card.taxonomy), notes_on(card), preprocessing_sha256(card))
+    def of(card: BundleCard, novelty: NoveltyModel | None, neighbours: Neighbours | None) -> Speaker:
+        search = JointSearch(card.taxonomy)
+        return Speaker(card, novelty, neighbours, search, notes_on(card), preprocessing_sha256(card))
 
     def rules(self, coverage: float | None) -> Mapping[str, tuple[SetRule, ...]]:
         """Per task the rules for this coverage, of every kind. None: 0.9, or the nearest that the task has.

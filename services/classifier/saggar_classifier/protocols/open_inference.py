@@ -24,10 +24,10 @@ from saggar.store import ObjectStore
 from saggar_classifier.protocols import tensors
 from saggar_classifier.protocols.inference import grpc_service_pb2 as pb
 from saggar_classifier.serving.desk import Desk, Photograph
-from saggar_classifier.serving.in_order import in_order
 from saggar_classifier.serving.models import ModelSlot, ServedModel
 from saggar_classifier.serving.repository import Repository
-from saggar_classifier.serving.slots import Caller
+from saggar_classifier.turns.in_order import in_order
+from saggar_classifier.turns.slots import Caller
 
 DESCRIPTORS = pb.DESCRIPTOR.pool
 SERVICE = "inference.GRPCInferenceService"

@@ -15,7 +15,7 @@ from PIL import Image
 from saggar_classifier.answers.answering import LEAST_PROBABILITY, Answer, Probabilities, Question, answer
 from saggar_classifier.serving.models import ModelSlot, Outputs, ServedModel
 from saggar_classifier.serving.observer import Observer, Observers, Remark, Timing
-from saggar_classifier.serving.slots import Caller, WorkSlots
+from saggar_classifier.turns.slots import Caller, WorkSlots
 
 LARGE_BYTES = 1 << 20  # photographs above this let smaller ones go first
 LARGE_BATCH = 8  # prepared images, likewise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from saggar.bundle import BundleCard, BundleModel, read_golden, read_novelty
+from saggar.bundle import BundleCard, BundleModel, read_card, read_neighbours, read_novelty
 from saggar.errors import DataCorruptionError, WrongStateError
 from saggar.images import preprocess
 from saggar.rpc.readiness import Readiness
@@ -17,6 +17,7 @@ from saggar.store import ObjectRef, ObjectStore
 
 from saggar_classifier.answers.answering import Probabilities, Question, answer
 from saggar_classifier.answers.speaker import Speaker
+from saggar_classifier.networks.choosing import Wish, open_network
 
 TOLERANCE = 1e-3  # of the sum of a float32 softmax
 _FAILURES = 3  # of the network, one after another, after which the service is not ready
@@ -42,6 +43,8 @@ class ServedModel:
     bundle: ObjectRef
     network: BundleModel
     speaker: Speaker
+    precision: str = "float32"  # of the numbers that the network computes with
+    compromise: str = ""  # why it does not run as the operator asked; empty where it does
 
     @property
     def card(self) -> BundleCard:
@@ -50,11 +53,6 @@ class ServedModel:
     @property
     def model_id(self) -> str:
         return self.card.bundle_id
-
-    @property
-    def precision(self) -> str:
-        """Of the numbers that the network computes with."""
-        return "float32"
 
     def classify(self, image: Image.Image, limit_s: float | None = None) -> Outputs:
         """DataCorruptionError where the network takes longer than `limit_s`."""
@@ -150,16 +148,16 @@ class ModelSlot:
         self.readiness.set(ready=True)
 
 
-def load_model(store: ObjectStore, bundle: ObjectRef, limit_s: float) -> ServedModel:
-    """Load `bundle`, try it on a built-in image, which also warms it up, and on its golden sample, if it has one.
+def load_model(store: ObjectStore, bundle: ObjectRef, limit_s: float, wish: Wish | None = None) -> ServedModel:
+    """Load `bundle` to run as `wish` says, try it on its golden sample, if it has one, and on a built-in image, which
+    also warms it up.
 
     Raises InvalidInputError when it is no bundle, DataCorruptionError when it does not work, takes longer than
     `limit_s` seconds, or no longer gives the golden sample's logits, and the store's errors.
     """
-    network = BundleModel.load(store, bundle, threads=1)
-    model = ServedModel(bundle, network, Speaker.of(network.card, read_novelty(store, network.card)))
+    card = read_card(store, bundle)
+    opened = open_network(store, card, limit_s, wish or Wish())
+    speaker = Speaker.of(card, read_novelty(store, card), read_neighbours(store, card))
+    model = ServedModel(bundle, opened.model, speaker, opened.precision, opened.compromise)
     model.try_out(limit_s)
-    golden = read_golden(store, network.card)
-    if golden is not None:
-        network.check_golden(golden)
     return model

@@ -8,6 +8,7 @@ import threading
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, SaggarError
 from saggar.store import ObjectRef, ObjectStore
 
+from saggar_classifier.networks.choosing import Wish
 from saggar_classifier.serving import active
 from saggar_classifier.serving.models import ModelSlot, ServedModel, load_model
 
@@ -19,11 +20,12 @@ _USELESS = (NotFoundError, DataCorruptionError, InvalidInputError)  # trying the
 class Repository:
     """Loads bundles beside the served one, checks them, and puts them into `slot`. A bad one never gets there."""
 
-    def __init__(self, store: ObjectStore, slot: ModelSlot, limit_s: float) -> None:
-        """`limit_s`: how long a model may take for the built-in image."""
+    def __init__(self, store: ObjectStore, slot: ModelSlot, limit_s: float, wish: Wish | None = None) -> None:
+        """`limit_s`: how long a model may take for the built-in image; `wish`: what is to run it."""
         self._store = store
         self._slot = slot
         self._limit_s = limit_s
+        self._wish = wish
         self._seen = 0  # number of the activation that was dealt with
         self._loading = threading.Lock()
         self.problem = ""  # why the latest activation is not served
@@ -90,4 +92,4 @@ class Repository:
         return model
 
     def _load(self, bundle: ObjectRef) -> ServedModel:
-        return self._slot.loaded(bundle) or load_model(self._store, bundle, self._limit_s)
+        return self._slot.loaded(bundle) or load_model(self._store, bundle, self._limit_s, self._wish)

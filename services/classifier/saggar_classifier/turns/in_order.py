@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from saggar.errors import UnavailableError
 
-from saggar_classifier.serving.slots import Caller
+from saggar_classifier.turns.slots import Caller
 
 _LOOK_S = 0.5  # between looks whether the caller is still there
 
