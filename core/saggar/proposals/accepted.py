@@ -10,6 +10,7 @@ from saggar.errors import InvalidInputError
 from saggar.importing.intake import Progress, import_table
 from saggar.importing.report import ImportReport
 from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row
+from saggar.proposals.asking.photographs import kept_name
 from saggar.proposals.decisions import Decided, decided_tasks, read_decisions, tally
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
@@ -28,8 +29,8 @@ def import_accepted(
     """Photographs of rows in which a proposal was accepted or corrected, with those labels alone.
 
     `tables` are those that `saggar classify --catalogue` wrote; `images_root` is the folder that their photographs are
-    in. What was rejected, or not decided, is unknown. The first warning of the report says how many of each there were.
-    See `saggar.importing.intake.import_table`.
+    in, those that were fetched and kept too. What was rejected, or not decided, is unknown. The first warning of the
+    report says how many of each there were. See `saggar.importing.intake.import_table`.
     """
     tasks = dict.fromkeys(task for path in tables for task in decided_tasks(path, encoding))
     if unknown := [task for task in tasks if task not in taxonomy.task_names]:
@@ -43,13 +44,20 @@ def import_accepted(
         raise InvalidInputError(
             f"{tables[0]}: {counts}; write accept or reject, or another class, into the columns accept_or_reject_..."
         )
-    table = _label_table(tables[0], tuple(tasks), [row for row in rows if row.accepted or row.corrected])
     if not images_root.is_dir():
         raise InvalidInputError(f"{images_root}: no such folder; name the one that the photographs are in")
+    taken = [_with_kept_image(images_root, row) for row in rows if row.accepted or row.corrected]
+    table = _label_table(tables[0], tuple(tasks), taken)
     found = import_table(
         images_root.resolve(), table, taxonomy.narrowed(list(tasks)), store, strict=strict, progress=progress
     )
     return replace(found, warnings=(f"{tables[0].name}: {counts}", *found.warnings))
+
+
+def _with_kept_image(images_root: Path, row: Decided) -> Decided:
+    """The row with the file in which `saggar classify --keep-images` kept what it fetched."""
+    kept = kept_name(row.image)
+    return replace(row, image=kept) if "://" in row.image and (images_root / kept).is_file() else row
 
 
 def _label_table(source: Path, tasks: tuple[str, ...], rows: Sequence[Decided]) -> LabelTable:

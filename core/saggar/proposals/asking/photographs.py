@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
 from saggar.files.regular import read_regular
+from saggar.files.wholefile import write_whole
 from saggar.importing.photographs.listing import EXTENSIONS
 from saggar.importing.photographs.locating import locate
 from saggar.museums.web import UnusableAnswerError, Web
@@ -27,9 +29,13 @@ _FAILURES = 5  # of a server, one after another, after which it is asked no more
 class Photographs:
     """Reads photographs; one thread at a time."""
 
-    def __init__(self, folder: Path, web: Web | None) -> None:
-        """`folder` has the files; `web` may visit the servers that were agreed on, None: none was."""
+    def __init__(self, folder: Path, web: Web | None, *, keep: bool = False) -> None:
+        """`folder` has the files; `web` may visit the servers that were agreed on, None: none was.
+
+        `keep`: what is fetched is kept in `folder` as `kept_name` says, and not fetched again.
+        """
         self._folder = folder.resolve()
+        self._keep = keep
         self._web = web
         self._failures: Counter[str] = Counter()
 
@@ -41,9 +47,13 @@ class Photographs:
         name = cell.strip()
         if not name:
             raise InvalidInputError("names no photograph")
-        if "://" in name:
-            return self._fetch(name)
-        path = locate(self._folder, name)
+        kept = self._folder / kept_name(name)
+        if "://" in name and not (self._keep and kept.is_file()):
+            data = self._fetch(name)
+            if self._keep:
+                write_whole(kept, data)
+            return data
+        path = kept if "://" in name else locate(self._folder, name)
         try:
             return read_regular(path, LARGEST_BYTES)
         except OSError as error:
@@ -78,6 +88,11 @@ class Photographs:
             if error.status not in (400, 501):
                 raise
         return web.image(image_request(base, _AS_IT_IS))  # smaller than that: version 3 does not enlarge
+
+
+def kept_name(address: str) -> str:
+    """Where a photograph that was fetched from `address` is kept, below the folder of photographs."""
+    return f"fetched-images/{hashlib.sha256(address.strip().encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.jpg"
 
 
 def image_service(address: str) -> str | None:

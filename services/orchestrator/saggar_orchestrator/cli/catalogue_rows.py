@@ -93,6 +93,9 @@ class Servers:
     allow_private_addresses: Annotated[
         bool, typer.Option("--allow-private-addresses", help="Also servers of this machine and private networks.")
     ] = False
+    keep_images: Annotated[
+        bool, typer.Option("--keep-images", help="Keep them in fetched-images of the folder, to import them later.")
+    ] = False
     pause: Annotated[float, typer.Option(help="Seconds between requests to servers of images.", min=0)] = _PAUSE_S
 
     def open(self) -> Web | None:
@@ -143,7 +146,7 @@ def classify_catalogue(
         raise typer.BadParameter(f"--profile {table.profile} goes with --accepted: people decide on a table first")
     source, output = _given(table.catalogue), _given(table.output)
     catalogue = open_catalogue(source, table.image_column, table.number_column, table.encoding)
-    photographs = Photographs(folders[0] if folders else source.parent, servers.open())
+    photographs = Photographs(folders[0] if folders else source.parent, servers.open(), keep=servers.keep_images)
     with classifier_client(home, api_key) as classifier:
         codes = classifier.describe().codes
         profile, vocabulary = _words(table, words, codes)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from image_server import ImageServer
 from saggar.errors import InvalidInputError, UnavailableError
 from saggar.museums.web import Clock, Limits, Web
 from saggar.proposals.asking.photographs import Photographs, image_service
@@ -16,41 +14,9 @@ from saggar.proposals.asking.photographs import Photographs, image_service
 JPEG = b"\xff\xd8 a photograph"
 
 
-class Server:
-    """Answers by path: (status, headers, body). `seen` are the paths that were asked for."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
-        self.seen: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.seen.append(self.path)
-                status, headers, body = outer.answers.get(self.path, (404, {}, b""))
-                self.send_response(status)
-                for name, value in {"Content-Type": "image/jpeg", "Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.base = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
+def server() -> Iterator[ImageServer]:
+    made = ImageServer()
     yield made
     made.stop()
 
@@ -87,7 +53,7 @@ def test_image_services_are_recognised(address: str, base: str | None) -> None:
     assert image_service(address) == base
 
 
-def test_the_size_that_is_enough_is_asked_for(server: Server, tmp_path: Path) -> None:
+def test_the_size_that_is_enough_is_asked_for(server: ImageServer, tmp_path: Path) -> None:
     server.answers["/iiif/A12/full/!512,512/0/default.jpg"] = (200, {}, JPEG)
     server.answers["/plain.jpg"] = (200, {}, JPEG)
     pauses: list[float] = []
@@ -98,7 +64,7 @@ def test_the_size_that_is_enough_is_asked_for(server: Server, tmp_path: Path) ->
     assert pauses == [0.5]
 
 
-def test_a_small_image_that_the_server_will_not_enlarge_is_taken_as_it_is(server: Server, tmp_path: Path) -> None:
+def test_a_small_image_that_the_server_will_not_enlarge_is_taken_as_it_is(server: ImageServer, tmp_path: Path) -> None:
     server.answers["/iiif/small/full/!512,512/0/default.jpg"] = (400, {}, b"no upscaling")
     server.answers["/iiif/small/full/max/0/default.jpg"] = (200, {}, JPEG)
     assert photographs(tmp_path, server.base).read(f"{server.base}/iiif/small/info.json") == JPEG
@@ -118,7 +84,7 @@ def test_a_small_image_that_the_server_will_not_enlarge_is_taken_as_it_is(server
         ("http://[::1/a.jpg", "is not an address"),
     ],
 )
-def test_nothing_else_is_visited_or_taken(server: Server, tmp_path: Path, address: str, said: str) -> None:
+def test_nothing_else_is_visited_or_taken(server: ImageServer, tmp_path: Path, address: str, said: str) -> None:
     server.answers["/moved.jpg"] = (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b"")
     server.answers["/page.jpg"] = (200, {"Content-Type": "text/html"}, b"<html>")
     server.answers["/large.jpg"] = (200, {}, b"x" * (1 << 17))
@@ -126,7 +92,7 @@ def test_nothing_else_is_visited_or_taken(server: Server, tmp_path: Path, addres
         photographs(tmp_path, server.base).read(address.format(base=server.base))
 
 
-def test_a_server_of_a_private_network_needs_leave(server: Server, tmp_path: Path) -> None:
+def test_a_server_of_a_private_network_needs_leave(server: ImageServer, tmp_path: Path) -> None:
     server.answers["/a.jpg"] = (200, {}, JPEG)
     with pytest.raises(InvalidInputError, match=r"private network \(127.0.0.1\); allow those with --allow-private"):
         photographs(tmp_path, server.base, private=False).read(f"{server.base}/a.jpg")
@@ -137,13 +103,13 @@ def test_a_server_of_a_private_network_needs_leave(server: Server, tmp_path: Pat
     assert photographs(tmp_path, server.base).read(f"{server.base}/a.jpg") == JPEG
 
 
-def test_a_redirect_within_the_list_is_followed(server: Server, tmp_path: Path) -> None:
+def test_a_redirect_within_the_list_is_followed(server: ImageServer, tmp_path: Path) -> None:
     server.answers["/old.jpg"] = (301, {"Location": "/new.jpg"}, b"")
     server.answers["/new.jpg"] = (200, {}, JPEG)
     assert photographs(tmp_path, server.base).read(f"{server.base}/old.jpg") == JPEG
 
 
-def test_a_server_that_is_away_is_not_asked_ten_thousand_times(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_not_asked_ten_thousand_times(server: ImageServer, tmp_path: Path) -> None:
     server.answers["/a.jpg"] = (503, {}, b"")
     source = photographs(tmp_path, server.base)
     for _ in range(20):

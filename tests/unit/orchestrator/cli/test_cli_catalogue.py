@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_classifier import MODEL, SNAPSHOT, TAXONOMY, best_code, fake_classifier
+from image_server import ImageServer
 from orchestrator_fakes import SERVICES
 from PIL import Image
 from saggar.store import DirectoryStore
@@ -158,6 +159,57 @@ def test_another_catalogue_does_not_go_on_with_the_journal(museum):
     assert code == 2
     assert "was begun with another catalogue" in err
     assert not output.exists()
+
+
+def test_images_of_servers_and_what_may_pass_is_asked_again(museum):
+    server = ImageServer()
+    try:
+        server.answers["/iiif/A/full/!512,512/0/default.jpg"] = (200, {}, b"photograph A")
+        server.answers["/iiif/B/full/!512,512/0/default.jpg"] = (429, {"Retry-After": "999"}, b"")
+        text = f"image\n0.png\n{server.base}/iiif/A\n{server.base}/iiif/B/info.json\n"
+        catalogue, output = museum.catalogue(text), museum.folder / "out.csv"
+        allowed = ("--image-host", server.base, "--pause", "0")
+        code, _, err = museum.classify(catalogue, museum.folder / "private.csv", *allowed)
+        assert code == 1
+        assert [row["error"] == "" for row in read(museum.folder / "private.csv")] == [True, False, False]
+        assert server.seen == []
+        code, out, err = museum.classify(catalogue, output, *allowed, "--allow-private-addresses")
+        assert code == 1
+        assert "3 rows, 1 with an error" in out
+        assert "1 row may be answered at another time: --retry" in err
+        rows = read(output)
+        assert rows[1]["code_glaze"] == best_code("glaze", b"photograph A")
+        assert "it asks to wait 999 s" in rows[2]["error"]
+        output.rename(museum.folder / "before.csv")
+        server.answers["/iiif/B/full/!512,512/0/default.jpg"] = (200, {}, b"photograph B")
+        code, out, err = museum.classify(catalogue, output, *allowed, "--allow-private-addresses", "--retry")
+        assert code == 0, err
+        assert read(output)[2]["code_glaze"] == best_code("glaze", b"photograph B")
+        assert museum.fake.seen[b"photograph A"] == 1
+    finally:
+        server.stop()
+
+
+def test_fetched_photographs_can_be_kept_and_imported(museum):
+    server = ImageServer()
+    try:
+        server.answers["/iiif/A/full/!512,512/0/default.jpg"] = (200, {}, museum.bytes_of("3.png"))
+        catalogue = museum.catalogue(f"image\n0.png\n{server.base}/iiif/A\n")
+        allowed = ("--image-host", server.base, "--allow-private-addresses", "--keep-images")
+        assert museum.classify(catalogue, museum.folder / "a.csv", *allowed)[0] == 0
+        assert museum.classify(catalogue, museum.folder / "b.csv", *allowed)[0] == 0
+        assert len(server.seen) == 1
+    finally:
+        server.stop()
+    decide(museum.folder / "b.csv", row2={"glaze": "accept"}, row3={"glaze": "accept"})
+    given = ("data", "import", museum.photographs, "--accepted", museum.folder / "b.csv", "--taxonomy", "kilnsim")
+    code, out, err = museum.call(*given, "--json")
+    assert code == 0, err
+    assert json.loads(out)["images"] == 2
+    (museum.photographs / "fetched-images").rename(museum.photographs / "elsewhere")
+    code, _, err = museum.call(*given)
+    assert code == 2
+    assert "is a web address; download the photograph" in err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16", "big5"])
