@@ -30,7 +30,8 @@ COPY services/classifier/pyproject.toml services/classifier/
 COPY services/orchestrator/pyproject.toml services/orchestrator/
 RUN python requirements.py core > core.txt \
     && python requirements.py "core[data]" > data.txt \
-    && for name in generator qc trainer classifier orchestrator; do \
+    && python requirements.py core "services/classifier[traces]" > classifier.txt \
+    && for name in generator qc trainer orchestrator; do \
          python requirements.py core services/$name > $name.txt || exit 1; done
 
 FROM python AS libraries

@@ -37,7 +37,7 @@ keys, provision = load(STORE / "keys.py"), load(STORE / "provision.py")
 
 def run(script, *arguments, check=True):
     return subprocess.run(
-        [sys.executable, script, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=check
+        [sys.executable, script, *map(str, arguments)], capture_output=True, text=True, timeout=250, check=check
     )
 
 
@@ -203,9 +203,9 @@ def minio(tmp_path):
 
 
 def test_a_minio_gets_a_bucket_and_a_user_with_its_policy_for_each_service(minio, tmp_path):
-    for _ in range(2):  # it may run again
-        done = run(STORE / "provision.py", f"http://127.0.0.1:{minio.server_port}", "museum", tmp_path / "keys")
-        assert minio.bucket == "/museum"
+    minio.attached.append(("saggar-qc", ("saggar-qc",)))  # by an earlier run: it may run again
+    done = run(STORE / "provision.py", f"http://127.0.0.1:{minio.server_port}", "museum", tmp_path / "keys")
+    assert minio.bucket == "/museum"
     assert set(minio.policies) == {f"saggar-{name}" for name in OURS}
     assert minio.policies["saggar-qc"] == provision.policy("qc", "museum")
     assert minio.users == {f"saggar-{name}": (tmp_path / "keys" / name / "secret-key").read_text() for name in OURS}
