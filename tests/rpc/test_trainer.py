@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,9 @@ def test_an_interrupted_run_continues_from_its_checkpoint(trainer: Trainer) -> N
         if event.HasField("epoch"):
             call.cancel()
             break
+    deadline = time.monotonic() + 30  # it is written beside training
+    while not list(trainer.store.list("checkpoints/trainer/")) and time.monotonic() < deadline:
+        time.sleep(0.05)
     (checkpoint,) = trainer.store.list("checkpoints/trainer/")
     assert checkpoint.endswith("state.safetensors")
 

@@ -18,6 +18,7 @@ from saggar.store import ObjectStore
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 
 from saggar_trainer import messages
+from saggar_trainer.data.pixel_store import PixelStore, default_folder
 from saggar_trainer.evidence.evaluating import evaluate
 from saggar_trainer.evidence.predicting import predict
 from saggar_trainer.fitting.lessons import Workplace
@@ -32,7 +33,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs run one at a time; the others wait in a bounded queue."""
 
     def __init__(self, store: ObjectStore, settings: TrainerSettings) -> None:
-        self._at = Workplace(store, _device(settings.device), settings.thread_count(), settings.scratch)
+        self._at = Workplace(
+            store, _device(settings.device), settings.thread_count(), settings.scratch, _pixel_store(settings)
+        )
         self._jobs = JobQueue(settings.queue_limit)
 
     def Train(
@@ -86,6 +89,14 @@ def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings)
 
 def _training_work(emit: Emit, cancelled: threading.Event) -> TrainingWork:
     return TrainingWork(emit, cancelled, epoch=lambda scores: emit(messages.epoch_to_message(scores)))
+
+
+def _pixel_store(settings: TrainerSettings) -> PixelStore | None:
+    """Where decoded images are kept for later jobs."""
+    if settings.pixel_cache_gib == 0:
+        return None
+    folder = default_folder() if settings.scratch is None else settings.scratch / "pixels"
+    return PixelStore(folder, round(settings.pixel_cache_gib * 2**30))
 
 
 def _device(name: str) -> torch.device:

@@ -19,6 +19,12 @@ class TrainerSettings(ServiceSettings):
         None, description="folder for decoded images while a job runs; unset: the system's temporary folder"
     )
 
+    pixel_cache_gib: float = Field(
+        4.0,
+        ge=0,
+        description="most GiB of decoded images that stay under scratch for later jobs and other trainers; 0: none",
+    )
+
     def thread_count(self) -> int:
         """`threads`, with 0 resolved."""
         return self.threads or os.cpu_count() or 1

@@ -1,12 +1,14 @@
-"""Images decoded once, reduced, and mapped from local disk, so that no data set has to fit into memory."""
+"""Images decoded once, reduced, and read from local disk, so that no data set has to fit into memory."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +25,25 @@ LOOK_AHEAD = 64
 
 
 class PixelCache:
-    """N images, uint8 [3, H, W] of any sizes, in a file without a name that goes with the process."""
+    """N images, uint8 [3, H, W] of any sizes, in a file without a name that goes with the process.
 
-    def __init__(self, arrays: Sequence[tuple[int, int, int]], data: Pixels) -> None:
-        """`arrays`: offset, height and width of each image in `data`."""
+    It is read, not mapped: a job's resident memory does not grow with its data set, and the system's cache of files
+    keeps what there is room for.
+    """
+
+    def __init__(self, arrays: Sequence[tuple[int, int, int]], file: IO[bytes]) -> None:
+        """`arrays`: offset, height and width of each image in `file`."""
         self._arrays = arrays
-        self._data = data
+        self._file = file
 
     def __len__(self) -> int:
         return len(self._arrays)
 
     def __getitem__(self, index: int) -> torch.Tensor:
         offset, height, width = self._arrays[index]
-        # A copy: the map is read-only, and torch wants to own what it may write to.
-        return torch.from_numpy(self._data[offset : offset + 3 * height * width].reshape(3, height, width).copy())
+        content = bytearray(3 * height * width)
+        os.preadv(self._file.fileno(), [content], offset)
+        return torch.frombuffer(content, dtype=torch.uint8).reshape(3, height, width)
 
 
 def cache_pixels(
@@ -53,8 +60,9 @@ def cache_pixels(
     `progress` gets the number done. Raises CancelledError, and whatever `load` raises.
     """
     arrays: list[tuple[int, int, int]] = []
-    # The map keeps its own handle on the unnamed file, so the file may be closed here.
-    with tempfile.TemporaryFile(dir=scratch) as file, ThreadPoolExecutor(threads) as pool:
+    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - PixelCache keeps it open
+    with ExitStack() as unless_done, ThreadPoolExecutor(threads) as pool:
+        unless_done.callback(file.close)
         for start in range(0, count, LOOK_AHEAD):
             if cancelled():
                 raise CancelledError("cancelled while images were being decoded")
@@ -63,8 +71,8 @@ def cache_pixels(
                 file.write(np.ascontiguousarray(pixels).data)
             progress(len(arrays))
         file.flush()
-        data: Pixels = np.memmap(file, dtype=np.uint8, mode="r") if arrays else np.zeros(0, dtype=np.uint8)
-    return PixelCache(arrays, data)
+        unless_done.pop_all()
+    return PixelCache(arrays, file)
 
 
 def training_pixels(image: Image.Image, spec: InputSpec) -> Pixels:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
-from saggar.dataset.augment import apply_augmentation
 from saggar.errors import InvalidInputError
 from saggar.images import InputSpec
 from saggar.job_settings.training import TrainingSettings
@@ -16,14 +16,13 @@ from saggar.progress import Progress, Work
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
 
-from saggar_trainer.data.pixels import Pixels, cache_pixels, evaluation_pixels, shrink, training_pixels
-from saggar_trainer.data.reading import read_photograph
+from saggar_trainer.data.pixel_store import PixelStore
+from saggar_trainer.data.pixels import cache_pixels
+from saggar_trainer.data.prepared import PreparedPhotographs, Recipe
 from saggar_trainer.data.rows import Samples
 from saggar_trainer.fitting.drawing import Draws
 from saggar_trainer.fitting.loop import Examples, Lessons
 from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
-
-AUGMENTATION_MARGIN = 1.5  # images are reduced to this much of the input size before offline augmentation
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ class Workplace:
     store: ObjectStore
     device: torch.device
     threads: int = 2
-    scratch: Path | None = None  # folder for the cache of decoded images; None: the system's
+    scratch: Path | None = None  # folder for a job's decoded images; None: the system's
+    pixels: PixelStore | None = None  # keeps them for other jobs
 
 
 @dataclass(frozen=True)
@@ -73,27 +73,28 @@ class Classroom:
 
         return decoded
 
+    @cached_property
+    def _photographs(self) -> PreparedPhotographs:
+        recipes = defaultdict(set)
+        for key, seed, real in zip(
+            self.training.images, self.training.augmentation_seeds, self.training.real, strict=True
+        ):
+            recipes[key].add(Recipe("training", seed))
+            if real:  # novelty and neighbours are fitted to photographs as evaluation sees them
+                recipes[key].add(Recipe("evaluation"))
+        return PreparedPhotographs(self.at.store, self.spec, self.at.pixels, recipes)
+
     def _training_examples(self) -> Examples:
-        samples, size = self.training, self.spec.size_px
-
-        def load(index: int) -> Pixels:
-            image = read_photograph(self.at.store, samples.images[index], self.spec)
-            seed = samples.augmentation_seeds[index]
-            if seed is not None:
-                image = apply_augmentation(shrink(image, round(size * AUGMENTATION_MARGIN)), seed)
-            return training_pixels(image, self.spec)
-
-        return self._examples("decoding training images", samples, load)
+        seeds = self.training.augmentation_seeds
+        recipes = [Recipe("training", seed) for seed in seeds]
+        return self._examples("decoding training images", self.training, recipes)
 
     def _plain(self, stage: str, samples: Samples) -> Examples:
-        def load(index: int) -> Pixels:
-            return evaluation_pixels(read_photograph(self.at.store, samples.images[index], self.spec), self.spec)
+        return self._examples(stage, samples, [Recipe("evaluation")] * len(samples))
 
-        return self._examples(stage, samples, load)
-
-    def _examples(self, stage: str, samples: Samples, load: Callable[[int], Pixels]) -> Examples:
+    def _examples(self, stage: str, samples: Samples, recipes: Sequence[Recipe]) -> Examples:
         pixels = cache_pixels(
-            load,
+            lambda index: self._photographs.pixels(samples.images[index], recipes[index]),
             len(samples),
             scratch=self.at.scratch,
             threads=self.at.threads,

@@ -35,6 +35,7 @@ from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
+from saggar_trainer.fitting.saving import CheckpointWriter
 from saggar_trainer.listening import TrainingWork
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from saggar_trainer.model.network import MultiTaskClassifier
@@ -43,7 +44,6 @@ __all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "train"]
 
 log = logging.getLogger(__name__)
 
-OCTETS = "application/octet-stream"
 REPORT_EVERY_S = 0.5
 
 
@@ -97,19 +97,20 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     plain = photographs if only_real else room.plain_training(real_only=False)
     lessons = room.lessons()
     checkpoint_key = f"checkpoints/trainer/{name}/state.safetensors"
-    snapshot = fit(
-        model,
-        lessons,
-        settings,
-        device=at.device,
-        resume=_interrupted(at.store, checkpoint_key, work),
-        watch=Watch(
-            work,
-            on_step=_StepReports(work, settings),
-            on_epoch=lambda current: _save(at.store, checkpoint_key, current, work),
-            clock=time.monotonic,
-        ),
-    )
+    with CheckpointWriter(at.store, checkpoint_key) as writer:
+
+        def epoch_done(current: Snapshot) -> None:
+            writer.offer(current)
+            work.epoch(current.history[-1])
+
+        snapshot = fit(
+            model,
+            lessons,
+            settings,
+            device=at.device,
+            resume=_interrupted(at.store, checkpoint_key, work),
+            watch=Watch(work, on_step=_StepReports(work, settings), on_epoch=epoch_done, clock=time.monotonic),
+        )
 
     best = best_epoch(snapshot.history)
     model.load_state_dict(snapshot.best_model)
@@ -293,11 +294,6 @@ def _interrupted(store: ObjectStore, key: str, work: TrainingWork) -> Snapshot |
     for scores in snapshot.history:
         work.epoch(scores)
     return snapshot
-
-
-def _save(store: ObjectStore, key: str, snapshot: Snapshot, work: TrainingWork) -> None:
-    store.replace(key, checkpoint.to_bytes(snapshot), OCTETS)
-    work.epoch(snapshot.history[-1])
 
 
 class _StepReports:
