@@ -24,6 +24,7 @@ NAMESPACE = "http://www.lido-schema.org"
 _SCHEMA = f"{NAMESPACE} http://www.lido-schema.org/schema/v1.1/lido-v1.1.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _LOCAL, _URI = (f"http://terminology.lido-schema.org/lido{number}" for number in ("00100", "00099"))  # kinds of ids
+_PRODUCTION, _ITEM = (f"http://terminology.lido-schema.org/lido{number}" for number in ("00007", "00141"))
 _LARGEST_BYTES = 1 << 30
 _END = re.compile(rb"</\s*(?:[\w.-]+:)?lidoWrap\s*>\s*(?:<!--.*?-->\s*)*\Z", re.DOTALL)
 
@@ -70,7 +71,9 @@ def _production(described: ET.Element, by_kind: dict[str, tuple[str, AcceptedCla
     if not by_kind.keys() & {"period", "kiln", "glaze"}:
         return
     event = _add(_add(_add(described, "eventWrap"), "eventSet"), "event")
-    _add(_add(event, "eventType"), "term", "Production")
+    kind = _add(event, "eventType")
+    _add(kind, "conceptID", _PRODUCTION, type=_URI)
+    _add(kind, "term", "Production")
     if "period" in by_kind:
         task, found = by_kind["period"]
         dated, known = _add(event, "eventDate"), vocabulary.known(task, found.code)
@@ -99,7 +102,9 @@ def _administration(root: ET.Element, identity: str, models: list[str], classes:
     administrative.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
     wrap = _add(administrative, "recordWrap")
     _add(wrap, "recordID", identity, type=_LOCAL)
-    _add(_add(wrap, "recordType"), "term", "item")
+    kind = _add(wrap, "recordType")
+    _add(kind, "conceptID", _ITEM, type=_URI)
+    _add(kind, "term", "Item-level record")
     for model in models:
         snapshot = next((each.data_snapshot for each in classes if each.model_id == model and each.data_snapshot), "")
         trained = f", trained with the data set sha256:{snapshot}" if snapshot else ""

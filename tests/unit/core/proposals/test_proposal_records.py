@@ -212,6 +212,8 @@ ORDER = {
         "eventID", "eventType", "eventActor", "culture", "eventDate", "periodName", "eventPlace", "eventMethod",
         "eventMaterialsTech",
     ],
+    "eventType": ["conceptID", "term"],
+    "recordType": ["conceptID", "term"],
     "eventDate": ["displayDate", "date"],
     "date": ["earliestDate", "latestDate"],
     "periodName": ["conceptID", "term"],

@@ -181,11 +181,14 @@ def test_images_of_servers_and_what_may_pass_is_asked_again(museum):
         assert rows[1]["code_glaze"] == best_code("glaze", b"photograph A")
         assert "it asks to wait 999 s" in rows[2]["error"]
         output.rename(museum.folder / "before.csv")
+        museum.fake.model = "fedcba9876543210"
         server.answers["/iiif/B/full/!512,512/0/default.jpg"] = (200, {}, b"photograph B")
         code, out, err = museum.classify(catalogue, output, *allowed, "--allow-private-addresses", "--retry")
         assert code == 0, err
         assert read(output)[2]["code_glaze"] == best_code("glaze", b"photograph B")
         assert museum.fake.seen[b"photograph A"] == 1
+        assert [row["model_id"] for row in read(output)] == [MODEL, MODEL, "fedcba9876543210"]
+        assert "2 models answered, as the active one changed" in err
     finally:
         server.stop()
 
