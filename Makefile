@@ -42,7 +42,7 @@ test: setup ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 test-fast: setup-core ## run core's and the classifier's tests, in under a minute, without torch
-	$(CORE)/bin/python -m pytest -n 2 -m "not slow" tests/unit/core $(wildcard tests/unit/classifier)
+	$(CORE)/bin/python -m pytest -n 2 --dist loadgroup --hypothesis-profile fast -m "not slow" tests/unit/core $(wildcard tests/unit/classifier)
 
 lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/ruff format --check .

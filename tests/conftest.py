@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from properties import load_profiles
+
+load_profiles()
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
@@ -11,6 +14,14 @@ if (
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a fixture of their module stay on one worker: another would make it once more."""
+    for item in items:
+        known = item._fixtureinfo.name2fixturedefs
+        if any(each.scope in {"module", "class"} for name in known for each in known[name]):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")

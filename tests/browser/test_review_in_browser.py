@@ -18,7 +18,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
 CHROMIUM = os.environ.get("SAGGAR_TEST_CHROMIUM") or shutil.which("chromium")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium; install Debian's, or set SAGGAR_TEST_CHROMIUM"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 
@@ -43,7 +42,7 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "saggar_qc"], env=environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not (address.exists() and address.read_text()):
             assert time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.05)
@@ -77,6 +76,7 @@ def browser():
 
 def sign_in(browser, url, secret, **context):
     page = browser.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
+    page.set_default_timeout(120_000)
     page.goto(url)
     page.fill("#token", secret)
     page.keyboard.press("Enter")
@@ -86,9 +86,7 @@ def sign_in(browser, url, secret, **context):
 
 def shown(page):
     """The item on screen, once it and its picture are there; empty at the end."""
-    page.wait_for_function(
-        "!document.getElementById('judge') || document.getElementById('picture').complete", timeout=10_000
-    )
+    page.wait_for_function("!document.getElementById('judge') || document.getElementById('picture').complete")
     form = page.query_selector("#judge")
     return form.get_attribute("data-item") if form else ""
 
@@ -287,6 +285,7 @@ def test_zoom_fills_the_window_and_shows_the_photographs_too(browser, service, t
 def test_a_sign_in_link_signs_in_and_leaves_no_trace(browser, service):
     url = service.start()
     page = browser.new_context().new_page()
+    page.set_default_timeout(120_000)
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     page.goto(f"{url}/signin#{TOKENS['ana']}")

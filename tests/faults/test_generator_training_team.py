@@ -1,5 +1,6 @@
 """An adapter trained by two processes is the one that a single process trains, but for rounding."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -95,7 +96,7 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, fol
     with pytest.raises(CancelledError):
         train(workshop, folder, tmp_path / "team", settings, report=cancel, cancelled=cancelled)
     assert any(DirectoryStore(tmp_path / "team").list("checkpoints/generator/"))
-    assert _workers() == []
+    _until_no_worker_is_left()
 
     begun_at = []
 
@@ -127,9 +128,17 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 
 def _workers() -> list[psutil.Process]:
-    time.sleep(0.1)
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "saggar_generator.training.team.process" in (line := child.cmdline()) and "torch.distributed.run" not in line
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # gone since it was listed
+            line = child.cmdline()
+            if "saggar_generator.training.team.process" in line and "torch.distributed.run" not in line:
+                found.append(child)
+    return found
+
+
+def _until_no_worker_is_left() -> None:
+    deadline = time.monotonic() + 60
+    while left := _workers():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)

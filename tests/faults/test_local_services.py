@@ -54,7 +54,7 @@ def gone(pid):
     return state == "Z"
 
 
-def wait_until(condition, timeout_s=60):
+def wait_until(condition, timeout_s=240):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

@@ -10,7 +10,7 @@ from saggar.store import DirectoryStore
 from saggar.v1 import orchestrator_pb2 as pb
 
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_drained_orchestrator_leaves_the_experiment_to_the_next_start(machine)
     machine.wait_for(identity, generating)
     process = machine.processes.pop("orchestrator")
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     machine.start("orchestrator")
     described = machine.wait_for(identity, over)
     assert described.experiment.state == pb.EXPERIMENT_STATE_SUCCEEDED, described.experiment.error

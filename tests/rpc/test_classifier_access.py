@@ -89,7 +89,7 @@ def classify(stub: Any) -> Any:
 
 def code_of(guarded: Guarded, metadata: list[tuple[str, str]], method: str = "Classify") -> grpc.StatusCode:
     with grpc.insecure_channel(guarded.server.address) as channel:
-        call = channel.unary_unary(f"/saggar.v1.ClassifierService/{method}").future(b"", metadata=metadata, timeout=20)
+        call = channel.unary_unary(f"/saggar.v1.ClassifierService/{method}").future(b"", metadata=metadata, timeout=60)
         return call.code()
 
 
@@ -118,17 +118,17 @@ def test_models_are_changed_by_those_who_may(guarded: Guarded) -> None:
     for method in ("RepositoryModelLoad", "RepositoryModelUnload"):
         with grpc.insecure_channel(guarded.server.address) as channel:
             call = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
-            made = call.future(b"", metadata=[("x-api-key", "reader-key")], timeout=20)
+            made = call.future(b"", metadata=[("x-api-key", "reader-key")], timeout=60)
             assert made.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 def test_probes_need_no_key_and_reflection_does(guarded: Guarded) -> None:
     with grpc.insecure_channel(guarded.server.address) as channel:
-        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="live"), timeout=20)
-        channel.unary_unary(PROBES)(b"", timeout=20)
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="live"), timeout=60)
+        channel.unary_unary(PROBES)(b"", timeout=60)
         reflection = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
         with pytest.raises(grpc.RpcError, match="asks for a key"):
-            next(reflection(iter([b""]), timeout=20))
+            next(reflection(iter([b""]), timeout=60))
 
 
 def test_who_asks_too_often_is_asked_to_wait(guarded: Guarded) -> None:
@@ -225,6 +225,6 @@ def test_reflection_can_be_turned_off(tmp_path: Path) -> None:
     with grpc.insecure_channel(server.address) as channel:
         method = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
         with pytest.raises(grpc.RpcError) as caught:
-            next(method(iter([b""]), timeout=20))
+            next(method(iter([b""]), timeout=60))
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     server.stop()

@@ -46,7 +46,7 @@ def until(true: Callable[[], object]) -> None:
 def ready(classifier: Classifier, number: int = 0, name: str = "") -> bool:
     with grpc.insecure_channel(classifier.address(number)) as channel:
         request = health_pb2.HealthCheckRequest(service=name)
-        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=60)
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

@@ -160,7 +160,7 @@ def test_a_busy_service_is_waited_for_as_long_as_there_is_time() -> None:
         started = time.monotonic()
         with Client(server.address, timeout_s=0.3) as hurried, pytest.raises((BusyError, UnavailableError)):
             hurried.classify(b"x")
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
     server.stop()
 
 

@@ -73,7 +73,7 @@ def test_a_unary_error_is_raised_on_the_other_side(rig: Rig, error: SaggarError,
         rig.stub(address, attempts=1).ListExperiments(ListExperimentsRequest())
     assert_same(caught.value, error)
     with pytest.raises(grpc.RpcError) as raw:
-        rig.raw_stub(address).ListExperiments(ListExperimentsRequest(), timeout=10)
+        rig.raw_stub(address).ListExperiments(ListExperimentsRequest(), timeout=60)
     assert (raw.value.code(), raw.value.details()) == (code, str(error))
 
 
@@ -86,7 +86,7 @@ def test_a_streams_error_is_raised_after_its_messages(rig: Rig, error: SaggarErr
     with pytest.raises(SaggarError) as caught:
         next(call)
     assert_same(caught.value, error)
-    raw = rig.raw_stub(address).WatchExperiment(WatchExperimentRequest(), timeout=10)
+    raw = rig.raw_stub(address).WatchExperiment(WatchExperimentRequest(), timeout=60)
     with pytest.raises(grpc.RpcError) as other:
         list(raw)
     assert (other.value.code(), other.value.details()) == (code, str(error))
@@ -148,7 +148,7 @@ def test_an_unknown_error_keeps_its_text_to_the_log(
 def test_other_clients_find_googles_details(rig: Rig) -> None:
     rig.servicer.list_experiments = raising(BusyError("full", 7.5))
     with pytest.raises(grpc.RpcError) as raw:
-        rig.raw_stub().ListExperiments(ListExperimentsRequest(), timeout=10)
+        rig.raw_stub().ListExperiments(ListExperimentsRequest(), timeout=60)
     status = rpc_status.from_call(raw.value)
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     assert status.details[0].Unpack(info)

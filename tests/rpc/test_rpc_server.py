@@ -27,7 +27,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 def health(address: str, service: str = "") -> int:
     with grpc.insecure_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
+        return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status
 
 
 def test_health_answers_for_the_server_and_for_its_service(rig: Rig) -> None:
@@ -43,9 +43,9 @@ def test_a_service_that_cannot_work_is_live_but_not_ready_and_may_be_again(rig: 
     for ready in (False, True, False):
         readiness.set(ready)
         assert [health(server.address, name) == SERVING for name in ("", SERVICE, "live")] == [ready, ready, True]
-    wait_ready(server.address, 5)
+    wait_ready(server.address, 60)
     with pytest.raises(UnavailableError, match="does not serve yet"):
-        wait_ready(server.address, 0.5, service="")
+        wait_ready(server.address, 2, service="")
 
 
 def test_a_server_that_warms_up_does_not_serve_yet(tmp_path: Path) -> None:
@@ -55,13 +55,13 @@ def test_a_server_that_warms_up_does_not_serve_yet(tmp_path: Path) -> None:
     def warm_up() -> None:
         seen.append(health(file.read_text()))
         with pytest.raises(UnavailableError, match="does not serve yet"):
-            wait_ready(file.read_text(), 0.5)
+            wait_ready(file.read_text(), 2)
 
     server = start_server(Orchestrator().register, ServiceSettings(address_file=file), warm_up)
     try:
         assert seen == [NOT_SERVING]
         assert file.read_text() == server.address
-        wait_ready(server.address, 5)
+        wait_ready(server.address, 60)
         assert health(server.address) == SERVING
     finally:
         server.stop()
@@ -83,7 +83,7 @@ def test_reflection_lists_the_service(rig: Rig) -> None:
     with grpc.insecure_channel(rig.start().address) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         question = reflection_pb2.ServerReflectionRequest(list_services="")
-        answer = next(stub.ServerReflectionInfo(iter([question]), timeout=10))
+        answer = next(stub.ServerReflectionInfo(iter([question]), timeout=60))
     names = {service.name for service in answer.list_services_response.service}
     assert {SERVICE, "grpc.health.v1.Health"} <= names
 
@@ -100,21 +100,21 @@ def test_drain_lets_a_running_stream_end_and_takes_no_new_calls(rig: Rig) -> Non
     def watch(_: Any, __: grpc.ServicerContext) -> Iterator[Any]:
         yield WatchExperimentResponse()
         started.set()
-        finish.wait(20)
+        finish.wait(120)
         yield WatchExperimentResponse()
 
     rig.servicer.watch = watch
     server = rig.start()
     call = rig.stub(server.address).WatchExperiment(WatchExperimentRequest())
     next(call)
-    started.wait(10)
-    stopping = threading.Thread(target=server.stop, args=(20,))
+    assert started.wait(60)
+    stopping = threading.Thread(target=server.stop, args=(120,))
     stopping.start()
     with pytest.raises(UnavailableError):
         wait_ready(server.address, 0.3)
     finish.set()
     assert len(list(call)) == 1
-    stopping.join(10)
+    stopping.join(60)
     assert not stopping.is_alive()
 
 
@@ -126,7 +126,7 @@ def test_a_stream_that_outlasts_the_drain_is_cancelled(rig: Rig) -> None:
     def watch(_: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         cancelled = cancellation(context)
         yield WatchExperimentResponse()
-        cancelled.wait(20)
+        cancelled.wait(120)
         ended.set()
 
     rig.servicer.watch = watch
@@ -135,8 +135,8 @@ def test_a_stream_that_outlasts_the_drain_is_cancelled(rig: Rig) -> None:
     next(call)
     before = time.monotonic()
     server.stop(0.2)
-    assert ended.wait(10)
-    assert time.monotonic() - before < 10
+    assert ended.wait(60)
+    assert time.monotonic() - before < 60
     with pytest.raises(Exception, match=r".+"):
         list(call)
 

@@ -222,8 +222,19 @@ def hash_of(method: MethodDescriptor, seed: int) -> int:
     return zlib.crc32(f"{method.full_name} {seed}".encode())
 
 
-def answer(channel: grpc.Channel, call: HostileCall, timeout_s: float = 60.0) -> tuple[grpc.StatusCode, str]:
-    """What the service says; of a stream, its first message is enough."""
+def answer(channel: grpc.Channel, call: HostileCall, timeout_s: float = 120.0) -> tuple[grpc.StatusCode, str]:
+    """What the service says; of a stream, its first message is enough.
+
+    A connection that comes to its age ends once the service has answered, whether the sender of a message that was
+    refused has read it or not: gRPC's clients ask again then, and so does this.
+    """
+    code, text = _answer(channel, call, timeout_s)
+    if code is Code.UNAVAILABLE and "max_age" in text:
+        return _answer(channel, call, timeout_s)
+    return code, text
+
+
+def _answer(channel: grpc.Channel, call: HostileCall, timeout_s: float) -> tuple[grpc.StatusCode, str]:
     requests, responses = call.streaming
     kind = f"{'stream' if requests else 'unary'}_{'stream' if responses else 'unary'}"
     method = getattr(channel, kind)(call.method)

@@ -21,6 +21,7 @@ from saggar.settings import CallerSettings
 
 MIB = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def wait_ready(
     `patient`, an answer that it does not serve is an error at once.
     """
     deadline = time.monotonic() + timeout_s
-    said = "no answer"
+    said = _NO_ANSWER
     with open_channel(target, tls=tls, attempts=1) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         while (left := deadline - time.monotonic()) > 0:
@@ -138,7 +139,8 @@ def wait_ready(
                 service = ""
                 continue
             except SaggarError as error:
-                said = str(error)
+                if said == _NO_ANSWER or time.monotonic() < deadline:  # the end of our patience says nothing new
+                    said = str(error)
             else:
                 if answer.status == health_pb2.HealthCheckResponse.SERVING:
                     return

@@ -46,6 +46,8 @@ Register = Callable[[grpc.Server], Sequence[str]]  # adds servicers; returns the
 MIB = 1 << 20
 # Clients with round robin ask DNS again when a connection ends: so new replicas get work. Running calls go on.
 _CONNECTION_AGE_MS = 20_000
+# At least. Clients in Go and Java may ping every 10 s, also between calls, and ours do every 30 s.
+_BETWEEN_PINGS_MS = 5_000
 _AFTERMATH_S = 10.0  # how long cancelled work may take to put its things down
 _DRAINED = b"\0"  # no signal's number
 
@@ -104,8 +106,7 @@ def start_server(
             ("grpc.so_reuseport", 0),  # else a second server on the port starts and takes half of the calls
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
-            # Clients in Go and Java may ping every 10 s, also between calls, and ours do every 30 s.
-            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", _BETWEEN_PINGS_MS),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
             *LIMITS,

@@ -110,9 +110,9 @@ def test_a_strip_is_cropped_before_it_is_enlarged(size: tuple[int, int]) -> None
     """The whole strip enlarged took 17 seconds and 6 GB."""
     image = photograph(*size, 3)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.thread_time()
     found = preprocess(image, InputSpec(224))
-    took, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+    took, (_, peak) = time.thread_time() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.shape == (3, 224, 224)
     assert took < 5
@@ -142,10 +142,10 @@ def test_a_strip_has_the_pixels_that_cropping_later_gave(size: tuple[int, int]) 
 )
 def test_lines_of_pixels_are_refused_before_they_are_decoded(size: tuple[int, int], reason: str) -> None:
     data = png(*size, 8, 0, b"\0" * 100)
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidInputError, match=rf"a\.png: .*({reason})"):
         decode(data, "a.png")
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_scrolls_are_read() -> None:

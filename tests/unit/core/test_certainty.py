@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saggar.certainty.calibration import brier, expected_error, object_weights, reliability
 from saggar.certainty.novelty import NoveltyModel
@@ -39,7 +39,6 @@ def test_answers_as_often_right_as_they_are_sure_have_little_error() -> None:
 
 
 @given(st.integers(1, 200), st.sampled_from([0.8, 0.9, 0.95]), st.integers(0, 2**31))
-@settings(deadline=None)
 def test_the_threshold_is_the_order_statistic_of_split_conformal(n: int, coverage: float, seed: int) -> None:
     scores = np.random.default_rng(seed).random(n)
     k = math.ceil((n + 1) * coverage - 1e-9)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from saggar.catalogue.mapping import map_rows
 from saggar.catalogue.tables import read_catalogue
 from saggar.dataset.manifest import Manifest, validate
@@ -161,7 +162,7 @@ READERS: dict[str, Callable[[bytes, Path], object]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, one_fixture_for_all=True)
 @given(number=st.integers(0, 99), changes=st.lists(CHANGE, min_size=1, max_size=4))
 def test_damaged_files_are_read_or_refused(
     reader: str, number: int, changes: list[tuple[str, int, int, bytes]], tmp_path: Path

@@ -2,9 +2,10 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from saggar.errors import InvalidInputError
 from saggar.images import RESIZE, InputSpec, decode, preprocess
 
@@ -85,7 +86,7 @@ def test_the_largest_size_that_is_read() -> None:
     assert decode(encoded(Image.new("1", (8000, 8000))), "a").size == (8000, 8000)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     data=st.binary(max_size=400),
     position=st.integers(0, 2000),
@@ -111,7 +112,7 @@ def test_preprocessing_normalises_channels_first() -> None:
     np.testing.assert_allclose(out[:, 0, 0], [1.0, 0.2, -1.0], atol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(width=st.integers(1, 300), height=st.integers(1, 300), size=st.integers(1, 64))
 def test_any_size_fits_any_input(width: int, height: int, size: int) -> None:
     for resize in ("shorter-side-bilinear-then-centre-crop", "stretch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -69,6 +70,8 @@ def run(code: str, folder: Path, **more: str) -> str:
     "package", ["saggar", "saggar_classifier", "saggar_qc", "saggar_trainer", "saggar_generator", "saggar_orchestrator"]
 )
 def test_onnxruntime_writes_nothing_whoever_imports_it(tmp_path: Path, package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
     onnx = pytest.importorskip("onnx")
     helper = onnx.helper
     value = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import count_for_share
 from saggar.dataset.record import Record
@@ -185,7 +186,7 @@ def test_the_papers_four_pairs_and_the_three_most_confused(paper):
     st.integers(0, 8),
     st.integers(100, 30_000),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_count_or_a_share_is_planned_with_its_spares_and_little_more(amount, combinations, pairs, training):
     synthetic = Synthetic(count=amount) if isinstance(amount, int) else Synthetic(share=amount)
     if combinations + pairs == 0:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.errors import InvalidInputError
 from saggar_qc.measures.distances import cautions, compare, frechet_distance, kernel_distance, kernel_interval
 from saggar_qc.measures.featureset import FeatureSet, Moments
@@ -31,7 +32,7 @@ def fid_by_torch_fidelity(first: np.ndarray, second: np.ndarray) -> float:
 # --- features to statistics
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(count=st.integers(2, 90), batch=st.integers(1, 100), shift=st.sampled_from([0.0, 1e4]))
 def test_moments_are_numpys_whatever_the_batches(count, batch, shift):
     rows = normal(count, count, 5) + np.float32(shift)
@@ -46,7 +47,7 @@ def test_a_small_set_is_its_own_sample_in_order():
     np.testing.assert_array_equal(collected(rows, 7).sample(), rows)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(batch=st.integers(1, 300))
 def test_the_sample_is_bounded_and_independent_of_batches(batch):
     rows = np.arange(1000, dtype=np.float32)[:, None]
@@ -84,7 +85,7 @@ def test_fid_is_about_zero_even_where_the_covariance_is_singular():
     assert frechet_distance(moments, moments) == pytest.approx(0, abs=1e-4 * np.trace(moments.covariance))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(seed=st.integers(0, 1000), mean=st.floats(-2, 2), sd=st.floats(0.2, 3))
 def test_fid_is_symmetric_and_not_negative(seed, mean, sd):
     one = collected(normal(seed, 100)).moments()

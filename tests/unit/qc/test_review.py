@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, WrongStateError
@@ -502,7 +503,7 @@ class Play:
             self.add("verdict", who, self.holding.pop(who), GOOD if operation == "accept" else BAD)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(OPERATIONS, st.sampled_from([0.0, 0.5, 1.0]))
 def test_whatever_people_do_nothing_is_lost_or_doubled(operations, double_share):
     asked = review(5, double_share=double_share)

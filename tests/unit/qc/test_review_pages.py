@@ -26,7 +26,7 @@ class Visitor:
         self.address, self.cookie = address, ""
 
     def ask(self, method, path, form=None, **headers):
-        connection = http.client.HTTPConnection(self.address, timeout=20)
+        connection = http.client.HTTPConnection(self.address, timeout=120)
         if form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
         headers["cookie"] = self.cookie
@@ -303,7 +303,7 @@ def test_the_public_address_is_ours(store):
 @pytest.mark.parametrize("path", ["/signin", "/reviews/x/items/y", "/language", "/nowhere"])
 def test_a_large_body_is_refused_before_sign_in(server, path, chunked):
     host, _, port = server.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=120) as connection:
         kind = "transfer-encoding: chunked" if chunked else "content-length: 10000000"
         connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\n{kind}\r\n\r\n".encode())
         piece = b"1000\r\n" + b"x" * 4096 + b"\r\n" if chunked else b"x" * 4096
@@ -319,7 +319,7 @@ def test_a_large_body_is_refused_before_sign_in(server, path, chunked):
 def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
     monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
     host, _, port = server.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=120) as connection:
         connection.sendall(sent)
         with contextlib.suppress(ConnectionResetError):
             assert connection.recv(10) == b""
@@ -328,7 +328,7 @@ def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
 
 def test_a_connection_that_is_kept_serves_one_request_after_the_other(server, monkeypatch):
     monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
-    connection = http.client.HTTPConnection(server.address, timeout=20)
+    connection = http.client.HTTPConnection(server.address, timeout=120)
     for _ in range(4):
         connection.request("GET", "/healthz")
         assert connection.getresponse().read() == b"ok"

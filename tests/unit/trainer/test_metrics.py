@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError
 from saggar_trainer.data.rows import UNKNOWN
@@ -26,7 +26,6 @@ def exactly(value: float) -> Any:
     return pytest.approx(value, rel=0, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(truths_and_scores())
 def test_every_number_is_scikit_learns(case: tuple[np.ndarray, np.ndarray]) -> None:
     truth, scores = case

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.balance import effective_number_weights
 from saggar.job_settings.training import TrainingSettings
 from saggar.taxonomy import load_taxonomy
@@ -245,7 +245,7 @@ def test_logit_adjustment_stands_in_for_class_and_task_weights() -> None:
 
 
 @given(st.integers(1, 60), st.integers(2, 9), st.integers(0, 6), st.integers(0, 2**31))
-@hypothesis_settings(deadline=None, max_examples=50)
+@examples(50)
 def test_batches_have_the_size_and_number_asked_for(rows: int, batch: int, steps: int, seed: int) -> None:
     torch.manual_seed(seed)
     made = Draws(rows, batch, steps=steps).batches()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from saggar.catalogue.words.rules import load_rules
 from saggar.errors import WrongStateError
@@ -34,6 +34,7 @@ class Text:
         return Text(self.quote(start, end), self.plain[start:end], places)
 
 
+@lru_cache(2**14)  # a catalogue's cells repeat, and a taxonomy's words do for every reader
 def fold(raw: str) -> Text:
     """`raw` in the one form in which words are compared."""
     pieces: list[str] = []

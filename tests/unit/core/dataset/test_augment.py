@@ -2,9 +2,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.augment import apply_augmentation, expand_rare
 from saggar.dataset.manifest import Manifest
@@ -24,7 +25,7 @@ def _manifest(sizes: list[int]) -> Manifest:
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(1, 20), st.integers(0, 20))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_rare_combinations_reach_the_target_and_others_stay(sizes, below, more):
     manifest = _manifest(sizes)
     expanded = expand_rare(manifest, below, below + more, seed=0)
@@ -91,7 +92,7 @@ def _photograph() -> Image.Image:
 
 
 @given(st.integers(0, 2**63 - 1))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_variant_is_decided_by_its_seed(seed):
     image = _photograph()
     first, second = apply_augmentation(image, seed), apply_augmentation(image, seed)

@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saggar.dataset.balance import (
     effective_number_weights,
@@ -20,7 +20,6 @@ counts_strategy = st.lists(st.integers(0, 10**6), min_size=1, max_size=20)
 
 
 @given(counts_strategy)
-@settings(deadline=None)
 def test_class_weights_sum_to_the_classes_present_unless_capped(counts):
     weights = effective_number_weights(counts, cap=math.inf)
     present = sum(n > 0 for n in counts)
@@ -30,7 +29,6 @@ def test_class_weights_sum_to_the_classes_present_unless_capped(counts):
 
 
 @given(counts_strategy, st.floats(0, 0.99999))
-@settings(deadline=None)
 def test_rarer_classes_weigh_no_less(counts, beta):
     weights = effective_number_weights(counts, beta)
     ordered = [w for n, w in sorted(zip(counts, weights, strict=True)) if n > 0]
@@ -53,7 +51,6 @@ def test_refuses_impossible_settings(arguments):
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60))
-@settings(deadline=None)
 def test_sampler_draws_by_one_over_root_n(labels):
     weights = sampler_weights(labels)
     assert weights.mean() == pytest.approx(1)
@@ -118,7 +115,6 @@ def test_a_class_of_synthetic_images_only_never_weighs_more_than_the_mean():
 
 
 @given(st.integers(1, 30), st.integers(1, 1000))
-@settings(deadline=None)
 def test_an_even_collection_has_no_imbalance(classes, n):
     even = imbalance([n] * classes)
     assert even["ratio"] == 1
@@ -128,7 +124,6 @@ def test_an_even_collection_has_no_imbalance(classes, n):
 
 
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=30))
-@settings(deadline=None)
 def test_gini_is_half_the_mean_difference_and_twice_the_area_over_the_lorenz_curve(counts):
     values = np.array(counts, dtype=float)
     by_definition = np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean())
@@ -143,7 +138,6 @@ def test_gini_is_half_the_mean_difference_and_twice_the_area_over_the_lorenz_cur
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=40).filter(any))
-@settings(deadline=None)
 def test_every_measure_against_an_independent_one(counts):
     present = [n for n in counts if n]
     found = imbalance(counts)
@@ -167,7 +161,6 @@ def test_every_measure_against_an_independent_one(counts):
 
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=40))
-@settings(deadline=None)
 def test_the_lorenz_curve_is_the_share_of_the_rarest(counts):
     curve = lorenz(counts)
     ordered = sorted(counts)
@@ -179,7 +172,6 @@ def test_the_lorenz_curve_is_the_share_of_the_rarest(counts):
 
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=20), st.floats(0.5, 0.9999))
-@settings(deadline=None)
 def test_effective_numbers_are_the_sum_of_a_geometric_series(counts, beta):
     # n samples count for 1 + beta + ... + beta^(n - 1), Cui et al. 2019, proposition 1
     effective = np.array([np.power(beta, np.arange(n)).sum() for n in counts])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.control import control
 from saggar.dataset.dividing.folds import sources, split_by_fold, split_by_source
@@ -40,7 +41,7 @@ labels = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(labels, st.integers(2, 6), st.integers(0, 5), st.integers(1, 3))
 def test_every_object_is_tested_once_and_folds_are_alike(given_labels, folds, seed, photographs):
     data = manifest(given_labels, photographs)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from saggar.dataset.adapter_rows.gentle import vary_gently
 from saggar.dataset.augment import apply_augmentation
 
@@ -29,7 +30,7 @@ def _outline(image: Image.Image) -> tuple[float, float, float]:
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_variant_is_decided_by_its_seed_and_keeps_its_proportions(seed):
     image = _photograph()
     first, second = vary_gently(image, seed), vary_gently(image, seed)

@@ -3,8 +3,9 @@ import io
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.manifest import Manifest, validate
 from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError, InvalidInputError
@@ -35,7 +36,7 @@ records = st.builds(
 
 
 @given(st.lists(records, max_size=20))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_records_and_parquet_come_back_as_they_were(rows: list[Record]):
     manifest = Manifest.from_records(rows, TASKS)
     assert list(manifest.records()) == rows
@@ -45,7 +46,7 @@ def test_records_and_parquet_come_back_as_they_were(rows: list[Record]):
 
 
 @given(st.lists(records, min_size=1, max_size=20))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_combinations_are_the_rows_labels(rows: list[Record]):
     manifest = Manifest.from_records(rows, TASKS)
     expected = [(row.labels["glaze"], row.labels["type"]) for row in rows]

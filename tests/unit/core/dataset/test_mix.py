@@ -1,8 +1,9 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.mix import count_for_share, mix
@@ -29,7 +30,7 @@ def _taken(mixed: Manifest) -> set[str]:
 
 
 @given(st.integers(1, 200), st.integers(0, 200), st.integers(0, 300), st.integers(0, 9))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_count_is_added_to_training_alone(train, available, count, seed):
     real = _real(train)
     mixed, share = mix(real, _synthetic(available), count=count, seed=seed)
@@ -42,7 +43,7 @@ def test_a_count_is_added_to_training_alone(train, available, count, seed):
 
 
 @given(st.integers(1, 500), st.floats(0, 0.9))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_share_is_reached_to_within_one_image(train, share):
     mixed, reached = mix(_real(train), _synthetic(5000), share=share, seed=0)
     n = len(_taken(mixed))
@@ -58,7 +59,7 @@ def test_the_papers_shares():
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 9))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_larger_mix_holds_the_smaller_one(small, more, seed):
     real, synthetic = _real(20), _synthetic(30, 30)
     first, _ = mix(real, synthetic, count=small, seed=seed)

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import (
     PlanSettings,
@@ -56,7 +57,7 @@ codes = st.fixed_dictionaries({task.name: st.sampled_from([*task.codes[:3], None
     st.integers(0, 5),
     st.integers(0, 5),
 )
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_any_plan_has_its_numbers_and_is_a_beginning_of_a_larger_one(
     combinations, pairs, each, per_pair, more, more_pairs
 ):

@@ -1,8 +1,9 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset.adapter_rows.selection import Quotas, adapter_quotas, select_for_adapter
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
@@ -147,7 +148,7 @@ sizes_strategy = st.dictionaries(
 
 
 @given(sizes_strategy, st.integers(1, 400), st.integers(0, 3))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_any_size_of_any_collection(sizes, size, seed):
     manifest = _manifest(sizes)
     chosen = select_for_adapter(manifest, TAXONOMY, size, seed)

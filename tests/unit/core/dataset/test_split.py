@@ -1,8 +1,9 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
@@ -54,7 +55,7 @@ def test_sizes_follow_the_size_of_the_combination(n: int, train: int, validation
 
 
 @given(objects, st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_every_object_has_one_split_and_every_combination_its_shares(rows, seed):
     placed = split(_manifest(rows), seed)
     leakage.check(placed)
@@ -80,7 +81,7 @@ def test_every_object_has_one_split_and_every_combination_its_shares(rows, seed)
 
 
 @given(objects, st.integers(0, 9), st.randoms())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_depends_on_the_seed_and_not_on_the_order_of_rows(rows, seed, random):
     manifest = _manifest(rows)
     shuffled = list(manifest.records())

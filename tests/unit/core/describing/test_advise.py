@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from rich.console import Console
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest
@@ -150,7 +151,7 @@ def test_codes_that_the_taxonomy_lacks_are_refused():
     st.one_of(st.none(), st.floats(0, 9)),
     st.one_of(st.none(), st.booleans()),
 )
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_any_collection_gets_advice_with_its_reasons(sizes, hours, reviewed):
     found = advise(_manifest(sizes), TAXONOMY, hours=hours, reviewed=reviewed)
     assert [task.task for task in found.tasks] == ["dynasty", "glaze", "type"]

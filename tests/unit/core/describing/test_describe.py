@@ -3,9 +3,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from rich.console import Console
 from saggar.dataset.balance import imbalance
 from saggar.dataset.manifest import Manifest
@@ -54,7 +55,7 @@ sizes_strategy = st.dictionaries(
 
 
 @given(sizes_strategy, st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_counts_are_those_of_the_rows(sizes, photographs):
     manifest = _manifest(sizes, photographs=photographs)
     found = describe(manifest, below=5, to=8)
@@ -79,7 +80,7 @@ def test_counts_are_those_of_the_rows(sizes, photographs):
 
 
 @given(sizes_strategy)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_before_and_after_are_those_of_the_threshold_rule(sizes):
     divided = split(_manifest(sizes), 0)
     found = describe(divided, below=5, to=8)["training"]

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saggar.describing.power import photographs_needed, smallest_difference
 from saggar.errors import InvalidInputError
@@ -27,7 +27,6 @@ def test_connors_formula():
 
 
 @given(st.floats(0.01, 0.5), st.floats(0.05, 1), st.floats(0.5, 0.95))
-@settings(deadline=None)
 def test_number_and_difference_are_each_others_inverse(disagreement, part, power):
     difference = part * disagreement
     n = photographs_needed(difference, disagreement, power)
@@ -39,7 +38,6 @@ def test_number_and_difference_are_each_others_inverse(disagreement, part, power
 
 
 @given(st.integers(1, 10**6), st.floats(0.01, 1))
-@settings(deadline=None)
 def test_more_photographs_show_no_less(n, disagreement):
     first, second = smallest_difference(n, disagreement), smallest_difference(n + 100, disagreement)
     if first is not None:

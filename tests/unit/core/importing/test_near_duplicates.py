@@ -2,9 +2,10 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
+from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
@@ -46,14 +47,14 @@ def families(draw):
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(families(), st.integers(0, 40))
 def test_every_close_pair_is_found_and_no_other(hashes, most_bits):
     found = close_pairs(pack(hashes), most_bits)
     assert {tuple(map(int, pair)) for pair in found} == all_close(hashes, most_bits)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(families(), st.integers(0, 15), st.integers(1, 3))
 def test_bands_find_every_close_pair_between_groups(hashes, most_bits, groups):
     group = np.arange(len(hashes), dtype=np.int64) % groups

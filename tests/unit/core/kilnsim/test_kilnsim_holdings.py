@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from properties import examples
 from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.kilnsim import (
     CONFUSION_PAIRS,
@@ -88,7 +89,7 @@ def test_collection_has_a_long_tail(classes):
         assert min(per_class.values()) >= 5
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(count=st.integers(1, 3000), full=st.booleans(), seed=st.integers(0, 9))
 def test_collection_of_any_size(count, full, seed):
     classes = FULL if full else KILNSIM
@@ -117,7 +118,7 @@ def test_balanced_sets_are_about_even_plausible_and_new(classes):
     assert seeds.isdisjoint(p.seed for p in sample_balanced(3400, 9, classes))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(count=st.integers(1, 2500), seed=st.integers(0, 99))
 def test_balanced_set_of_any_size(count, seed):
     assert len(sample_balanced(count, seed)) == count

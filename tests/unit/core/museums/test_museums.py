@@ -4,9 +4,10 @@ import hashlib
 
 import museum_server
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from museum_server import catalogue, photograph
+from properties import examples
 from saggar.errors import InvalidInputError, NotFoundError, StorageFullError, WrongStateError
 from saggar.museums import aic, cleveland, met, npm
 from saggar.museums.fetching import read_records
@@ -214,7 +215,7 @@ _json = st.recursive(
     ],
 )
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_no_record_however_odd_stops_a_fetch(read, names, data):
     free = {"isPublicDomain": True, "is_public_domain": True, "share_license_status": "CC0"}
     record = {name: data.draw(_json) for name in names if data.draw(st.booleans())} | free

@@ -17,9 +17,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from minio import Minio
+from properties import examples
 from saggar.errors import (
     AlreadyExistsError,
     DataCorruptionError,
@@ -268,7 +269,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, one_fixture_for_all=True)
 @given(operations=OPERATIONS)
 def test_a_store_behaves_like_a_dictionary(
     operations: list[tuple[str, str, bytes]], tmp_path_factory: pytest.TempPathFactory
@@ -276,7 +277,7 @@ def test_a_store_behaves_like_a_dictionary(
     behaves_like_a_dictionary(DirectoryStore(tmp_path_factory.mktemp("store")), operations)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, one_fixture_for_all=True)
 @given(operations=OPERATIONS)
 def test_an_s3_store_behaves_like_a_dictionary(operations: list[tuple[str, str, bytes]], s3: S3Store) -> None:
     for key in list(s3.list("")):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from saggar_orchestrator.findings.counting import accuracy_without, confusion, count, macro_f1_without
 from sklearn import metrics
 
@@ -18,7 +19,7 @@ def draw(seed, classes, n, unknown=0.0):
     return true, predicted
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @drawn
 def test_scores_are_scikit_learns(seed, classes, n):
     true, predicted = draw(seed, classes, n)
@@ -39,7 +40,7 @@ def test_scores_are_scikit_learns(seed, classes, n):
     assert (confusion(true, predicted, classes) == metrics.confusion_matrix(true, predicted, labels=every)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @drawn
 def test_unknown_labels_take_no_part(seed, classes, n):
     true, predicted = draw(seed, classes, n, unknown=0.3)
@@ -69,7 +70,7 @@ def test_without_any_label_all_scores_are_0():
     assert macro_f1_without(np.array([-1, -1]), np.array([0, 1]), 2, objects).tolist() == [0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @drawn
 def test_leaving_an_object_out_is_counting_without_it(seed, classes, n):
     true, predicted = draw(seed, classes, n, unknown=0.1)

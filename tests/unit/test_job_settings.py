@@ -26,7 +26,7 @@ from saggar_orchestrator.experiment import sections
 from saggar_orchestrator.experiment.schema import Experiment, json_schema
 from saggar_trainer import messages as trainer_messages
 
-PROTOS = Path(__file__).resolve().parents[3] / "protos"
+PROTOS = Path(__file__).resolve().parents[2] / "protos"
 MESSAGES = {
     TrainingSettings: trainer_pb2.TrainingSettings,
     AdapterSettings: generator_pb2.AdapterSettings,
