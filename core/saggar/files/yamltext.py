@@ -21,6 +21,8 @@ DEEPEST = 32  # lists and mappings within one another
 LONGEST_NUMBER = 40  # characters
 
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# What reads as one number and is another: 0100 is 64, and 1:30 is 90.
+_OTHER_BASES = ((re.compile(r"[-+]?0[0-7_]*[0-7]"), 8), (re.compile(r"[-+]?[0-9._]+(:[0-9._]+)+"), 60))
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _NO_DATES = "tag:yaml.org,2002:timestamp"  # 2026-02-30 is a text here, not an error of the calendar
 
@@ -95,6 +97,10 @@ def _check_number(value: str, line: str) -> None:
     if len(value) > LONGEST_NUMBER:
         most = f"at most {LONGEST_NUMBER} are read; quote it if it is a text"
         raise InvalidInputError(f"{line}: a number of {len(value):,} characters; {most}")
+    if base := next((base for pattern, base in _OTHER_BASES if pattern.fullmatch(value)), 0):
+        raise InvalidInputError(
+            f"{line}: to YAML, {value} is a number to base {base}; write it to base 10, or quote it"
+        )
     if _NOT_FINITE.fullmatch(value) or (re.search(r"[eE]", value) and not math.isfinite(_float(value))):
         raise InvalidInputError(f"{line}: {value} is not a finite number; write one that is")
 

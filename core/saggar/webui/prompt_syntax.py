@@ -4,14 +4,14 @@ Adapters named in a prompt are taken out of its text. All other syntax is refuse
 it as letters and signs, and the image would not be the one that was asked for. That is
 
 - weights of words, `(word:1.2)`, `(word)` and `[word]`, and changes in mid-course, `[from:to:when]`, `[one|other]`;
-- prompts in parts, `BREAK` and `AND`;
+- prompts in parts, `BREAK`, `AND`, `ADDCOMM`, `one::2 other::1`, and words that plus signs weigh, `word++`;
 - choices and wildcards, `{one|other}` and `__name__`;
 - embeddings (textual inversions), `embedding:name`; one that is named by a bare word cannot be told from a word;
 - a whole block of generation parameters, `Negative prompt: ... Steps: 20, Sampler: ...`;
-- options of other programs, `--ar 3:2`.
+- options and commands of other programs, `--ar 3:2`, also with the dash that an editor makes of the two, `/imagine`.
 
 A backslash makes the sign or the word after it plain text: `\(a mark\)`, `\AND`; two of them are one backslash.
-Colons, bars and full-width brackets are plain text by themselves.
+Colons, bars and full-width brackets are plain text by themselves; such brackets with a weight or a choice are not.
 """
 
 from __future__ import annotations
@@ -26,18 +26,33 @@ ADAPTER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 _FORM = "write <lora:NAME:WEIGHT>, with a name of letters, digits, '.', '_' and '-' and one weight"
 _TAG = re.compile(r"<\s*([A-Za-z]+)\s*:([^<>]*)>")
-_UNCLOSED_TAG = re.compile(r"[<\uff1c]\s*lora\b.{0,40}", re.IGNORECASE | re.DOTALL)
+_UNCLOSED_TAG = re.compile(
+    r"[<\uff1c]\s*lora\b.{0,40}|(?<![\w\ufffc])lora\s*[:\uff1a]\s*[\w.-]+\s*[:\uff1a]\s*[-+]?[0-9.]+",
+    re.IGNORECASE | re.DOTALL,
+)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")  # float() also takes 0_8 and digits of other scripts
 # To web UIs a bracket that stays open reaches to the end
-_BRACKETS = re.compile(r"\(+[^()]{0,40}\)*|\[+[^\[\]]{0,40}\]*")
-_PARTS = re.compile(r"\b(BREAK|AND)\b")
-_CHOICE = re.compile(r"\{+[^{}]{0,40}\}*")
+_BRACKETS = re.compile(
+    r"\(+[^()]{0,40}\)*|\[+[^\[\]]{0,40}\]*"
+    r"|[\uff08\uff3b][^()\[\]\uff08\uff09\uff3b\uff3d]{0,40}[:\uff1a]\s*[0-9.]+\s*[)\]\uff09\uff3d]|\w\+\++"
+)
+_PARTS = re.compile(r"\b(BREAK|AND|ADD(?:COMM|BASE|COL|ROW))\b|\S{1,40}::-?[0-9.]+")
+_CHOICE = re.compile(r"\{+[^{}]{0,40}\}*|\uff5b[^\uff5b\uff5d]{0,40}[|\uff5c][^\uff5b\uff5d]{0,40}\uff5d?")
 _WILDCARD = re.compile(r"__[\w*/. -]{1,40}?__")
 _EMBEDDING = re.compile(r"\bembedding\s*:\s*[^\s,]+", re.IGNORECASE)
-_BLOCK = re.compile(r"\bNegative prompt:.{0,20}|^Steps: ?[0-9]+,.{0,20}", re.IGNORECASE | re.MULTILINE)
-_OPTION = re.compile(
-    r"(?<!\S)--(ar|aspect|chaos|iw|niji|no|q|quality|raw|s|seed|stop|style|stylize|tile|v|version|weird)\b.{0,10}"
+_NEGATIVE = r"negative prompt\s*[:\uff1a]|[反负負][面向]提示[词詞]\s*[:\uff1a]"
+_FIELD = (
+    r"(?:Steps|Sampler|Schedule type|CFG scale|Seed|Size|Model(?: hash)?|VAE|Clip skip|Denoising strength)\s*[:\uff1a]"
 )
+_BLOCK = re.compile(
+    rf"\b(?:{_NEGATIVE}).{{0,20}}|^Steps: ?[0-9]+,.{{0,20}}"
+    rf"|\b{_FIELD}[^,\uff0c\n]{{1,40}}[,\uff0c\n]\s*{_FIELD}.{{0,20}}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OPTION = re.compile(
+    r"^/imagine\b.{0,10}|(?<!\S)(?:--|[\u2013\u2014])(ar|aspect|chaos|iw|niji|no|q|quality|raw|s|seed|stop|style|stylize|tile|v|version|weird)\b.{0,10}"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _PLAIN = "\ufffc"  # stands for a sign that a backslash has made plain, while syntax is looked for
 _NO_WORDS = re.compile(r"[\W_]*")
@@ -74,9 +89,10 @@ def parse_negative_prompt(prompt: str) -> str:
 
 def escaped(text: str) -> str:
     """`text`, which is plain, so that `parse_prompt` takes all of it for words."""
-    marked = re.sub(r"[\\()\[\]{}<\uff1c]|_(?=_)|(?<=_)_", r"\\\g<0>", text)
-    marked = re.sub(r"(?=BREAK|AND|(?i:embedding\s*:|negative prompt:|steps:))", r"\\", marked)
-    return re.sub(r"(?<!\S)(?=--)", r"\\", marked)
+    marked = re.sub(r"[\\()\[\]{}<\uff1c\uff08\uff3b\uff5b]|_(?=_)|(?<=_)_|:(?=:)|\+(?=\+)|(?<=\+)\+", r"\\\g<0>", text)
+    words = rf"BREAK|AND|ADD(?=COMM|BASE|COL|ROW)|(?i:embedding\s*:|lora\s*[:\uff1a]|{_NEGATIVE}|{_FIELD})"
+    marked = re.sub(rf"(?={words})", r"\\", marked)
+    return re.sub(r"(?<!\S)(?=--|[\u2013\u2014])|^(?=/imagine)", r"\\", marked)
 
 
 def _parse(prompt: str) -> ParsedPrompt:
@@ -101,6 +117,8 @@ def _parse(prompt: str) -> ParsedPrompt:
 
 def _unescaped(prompt: str) -> tuple[str, str]:
     """`prompt` as plain text, and, sign by sign the same, what of it can be syntax."""
+    if control := _CONTROL.search(prompt):
+        raise InvalidInputError(f"has a control character, U+{ord(control[0]):04X}; remove it")
     if len(prompt) - len(prompt.rstrip("\\")) & 1:
         raise InvalidInputError("ends with a backslash, which makes the next sign plain text; leave it out")
     return _ESCAPE.sub(r"\1", prompt), _ESCAPE.sub(_PLAIN, prompt)

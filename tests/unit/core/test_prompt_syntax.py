@@ -70,6 +70,16 @@ def test_adapters_leave_the_text(written, text, weights):
         "a \uff1clora:x:1\uff1e bowl",
         "bowl --ar 3:2",
         "BLUE AND WHITE VASE",
+        "lora:x:0.8> bowl",
+        "bowl &lt;lora:x:1&gt;",
+        "a \uff08white\uff1a1.2\uff09 bowl",
+        "\uff3bceladon\uff1awhite\uff1a0.5\uff3d",
+        "a \uff5bbowl\uff5cjar\uff5d",
+        "bowl::2 vase::-.5",
+        "a celadon++ bowl",
+        "a bowl ADDCOMM a vase",
+        "a bowl \u2014ar 3:2",
+        "/imagine a bowl",
     ],
 )
 def test_what_would_be_read_as_letters_is_refused(written):
@@ -97,11 +107,23 @@ def test_a_weight_is_a_plain_number_or_refused(weight, complaint):
         "Song bowl, celadon\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1",
         "Song bowl Negative prompt: blurry",
         "Song bowl\r\nsteps: 20, Sampler: Euler a",
+        "Song bowl, Steps: 20, Sampler: Euler a, CFG scale: 7",
+        "Song bowl\nModel hash: 4c86efd062, Seed: 1",
+        "Song bowl\nNegative Prompt\uff1a blurry",
+        "宋代青瓷碗 负面提示词：模糊",
+        "宋代青瓷碗\n反向提示词: 模糊",
+        "宋代青瓷碗，負面提示詞：模糊",
     ],
 )
 def test_a_pasted_block_of_parameters_is_not_read_as_words(parse, pasted):
     with pytest.raises(InvalidInputError, match="block of generation parameters"):
         parse(pasted)
+
+
+@pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\x85"])
+def test_control_characters_are_no_words(character):
+    with pytest.raises(InvalidInputError, match=f"control character, U\\+{ord(character):04X}; remove it"):
+        parse_prompt(f"a {character}bowl")
 
 
 @pytest.mark.parametrize("empty", ["", "   ,  ,", "<lora:x:1>", " <lora:x:1>, "])
@@ -143,7 +165,30 @@ def test_what_is_refused_is_quoted():
             parse_prompt(written)
 
 
-_PIECES = ("AND", "BREAK", "embedding:", "Negative prompt:", "\nSteps: 20,", "--ar 3", "__", "<lora:x:1>", "\uff1clora")
+_PIECES = (
+    *(
+        "AND",
+        "BREAK",
+        "ADDCOMM",
+        "embedding:",
+        "Negative prompt:",
+        "\nSteps: 20,",
+        "Sampler: x, Seed: 1",
+        "负面提示词：",
+    ),
+    *(
+        "--ar 3",
+        "__",
+        "<lora:x:1>",
+        "\uff1clora",
+        "lora:x:1",
+        "\uff08x\uff1a1.2\uff09",
+        "\uff5ba\uff5cb\uff5d",
+        "::2",
+        "++",
+    ),
+    *(" \u2014ar 3", "/imagine "),
+)
 
 
 @given(

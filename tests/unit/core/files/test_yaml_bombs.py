@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 from pydantic import BaseModel
 from saggar.errors import InvalidInputError
 from saggar.files.yamlfile import parse_yaml
@@ -41,6 +42,10 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("name: x\ncount: " + "9" * 10_000, "f.yaml:2: a number of 10,000 characters"),
         ("count: 0x" + "f" * 10_000, "f.yaml:1: a number of 10,002 characters"),
         ("count: 1." + "0" * 10_000, "f.yaml:1: a number of 10,002 characters"),
+        ("name: x\ncount: 0100", "f.yaml:2: to YAML, 0100 is a number to base 8; write it to base 10, or quote it"),
+        ("count: -017", "f.yaml:1: to YAML, -017 is a number to base 8"),
+        ("count: 1:30", "f.yaml:1: to YAML, 1:30 is a number to base 60"),
+        ("count: [190:20:30.15]", "f.yaml:1: to YAML, 190:20:30.15 is a number to base 60"),
         ("count: -.inf", "f.yaml:1: -.inf is not a finite number"),
         ("count: .NaN", "f.yaml:1: .NaN is not a finite number"),
         ("count: 1.0e+999", "f.yaml:1: 1.0e+999 is not a finite number"),
@@ -55,12 +60,12 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
 )
 def test_what_settings_have_no_use_for_is_refused_at_once(text: str, told: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidInputError) as caught:
         parse_yaml(text, Small, "f.yaml")
     assert told in str(caught.value)
     assert len(str(caught.value)) < 300
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_dates_and_hashes_are_texts() -> None:
@@ -74,7 +79,7 @@ def test_words_may_look_like_anchors() -> None:
     assert load("# nothing\n", "f") == (None, None)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(alphabet="abc01:-?[]{}&*!|>#'\"%@`,. \n\t<~=é\x00\u2028", max_size=80))
 def test_no_text_raises_anything_else(text: str) -> None:
     for model in (Small, Taxonomy):
