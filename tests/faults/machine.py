@@ -54,7 +54,7 @@ class Machine:
         log = (self.home.root / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         log.close()
-        wait_ready(address, 90)
+        wait_ready(address, 240)
 
     def kill(self, name):
         process = self.processes.pop(name)
@@ -68,9 +68,9 @@ class Machine:
 
     def call(self, rpc, request):
         with open_channel(self.addresses["orchestrator"]) as channel:
-            return getattr(orchestrator_pb2_grpc.OrchestratorServiceStub(channel), rpc)(request, timeout=30)
+            return getattr(orchestrator_pb2_grpc.OrchestratorServiceStub(channel), rpc)(request, timeout=120)
 
-    def wait_for(self, identity, condition, timeout_s=200):
+    def wait_for(self, identity, condition, timeout_s=400):
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             described = self.call("DescribeExperiment", pb.DescribeExperimentRequest(experiment_id=identity))

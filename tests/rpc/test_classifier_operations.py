@@ -41,7 +41,7 @@ class Scrape:
 
     def __init__(self, classifier: Classifier) -> None:
         port = classifier.servicer(0).metrics_port
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             self.text = answer.read().decode()
 
     def value(self, name: str, **labels: str) -> float:

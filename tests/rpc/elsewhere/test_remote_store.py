@@ -191,7 +191,7 @@ def test_an_image_lies_under_its_own_hash(elsewhere):
 
 def write(elsewhere, ref, data, offset=0):
     requests = iter([store_pb2.WriteObjectRequest(object=ref_to_proto(ref), offset=offset, data=data)])
-    return elsewhere.stub.WriteObject(requests, timeout=20)
+    return elsewhere.stub.WriteObject(requests, timeout=60)
 
 
 def test_damaged_bytes_are_not_kept(elsewhere):

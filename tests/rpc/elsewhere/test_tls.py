@@ -54,7 +54,7 @@ def served(papers):
 def call(address, tls):
     with open_channel(address, tls=tls, attempts=1) as channel:
         stub = orchestrator_pb2_grpc.OrchestratorServiceStub(channel)
-        return stub.ListExperiments(pb.ListExperimentsRequest(), timeout=5)
+        return stub.ListExperiments(pb.ListExperimentsRequest(), timeout=60)
 
 
 def test_a_caller_with_a_certificate_is_served(served, papers):
