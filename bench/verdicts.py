@@ -2,6 +2,7 @@
 
     python bench/verdicts.py --work DIR    trains what DIR lacks (90 s a run on an idle core), then simulates
     python bench/verdicts.py --invented    no training: runs of a hierarchical model, as many as are wanted
+    python bench/verdicts.py --folds       no training: out-of-fold answers of that model, five folds
     python bench/verdicts.py --scale       time and memory of all findings of two arms: 100,000 test objects, a task
                                            of 100 classes, 8 seeds
 
@@ -17,6 +18,9 @@ coverage    How often a 95 % interval of macro-F1 holds the true difference, ove
             one object in six, the same objects for all its seeds, so that there is a true difference.
             Methods: `objects` (bootstrap over objects), `sum` (objects and seeds, variances added, t with S - 1 degrees
             of freedom), `crossed` (bootstrap over objects and seeds), `findings` (what the product does).
+folds       Two arms that are no different: how often a 95 % interval holds 0, and the share of reports with a false
+            verdict, where folds differ by chance in what they teach (s.d. `fold_luck`, on the scale where seeds have
+            0.4). `without`: the same intervals if folds were taken for one split.
 """
 
 import argparse
@@ -27,7 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,7 @@ WORK = Path(tempfile.gettempdir()) / "saggar-bench"
 RESAMPLES = 600
 GROUPS = (1, 3, 4, 5, 6)  # seeds of an arm
 DRAWN_OBJECTS = (150, 600)
+FOLDS, FOLD_LUCK = 5, (0.0, 0.4)
 Values = npt.NDArray[np.float64]
 
 
@@ -85,6 +90,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=12, help="trainings; 0: those that --work has")
     parser.add_argument("--processes", type=int, default=2, help="trainings beside each other, of one thread each")
     parser.add_argument("--invented", action="store_true", help="invented runs in place of trainings")
+    parser.add_argument("--folds", action="store_true", help="invented runs with folds, and nothing else")
     parser.add_argument("--scale", action="store_true", help="measure time and memory, and nothing else")
     parser.add_argument("--reports", type=int, default=400, help="simulated reports per line")
     options = parser.parse_args()
@@ -93,6 +99,9 @@ def main() -> None:
         return
     rng = np.random.default_rng(1)
     taxonomy = load_taxonomy(TAXONOMY)
+    if options.folds:
+        print(json.dumps({"bench": "verdicts, folds", "folds": list(fold_lines(taxonomy, rng, options.reports))}))
+        return
     if options.invented:
         test, fresh = (invented_runs(taxonomy, rng, options.runs or 60, n) for n in (150, 3000))
     else:
@@ -178,6 +187,40 @@ def null_lines(pool: Pool, rng: np.random.Generator, reports: int) -> Iterator[d
                 "after": round(after / reports, 3),
                 "after_95": _wilson(after, reports),
             }
+
+
+def fold_lines(taxonomy: Taxonomy, rng: np.random.Generator, reports: int) -> Iterator[dict[str, Any]]:
+    """Intervals and verdicts of two equal arms, with FOLDS folds."""
+    for luck in FOLD_LUCK:
+        for seeds in (3, 5):
+            for size in DRAWN_OBJECTS:
+                held: dict[str, list[bool]] = {"findings": [], "without": []}
+                wrong = 0
+                for _ in range(reports):
+                    runs = invented_runs(taxonomy, rng, 2 * seeds, size, of_folds=(luck,) * FOLDS)
+                    base = bring_together("base", [run for run in runs if run.seed < seeds])
+                    others = [replace(run, seed=run.seed - seeds) for run in runs if run.seed >= seeds]
+                    arm = bring_together("arm", others)
+                    rows = compare(taxonomy, [arm], base)
+                    wrong += any(row.verdict in {"helped", "worse"} for row in rows)
+                    one_split = [replace(side, folds=np.zeros_like(side.folds)) for side in (arm, base)]
+                    for method, found in (
+                        ("findings", rows),
+                        ("without", compare(taxonomy, one_split[:1], one_split[1])),
+                    ):
+                        for row in found:
+                            assert row.macro_f1.low is not None  # noqa: S101 three seeds and more
+                            assert row.macro_f1.high is not None  # noqa: S101 three seeds and more
+                            held[method].append(row.macro_f1.low <= 0 <= row.macro_f1.high)
+                yield {
+                    "fold_luck": luck,
+                    "seeds": seeds,
+                    "objects": size,
+                    "reports": reports,
+                    "held": {method: round(float(np.mean(values)), 3) for method, values in held.items()},
+                    "false_reports": round(wrong / reports, 3),
+                    "false_reports_95": _wilson(wrong, reports),
+                }
 
 
 def coverage_lines(
