@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from saggar.bundle import BundleModel, write_bundle
 from saggar.images import decode, preprocess
@@ -79,8 +80,9 @@ def rate(work: Callable[[bytes], None], photographs: list[bytes]) -> float:
     return len(photographs) / (time.perf_counter() - begun)
 
 
-def untrained_bundle(store: ObjectStore) -> ObjectRef:
+def untrained_bundle(store: ObjectStore, seed: int = 0) -> ObjectRef:
     """A MobileNetV3-Large of the paper's size with random weights."""
+    torch.manual_seed(seed)
     taxonomy = load_taxonomy("song-yuan-porcelain")
     settings = TrainingSettings(initial_weights="random")
     classes = {task.name: len(task.classes) for task in taxonomy.tasks}
