@@ -21,7 +21,7 @@ Float32 = npt.NDArray[np.float32]
 
 GOLDEN_TOLERANCE = 1e-3  # of a logit, between one processor's arithmetic and another's
 REDUCED_MARGIN = 2.0  # times the difference of the network in 8 bits where it was made
-MAPS = "maps"  # the output that explanations are made of; bundles before version 0.2 do not have it
+MAPS = "maps"  # the output that explanations are made of; older bundles do not have it
 
 
 class BundleModel:
@@ -85,6 +85,16 @@ class BundleModel:
         outputs = self._session.run(names, inputs) if limit_s is None else self._run_within(limit_s, names, inputs)
         by_task = {task: np.asarray(values, np.float32) for task, values in zip(tasks, outputs, strict=False)}
         return by_task, np.asarray(outputs[-1], dtype=np.float32)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether `maps` can be asked for."""
+        return any(output.name == MAPS for output in self._session.get_outputs())
+
+    def maps(self, images: Float32) -> Float32:
+        """The last convolution's maps [N, F, h, w] of images [N, 3, S, S]; `features` are their means."""
+        inputs = {"images": np.ascontiguousarray(images, dtype=np.float32)}
+        return np.asarray(self._session.run([MAPS], inputs)[0], np.float32)
 
     def check_golden(self, golden: Golden) -> None:
         """Raises DataCorruptionError when the network no longer gives the golden sample's logits."""

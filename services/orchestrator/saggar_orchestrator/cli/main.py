@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "generator": (f"{_CLI}.generator.commands", "app", "Makes images from prompts; manages adapters."),
     "models": (f"{_CLI}.models", "app", "Lists classifiers; chooses the one that serves."),
     "classify": (f"{_CLI}.classify", "classify", "Asks the serving classifier about photographs."),
+    "explain": (f"{_CLI}.explain", "explain", "Draws where in a photograph a classifier's answers come from."),
     "doctor": (f"{_CLI}.services.doctor", "doctor", "Checks what is installed and reachable."),
 }
 

@@ -1,0 +1,1 @@
+"""Where a classifier's answers come from: `explaining` finds it (Grad-CAM), `drawing` shows it as one PNG."""
