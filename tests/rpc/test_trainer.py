@@ -395,6 +395,32 @@ def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
     assert validated.mean_macro_f1 == pytest.approx(events[-1].result.validation_macro_f1)
 
 
+def test_a_page_for_people_and_a_network_in_8_bits_lie_beside_it(trainer: Trainer) -> None:
+    ref = ref_from_proto(trainer.train(reduced_precision="int8")[-1].result.bundle)
+    card = read_card(trainer.store, ref)
+    assert card.reduced is not None
+    assert (card.reduced.calibration_photographs, card.reduced.validation_photographs) == (16, 4)
+    assert card.reduced.kept == (card.reduced_onnx is not None)
+    assert card.data is not None
+    assert card.data.rows["train"] == {"augmented": 2, "real": 16}
+    assert card.data.classes["colour"] == {"Red": 8, "Blue": 8, "Green": 0}
+    assert card.validation["colour"].macro_f1[0] == card.metrics["validation_macro_f1_by_task"]["colour"]
+    assert card.cost is not None
+    assert card.cost.parameters > 1e6
+    assert card.measured is not None
+    assert card.measured.image_ms > 0
+    page = trainer.store.get(f"bundles/{card.bundle_id}/README.md").decode()
+    assert "- colour: no real training photograph of Green" in page
+    if card.reduced.kept:
+        small = BundleModel.load(trainer.store, ref, threads=1, reduced=True)
+        golden = read_golden(trainer.store, card)
+        assert golden is not None
+        small.check_golden(golden)
+    else:
+        with pytest.raises(InvalidInputError, match="it lost too much accuracy"):
+            BundleModel.load(trainer.store, ref, threads=1, reduced=True)
+
+
 def prepared(trainer: Trainer, image: str, card: BundleCard) -> np.ndarray:
     return preprocess(decode(trainer.store.get(image), image), card.input_spec)[None]
 

@@ -8,7 +8,7 @@ the pooled backbone, and `maps` [N, F, h, w], what is pooled. Probabilities are 
 of the task).
 """
 
-from saggar.bundle.card import BundleCard, Cost, Measured, ReducedNote
+from saggar.bundle.card import BundleCard, Cost, DataNote, Measured, ReducedNote, TaskScore
 from saggar.bundle.golden import Golden
 from saggar.bundle.model import BundleModel, softmax
 from saggar.bundle.neighbours import Neighbour, Neighbours, make_neighbours
@@ -21,11 +21,13 @@ __all__ = [
     "Certainty",
     "Companions",
     "Cost",
+    "DataNote",
     "Golden",
     "Measured",
     "Neighbour",
     "Neighbours",
     "ReducedNote",
+    "TaskScore",
     "fetch_onnx",
     "make_neighbours",
     "read_card",

@@ -14,6 +14,7 @@ from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
 
 CARD = "bundle.json"
+README = "README.md"  # `saggar.bundle.model_card`
 FILES = {  # reference of the card: name in the bundle's folder
     "onnx": "model.onnx",
     "weights": "model.safetensors",
@@ -23,6 +24,27 @@ FILES = {  # reference of the card: name in the bundle's folder
     "neighbours_index": "neighbours.usearch",
     "reduced_onnx": "model.int8.onnx",
 }
+
+
+class DataNote(BaseModel):
+    """What the data set holds, and whose the photographs are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: dict[str, dict[str, int]]  # split -> origin -> images
+    objects: dict[str, int]  # split -> objects
+    classes: dict[str, dict[str, int]]  # task -> class -> real training photographs
+    licences: dict[str, int]  # licence, empty where the catalogue says none -> real training photographs
+
+
+class TaskScore(BaseModel):
+    """Of one task on the validation split: (value, low, high), with the 95 % interval of a bootstrap over objects."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    objects: int = Field(ge=1)
+    macro_f1: tuple[float, float, float]
+    top_1: tuple[float, float, float]
 
 
 class NeighboursNote(BaseModel):
@@ -90,6 +112,8 @@ class BundleCard(BaseModel):
     novelty: NoveltyRule | None = None  # its model is in `novelty_model`
     neighbours: NeighboursNote | None = None  # of `neighbours_file`
     reduced: ReducedNote | None = None  # of `reduced_onnx`, which is there where it was kept
+    data: DataNote | None = None
+    validation: dict[str, TaskScore] = Field(default_factory=dict)  # by task
     cost: Cost | None = None
     measured: Measured | None = None
     training: dict[str, Any] = Field(default_factory=dict)

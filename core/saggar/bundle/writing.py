@@ -1,4 +1,4 @@
-"""A trained network into the store, as a bundle: its files and its card."""
+"""A trained network into the store, as a bundle: its files, its card, and the page that people read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from saggar.bundle.card import CARD, FILES, BundleCard, Cost, Measured, NeighboursNote, ReducedNote
+from saggar.bundle.card import (
+    CARD,
+    FILES,
+    README,
+    BundleCard,
+    Cost,
+    DataNote,
+    Measured,
+    NeighboursNote,
+    ReducedNote,
+    TaskScore,
+)
 from saggar.bundle.golden import Golden
+from saggar.bundle.model_card import model_card
 from saggar.bundle.neighbours import Neighbours
 from saggar.certainty.calibration import Calibration
 from saggar.certainty.novelty import NoveltyModel, NoveltyRule
@@ -39,6 +51,8 @@ class Companions:
     neighbours: Neighbours | None = None
     reduced: ReducedNote | None = None
     reduced_onnx: bytes | None = None  # where it passed its gate
+    data: DataNote | None = None
+    validation: Mapping[str, TaskScore] = field(default_factory=dict)
     cost: Cost | None = None
     measured: Measured | None = None
 
@@ -81,6 +95,8 @@ def write_bundle(
         "novelty": certainty.novelty.model_dump(mode="json") if certainty.novelty else None,
         "neighbours": _note(neighbours).model_dump(mode="json") if neighbours else None,
         "reduced": companions.reduced.model_dump(mode="json") if companions.reduced else None,
+        "data": companions.data.model_dump(mode="json") if companions.data else None,
+        "validation": {task: score.model_dump(mode="json") for task, score in companions.validation.items()},
         "cost": companions.cost.model_dump(mode="json") if companions.cost else None,
         "training": dict(training or {}),
         "metrics": dict(metrics or {}),
@@ -105,6 +121,8 @@ def write_bundle(
     refs = {name: store.put(f"{folder}/{FILES[name]}", data, OCTETS) for name, data in contents.items()}
     measured = companions.measured.model_dump(mode="json") if companions.measured else None
     card = BundleCard.model_validate(about | {"bundle_id": bundle_id, "measured": measured} | refs)
+    if not store.exists(f"{folder}/{README}"):  # of a writer that was interrupted
+        store.put(f"{folder}/{README}", model_card(card).encode(), "text/markdown")
     data = _canonical(card.model_dump(mode="json", by_alias=True))
     return bundle_id, store.put(f"{folder}/{CARD}", data, "application/json")
 

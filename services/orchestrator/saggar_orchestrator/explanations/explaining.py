@@ -74,7 +74,7 @@ def explain_photograph(store: ObjectStore, model_id: str, data: bytes, source: s
         classes[task.name] = [
             ExplainedClass(
                 task.codes[index],
-                task.classes[index].names["en"],
+                task.classes[index].names.en,
                 float(probabilities[index]),
                 look.heat(task.name, index)[0],
             )

@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from saggar.bundle import Certainty, softmax
+from saggar.dataset.manifest import Manifest
 from saggar.progress import Progress
 from torch import Tensor
 
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.export.companions import Evidence
+from saggar_trainer.export.reducing import Photographs, spread
 from saggar_trainer.fitting.lessons import Classroom
 from saggar_trainer.fitting.loop import Examples, Lessons, outputs
 from saggar_trainer.fitting.objective import class_sums
@@ -66,6 +69,35 @@ def certainty_of(seen: Seen, room: Classroom) -> Certainty:
     real = room.training.take(room.training.real)
     novelty = fit_novelty(seen.training_features, {task: real.labels[task] for task in seen.validation_logits})
     return Certainty(calibration, rules, novelty_rule(novelty, seen.validation_features, objects), novelty)
+
+
+def evidence_of(
+    seen: Seen, room: Classroom, lessons: Lessons, photographs: Callable[[], Examples], manifest: Manifest
+) -> Evidence:
+    """What the bundle's companions are made of and measured by."""
+    real = room.training.take(room.training.real)
+    chosen = spread(len(real)) if len(real) else []
+
+    def training(row: int) -> Float32:
+        return prepared(photographs(), chosen[row], room)
+
+    def validation(row: int) -> Float32:
+        return prepared(lessons.validation, row, room)
+
+    return Evidence(
+        manifest=manifest,
+        training=real,
+        validation=room.validation,
+        training_features=seen.training_features,
+        validation_logits=seen.validation_logits,
+        calibration_pictures=Photographs(len(chosen), training) if chosen else None,
+        validation_pictures=Photographs(len(lessons.validation), validation),
+    )
+
+
+def prepared(examples: Examples, row: int, room: Classroom) -> Float32:
+    """[3, S, S] as the network takes it."""
+    return np.asarray(normalise(examples.pixels[row][None], room.spec)[0].contiguous().numpy(), np.float32)
 
 
 def first_images(lessons: Lessons) -> Tensor:

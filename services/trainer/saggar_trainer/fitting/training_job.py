@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from saggar.bundle import Companions, write_bundle
+from saggar.bundle import write_bundle
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest, validate
 from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
@@ -26,10 +26,10 @@ from saggar_trainer import results
 from saggar_trainer.data.reading import read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.export.checking import check_export
-from saggar_trainer.export.nearest_pieces import neighbours_of
+from saggar_trainer.export.companions import Exported, companions_of
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
-from saggar_trainer.fitting.bundle_certainty import certainty_of, first_images, look
+from saggar_trainer.fitting.bundle_certainty import certainty_of, evidence_of, first_images, look
 from saggar_trainer.fitting.course import best_epoch
 from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
@@ -127,16 +127,14 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     work.report(Progress("exporting"))
     onnx = to_onnx(model, spec.size_px)
     golden = check_export(onnx, model, first_images(lessons))
-    neighbours = None
-    if settings.neighbours == "photographs" and seen.training_features is not None:
-        labels = room.training.take(room.training.real).labels
-        neighbours = neighbours_of(seen.training_features, {task: labels[task] for task in tasks}, manifest)
+    exported = Exported(model, onnx, golden, taxonomy.narrowed(tasks), settings)
+    companions = companions_of(exported, evidence_of(seen, room, lessons, photographs, manifest), work)
     shown = _without_path(settings).model_dump(mode="json")
     _, bundle = write_bundle(
         at.store,
         onnx,
         checkpoint.weights_to_bytes(model.state_dict()),
-        taxonomy=taxonomy.narrowed(tasks),
+        taxonomy=exported.taxonomy,
         not_answered=tuple(task for task in taxonomy.task_names if task not in tasks),
         input_spec=spec,
         architecture=settings.architecture,
@@ -151,7 +149,7 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         },
         annotations=job.annotations,
         certainty=certainty,
-        companions=Companions(golden=golden, neighbours=neighbours),
+        companions=companions,
     )
     history = {
         "settings": shown,
