@@ -33,9 +33,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs run one at a time; the others wait in a bounded queue."""
 
     def __init__(self, store: ObjectStore, settings: TrainerSettings) -> None:
-        self._at = Workplace(
-            store, _device(settings.device), settings.thread_count(), settings.scratch, _pixel_store(settings)
-        )
+        self._at = _workplace(store, settings)
         self._jobs = JobQueue(settings.queue_limit)
 
     def Train(
@@ -91,12 +89,21 @@ def _training_work(emit: Emit, cancelled: threading.Event) -> TrainingWork:
     return TrainingWork(emit, cancelled, epoch=lambda scores: emit(messages.epoch_to_message(scores)))
 
 
-def _pixel_store(settings: TrainerSettings) -> PixelStore | None:
-    """Where decoded images are kept for later jobs."""
-    if settings.pixel_cache_gib == 0:
-        return None
-    folder = default_folder() if settings.scratch is None else settings.scratch / "pixels"
-    return PixelStore(folder, round(settings.pixel_cache_gib * 2**30))
+def _workplace(store: ObjectStore, settings: TrainerSettings) -> Workplace:
+    """Raises InvalidInputError for a device that is not there, and a scratch folder that cannot be made."""
+    scratch, kept = settings.scratch, None
+    if scratch is not None:
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInputError(
+                f"SAGGAR_SCRATCH={scratch}: no folder can be made there ({error.strerror}); name one that may be "
+                "written to"
+            ) from None
+    if settings.pixel_cache_gib > 0:
+        folder = default_folder() if scratch is None else scratch / "pixels"
+        kept = PixelStore(folder, round(settings.pixel_cache_gib * 2**30))
+    return Workplace(store, _device(settings.device), settings.thread_count(), scratch, kept)
 
 
 def _device(name: str) -> torch.device:

@@ -313,3 +313,11 @@ def test_serving_needs_no_library_of_data_sets():
     assert required("core", "services/orchestrator") >= {"pandas", "pyarrow"}
     assert stages()["classifier"][0] == ("FROM", "libraries AS classifier")
     assert not any("data.txt" in rest or "torch" in rest for _, rest in instructions("classifier"))
+
+
+def test_decoded_images_lie_on_a_disk_and_not_in_memory() -> None:
+    trainer = SERVICES["trainer"]
+    scratch = trainer["environment"]["SAGGAR_SCRATCH"]
+    mounted = [volume.split(":")[1] for volume in trainer["volumes"]]
+    assert any(scratch.startswith(f"{target}/") for target in mounted)
+    assert not any(scratch.startswith(path) for path in trainer["tmpfs"])

@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from saggar.errors import InvalidInputError
 from saggar.images import InputSpec
 from saggar.store import DirectoryStore, put_image
 from saggar_trainer.data.pixel_store import ABANDONED_S, PixelStore
 from saggar_trainer.data.prepared import PreparedPhotographs, Recipe
+from saggar_trainer.servicer import TrainerServicer
+from saggar_trainer.settings import TrainerSettings
 
 MEBIBYTE = 2**20
 
@@ -166,3 +169,12 @@ def test_a_key_that_does_not_name_the_content_is_read_anew(tmp_path: Path) -> No
         store.replace("checkpoints/picture.png", buffer.getvalue(), "image/png")
         found.append(int(photographs.pixels("checkpoints/picture.png", Recipe("evaluation")).mean()))
     assert found == [10, 200]
+
+
+def test_the_scratch_folder_is_made_or_refused(tmp_path: Path) -> None:
+    store, folder = DirectoryStore(tmp_path / "store"), tmp_path / "new" / "scratch"
+    TrainerServicer(store, TrainerSettings(device="cpu", scratch=folder))
+    assert folder.is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InvalidInputError, match=r"SAGGAR_SCRATCH=.*file/scratch: no folder can be made"):
+        TrainerServicer(store, TrainerSettings(device="cpu", scratch=tmp_path / "file" / "scratch"))
