@@ -75,11 +75,11 @@ def _proposal(found: Classification, task: str, possible: PredictionSet | None) 
 
 def _notes(found: Classification) -> list[str]:
     """What the model cannot say, why it abstains, and where its best classes do not go together."""
-    notes = [
-        f"{name}: {task.abstention.explanation or task.abstention.reason}"
-        for name, task in found.tasks.items()
-        if task.abstention
-    ]
+    reasons: dict[str, list[str]] = {}
+    for name, task in found.tasks.items():
+        if task.abstention:
+            reasons.setdefault(task.abstention.explanation or task.abstention.reason, []).append(name)
+    notes = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
     if found.combination and not found.combination.best_classes_agree:
         labels = ", ".join(found.combination.labels.values())
         notes.append(f"the most probable classes do not go together; of those that do, the most probable are {labels}")

@@ -1,6 +1,6 @@
 """Proposals as a table for people: what the model proposes, how sure it is, and a column to decide in.
 
-Per task: `proposed_<field>` (the catalogue's word), `confidence_<task>` (0 to 1), `set_<task>` (codes that are
+Per task: `proposed_<field>` (the catalogue's word), `confidence_<task>` (0 to 1), `set_<task>` (all that is
 possible), `code_<task>` and `accept_or_reject_<task>`, which is empty. Cells are harmless to spreadsheets.
 """
 
@@ -147,4 +147,5 @@ def _task_cells(task: str, proposal: TaskProposal | None, vocabulary: Vocabulary
     if proposal is None:
         return ("", "", "", "")
     proposed = "" if proposal.abstains else vocabulary.value(task, proposal.code, proposal.name)
-    return (proposed, f"{proposal.confidence:.3f}", _BETWEEN.join(proposal.possible), "")
+    possible = _BETWEEN.join(vocabulary.value(task, code) for code in proposal.possible)
+    return (proposed, f"{proposal.confidence:.3f}", possible, "")

@@ -117,11 +117,12 @@ def test_sets_doubt_and_abstention_have_their_columns(museum):
     assert (sure["not_porcelain"], doubtful["not_porcelain"]) == ("no", "yes")
     assert (sure["set_coverage"], doubtful["not_porcelain_score"]) == ("0.950", "7.500")
     for task in TASKS:
-        codes = TAXONOMY.task(task).codes
-        best = codes.index(sure[f"code_{task}"])
-        assert sure[f"set_{task}"] == f"{codes[best]}; {codes[(best + 1) % len(codes)]}"
+        classes = TAXONOMY.task(task).classes
+        best = TAXONOMY.task(task).codes.index(sure[f"code_{task}"])
+        two = (classes[best], classes[(best + 1) % len(classes)])
+        assert sure[f"set_{task}"] == "; ".join(each.names.en for each in two)
         assert doubtful[f"proposed_{task}"] == doubtful[f"code_{task}"] == ""
-        assert f"{task}: the photograph is unlike those of the training" in doubtful["notes"]
+    assert f"{', '.join(TASKS)}: the photograph is unlike those of the training" in doubtful["notes"]
 
 
 def test_the_same_command_again_changes_nothing(museum):
