@@ -10,19 +10,17 @@ valid ones failed, and per replica its memory, the slope of it over the second h
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
 from saggar.store import DirectoryStore
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "bench")]
 
-from classifier import photograph, untrained_bundle  # noqa: E402 as above
+from classifier import large_photograph, photograph, untrained_bundle  # noqa: E402 as above
 from soak_run import Soak  # noqa: E402 as above
 
 
@@ -34,17 +32,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         store = DirectoryStore(Path(folder) / "store")
         bundles = [untrained_bundle(store, seed) for seed in (0, 1)]
-        soak = Soak(store, bundles, [*(photograph(seed) for seed in range(20)), large_photograph()])
+        soak = Soak(store, bundles, [*(photograph(seed) for seed in range(20)), large_photograph(99)])
         soak.run(Path(folder), given.seconds, given.swap_every)
     found = soak.report()
     print(json.dumps({"bench": "soak", "seconds": given.seconds, **found}, indent=1))
     return int(bool(found["failed_valid_requests"] or found["hostile_answered_wrongly"]))
-
-
-def large_photograph() -> bytes:
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(photograph(99))).resize((4000, 3000)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":
