@@ -16,7 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import TensorProto, helper, numpy_helper
 from saggar.bundle import Certainty, Companions, Golden, write_bundle
 from saggar.certainty.novelty import NoveltyModel, NoveltyRule
-from saggar.errors import DataCorruptionError, InvalidInputError
+from saggar.errors import DataCorruptionError, InvalidInputError, UnavailableError
+from saggar.rpc.channel import wait_ready
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.v1 import classifier_pb2
 from saggar_classifier.serving import active
@@ -245,3 +246,30 @@ def test_calls_never_fail_while_models_are_swapped(classifier: Classifier) -> No
         classifier.activate(stub, bundles[swap % 2])
         seen |= {classify(each).model_id for each in (stub, other) for _ in range(5)}
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_classifier_starts_without_its_store_and_serves_once_it_answers(
+    classifier: Classifier, tmp_path: Path, pinned: bool
+) -> None:
+    ref = bundle(classifier.store)
+    classifier.activate(classifier.start(), ref)
+    classifier.stop()
+    folder = tmp_path / "store"
+    folder.rename(tmp_path / "away")
+    stub = classifier.start(**({"model": ref.key} if pinned else {}))
+    with pytest.raises(UnavailableError, match=r"does not serve: .*store.* is gone"):
+        wait_ready(classifier.address(0), 10, service="", patient=False)
+    (tmp_path / "away").rename(folder)
+    wait_ready(classifier.address(0), 60, service="")
+    assert classify(stub).predictions
+
+
+def test_a_classifier_with_its_model_goes_on_without_the_store(classifier: Classifier, tmp_path: Path) -> None:
+    stub = classifier.start()
+    classifier.activate(stub, bundle(classifier.store))
+    (tmp_path / "store").rename(tmp_path / "away")
+    time.sleep(0.5)  # some looks for activations
+    assert classify(stub).predictions
+    wait_ready(classifier.address(0), 10, service="")
+    (tmp_path / "away").rename(tmp_path / "store")

@@ -7,10 +7,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import grpc
-from saggar.errors import WrongStateError
+from saggar.errors import UnavailableError, WrongStateError
 from saggar.rpc.readiness import Readiness
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectStore
@@ -25,7 +26,7 @@ from saggar_classifier.serving.catalogue import Catalogue
 from saggar_classifier.serving.desk import Desk
 from saggar_classifier.serving.models import ModelSlot, ServedModel
 from saggar_classifier.serving.observer import Observers
-from saggar_classifier.serving.repository import Repository
+from saggar_classifier.serving.repository import NO_MODEL, Repository
 from saggar_classifier.settings import ClassifierSettings
 from saggar_classifier.turns.in_order import in_order
 from saggar_classifier.turns.processors import available
@@ -71,20 +72,26 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         """Serve the model that the settings name, or else the one that was activated last, and follow activations.
 
         A model of the settings that cannot be loaded is an error. A remembered one is logged, and the
-        classifier waits for an activation; but an unreachable store is an error, for a restart may find it
-        again.
+        classifier waits for an activation. Where the store is out of reach it is not ready, and looks again and again.
         """
         if self._settings.metrics_listen:
             self.metrics_port = self._metrics.serve(self._settings.metrics_listen)
             log.info("metrics at port %d, /metrics", self.metrics_port)
-        if self._settings.model:
-            self._repository.pin(self._settings.model.removeprefix("store:"))
-            return
-        self._repository.look()
+        pinned = self._settings.model.removeprefix("store:")
+        try:
+            if pinned:
+                self._repository.pin(pinned)
+                return
+            self._repository.look()
+            why = self._repository.problem or NO_MODEL
+        except UnavailableError as error:
+            why = str(error)
         if self._slot.model is None:
-            log.warning("no model is active: not ready")
+            log.warning("not ready: %s", why)
+            self.readiness.set(ready=False, reason=why)
+        follow = partial(self._repository.pin_later, pinned) if pinned else self._repository.watch
         watch = (self._settings.watch_seconds, self._stopped)
-        threading.Thread(target=self._repository.watch, args=watch, name="activations", daemon=True).start()
+        threading.Thread(target=follow, args=watch, name="activations", daemon=True).start()
 
     def stop(self) -> None:
         """No longer follow activations, nor say how it goes."""

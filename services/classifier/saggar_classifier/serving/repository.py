@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, SaggarError
+from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, SaggarError, UnavailableError
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_classifier.networks.choosing import Wish
@@ -14,6 +14,7 @@ from saggar_classifier.serving.models import ModelSlot, ServedModel, load_model
 
 log = logging.getLogger(__name__)
 
+NO_MODEL = "no model is active; activate one (`saggar models activate`)"
 _USELESS = (NotFoundError, DataCorruptionError, InvalidInputError)  # trying the same bundle again cannot help
 
 
@@ -34,6 +35,21 @@ class Repository:
         """Serve the bundle at `key`; raises where it cannot be served."""
         with self._loading:
             self._serve(self._store.stat(key))
+
+    def pin_later(self, key: str, every_s: float, stopped: threading.Event) -> None:
+        """As `pin`, again and again until it is served or `stopped`: for a store that was out of reach."""
+        while not stopped.wait(every_s):
+            try:
+                self.pin(key)
+            except UnavailableError:
+                continue
+            except SaggarError as error:
+                if str(error) != self.problem:
+                    self.problem = str(error)
+                    log.error("%s", self.problem)  # noqa: TRY400 the text says it all
+            else:
+                self.problem = ""
+                return
 
     def activate(self, bundle: ObjectRef) -> ServedModel:
         """Serve `bundle`, and make it the one that every replica serves. Raises as `load_model`."""
@@ -85,6 +101,9 @@ class Repository:
                     complaints[doing] = str(error)
                 else:
                     complaints.pop(doing, None)
+            if self._slot.model is None:
+                why = complaints.get("look for activations", "") or self.problem or NO_MODEL
+                self._slot.readiness.set(ready=False, reason=why)
 
     def _serve(self, bundle: ObjectRef) -> ServedModel:
         model = self._load(bundle)
