@@ -12,7 +12,7 @@ PROTOS := $(wildcard protos/saggar/v1/*.proto)
 TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-core quickstart test test-fast lint lint-imports lint-deploy proto compose-up sbom bench clean
+.PHONY: help setup setup-core quickstart test test-fast lint lint-imports lint-deploy proto compose-up e2e-compose sbom bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -78,6 +78,9 @@ compose-up: ## build the images and start all services in containers (needs Dock
 	@docker compose version >/dev/null 2>&1 || { echo "Saggar needs Docker with Compose v2: \`docker compose version\` must work; docker-compose (v1) will not do" >&2; exit 1; }
 	docker compose up --build --detach --wait --wait-timeout 900 generator qc trainer classifier orchestrator
 	@echo "next: docker compose exec orchestrator saggar quickstart"
+
+e2e-compose: setup ## all services in containers, encrypted, scaled, killed and restarted (needs Docker with Compose v2)
+	.ci/e2e-compose
 
 sbom: setup ## sbom.cdx.json: every library of .venv with its version and licence (CycloneDX)
 	$(BIN)/cyclonedx-py environment $(VENV) --output-reproducible --output-file sbom.cdx.json
