@@ -44,6 +44,8 @@ def _serve(settings: OrchestratorSettings, home: Home) -> int:
             settings.parallel_trainings,
         ),
         settings.database_url or f"sqlite:///{home.database.resolve()}",
+        home.executor(),
+        settings.takeover_s,
     )
 
     def register(server: grpc.Server) -> tuple[str, str]:

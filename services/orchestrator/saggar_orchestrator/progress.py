@@ -30,6 +30,9 @@ class StepView:
     error: str = ""
 
 
+_MOST_NOTABLE = 10_000  # kept where nobody asks
+
+
 class Board:
     """The steps of a running experiment; watchers wait for changes. Safe for many threads."""
 
@@ -38,14 +41,26 @@ class Board:
         self._versions = [0] * len(titles)
         self._version = 0
         self._closed = False
+        self._notable: list[StepView] = []
         self._changed = threading.Condition()
 
     def update(self, position: int, **changes: Any) -> None:
         with self._changed:
-            self._views[position] = replace(self._views[position], **changes)
+            before = self._views[position]
+            after = self._views[position] = replace(before, **changes)
+            if after.state != before.state or (after.unit == "epochs" and after.done != before.done):
+                self._notable.append(after)
+                del self._notable[:-_MOST_NOTABLE]
             self._version += 1
             self._versions[position] = self._version
             self._changed.notify_all()
+
+    def notable(self) -> tuple[StepView, ...]:
+        """Changes of state, and epochs, since the last call, however fast one followed the other; for one caller."""
+        with self._changed:
+            found = tuple(self._notable)
+            self._notable.clear()
+            return found
 
     def close(self) -> None:
         """Nothing will change any more."""

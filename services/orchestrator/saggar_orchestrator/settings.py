@@ -53,6 +53,12 @@ class OrchestratorSettings(ServiceSettings):
     parallel_trainings: int = Field(
         0, ge=0, description="trainings and evaluations of an experiment at the same time; 0: one per trainer replica"
     )
+    takeover_s: float = Field(
+        60.0,
+        ge=2,
+        description="silence after which another orchestrator of the database is dead and its experiments go on here; "
+        "at least 45 where workers are on other machines, which by then have dropped its work",
+    )
     peer_patience_s: float = Field(
         300.0, ge=0, description="how long a step waits for a peer that cannot be reached before it fails"
     )

@@ -86,6 +86,20 @@ class Home:
                     file.write(f"curator: {secrets.token_urlsafe(18)}\n")
         return path
 
+    def executor(self) -> str:
+        """The name of this home's orchestrator among those of a workflow database, the same at every start."""
+        import uuid
+
+        path = self.root / "run" / "orchestrator.id"
+        try:
+            found = path.read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            found = ""
+        if not found:
+            found = f"orchestrator-{uuid.uuid4().hex[:12]}"
+            path.write_text(found, encoding="ascii")
+        return found
+
     def prepare(self) -> None:
         """Makes the folder, for this user alone; what this process and its children write there is too.
 

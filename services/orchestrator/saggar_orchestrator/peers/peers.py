@@ -55,7 +55,7 @@ class Peers:
         self._replicas = {
             service: Replicas(target, by_name=tls is not None) for service, target in self._targets.items()
         }
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._channels: dict[tuple[str, str], grpc.Channel] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +73,7 @@ class Peers:
         replica where there is one, while the peer cannot be reached or is busy. Raises the peer's domain
         errors, UnavailableError when patience is at an end, CancelledError when cancelled.
         """
-        patience, failed = _Patience(self._patience_s), ""
+        patience, failed = _Patience(self.patience_s), ""
         while True:
             cancellation.check()
             try:
@@ -98,7 +98,7 @@ class Peers:
         Raises the peer's domain errors, UnavailableError when patience is at an end, CancelledError when
         cancelled.
         """
-        patience = _Patience(self._patience_s)
+        patience = _Patience(self.patience_s)
         while True:
             cancellation.check()
             try:
@@ -146,7 +146,7 @@ class Peers:
             ) from problem
         if wait is None:
             raise UnavailableError(
-                f"{service} at {self._targets[service]} could not be reached for {self._patience_s:g} s "
+                f"{service} at {self._targets[service]} could not be reached for {self.patience_s:g} s "
                 f"({problem}). Start it again, look into its log, then resume the experiment."
             ) from problem
         log.info("%s.%s: %s; trying again in %.1f s", service, rpc, problem, wait)

@@ -14,13 +14,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as DbosStatus
-from saggar.errors import CancelledError, DataCorruptionError, SaggarError, UnavailableError, WrongStateError
+from saggar.errors import CancelledError, SaggarError, WrongStateError
 
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
@@ -29,10 +29,14 @@ from saggar_orchestrator.experiment.places import check_files, check_roots
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import Board, Cancellation, StepView
+from saggar_orchestrator.workflow.database.events import Events
+from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
+from saggar_orchestrator.workflow.database.opening import open_database
+from saggar_orchestrator.workflow.database.serializing import JsonSerializer, refuse_pickles
+from saggar_orchestrator.workflow.database.states import state_of
 from saggar_orchestrator.workflow.order import stages_of
 from saggar_orchestrator.workflow.reuse import CODE_VERSIONS, StepRecord
 from saggar_orchestrator.workflow.run import Durably, Resources, Run, Specification
-from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
 from saggar_orchestrator.workflow.stored import (
     ExperimentView,
     delete_experiment,
@@ -42,44 +46,46 @@ from saggar_orchestrator.workflow.stored import (
     read_specification,
     view_of,
 )
+from saggar_orchestrator.workflow.warden import WORKFLOW, Live, Warden
 
 # A workflow that an older version began is not replayed by this one: it starts anew and finds its finished
 # steps.
 APPLICATION_VERSION = "workflow-2." + digest(CODE_VERSIONS)[:8]
-_WORKFLOW = "experiment"
 _CANCEL_WAIT_S = 15.0
+_LAST_EVENTS_S = 10.0
+_WATCH_S = 0.3  # between looks at the events
 
 log = logging.getLogger(__name__)
-ResultT = TypeVar("ResultT")
 
 
 class Stopped(BaseException):
     """The process is being stopped. Not an Exception: DBOS must not take it for the outcome of a step."""
 
 
-@dataclass
-class _Live:
-    board: Board
-    cancellation: Cancellation
-    ended: threading.Event
-
-
 class Engine:
     """All experiments of one store and one workflow database. One per process: DBOS is global."""
 
-    def __init__(self, resources: Resources, database_url: str) -> None:
+    def __init__(
+        self, resources: Resources, database_url: str, executor: str = "orchestrator", takeover_s: float = 60.0
+    ) -> None:
+        """`executor` is this orchestrator's name among those of the database, the same at its next start; another that
+        gives no sign of life for `takeover_s` is dead.
+        """
         self._resources = resources
         self._store = resources.store
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._closing = False
+        self._fleet = Fleet(database_url, executor, APPLICATION_VERSION)
+        self._events = Events(database_url)
+        self._warden = Warden(self._fleet, takeover_s / (LOOKS + 1), self._running, self._begin)
         logging.getLogger("dbos").propagate = False
         config: DBOSConfig = {
             "name": "saggar-orchestrator",
             "system_database_url": database_url,
             "application_version": APPLICATION_VERSION,
-            "executor_id": "orchestrator",
+            "executor_id": executor,
             "log_level": "ERROR",  # below that: chatter, and an advertisement
             "enable_otlp": False,
             "serializer": JsonSerializer(),
@@ -92,22 +98,23 @@ class Engine:
         """Opens the database and takes up what a crash interrupted."""
         global _engine  # noqa: PLW0603 workflows are found by name in a new process, so they find their engine here
         _engine = self
-        _open_database(self._database)
-        for status in DBOS.list_workflows(name=_WORKFLOW, status=["PENDING", "ENQUEUED"], load_output=False):
-            if status.app_version != APPLICATION_VERSION:
-                DBOS.cancel_workflow(status.workflow_id)
-                self._attempt(_experiment_of(status.workflow_id))
+        open_database(self._database, self._fleet.join)
+        self._warden.start()
 
     def close(self) -> None:
-        """Breaks off running work without recording an outcome: the next launch continues it."""
+        """Breaks off running work without recording an outcome: the next launch continues it, or another
+        orchestrator of the database.
+        """
         self._closing = True
-        with self._lock:
-            live = tuple(self._live.values())
+        self._warden.stop()
+        live = self._running()
         for each in live:
             each.cancellation.cancel()
         for each in live:
             each.ended.wait(5.0)
         DBOS.destroy()
+        self._fleet.leave()
+        self._events.close()
 
     def start(self, text: str, source_name: str, base: Path) -> tuple[ExperimentView, bool]:
         """Starts the experiment in `text`, or finds the one that equal inputs started; (view, whether it
@@ -152,6 +159,9 @@ class Engine:
         if live is not None:
             live.cancellation.cancel(by_somebody=True)
             live.ended.wait(_CANCEL_WAIT_S)
+        deadline = time.monotonic() + _CANCEL_WAIT_S
+        while not self._fleet.is_free(f"experiment/{identity}") and time.monotonic() < deadline:  # at another one
+            time.sleep(0.2)
         return self.describe(identity)
 
     def describe(self, identity: str) -> ExperimentView:
@@ -161,7 +171,7 @@ class Engine:
     def list(self) -> list[ExperimentView]:
         """All experiments, newest first."""
         latest: dict[str, DbosStatus] = {}
-        for status in DBOS.list_workflows(name=_WORKFLOW, load_input=False):  # oldest first
+        for status in DBOS.list_workflows(name=WORKFLOW, load_input=False):  # oldest first
             latest[_experiment_of(status.workflow_id)] = status
         views = [self._view(identity, latest.get(identity)) for identity in known_ids(self._store)]
         return sorted(views, key=lambda view: view.created_at, reverse=True)
@@ -173,14 +183,15 @@ class Engine:
                 raise WrongStateError(f"experiment {identity} runs; `saggar experiment cancel {identity}` first")
             delete_experiment(self._store, identity)
             attempts = DBOS.list_workflows(
-                name=_WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False, load_output=False
+                name=WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False, load_output=False
             )
             if ids := [status.workflow_id for status in attempts]:
                 DBOS.delete_workflows(ids)
+            self._events.forget(identity)
 
     def step_results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(step id, result) of every step that any attempt has recorded."""
-        for status in DBOS.list_workflows(name=_WORKFLOW, load_input=False, load_output=False):
+        for status in DBOS.list_workflows(name=WORKFLOW, load_input=False, load_output=False):
             for step in DBOS.list_workflow_steps(status.workflow_id):
                 output = step["output"]
                 if isinstance(output, dict) and "step_id" in output:
@@ -209,53 +220,53 @@ class Engine:
         return tuple(views[position] for position in sorted(views))
 
     def watch(self, identity: str, stopped: Callable[[], bool]) -> Iterator[StepView | ExperimentView]:
-        """Every step as it is, then as it changes; at last the experiment. Waits for a queued attempt to
-        begin.
-        """
-        told = False
+        """What has happened so far, then what happens, at whichever orchestrator; at last the experiment."""
+        number, events = self._events.read(identity)
+        if not events and self.describe(identity).state != "running":  # of an earlier version
+            yield from self.steps(identity)
+        else:
+            titles = titles_of(read_specification(self._store, identity).experiment)
+            yield from (StepView(position, title) for position, title in enumerate(titles))
         while not (stopped() or self._closing):
-            with self._lock:
-                live = self._live.get(identity)
-            view = self.describe(identity)
-            if live is not None:
-                yield from self._changes(live.board, stopped)
-                told = True
-                live.ended.wait(5.0)
-                self._settle(identity)
-            elif view.state != "running":
-                if not told:
-                    yield from self.steps(identity)
+            yield from events
+            view = self.describe(identity)  # before its events are read: none are written after its end
+            number, events = self._events.read(identity, number)
+            if not events and view.state != "running":
                 yield view
                 return
-            else:
-                time.sleep(0.2)
+            if not events:
+                time.sleep(_WATCH_S)
 
     def perform(self, identity: str) -> dict[str, Any]:
         """The workflow's body: runs to an outcome, which is a value and not an exception."""
         specification = read_specification(self._store, identity)
         stages = stages_of(specification.experiment)
-        live = _Live(Board(tuple(stage.title for stage in stages)), Cancellation(), threading.Event())
+        board = Board(tuple(stage.title for stage in stages))
+        live = Live(str(DBOS.workflow_id), board, Cancellation(), threading.Event())
         with self._lock:
             self._live[identity] = live
+        keeping = self._events.keep(identity, board)
         try:
-            run = Run(
-                specification,
-                self._resources,
-                board=live.board,
-                cancellation=live.cancellation,
-                reserve=self._reserve,
-            )
-            found = run.take(stages)
+            with self._fleet.alone(f"experiment/{identity}", live.cancellation.wait):
+                run = Run(
+                    specification,
+                    self._resources,
+                    board=live.board,
+                    cancellation=live.cancellation,
+                    reserve=partial(self._reserve, live),
+                    alone=self._fleet.alone,
+                )
+                found = run.take(stages)
             return {"state": "succeeded", "results": found["results"]["results"], "report": found["report"]["report"]}
         except CancelledError as error:
-            self._stop_if_closing()
+            self._stop_if_closing(live)
             return {"state": "cancelled", "error": str(error)}
         except SaggarError as error:
-            self._stop_if_closing()
+            self._stop_if_closing(live)
             log.warning("experiment %s failed: %s", identity, error)
             return {"state": "failed", "error": str(error), "error_kind": type(error).__name__}
         except Exception as error:
-            self._stop_if_closing()
+            self._stop_if_closing(live)
             log.exception("experiment %s failed", identity)
             return {
                 "state": "failed",
@@ -264,11 +275,12 @@ class Engine:
             }
         finally:
             live.board.close()
+            keeping.join(_LAST_EVENTS_S)  # before the attempt's end is known
             with self._lock:
                 self._live.pop(identity, None)
             live.ended.set()
 
-    def _reserve(self) -> Durably:
+    def _reserve(self, live: Live) -> Durably:
         """Draws the next of the workflow's step numbers; from whichever thread it is used, a replay finds it by it."""
         step, context = DBOS.reserve_step(), contextvars.copy_context()
 
@@ -277,45 +289,39 @@ class Engine:
                 try:
                     return work()
                 except Exception:
-                    self._stop_if_closing()
+                    self._stop_if_closing(live)
                     raise
 
             return context.run(lambda: step.run({"name": name}, perform))
 
         return durably
 
-    def _stop_if_closing(self) -> None:
-        if self._closing:
+    def _stop_if_closing(self, live: Live) -> None:
+        if self._closing or live.is_lost:
             raise Stopped
 
     def _attempt(self, identity: str) -> None:
         latest = self._latest(identity)
-        number = 1 if latest is None else int(latest.workflow_id.rpartition(".")[2]) + 1
+        self._begin(identity, 1 if latest is None else int(latest.workflow_id.rpartition(".")[2]) + 1)
+
+    def _begin(self, identity: str, number: int) -> None:
         with SetWorkflowID(f"{identity}.{number}"):
             DBOS.start_workflow(experiment_workflow, identity)
 
+    def _running(self) -> tuple[Live, ...]:
+        with self._lock:
+            return tuple(self._live.values())
+
     def _latest(self, identity: str) -> DbosStatus | None:
         """The newest attempt."""
-        found = DBOS.list_workflows(name=_WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False)
+        found = DBOS.list_workflows(name=WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False)
         return max(found, key=lambda s: int(s.workflow_id.rpartition(".")[2]), default=None)
 
     def _view(self, identity: str, latest: DbosStatus | None) -> ExperimentView:
-        return view_of(self._store, identity, *_state(latest))
-
-    def _changes(self, board: Board, stopped: Callable[[], bool]) -> Iterator[StepView]:
-        version, over = -1, False
-        while not over and not stopped() and not self._closing:
-            version, changed, over = board.changes(version, timeout_s=1.0)
-            yield from changed
-
-    def _settle(self, identity: str, timeout_s: float = 10.0) -> None:
-        """The database learns of an attempt's end a moment after the board."""
-        deadline = time.monotonic() + timeout_s
-        while self.describe(identity).state == "running" and time.monotonic() < deadline and not self._closing:
-            time.sleep(0.05)
+        return view_of(self._store, identity, *state_of(latest))
 
 
-@DBOS.workflow(name=_WORKFLOW)
+@DBOS.workflow(name=WORKFLOW)
 def experiment_workflow(identity: str) -> dict[str, Any]:
     """One attempt at an experiment."""
     if _engine is None:
@@ -323,46 +329,9 @@ def experiment_workflow(identity: str) -> dict[str, Any]:
     return _engine.perform(identity)
 
 
-def _open_database(url: str) -> None:
-    """Launches DBOS. Raises DataCorruptionError or UnavailableError, which name the database and what to do."""
-    import sqlalchemy.exc
-
-    name = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else "the workflow database"
-    try:
-        DBOS.launch()
-    except sqlalchemy.exc.OperationalError as error:
-        raise UnavailableError(
-            f"{name} cannot be opened ({error.orig}): see that it is there, that this user may "
-            "write to it and its folder, and that the disk has room"
-        ) from error
-    except sqlalchemy.exc.DatabaseError as error:
-        raise DataCorruptionError(
-            f"{name} is no workflow database any more ({error.orig}); move it away and start again: experiments and "
-            "their finished steps are in the store, and `saggar experiment resume` finds them"
-        ) from error
-
-
 def titles_of(experiment: Experiment) -> tuple[str, ...]:
     """What people read of every step of an experiment, in order."""
     return tuple(stage.title for stage in stages_of(experiment))
-
-
-def _state(latest: DbosStatus | None) -> tuple[str, dict[str, Any]]:
-    if latest is None:
-        return "interrupted", {"error": "it was never begun, or its workflow database is gone; resume it"}
-    if latest.status in {"PENDING", "ENQUEUED", "DELAYED"}:
-        return "running", {}
-    if latest.status == "SUCCESS":
-        outcome: dict[str, Any] = latest.output if isinstance(latest.output, dict) else {}
-        if not outcome:  # of an earlier version, whose rows are not read
-            return "interrupted", {"error": "its outcome is of an earlier version, or damaged; resume it"}
-        return str(outcome.get("state", "succeeded")), outcome
-    if latest.status == "CANCELLED":
-        return "cancelled", {"error": "cancelled on request", "error_kind": "CancelledError"}
-    return "failed", {
-        "error": f"the workflow stopped: {latest.error or latest.status}",
-        "error_kind": "InternalError",
-    }
 
 
 def _in_words(state: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from saggar.errors import SaggarError
-from saggar.store import ObjectStore
 
 from saggar_orchestrator.workflow.order import stages_of
-from saggar_orchestrator.workflow.reuse import Result, step_id
+from saggar_orchestrator.workflow.reuse import Result, find, step_id
 from saggar_orchestrator.workflow.run import Done, Stage, Workshop
 
 _OF_ALL = "results"  # the kind of step that takes whatever all others have left
@@ -46,7 +43,7 @@ def foresee(shop: Workshop, recorded: Callable[[str], Result | None]) -> list[Fo
         if not stage.reuse:
             result, state = recorded(identity), "again"
         else:
-            result = _kept(shop.store, identity)
+            result = find(shop.store, identity)
             state = "new" if result is None else "reused"
         if result is not None:
             done.results[stage.key] = result
@@ -60,8 +57,3 @@ def _identity(stage: Stage, shop: Workshop, done: Done) -> str | None:
         return step_id(stage.kind, stage.inputs(shop, done.for_stage(stage)))
     except (KeyError, SaggarError):
         return None
-
-
-def _kept(store: ObjectStore, identity: str) -> Any:
-    key = f"steps/{identity}.json"
-    return json.loads(store.get(key))["result"] if store.exists(key) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any, TypedDict
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError
@@ -54,21 +55,61 @@ def step_id(kind: str, inputs: Result) -> str:
     return digest({"kind": kind, "version": CODE_VERSIONS[kind], "inputs": inputs})[:16]
 
 
+log = logging.getLogger(__name__)
+
+
 def find_or_do(store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]) -> tuple[Result, bool]:
     """The step's result, and whether it was found rather than done.
 
     Raises DataCorruptionError for a note of a result that cannot be read.
     """
-    key = f"steps/{step_id(kind, inputs)}.json"
-    if store.exists(key):
-        return _noted(store, key), True
-    result = work()
-    record = {"kind": kind, "inputs": inputs, "result": result}
+    found = find(store, step_id(kind, inputs))
+    return (found, True) if found is not None else (note(store, kind, inputs, work()), False)
+
+
+def find(store: ObjectStore, identity: str) -> Result | None:
+    """What the step of this id has left; None where nothing, or where an object that it names is gone.
+
+    Raises DataCorruptionError for a note of a result that cannot be read.
+    """
+    key = f"steps/{identity}.json"
+    if not store.exists(key):
+        return None
+    result = _noted(store, key)
+    gone = [name for name in objects_of(result) if not store.exists(name)]
+    if gone:
+        log.warning("%s: its result names %s, which is gone; the step is done again", key, ", ".join(gone))
+        return None
+    return result
+
+
+def note(store: ObjectStore, kind: str, inputs: Result, result: Result) -> Result:
+    """Keeps the step's result; returns what is kept, which is that of an equal run where one was first."""
+    identity = step_id(kind, inputs)
+    key = f"steps/{identity}.json"
+    data = json.dumps({"kind": kind, "inputs": inputs, "result": result}, sort_keys=True, indent=1).encode()
     try:
-        store.put(key, json.dumps(record, sort_keys=True, indent=1).encode(), "application/json")
-    except AlreadyExistsError:  # another run with equal inputs was first; its result stands
-        result = _noted(store, key)
-    return result, False
+        store.put(key, data, "application/json")
+    except AlreadyExistsError:
+        first = find(store, identity)
+        if first is not None:
+            return first
+        store.delete(key)  # the objects that it names are gone
+        store.put(key, data, "application/json")
+    return result
+
+
+def objects_of(value: object) -> Iterator[str]:
+    """Keys of all objects that a result names by reference."""
+    if isinstance(value, dict):
+        if isinstance(value.get("key"), str) and "sha256" in value:
+            yield value["key"]
+        else:
+            for part in value.values():
+                yield from objects_of(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from objects_of(part)
 
 
 def _noted(store: ObjectStore, key: str) -> Result:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from saggar.errors import CancelledError, SaggarError
-from saggar.progress import Report
+from saggar.errors import CancelledError, SaggarError, UnavailableError
+from saggar.progress import Progress, Report
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
 
@@ -20,12 +24,15 @@ from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.peers.calls import Calls
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation, Ticker
-from saggar_orchestrator.workflow.reuse import Result, StepRecord, find_or_do, step_id
+from saggar_orchestrator.workflow.reuse import Result, StepRecord, find, note, step_id
 
 # Runs a piece of work under a name and remembers its outcome; from any thread.
 Durably = Callable[[str, Callable[[], StepRecord]], StepRecord]
 # Made for every stage before the first is taken, in the order of the list: by that order a replay finds the outcomes.
 Reserve = Callable[[], Durably]
+# A block that nobody else is in, of a name; how to sleep while somebody is, and what to do first: `Fleet.alone`.
+Alone = Callable[[str, Callable[[float], None], Callable[[], None]], AbstractContextManager[None]]
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _LOOK_S = 5.0  # how long new replicas may go unnoticed while all that is known are busy
 
 # Who does the work of a kind of stage; the others are done here. People keep nobody waiting but who needs them.
@@ -39,6 +46,10 @@ _SERVICES = {
     "screen": "qc",
     "review": "people",
 }
+
+
+ResultT = TypeVar("ResultT")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -173,8 +184,9 @@ class Run:
         board: Board,
         cancellation: Cancellation,
         reserve: Reserve,
+        alone: Alone = lambda *_: contextlib.nullcontext(),
     ) -> None:
-        self._resources, self._reserve = resources, reserve
+        self._resources, self._reserve, self._alone = resources, reserve, alone
         self._board, self._cancellation = board, cancellation
         self._workshop = workshop_of(specification, resources, cancellation)
         self._broken_off = False
@@ -218,7 +230,7 @@ class Run:
                 continue
             if all(key in done.results for key in stage.needs):
                 if not step.identity:
-                    step.inputs = stage.inputs(self._workshop, done.for_stage(stage))
+                    step.inputs = self._patiently(partial(stage.inputs, self._workshop, done.for_stage(stage)))
                     step.identity = step_id(stage.kind, step.inputs)
                 if step.identity not in identities:
                     identities.add(step.identity)
@@ -254,7 +266,29 @@ class Run:
         stage, shop = step.stage, self._workshop
         if not stage.reuse:
             return stage.work(shop, done, report), False
-        return find_or_do(shop.store, stage.kind, step.inputs, lambda: stage.work(shop, done, report))
+        elsewhere = Progress("waiting: another experiment is at this step")
+        with self._alone(f"step/{step.identity}", self._cancellation.wait, lambda: report(elsewhere)):
+            found = self._patiently(lambda: find(shop.store, step.identity))
+            if found is not None:
+                return found, True
+            if stage.service == "orchestrator":  # others have patience of their own with those who do the work
+                made = self._patiently(lambda: stage.work(shop, done, report))
+            else:
+                made = stage.work(shop, done, report)
+            return self._patiently(lambda: note(shop.store, stage.kind, step.inputs, made)), False
+
+    def _patiently(self, work: Callable[[], ResultT]) -> ResultT:
+        """A store that is away for a moment costs a wait, as a worker does."""
+        wait_s, deadline = _FIRST_WAIT_S, time.monotonic() + self._resources.peers.patience_s
+        while True:
+            try:
+                return work()
+            except UnavailableError as error:
+                if time.monotonic() + wait_s > deadline:
+                    raise
+                log.info("%s; trying again in %.1f s", error, wait_s)
+                self._cancellation.wait(wait_s)
+                wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
 
     def _show(self, step: _Step, record: StepRecord) -> None:
         state = "reused" if record["reused"] else "succeeded"

@@ -99,7 +99,7 @@ def test_a_finished_experiment_runs_again_without_services(saggar, monkeypatch):
 WORKFLOWS = """
 import sys
 from dbos import DBOS, SetWorkflowID
-from saggar_orchestrator.workflow.serializing import JsonSerializer
+from saggar_orchestrator.workflow.database.serializing import JsonSerializer
 
 database, interrupted, failed = sys.argv[1:]
 url = f"sqlite:///{database}"

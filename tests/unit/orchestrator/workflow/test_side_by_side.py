@@ -5,12 +5,13 @@ import time
 
 import pytest
 from orchestrator_fakes import EXPERIMENT
-from saggar.errors import CancelledError, InvalidInputError
+from saggar.errors import CancelledError, InvalidInputError, UnavailableError
 from saggar.progress import Progress
 from saggar.store import DirectoryStore
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation
+from saggar_orchestrator.workflow import run as running
 from saggar_orchestrator.workflow.order import stages_of
 from saggar_orchestrator.workflow.run import BrokenOff, Resources, Run, Specification, Stage
 
@@ -212,6 +213,43 @@ def test_progress_reaches_the_board_of_every_running_stage(attempt):
 
     attempt.run.take((stage("a", "trainer", work("a")), stage("b", "trainer", work("b"))))
     assert sorted(attempt.events) == [("a", ["running", "running"]), ("b", ["running", "running"])]
+
+
+class Away:
+    """Raises that the store is away for the first calls."""
+
+    def __init__(self, times):
+        self.left = times
+
+    def __call__(self, *_):
+        if self.left:
+            self.left -= 1
+            raise UnavailableError("the store does not answer")
+        return {"made": "it"}
+
+
+def test_a_store_that_is_away_for_a_moment_costs_a_wait(attempt, monkeypatch):
+    monkeypatch.setattr(running, "_FIRST_WAIT_S", 0.01)
+    inputs, work, reading = Away(2), Away(2), Away(2)
+    monkeypatch.setattr(attempt.run._workshop.store, "exists", lambda key: bool(reading()) and False)
+    found = attempt.run.take((Stage("mix", "mix", "mix", inputs, work),))
+    assert found["mix"] == {"made": "it"}
+    assert (inputs.left, work.left, reading.left) == (0, 0, 0)
+
+
+def test_work_of_a_service_is_not_waited_for_twice(attempt, monkeypatch):
+    monkeypatch.setattr(running, "_FIRST_WAIT_S", 0.01)
+    work = Away(1)
+    with pytest.raises(UnavailableError, match="does not answer"):
+        attempt.run.take((Stage("train", "train", "train", lambda *_: {}, work),))
+
+
+def test_waiting_for_the_store_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_FIRST_WAIT_S", 0.01)
+    attempt = Attempt(tmp_path)
+    attempt.run._resources.peers.patience_s = 0.1
+    with pytest.raises(UnavailableError, match="does not answer"):
+        attempt.run.take((Stage("mix", "mix", "mix", Away(1000), Away(0)),))
 
 
 def test_what_was_broken_off_is_no_outcome():

@@ -8,7 +8,7 @@ from dbos import _serialization
 from saggar.errors import DataCorruptionError, NotFoundError
 from saggar.store import DirectoryStore
 from saggar_orchestrator.workflow import reuse
-from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
+from saggar_orchestrator.workflow.database.serializing import JsonSerializer, refuse_pickles
 from saggar_orchestrator.workflow.stored import read_specification, view_of
 
 
@@ -54,6 +54,30 @@ def test_a_damaged_note_of_a_step_is_named_with_what_to_do(tmp_path, damage):
     (tmp_path / key).write_bytes(damage)
     with pytest.raises(DataCorruptionError, match=rf"{key} of the store .*delete that file, then resume"):
         reuse.find_or_do(store, "split", {"seed": 0}, lambda: {"counts": {}})
+
+
+def test_a_step_whose_object_is_gone_is_done_again_with_a_warning(tmp_path, caplog):
+    store = DirectoryStore(tmp_path)
+    made = []
+
+    def work():
+        made.append(1)
+        reference = store.put("bundles/b1/bundle.json", b"{}", "application/json")
+        return {"runs": [{"bundle": reference.to_json()}]}
+
+    first, _ = reuse.find_or_do(store, "train", {"seed": 0}, work)
+    assert reuse.find_or_do(store, "train", {"seed": 0}, work) == (first, True)
+    store.delete("bundles/b1/bundle.json")
+    assert reuse.find_or_do(store, "train", {"seed": 0}, work) == (first, False)
+    assert "names bundles/b1/bundle.json, which is gone; the step is done again" in caplog.text
+    assert reuse.find_or_do(store, "train", {"seed": 0}, work) == (first, True)
+    assert len(made) == 2
+
+
+def test_of_two_that_did_a_step_at_once_the_first_result_stands(tmp_path):
+    store = DirectoryStore(tmp_path)
+    reuse.note(store, "split", {"seed": 0}, {"counts": 1})
+    assert reuse.note(store, "split", {"seed": 0}, {"counts": 2}) == {"counts": 1}
 
 
 def test_a_damaged_specification_is_named_and_does_not_hide_the_others(tmp_path):

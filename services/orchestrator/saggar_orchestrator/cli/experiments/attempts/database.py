@@ -68,6 +68,7 @@ class DatabaseAttempts:
         return found
 
     def delete(self, identity: str) -> None:
+        from saggar_orchestrator.workflow.database.events import Events
         from saggar_orchestrator.workflow.stored import delete_experiment
 
         delete_experiment(self._store, identity)
@@ -77,22 +78,27 @@ class DatabaseAttempts:
             found = client.list_workflows(workflow_id_prefix=f"{identity}.", load_input=False, load_output=False)
             if ids := [status.workflow_id for status in found]:
                 client.delete_workflows(ids)
+        events = Events(self._url)
+        events.forget(identity)
+        events.close()
+
+    @property
+    def _url(self) -> str:
+        return os.environ.get("SAGGAR_DATABASE_URL") or f"sqlite:///{self._home.database.resolve()}"
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Any]:
         """A reader of the workflow database; None where there is none."""
-        url = os.environ.get("SAGGAR_DATABASE_URL", "")
-        if not url and not self._home.database.exists():
+        if not os.environ.get("SAGGAR_DATABASE_URL") and not self._home.database.exists():
             yield None
             return
         from dbos import DBOSClient
 
-        from saggar_orchestrator.workflow.serializing import JsonSerializer, refuse_pickles
+        from saggar_orchestrator.workflow.database.serializing import JsonSerializer, refuse_pickles
 
         refuse_pickles()
         logging.getLogger("dbos").setLevel(logging.ERROR)  # below: a line for each row of an earlier version
-        database = url or f"sqlite:///{self._home.database.resolve()}"
-        client = DBOSClient(system_database_url=database, serializer=JsonSerializer())
+        client = DBOSClient(system_database_url=self._url, serializer=JsonSerializer())
         try:
             yield client
         finally:

@@ -1,0 +1,128 @@
+"""Orchestrators of one database: who is dead, and that nobody does what another is at."""
+
+import threading
+import time
+
+import pytest
+from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
+
+
+class GaveUpError(Exception):
+    """What a waiting one raises."""
+
+
+def give_up(_seconds):
+    raise GaveUpError
+
+
+@pytest.fixture
+def fleets(tmp_path):
+    made = []
+
+    def of(name, version="1"):
+        fleet = Fleet(f"sqlite:///{tmp_path}/workflows.sqlite", name, version)
+        fleet.join()
+        made.append(fleet)
+        return fleet
+
+    yield of
+    for fleet in made:
+        fleet.leave()
+
+
+def test_one_that_stands_still_for_so_many_looks_is_dead_and_one_that_never_was_too(fleets):
+    one, other = fleets("one"), fleets("other")
+    assert one.dead({"one", "other", "former"}) == {"former"}
+    for _ in range(LOOKS):
+        one.beat()
+    assert one.dead({"other"}) == set()
+    one.beat()
+    assert one.dead({"other"}) == {"other"}
+    other.beat()  # it slept, and is back
+    one.beat()
+    assert one.dead({"other"}) == set()
+
+
+def test_one_that_moves_lives_however_slowly(fleets):
+    one, other = fleets("one"), fleets("other")
+    for _ in range(3):
+        for _ in range(LOOKS):
+            one.beat()
+        other.beat()
+        one.beat()
+        assert one.dead({"other"}) == set()
+
+
+def test_one_that_leaves_is_gone_at_once_with_what_it_held(fleets):
+    one, other = fleets("one"), fleets("other")
+    with other.alone("step/a", give_up):
+        other.leave()
+        assert one.dead({"other"}) == {"other"}
+        with one.alone("step/a", give_up):
+            pass
+
+
+def test_nobody_does_what_another_is_at(fleets):
+    one, other = fleets("one"), fleets("other")
+    told = []
+    with one.alone("step/a", give_up):
+        assert not other.is_free("step/a")
+        assert other.is_free("step/b")
+        with pytest.raises(GaveUpError), other.alone("step/a", give_up, lambda: told.append("waits")):
+            raise AssertionError("both are in it")
+        with pytest.raises(GaveUpError), one.alone("step/a", give_up):
+            raise AssertionError("twice in one process")
+        with other.alone("step/b", give_up):
+            pass
+    assert told == ["waits"]
+    with other.alone("step/a", give_up):
+        pass
+
+
+def test_one_waits_until_the_other_has_let_go(fleets):
+    one, other = fleets("one"), fleets("other")
+    order = []
+    inside = threading.Event()
+
+    def first():
+        with one.alone("step/a", give_up):
+            order.append("first")
+            inside.set()
+            time.sleep(0.2)
+            order.append("first has ended")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(10)
+    with other.alone("step/a", lambda _: time.sleep(0.02)):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "first has ended", "second"]
+
+
+def test_what_the_dead_held_is_free(fleets):
+    one, other = fleets("one"), fleets("other")
+    held = other.alone("step/a", give_up)
+    held.__enter__()
+    assert not one.is_free("step/a")
+    for _ in range(LOOKS + 1):
+        one.beat()
+    assert one.is_free("step/a")
+    with one.alone("step/a", give_up):
+        pass
+
+
+def test_what_it_held_before_it_was_killed_is_free_at_its_next_start(fleets):
+    before = fleets("one")
+    before.alone("step/a", give_up).__enter__()
+    again = fleets("one")
+    with again.alone("step/a", give_up):
+        pass
+
+
+def test_versions_are_those_of_the_living(fleets):
+    one, _ = fleets("one", "1"), fleets("other", "2")
+    assert one.versions() == {"1", "2"}
+    for _ in range(LOOKS + 1):
+        one.beat()
+    assert one.versions() == {"1"}
