@@ -421,6 +421,33 @@ def test_a_page_for_people_and_a_network_in_8_bits_lie_beside_it(trainer: Traine
             BundleModel.load(trainer.store, ref, threads=1, reduced=True)
 
 
+def test_a_validation_split_that_teaches_the_heads_is_scored_by_heads_that_have_not_seen_it(trainer: Trainer) -> None:
+    colours = iter(np.random.default_rng(0).permutation(["Red", "Blue"] * 12))  # nothing but memory helps
+    rows = [dataclasses.replace(row, labels={"colour": str(next(colours))}) for row in records(trainer.store)[:24]]
+    manifest = write_manifest(trainer.store, Manifest.from_records(rows, TASKS))
+    settings = {"retrain_heads": "real", "head_fit": "discriminant", "head_shrinkage": 0.01}
+    request = trainer.request(manifest, **settings, validation_teaches_heads=True, backbone_learning_rate=0.0)
+    result = list(trainer.stub.Train(request))[-1].result
+    card = read_card(trainer.store, ref_from_proto(result.bundle))
+    validated = trainer.evaluate(result.bundle, "validation", manifest)
+    assert validated.mean_macro_f1 == pytest.approx(card.metrics["validation_macro_f1"])
+    said = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(validated.predictions))))
+    model = BundleModel.load(trainer.store, ref_from_proto(result.bundle))
+
+    def answers(table: pd.DataFrame) -> np.ndarray:
+        images = np.concatenate([prepared(trainer, image, card) for image in table["image"]])
+        return model.predict(images)["colour"]
+
+    kept = np.stack(list(said["probabilities_colour"]))
+    assert [["Red", "Blue"][one] for one in answers(said).argmax(1)] == said["true_colour"].tolist()  # by heart
+    assert (kept.argmax(1) != answers(said).argmax(1)).any()
+    tested = trainer.evaluate(result.bundle, "test", manifest)  # what has taught nothing the network answers itself
+    table = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(tested.predictions))))
+    np.testing.assert_allclose(np.stack(list(table["probabilities_colour"])), answers(table), atol=1e-6)
+    # the backbone has learnt from none, so all 16 training photographs measure beside the 4
+    assert card.calibration["colour"].photographs == 16 + 4
+
+
 def prepared(trainer: Trainer, image: str, card: BundleCard) -> np.ndarray:
     return preprocess(decode(trainer.store.get(image), image), card.input_spec)[None]
 

@@ -178,10 +178,23 @@ class TrainingSettings(JobSettings):
         description="Which training images the batch statistics are of: all, as training goes, or real ones, "
         "re-estimated at the end",
     )
-    retrain_heads: Literal["none", "real"] = Field(
+    retrain_heads: Literal["none", "real", "all"] = Field(
         default="none",
-        description="Whether the heads are fitted anew at the end, on features of real training images, all classes "
-        "alike, with the backbone frozen",
+        description="Whether the heads are fitted anew at the end, on features of real training images, or of "
+        "synthetic ones too (`all`, for the discriminant), all classes alike, with the backbone frozen",
+    )
+    head_fit: Literal["logistic", "discriminant"] = Field(
+        default="logistic",
+        description="How heads are fitted anew: logistic regression whose penalty the validation split chooses, or, "
+        "for a few hundred photographs, a linear discriminant with a shrunk covariance",
+    )
+    head_shrinkage: float = Field(
+        default=0.5, gt=0, le=1, description="Share of the discriminant's covariance that its mean variance replaces"
+    )
+    validation_teaches_heads: bool = Field(
+        default=False,
+        description="Whether the discriminant learns from the validation split too; what is said of that split then "
+        "comes from heads, in folds by object, that have not seen the photograph",
     )
 
     neighbours: Literal["photographs", "none"] = Field(
@@ -197,12 +210,18 @@ class TrainingSettings(JobSettings):
     )
 
     @model_validator(mode="after")
-    def _weights_are_there(self) -> Self:
+    def _settings_fit(self) -> Self:
         if self.initial_weights == "file" and not self.initial_weights_path:
             raise ProblemAt(("initial_weights_path",), "is empty; name a .safetensors file")
         if self.initial_weights != "file" and self.initial_weights_path:
             raise ProblemAt(
                 ("initial_weights_path",), "is given, so initial_weights must be `file`; set it, or remove the path"
+            )
+        if self.retrain_heads == "all" and self.head_fit == "logistic":
+            raise ProblemAt(("retrain_heads",), "is `all`, which needs head_fit: discriminant; set it, or take `real`")
+        if self.validation_teaches_heads and (self.retrain_heads == "none" or self.head_fit == "logistic"):
+            raise ProblemAt(
+                ("validation_teaches_heads",), "needs head_fit: discriminant, and retrain_heads: real or all; set both"
             )
         if self.initial_weights == "imagenet" and self.architecture == MINIMALISTIC:
             raise ProblemAt(

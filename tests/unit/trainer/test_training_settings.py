@@ -32,6 +32,10 @@ def test_all_bad_fields_are_named_at_once() -> None:
         ({"task_weights": {"glaze": -1.0}}, "task_weights.glaze"),
         ({"class_weight_beta": 1.0}, "class_weight_beta"),
         ({"seed": -1}, "seed"),
+        ({"head_shrinkage": 0.0}, "head_shrinkage"),
+        ({"retrain_heads": "all"}, "retrain_heads"),
+        ({"validation_teaches_heads": True}, "validation_teaches_heads"),
+        ({"validation_teaches_heads": True, "head_fit": "discriminant"}, "validation_teaches_heads"),
     ],
 )
 def test_a_bad_field_is_refused(settings: dict, field: str) -> None:

@@ -25,6 +25,7 @@ from saggar_trainer import results
 from saggar_trainer.data.reading import read_photograph
 from saggar_trainer.data.rows import UNKNOWN, Indices, Samples, samples_of
 from saggar_trainer.evidence.metrics import TaskMetrics, mean_macro_f1, task_metrics
+from saggar_trainer.evidence.unseen import answered
 
 SPLITS = ("validation", "test")
 BATCH = 32
@@ -79,7 +80,8 @@ def evaluate(
     samples = samples_of(rows, taxonomy)
     _check_rows(samples, job)
 
-    probabilities = answers(model, samples, store, work, "evaluating", threads)
+    said = answers(model, samples, store, work, "evaluating", threads)
+    probabilities = answered(model.card, store, samples.images, said)
     by_task = {task: task_metrics(samples.labels[task], probabilities[task]) for task in taxonomy.task_names}
     mean = mean_macro_f1(by_task)
     metrics = _report(by_task, mean, taxonomy, job, len(samples)) | {"bundle_id": model.card.bundle_id}

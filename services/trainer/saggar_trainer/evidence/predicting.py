@@ -15,6 +15,7 @@ from saggar.stored_datasets import read_manifest
 from saggar_trainer import results
 from saggar_trainer.data.rows import samples_of
 from saggar_trainer.evidence.evaluating import answerable, answers, table
+from saggar_trainer.evidence.unseen import answered
 
 FOLDER = "predictions"
 
@@ -54,7 +55,8 @@ def predict(job: PredictionJob, store: ObjectStore, work: Work | None = None, *,
     samples = samples_of(answerable(read_manifest(store, job.manifest), model.card), taxonomy)
     if len(samples) == 0:
         raise InvalidInputError(f"{job.manifest.key} has no rows; name a manifest with images")
-    said = table(samples, answers(model, samples, store, work, "predicting", threads), taxonomy)
+    probabilities = answers(model, samples, store, work, "predicting", threads)
+    said = table(samples, answered(model.card, store, samples.images, probabilities), taxonomy)
     reference = results.put_by_content(store, FOLDER, said, ".parquet", "application/vnd.apache.parquet")
     return _outcome(results.keep(store, name, asdict(PredictionOutcome(reference, len(samples)))))
 

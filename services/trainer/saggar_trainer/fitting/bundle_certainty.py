@@ -15,6 +15,7 @@ from torch import Tensor
 
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.evidence.unseen import UnseenAnswers
 from saggar_trainer.export.companions import Evidence
 from saggar_trainer.export.reducing import Photographs, spread
 from saggar_trainer.fitting.lessons import Classroom
@@ -48,16 +49,20 @@ def look(model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photogra
     return Seen(by_task, features.numpy().astype(np.float32), training)
 
 
-def certainty_of(seen: Seen, room: Classroom) -> Certainty:
-    """Temperatures and sets from the validation split; novelty from the real training photographs and that split.
+def certainty_of(seen: Seen, room: Classroom, unseen: UnseenAnswers | None = None) -> Certainty:
+    """Temperatures and sets from the validation split, or from `unseen`; novelty from the real training photographs
+    and the validation split.
 
     Without real training photographs there is no novelty.
     """
     room.work.report(Progress("measuring certainty"))
-    objects = room.validation.object_ids
+    answers = unseen or UnseenAnswers(
+        room.validation.images, room.validation.object_ids, room.validation.labels, seen.validation_logits
+    )
+    objects = answers.object_ids
     calibration, rules = {}, {}
-    for task, scores in seen.validation_logits.items():
-        truth = room.validation.labels[task]
+    for task, scores in answers.logits.items():
+        truth = answers.labels[task]
         found = calibrate(scores, truth, objects)
         if found is None:
             continue
@@ -68,7 +73,8 @@ def certainty_of(seen: Seen, room: Classroom) -> Certainty:
         return Certainty(calibration, rules)
     real = room.training.take(room.training.real)
     novelty = fit_novelty(seen.training_features, {task: real.labels[task] for task in seen.validation_logits})
-    return Certainty(calibration, rules, novelty_rule(novelty, seen.validation_features, objects), novelty)
+    rule = novelty_rule(novelty, seen.validation_features, room.validation.object_ids)
+    return Certainty(calibration, rules, rule, novelty)
 
 
 def evidence_of(

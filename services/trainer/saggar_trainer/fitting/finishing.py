@@ -61,7 +61,7 @@ def finish(
         examples = plain()
         reestimate_statistics(model, examples, lessons.spec, settings, device)
         chosen["batch_norm_rows"] = len(examples)
-    if settings.retrain_heads == "real":
+    if settings.retrain_heads == "real" and settings.head_fit == "logistic":
         work.report(Progress("re-training the heads"))
         chosen["head_penalty"] = retrain_heads(model, plain(), lessons, settings, device)
     if settings.logit_adjustment != "off" and settings.retrain_heads == "none":  # re-trained heads are balanced already

@@ -125,8 +125,8 @@ class _Run:
         watch: Watch,
     ) -> None:
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        frozen = settings.backbone_learning_rate == 0
-        model.backbone.requires_grad_(not frozen)  # frozen: no gradient is worth computing
+        self.frozen = settings.backbone_learning_rate == 0
+        model.backbone.requires_grad_(not self.frozen)  # frozen: no gradient is worth computing
         groups = [
             {"params": list(model.backbone.parameters()), "initial_lr": settings.backbone_learning_rate},
             {"params": model.head_parameters(), "initial_lr": settings.head_learning_rate},
@@ -187,6 +187,8 @@ class _Run:
         tasks = tuple(self.objective.task_weights)
         sums = torch.zeros(1 + len(tasks), device=self.device, dtype=torch.float64)  # on the device: read once
         self.model.train()
+        if self.frozen:  # its batch statistics too
+            self.model.backbone.eval()
         views = view_batches(
             training.pixels.__getitem__,
             batches,

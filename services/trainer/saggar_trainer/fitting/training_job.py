@@ -6,7 +6,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,17 @@ from saggar.taxonomy import Taxonomy
 from saggar_trainer import results
 from saggar_trainer.data.reading import read_taxonomy
 from saggar_trainer.data.rows import Samples, samples_of
+from saggar_trainer.evidence.unseen import WHERE_UNSEEN, UnseenAnswers
 from saggar_trainer.export.checking import check_export
 from saggar_trainer.export.companions import Exported, companions_of
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.bundle_certainty import certainty_of, evidence_of, first_images, look
 from saggar_trainer.fitting.course import best_epoch
+from saggar_trainer.fitting.discriminating import discriminate
 from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
-from saggar_trainer.fitting.loop import Snapshot, StepReport, Watch, fit, macro_f1_of
+from saggar_trainer.fitting.loop import Examples, Lessons, Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
 from saggar_trainer.fitting.saving import CheckpointWriter
 from saggar_trainer.listening import TrainingWork
@@ -116,14 +118,16 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     model.load_state_dict(snapshot.best_model)
     priors = log_priors(training, taxonomy, settings)
     finished_by = finish(model, lessons, plain, settings, priors=priors, device=at.device, work=work)
+    unseen = _discriminants(model, room, lessons, photographs)
+    chosen = finished_by.chosen | _kept(unseen, room)
     macro_f1 = dict(best.validation_macro_f1_by_task)
-    if finished_by.chosen:
-        macro_f1 = macro_f1_of(model, lessons, settings, at.device)
+    if chosen or unseen:
+        macro_f1 = _validated(model, room, lessons, unseen)
     mean = sum(macro_f1.values()) / len(macro_f1)
 
     model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     seen = look(model, room, lessons, photographs)
-    certainty = certainty_of(seen, room)
+    certainty = certainty_of(seen, room, unseen)
     work.report(Progress("exporting"))
     onnx = to_onnx(model, spec.size_px)
     golden = check_export(onnx, model, first_images(lessons))
@@ -145,7 +149,7 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
             "best_epoch": best.epoch,
             "validation_macro_f1": mean,
             "validation_macro_f1_by_task": macro_f1,
-            **finished_by.chosen,
+            **chosen,
         },
         annotations=job.annotations,
         certainty=certainty,
@@ -158,7 +162,7 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         "counts": _counts(manifest),
         "best_epoch": best.epoch,
         "steps": sum(scores.steps for scores in snapshot.history),
-        "finishing": finished_by.chosen,
+        "finishing": chosen,
         "epochs": [asdict(scores) for scores in snapshot.history],
     }
     outcome = TrainingOutcome(
@@ -171,6 +175,33 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     kept = results.keep(at.store, name, asdict(outcome))
     at.store.delete(checkpoint_key)
     return _outcome(kept)
+
+
+def _discriminants(
+    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photographs: Callable[[], Examples]
+) -> UnseenAnswers | None:
+    """The heads fitted anew, and what heads that have not seen a photograph say of it; None where this is off."""
+    if room.settings.retrain_heads == "none" or room.settings.head_fit == "logistic":
+        return None
+    room.work.report(Progress("fitting discriminants"))
+    images = photographs if room.settings.retrain_heads == "real" else room.plain_training(real_only=False)
+    return discriminate(model, room, lessons, images(), room.at.device)
+
+
+def _validated(
+    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, unseen: UnseenAnswers | None
+) -> dict[str, float]:
+    """Macro-F1 of the validation split by task, once heads or statistics have changed."""
+    if unseen is not None:
+        return unseen.first(len(room.validation)).macro_f1()
+    return macro_f1_of(model, lessons, room.settings, room.at.device)
+
+
+def _kept(unseen: UnseenAnswers | None, room: Classroom) -> dict[str, Any]:
+    """Where the answers to validation photographs lie that have taught the heads, for the card."""
+    if unseen is None or not room.settings.validation_teaches_heads:
+        return {}
+    return {WHERE_UNSEEN: unseen.first(len(room.validation)).keep(room.at.store).to_json()}
 
 
 def _read(job: TrainingJob, at: Workplace, work: TrainingWork) -> tuple[Classroom, Manifest, tuple[str, ...]]:

@@ -68,7 +68,9 @@ def test_my_data_gets_a_file_of_its_size(saggar, tmp_path):
     assert experiment.data.dataset == dataset
     assert taxonomy.id == "kilnsim"
     assert len(experiment.seeds) >= 3  # or there is no verdict
-    assert experiment.augmentation.below < 50
+    assert experiment.augmentation is None
+    training = experiment.training_of(experiment.arms[0])
+    assert (training.backbone_learning_rate, training.retrain_heads, training.head_fit) == (0, "all", "discriminant")
     assert max(map(len, text.splitlines())) <= 200
     code, _, err = saggar("experiment", "init", "--from", "my-data", dataset, "mine.yaml")
     assert code == 2
@@ -91,6 +93,7 @@ def test_values_grow_with_the_data_up_to_the_papers():
     assert (many.below, many.adapter_images) == (50, 1000)
     assert few.below < some.below < paper.below
     assert few.adapter_images < some.adapter_images < paper.adapter_images
+    assert [sized.heads_alone for sized in (few, some, paper, many)] == [True, False, False, False]
     assert all(len(sized.seeds) >= 3 for sized in (few, some, paper, many))
 
 
