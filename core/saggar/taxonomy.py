@@ -315,7 +315,7 @@ def load_taxonomy(name_or_path: str | Path) -> Taxonomy:
     if text.endswith((".yaml", ".yml")) or "/" in text:
         return read_yaml(Path(text), Taxonomy)
     resource = resources.files("saggar").joinpath("taxonomies", f"{text}.yaml")
-    if not resource.is_file():
+    if text not in shipped_taxonomies():
         known = ", ".join(shipped_taxonomies())
         raise NotFoundError(f"no taxonomy '{text}'; shipped: {known}; or give the path of a .yaml file", text)
     return parse_yaml(resource.read_text(encoding="utf-8"), Taxonomy, source=f"{text}.yaml")

@@ -23,6 +23,7 @@ LONGEST_NUMBER = 40  # characters
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # What reads as one number and is another: 0100 is 64, and 1:30 is 90.
 _OTHER_BASES = ((re.compile(r"[-+]?0[0-7_]*[0-7]"), 8), (re.compile(r"[-+]?[0-9._]+(:[0-9._]+)+"), 60))
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # by "\\0": a path with it is no path to anything
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _NO_DATES = "tag:yaml.org,2002:timestamp"  # 2026-02-30 is a text here, not an error of the calendar
 
@@ -85,6 +86,8 @@ def _check_events(text: str, source: str) -> None:
                 raise InvalidInputError(f"{line}: more than {DEEPEST} lists and mappings within one another")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.ScalarEvent) and (control := _CONTROL.search(event.value)):
+            raise InvalidInputError(f"{line}: control character U+{ord(control[0]):04X} in a text; remove it")
         elif (
             isinstance(event, yaml.ScalarEvent)
             and event.implicit[0]

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,50 @@ def test_paths_that_are_left_out_stay_so_and_the_record_reads_back(tmp_path):
     text = "name: x\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 100}}\narms: [{name: b}]\n"
     resolved = resolve_paths(parse_experiment(text, "file", tmp_path)[0], tmp_path)
     assert Experiment.model_validate(resolved.model_dump(mode="json")) == resolved
+
+
+@pytest.mark.parametrize("name", ["", " ", "   ", " nano", "nano ", "a\\nb", "\\0", "\\t"])
+def test_a_base_model_has_a_name(name):
+    with pytest.raises(InvalidInputError, match=r"file\.yaml:11"):
+        parse(GOOD + f'base_model: "{name}"\n')
+
+
+@pytest.mark.parametrize("value", ["~", "[]", "5", "no", "{}"])
+def test_a_base_model_is_a_text(value):
+    with pytest.raises(InvalidInputError, match=r"file\.yaml:11 base_model: Input should be a valid string"):
+        parse(GOOD + f"base_model: {value}\n")
+
+
+def test_names_that_no_file_can_have_are_names_of_nothing(tmp_path):
+    experiment, _ = parse(GOOD + f"base_model: {'a' * 5000}\n")
+    assert resolve_paths(experiment, tmp_path).base_model == "a" * 5000
+    with pytest.raises(NotFoundError, match="no taxonomy 'aaaa"):
+        parse(GOOD.replace("taxonomy: kilnsim", f"taxonomy: {'a' * 5000}"))
+
+
+IN_FOLDER = GOOD.replace("  kilnsim: {count: 100}", "  images: photographs\n  labels: labels.csv\n  where: WHERE")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("{glaze: []}", "a task without classes would keep nothing"),
+        ("{glaze: [none]}", "glaze has no class 'none'"),
+        ("{nothing: [White]}", "unknown task 'nothing'"),
+        ("{'': [White]}", "unknown task ''"),
+        ("{glaze: White}", "Input should be a valid list"),
+        ("{glaze: [1]}", "Input should be a valid string"),
+        ("[]", "Input should be a valid dictionary"),
+    ],
+)
+def test_what_is_kept_are_classes_of_the_taxonomy(where, told):
+    with pytest.raises(InvalidInputError, match=told):
+        parse(IN_FOLDER.replace("WHERE", where))
+
+
+def test_thousands_of_problems_take_no_longer_than_reading_the_file():
+    codes = ", ".join(f"c{number}" for number in range(4000))
+    started = time.thread_time()
+    with pytest.raises(InvalidInputError, match="4000 problems"):
+        parse(IN_FOLDER.replace("WHERE", f"{{glaze: [{codes}]}}"))
+    assert time.thread_time() - started < 10

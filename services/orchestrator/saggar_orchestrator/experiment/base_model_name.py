@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -10,5 +11,5 @@ def with_absolute_path(name: str, folder: Path) -> str:
     file that is there is one, also where a hub id could be meant.
     """
     path = folder / Path(name).expanduser()
-    is_path = name.startswith((".", "~", "/")) or (name != "nano" and path.exists())
+    is_path = name.startswith((".", "~", "/")) or (name != "nano" and os.path.exists(path))  # noqa: PTH110 a name that is too long is none
     return str(path.resolve()) if is_path else name

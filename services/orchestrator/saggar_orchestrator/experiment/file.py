@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,14 @@ def _taxonomy_name(name: str, base: Path) -> str:
     return str((base / name).resolve()) if is_path else name
 
 
+@lru_cache(1)  # a file with thousands of problems is read once, not for each
+def _root(text: str) -> Any:
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
 def _line(text: str, location: tuple[Any, ...]) -> int:
     """The line, from 1, of the deepest YAML node along `location`."""
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: Any = _root(text)
     line = 1
     for step in location:
         if isinstance(node, yaml.MappingNode):

@@ -40,7 +40,10 @@ class Experiment(JobSettings):
         default=(0,), min_length=1, max_length=100, description="Seeds of the trainings; every arm is trained with each"
     )
     base_model: str = Field(
-        default="nano", min_length=1, description="`nano`, a hub id, a folder, or a .safetensors file"
+        default="nano",
+        min_length=1,
+        pattern=r"^\S(.*\S)?$",
+        description="`nano`, a hub id, a folder, or a .safetensors file",
     )
     augmentation: Augmentation | None = Field(
         default=None, description="Classical augmentation of rare combinations", json_schema_extra={"left_out": "none"}

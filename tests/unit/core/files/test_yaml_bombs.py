@@ -44,6 +44,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("count: 1." + "0" * 10_000, "f.yaml:1: a number of 10,002 characters"),
         ("name: x\ncount: 0100", "f.yaml:2: to YAML, 0100 is a number to base 8; write it to base 10, or quote it"),
         ("count: -017", "f.yaml:1: to YAML, -017 is a number to base 8"),
+        ('name: "a\\0b"', "f.yaml:1: control character U+0000 in a text; remove it"),
+        ('name: x\ncount: [{a: "\\x1b[2J"}]', "f.yaml:2: control character U+001B in a text"),
         ("count: 1:30", "f.yaml:1: to YAML, 1:30 is a number to base 60"),
         ("count: [190:20:30.15]", "f.yaml:1: to YAML, 190:20:30.15 is a number to base 60"),
         ("count: -.inf", "f.yaml:1: -.inf is not a finite number"),
