@@ -145,10 +145,10 @@ def certainty(
     names = [str(number) for number in range(len(truth))]
     found = calibrate(logits(features[calibration]), truth[calibration], names[calibration])
     assert found is not None  # noqa: S101 kilnsim knows all labels
-    calibrated = softmax(logits(features[calibration]) / found.temperature)
+    calibrated = found.probabilities(logits(features[calibration]))
     prevalence = prevalence_of(np.bincount(truth[fitted], minlength=classes).astype(float))
     rules = set_rules(calibrated, truth[calibration], names[calibration], prevalence)
-    fresh, true = softmax(logits(features[test]) / found.temperature), truth[test]
+    fresh, true = found.probabilities(logits(features[test])), truth[test]
     before = softmax(logits(features[test]))
     sets = {}
     for rule in rules:

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from saggar.bundle import read_card, softmax
+from saggar.bundle import read_card
 from saggar.certainty.calibration import expected_error, object_weights, reliability
 from saggar.certainty.sets import set_scores
 from saggar.dataset.manifest import Manifest
@@ -250,10 +250,10 @@ def heads(
         temperature = calibrate(logits, truth[measured], objects)
         assert temperature is not None  # noqa: S101 - all labels are known
         prevalence = (np.bincount(truth[teaches], minlength=classes) + 0.5) / (len(teaches) + classes / 2)
-        rules = set_rules(softmax(logits / temperature.temperature), truth[measured], objects, tuple(prevalence))
+        rules = set_rules(temperature.probabilities(logits), truth[measured], objects, tuple(prevalence))
         rule = next(one for one in rules if one.kind == "marginal" and one.coverage == COVERAGE)
         said = (features[0, np.flatnonzero(tested)] @ weight.T + bias).numpy()
-        probabilities = softmax(said / temperature.temperature)
+        probabilities = temperature.probabilities(said)
         scores = set_scores(probabilities, "marginal", ())
         inside = np.ones(scores.shape, bool) if rule.threshold is None else scores <= rule.threshold
         inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
@@ -370,7 +370,7 @@ def kept_aside(collection: Collection, trial: str, count: int, seeds: int) -> di
         for task in collection.taxonomy.task_names:
             probabilities = np.stack(list(table[f"probabilities_{task}"]))
             index = {code: place for place, code in enumerate(collection.taxonomy.task(task).codes)}
-            truth = np.array([UNKNOWN if code is None else index[code] for code in table[f"true_{task}"]])
+            truth = np.array([UNKNOWN if pd.isna(code) else index[code] for code in table[f"true_{task}"]])
             metrics = task_metrics(truth, probabilities)
             assert metrics is not None  # noqa: S101 - there are labels
             by_task[task] = {

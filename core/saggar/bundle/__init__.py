@@ -4,16 +4,16 @@
 made from the content, so equal trainings give the same bundle.
 
 The ONNX model takes `images` [N, 3, S, S] float32 and gives `logits_<task>` [N, C] for every task, `features` [N, F],
-the pooled backbone, and `maps` [N, F, h, w], what is pooled. Probabilities are softmax(logits / the card's temperature
-of the task).
+the pooled backbone, and `maps` [N, F, h, w], what is pooled. The card turns logits into probabilities.
 """
 
 from saggar.bundle.card import BundleCard, Cost, DataNote, Measured, ReducedNote, TaskScore
 from saggar.bundle.golden import Golden
-from saggar.bundle.model import BundleModel, softmax
+from saggar.bundle.model import BundleModel
 from saggar.bundle.neighbours import Neighbour, Neighbours, make_neighbours
 from saggar.bundle.reading import fetch_onnx, read_card, read_golden, read_neighbours, read_novelty
 from saggar.bundle.writing import Certainty, Companions, write_bundle
+from saggar.certainty.calibration import softmax
 
 __all__ = [
     "BundleCard",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from saggar.certainty.calibration import Calibration
+from saggar.certainty.calibration import Calibration, softmax
 from saggar.certainty.novelty import NoveltyRule
 from saggar.certainty.sets import SetRule
 from saggar.images import InputSpec
@@ -135,6 +137,10 @@ class BundleCard(BaseModel):
     def temperature(self, task: str) -> float:
         """What the logits of `task` are divided by."""
         return self.calibration[task].temperature if task in self.calibration else 1.0
+
+    def probabilities(self, task: str, logits: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Probabilities of logits [..., C] of `task`, calibrated where the validation split had labels of it."""
+        return self.calibration[task].probabilities(logits) if task in self.calibration else softmax(logits)
 
     def codes(self) -> dict[str, tuple[str, ...]]:
         """The classes of every task, in the order of its logits."""

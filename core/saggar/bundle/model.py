@@ -66,7 +66,7 @@ class BundleModel:
     def run(self, images: Float32, limit_s: float | None = None) -> tuple[dict[str, Float32], Float32]:
         """`predict` and `features` in one pass. Raises as `logits`."""
         logits, features = self.logits(images, limit_s)
-        return {task: softmax(values / self.card.temperature(task)) for task, values in logits.items()}, features
+        return {task: self.card.probabilities(task, values) for task, values in logits.items()}, features
 
     def logits(self, images: Float32, limit_s: float | None = None) -> tuple[dict[str, Float32], Float32]:
         """Logits [N, C] by task, as the network gives them, and features [N, F].
@@ -133,13 +133,6 @@ class BundleModel:
         finally:
             timer.cancel()
         return outputs
-
-
-def softmax(logits: npt.NDArray[Any]) -> Float32:
-    """Probabilities along the last axis; computed in float64 with the maximum subtracted."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    powers = np.exp(shifted)
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def _open_session(card: BundleCard, onnx: bytes, threads: int) -> onnxruntime.InferenceSession:

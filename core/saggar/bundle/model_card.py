@@ -96,7 +96,7 @@ def _use(card: BundleCard) -> str:
         f"Input `images` [N, 3, {spec.size_px}, {spec.size_px}], float32, RGB: resized by "
         f"`{spec.resize}`, scaled to 0..1, minus {list(spec.mean)}, over {list(spec.std)}. JPEGs are decoded to no "
         f"less than {spec.enough_px or 'all'} px on the shorter side. Output `logits_<task>` [N, C]; probabilities are "
-        "softmax(logits / temperature).\n\n"
+        "(n softmax(logits / temperature) + 1 / C) / (n + 1) for the n objects of the calibration.\n\n"
         "```python\n"
         "from saggar.bundle import BundleModel\n"
         "from saggar.images import decode, preprocess\n"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 BINS = 10  # of the reliability diagram, with equally many objects each
 
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 
@@ -28,7 +29,7 @@ class ReliabilityBin(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Of one task: probabilities are softmax(logits / temperature). `before` is at temperature 1."""
+    """Of one task: how logits become probabilities, and how well these fit. `before` is softmax(logits)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +41,32 @@ class Calibration(BaseModel):
     brier: float  # mean squared distance of the probabilities from the truth, 0 to 2
     brier_before: float
     reliability: tuple[ReliabilityBin, ...]
+
+    def probabilities(self, logits: npt.NDArray[Any]) -> Float32:
+        """Calibrated probabilities of logits [..., C]."""
+        return tempered(logits, self.temperature, self.objects)
+
+
+def softmax(logits: npt.NDArray[Any]) -> Float32:
+    """Probabilities along the last axis; computed in float64 with the maximum subtracted."""
+    return _softmax(logits).astype(np.float32)
+
+
+def tempered(logits: npt.NDArray[Any], temperature: float, objects: int) -> Float32:
+    """Probabilities along the last axis: softmax(logits / temperature), with one more object of unknown class counted
+    to the `objects` that the temperature was measured on.
+
+    So none comes nearer to 1 than 1 - (1 - 1 / C) / (objects + 1): a hundred right answers do not show that one in a
+    million is wrong (Laplace's rule of succession).
+    """
+    values = _softmax(logits / temperature)
+    return np.asarray((objects * values + 1 / values.shape[-1]) / (objects + 1), dtype=np.float32)
+
+
+def _softmax(logits: npt.NDArray[Any]) -> Float64:
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    powers = np.exp(shifted)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
 def object_weights(object_ids: Sequence[str]) -> Float64:

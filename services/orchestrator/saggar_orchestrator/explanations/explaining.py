@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from saggar.bundle import BundleModel, read_card, softmax
+from saggar.bundle import BundleModel, read_card
 from saggar.bundle.explaining import Explainer, read_heads
 from saggar.errors import NotFoundError, WrongStateError
 from saggar.images import decode, preprocess
@@ -69,7 +69,7 @@ def explain_photograph(store: ObjectStore, model_id: str, data: bytes, source: s
     look = Explainer(model, read_heads(store, card)).look(preprocess(photograph, spec)[None])
     classes = {}
     for task in card.taxonomy.tasks:
-        probabilities = softmax(look.logits[task.name] / card.temperature(task.name))[0]
+        probabilities = card.probabilities(task.name, look.logits[task.name])[0]
         likeliest = np.argsort(-probabilities, kind="stable")[:top].tolist()
         classes[task.name] = [
             ExplainedClass(

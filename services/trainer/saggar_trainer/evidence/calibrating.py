@@ -10,8 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from saggar.bundle import softmax
-from saggar.certainty.calibration import Calibration, brier, expected_error, object_weights, reliability
+from saggar.certainty.calibration import (
+    Calibration,
+    brier,
+    expected_error,
+    object_weights,
+    reliability,
+    softmax,
+    tempered,
+)
 from saggar.certainty.novelty import Float32, NoveltyModel, NoveltyRule, to_unit_length
 from saggar.certainty.sets import COVERAGES, KINDS, SetRule, conformal_threshold, coverage_spread, set_scores
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
@@ -38,21 +45,21 @@ def calibrate(logits: Float32, truth: Indices, object_ids: Sequence[str]) -> Cal
         return None
     logits, truth = logits[known], truth[known]
     ids = [name for name, keep in zip(object_ids, known, strict=True) if keep]
-    weights = object_weights(ids)
+    weights, objects = object_weights(ids), len(set(ids))
 
     def loss(log_temperature: float) -> float:
-        return brier(softmax(logits / np.exp(log_temperature)), truth, weights)
+        return brier(tempered(logits, float(np.exp(log_temperature)), objects), truth, weights)
 
     grid = np.linspace(-np.log(HOTTEST), np.log(HOTTEST), 25)
     best = int(np.argmin([loss(value) for value in grid]))
     bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
     temperature = float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
-    before, after = softmax(logits), softmax(logits / temperature)
+    before, after = softmax(logits), tempered(logits, temperature, objects)
     bins = reliability(after, truth, weights)
     return Calibration(
         temperature=temperature,
         photographs=len(truth),
-        objects=len(set(ids)),
+        objects=objects,
         expected_error=expected_error(bins),
         expected_error_before=expected_error(reliability(before, truth, weights)),
         brier=brier(after, truth, weights),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from saggar.bundle import BundleCard, softmax
+from saggar.bundle import BundleCard
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_trainer import results
@@ -76,7 +76,7 @@ def answered(
     rows = [(row, place[image]) for row, image in enumerate(images) if image in place]
     for task, values in found.items():
         logits = np.stack(list(kept[f"logits_{task}"])).astype(np.float32)
-        unseen = softmax(logits / card.temperature(task))
+        unseen = card.probabilities(task, logits)
         for row, other in rows:
             values[row] = unseen[other]
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from saggar.bundle import Certainty, softmax
+from saggar.bundle import Certainty
 from saggar.dataset.manifest import Manifest
 from saggar.progress import Progress
 from torch import Tensor
@@ -68,7 +68,7 @@ def certainty_of(seen: Seen, room: Classroom, unseen: UnseenAnswers | None = Non
             continue
         counts = class_sums(room.training, task, scores.shape[1], room.settings, rows=room.training.real)
         calibration[task] = found
-        rules[task] = set_rules(softmax(scores / found.temperature), truth, objects, prevalence_of(counts))
+        rules[task] = set_rules(found.probabilities(scores), truth, objects, prevalence_of(counts))
     if seen.training_features is None:
         return Certainty(calibration, rules)
     real = room.training.take(room.training.real)
