@@ -36,6 +36,18 @@ def test_the_temperature_undoes_false_certainty(sharpened: float) -> None:
         assert found.expected_error_before > 0.1
 
 
+def test_no_probability_is_surer_than_so_many_objects_can_show() -> None:
+    """All right, with logits far apart: any temperature would do, and the coldest gives .9999999."""
+    truth = np.arange(60) % 5
+    logits = (40 * np.eye(5)[truth]).astype(np.float32)
+    found = calibrate(logits, truth, [f"o{i // 2}" for i in range(60)])
+    assert found is not None
+    probabilities = found.probabilities(logits)
+    assert probabilities.max() == pytest.approx(1 - 0.8 / 31, abs=1e-6)  # 30 objects of two photographs
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert (probabilities.argmax(axis=1) == truth).all()
+
+
 def test_unknown_labels_take_no_part_and_objects_are_counted() -> None:
     logits, truth = answers(40, 1.0)
     truth[:10] = UNKNOWN
