@@ -197,7 +197,7 @@ def features_of(collection: Collection, settings: TrainingSettings) -> torch.Ten
         model = MultiTaskClassifier(build_backbone(settings).layers, {"none": 1}, projection=False)
         views = [Examples(one, {}, {}) for one in (pixels, Mirrored(pixels))]
         np.save(kept, torch.stack([shared_features(model, one, spec, settings, CPU) for one in views]).numpy())
-    return torch.from_numpy(np.load(kept))
+    return torch.from_numpy(np.load(kept, allow_pickle=False))
 
 
 def folds_of(collection: Collection, trial: str, seed: int, count: int) -> list[dict[str, Guess]]:
@@ -214,7 +214,7 @@ def folds_of(collection: Collection, trial: str, seed: int, count: int) -> list[
                 arrays |= {f"{fold}.{task}.{name}": np.asarray(value) for name, value in vars(guess).items()}
         np.savez(kept, **arrays)
         print(f"{trial}, seed {seed}: {time.process_time() - started:.0f} s", file=sys.stderr, flush=True)
-    with np.load(kept) as arrays:
+    with np.load(kept, allow_pickle=False) as arrays:
         names = tuple(Guess.__dataclass_fields__)
         return [
             {task: Guess(**{name: arrays[f"{fold}.{task}.{name}"] for name in names}) for task in tasks}

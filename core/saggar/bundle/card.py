@@ -86,7 +86,7 @@ class Cost(BaseModel):
 
 
 class Measured(BaseModel):
-    """Time on the machine that wrote the bundle, one thread. No part of the bundle's identity."""
+    """Time on the machine that wrote the bundle, one thread: for its page, since the card is the same on all machines."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -117,7 +117,6 @@ class BundleCard(BaseModel):
     data: DataNote | None = None
     validation: dict[str, TaskScore] = Field(default_factory=dict)  # by task
     cost: Cost | None = None
-    measured: Measured | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from saggar.bundle.card import BundleCard, TaskScore
+from saggar.bundle.card import BundleCard, Measured, TaskScore
 from saggar.dataset.record import SPLITS
 
 ValueT = TypeVar("ValueT")
@@ -21,9 +21,17 @@ _FEW = 10  # training photographs of a class, below which its name is written do
 _TAGS = ("porcelain", "ceramics", "cultural-heritage", "image-classification", "multi-task", "onnx", "saggar")
 
 
-def model_card(card: BundleCard) -> str:
+def model_card(card: BundleCard, measured: Measured | None = None) -> str:
     """README.md of the bundle."""
-    sections = (_about(card), _use(card), _data(card), _scores(card), _certainty(card), _limits(card), _cost(card))
+    sections = (
+        _about(card),
+        _use(card),
+        _data(card),
+        _scores(card),
+        _certainty(card),
+        _limits(card),
+        _cost(card, measured),
+    )
     front = yaml.safe_dump(_front_matter(card), sort_keys=False, allow_unicode=True, width=10_000)
     return f"---\n{front}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 
@@ -186,7 +194,7 @@ def _limits(card: BundleCard) -> str:
     return "## Limits\n\n" + "\n".join(lines)
 
 
-def _cost(card: BundleCard) -> str:
+def _cost(card: BundleCard, measured: Measured | None) -> str:
     lines = []
     if card.cost:
         lines.append(
@@ -195,7 +203,7 @@ def _cost(card: BundleCard) -> str:
         )
     files = ", ".join(f"{name} {size / 2**20:.2f} MiB" for name, size in card.file_sizes().items())
     lines.append(f"- files: {files}")
-    if now := card.measured:
+    if now := measured:
         lines.append(
             f"- opens in {now.open_ms:.0f} ms, {now.image_ms:.1f} ms a prepared photograph, one thread, {now.processor}"
         )

@@ -77,8 +77,8 @@ def write_bundle(
     """Stores a bundle; returns its id (16 hexadecimal digits) and the reference of its card.
 
     `onnx` is a model as `saggar.bundle` describes it, `weights` safetensors; `training` and `metrics` are anything
-    that JSON takes. What was measured on this machine takes no part in the id: a bundle that is there already stays as
-    it is. Raises as `ObjectStore.put`.
+    that JSON takes. What was measured on this machine is on the bundle's page alone, so that equal trainings give
+    equal cards; a bundle that is there already stays as it is. Raises as `ObjectStore.put`.
     """
     certainty, companions = certainty or Certainty(), companions or Companions()
     rules = {task: [rule.model_dump(mode="json") for rule in of] for task, of in certainty.prediction_sets.items()}
@@ -119,10 +119,9 @@ def write_bundle(
     if neighbours and neighbours.index is not None:  # made anew, other bytes would find the same
         contents["neighbours_index"] = neighbours.index
     refs = {name: store.put(f"{folder}/{FILES[name]}", data, OCTETS) for name, data in contents.items()}
-    measured = companions.measured.model_dump(mode="json") if companions.measured else None
-    card = BundleCard.model_validate(about | {"bundle_id": bundle_id, "measured": measured} | refs)
+    card = BundleCard.model_validate(about | {"bundle_id": bundle_id} | refs)
     if not store.exists(f"{folder}/{README}"):  # of a writer that was interrupted
-        store.put(f"{folder}/{README}", model_card(card).encode(), "text/markdown")
+        store.put(f"{folder}/{README}", model_card(card, companions.measured).encode(), "text/markdown")
     data = _canonical(card.model_dump(mode="json", by_alias=True))
     return bundle_id, store.put(f"{folder}/{CARD}", data, "application/json")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ class PixelCache:
         """`arrays`: offset, height and width of each image in `file`."""
         self._arrays = arrays
         self._file = file
+        weakref.finalize(self, file.close)
 
     def __len__(self) -> int:
         return len(self._arrays)

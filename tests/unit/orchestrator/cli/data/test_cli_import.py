@@ -82,7 +82,7 @@ def test_keep_going_imports_the_others_and_keeps_a_report(saggar, photos, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "give one of --labels, --catalogue, --layout and --labelbee"),
+        ((), "give one of --labels, --catalogue, --layout, --labelbee and --accepted"),
         (("--layout", "glaze", "--labelbee", "x.json"), "give one of"),
         (("--layout", "glaze", "--image-column", "no"), "go with --labels or --catalogue"),
         (("--catalogue", "x.csv"), "--catalogue needs --image-column"),
