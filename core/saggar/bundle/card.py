@@ -86,7 +86,7 @@ class Cost(BaseModel):
 
 
 class Measured(BaseModel):
-    """Time on the machine that wrote the bundle, one thread: for its page, since the card is the same on all machines."""
+    """Time on the machine that wrote the bundle, one thread: for its page, the card being the same on all machines."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
