@@ -43,6 +43,7 @@ def results(seeds=(0, 1, 2), n=240):
         counts = [3 + 40 * number, 5 + 40 * number, 8, 20, 40, 100, 240, 300]
         values = {
             "name": arm,
+            "training": {"sampler_task": "", "retrain_heads": "real"} if number == 1 else {},
             "training_images": sum(counts),
             "by_origin": {"augmented": 180, "real": 536} | ({"synthetic": 40 * number} if number else {}),
             "share_asked": [None, 0.05, 0.10][number],
