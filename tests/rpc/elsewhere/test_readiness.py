@@ -14,6 +14,7 @@ from saggar.rpc.readiness import Readiness, all_of
 from saggar.rpc.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore
+from saggar_orchestrator.cli.services import doctor
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,17 @@ def test_a_store_that_goes_away_and_comes_back(served):
     wait_ready(address, 5)  # it is live all the time: nothing should restart it
     folder.with_name("away").rename(folder)
     wait_ready(address, 20, service="")
+
+
+def test_doctor_tells_a_service_that_answers_from_one_that_can_work(served):
+    address, folder = served
+    assert doctor._serves("trainer", address, None) == ("ok", "serving")
+    folder.rename(folder.with_name("away"))
+    time.sleep(0.5)
+    state, detail = doctor._serves("trainer", address, None)
+    assert state == "missing"
+    assert "the store's folder" in detail
+    assert doctor._serves("classifier", address, None)[0] == "note"  # it says so too while it has no model yet
 
 
 def test_a_server_starts_without_its_store(tmp_path):

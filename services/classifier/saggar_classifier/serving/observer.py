@@ -1,4 +1,4 @@
-"""Who is told what became of photographs, beside the caller."""
+"""Who learns what became of photographs, beside the caller."""
 
 from __future__ import annotations
 

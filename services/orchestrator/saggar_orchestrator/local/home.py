@@ -205,7 +205,7 @@ class Home:
 
 
 def address_variable(service: str) -> str:
-    """Where the command line is told that a service is elsewhere."""
+    """Where the command line learns that a service is elsewhere."""
     return "SAGGAR_REVIEW_URL" if service == "review" else f"SAGGAR_{service.upper()}"
 
 

@@ -7,12 +7,16 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from saggar_orchestrator.cli.terminal.output import AsJson, command_settings, print_json, settings
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import PAGES, SERVICES
+
+if TYPE_CHECKING:
+    from saggar.rpc.channel import ClientTls
 
 _TORCH_S = 60
 
@@ -108,8 +112,22 @@ def _running(home: Home) -> list[Check]:
             log = "" if home.remote else f"; see {home.logs / name}.log"
             found.append((f"{name} at {address}", "missing", f"{error}{log}"))
         else:
-            found.append((f"{name} at {address}", "ok", "serving"))
+            found.append((f"{name} at {address}", *_serves(name, address, tls)))
     return found
+
+
+def _serves(name: str, address: str, tls: ClientTls | None) -> tuple[str, str]:
+    """Whether a service that answers can also do its work: without its store it cannot."""
+    from saggar.errors import SaggarError
+    from saggar.rpc.channel import wait_ready
+
+    if name == PAGES:
+        return "ok", "serving"
+    try:
+        wait_ready(address, 2.0, tls=tls, service="", patient=False)
+    except SaggarError as error:
+        return "note" if name == "classifier" else "missing", str(error)  # without a model yet, nothing is amiss
+    return "ok", "serving"
 
 
 def _answers_http(address: str) -> None:
