@@ -126,7 +126,8 @@ def _serves(name: str, address: str, tls: ClientTls | None) -> tuple[str, str]:
     try:
         wait_ready(address, 2.0, tls=tls, service="", patient=False)
     except SaggarError as error:
-        return "note" if name == "classifier" else "missing", str(error)  # without a model yet, nothing is amiss
+        why = str(error).removeprefix(f"{address}: ")
+        return "note" if name == "classifier" else "missing", why  # without a model yet, nothing is amiss
     return "ok", "serving"
 
 
