@@ -31,7 +31,8 @@ COPY services/orchestrator/pyproject.toml services/orchestrator/
 RUN python requirements.py core > core.txt \
     && python requirements.py "core[data]" > data.txt \
     && python requirements.py core "services/classifier[traces]" > classifier.txt \
-    && for name in generator qc trainer orchestrator; do \
+    && python requirements.py core "services/orchestrator[explain]" > orchestrator.txt \
+    && for name in generator qc trainer; do \
          python requirements.py core services/$name > $name.txt || exit 1; done
 
 FROM python AS libraries
@@ -126,5 +127,5 @@ LABEL org.opencontainers.image.title="saggar-orchestrator" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 USER 10001
-EXPOSE 50051
+EXPOSE 50051 8080
 ENTRYPOINT ["python", "-m", "saggar_orchestrator"]

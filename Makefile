@@ -10,9 +10,10 @@ BUF_VERSION := 1.75.0
 KUBERNETES := 1.33
 PROTOS := $(wildcard protos/saggar/v1/*.proto)
 TESTS  ?= tests
+WORKERS ?= 3 # at once; on two cores too, for tests of faults mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-core quickstart test test-fast lint lint-imports lint-deploy proto compose-up e2e-compose sbom bench clean
+.PHONY: help docs setup setup-core quickstart test test-fast lint lint-imports lint-deploy proto compose-up e2e-compose sbom bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,7 +25,7 @@ $(VENV)/.ready: constraints.txt requirements-dev.txt $(DISTS:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools -c constraints.txt
 	@echo "Installing Saggar and its libraries (several GB with PyTorch; minutes) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(DISTS:%=-e ./%) -r requirements-dev.txt
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(DISTS:%=-e ./%) -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt tritonclient python-rapidjson
 	@touch $@
 
@@ -32,17 +33,17 @@ setup-core: $(CORE)/.ready ## install the parts without torch into .venv-core, i
 
 $(CORE)/.ready: constraints.txt requirements-core.txt $(LIGHT:%=%/pyproject.toml)
 	test -x $(CORE)/bin/python || $(PYTHON) -m venv $(CORE)
-	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(LIGHT:%=-e ./%) -r requirements-core.txt
+	PYTHONWARNINGS=ignore $(CORE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(LIGHT:%=-e ./%) -r requirements-core.txt
 	@touch $@
 
 quickstart: setup ## the whole story on this machine, in minutes
 	$(BIN)/saggar quickstart
 
-test: setup ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+test: setup ## run all tests; a file at a time, so that what its tests share is made once
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-fast: setup-core ## run core's and the classifier's tests, in under a minute, without torch
-	$(CORE)/bin/python -m pytest -n 2 --dist loadgroup --hypothesis-profile fast -m "not slow" tests/unit/core $(wildcard tests/unit/classifier)
+	$(CORE)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile fast -m "not slow" tests/unit/core $(wildcard tests/unit/classifier)
 
 lint: setup $(BUF) ## formatting, lint, types, contract
 	$(BIN)/ruff format --check .
@@ -82,10 +83,13 @@ compose-up: ## build the images and start all services in containers (needs Dock
 e2e-compose: setup ## all services in containers, encrypted, scaled, killed and restarted (needs Docker with Compose v2)
 	.ci/e2e-compose
 
+docs: setup ## build the docs site into build/site; every broken link fails
+	$(BIN)/mkdocs build
+
 sbom: setup ## sbom.cdx.json: every library of .venv with its version and licence (CycloneDX)
 	$(BIN)/cyclonedx-py environment $(VENV) --output-reproducible --output-file sbom.cdx.json
 
-BENCHES := importing kilnsim near_duplicates review scale metrics extraction startup
+BENCHES := collections/importing collections/kilnsim collections/near_duplicates collections/scale pictures/review pictures/metrics pictures/extraction services/startup
 
 bench: setup ## measured comparisons, as JSON lines (the long ones: see docs/results)
 	@for bench in $(BENCHES); do $(BIN)/python bench/$$bench.py || exit 1; done

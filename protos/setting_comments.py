@@ -11,7 +11,7 @@ from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
 from saggar.job_settings.declared import JobSettings, help_line
 from saggar.job_settings.generation import GenerationSettings, StartSettings
 from saggar.job_settings.review import ReviewSettings
-from saggar.job_settings.screening import ScreenSettings, SetMeasureSettings
+from saggar.job_settings.screening import ExtractorSettings, ScreenSettings, SetMeasureSettings
 from saggar.job_settings.training import TrainingSettings
 
 PROTOS = Path(__file__).resolve().parent / "saggar" / "v1"
@@ -23,6 +23,7 @@ DECLARED: dict[tuple[str, str], type[JobSettings]] = {
     ("generator.proto", "AdapterUse"): AdapterWeight,
     ("generator.proto", "StartImage"): StartSettings,
     ("qc.proto", "ScreenSettings"): ScreenSettings,
+    ("qc.proto", "FeatureExtractor"): ExtractorSettings,
     ("qc.proto", "CompareSetsRequest"): SetMeasureSettings,
     ("qc.proto", "ReviewSettings"): ReviewSettings,
 }

@@ -16,14 +16,6 @@ if (
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fixture of their module stay on one worker: another would make it once more."""
-    for item in items:
-        known = item._fixtureinfo.name2fixturedefs
-        if any(each.scope in {"module", "class"} for name in known for each in known[name]):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def project_data() -> Path:
     """The folder of real photographs; tests that ask for it skip where it is missing."""

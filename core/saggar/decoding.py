@@ -23,6 +23,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, TiffTags, Uniden
 
 from saggar.errors import InvalidInputError
 from saggar.files.image_end import JPEG_END, image_end
+from saggar.files.not_an_image import is_heic, known_kind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")
@@ -38,7 +39,6 @@ _TOO_DARK = 64  # of 256: colours that are all below it have at most 14 of 16 bi
 _JPEG = ("JPEG", "MPO")  # MPO: a JPEG with smaller pictures behind it, as phones write
 _SCAN = b"\xff\xda"  # marker of a scan
 _SAME_EVERYWHERE = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1"), "WEBP": ("RGB",)}
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _SRGB = ("srgb", "c2")  # how descriptions of sRGB profiles begin; c2 is the one that some web sites embed
 
 FIRST_OF_SEVERAL = "first of several frames or pages taken"
@@ -329,21 +329,11 @@ def _register_heif() -> bool:
 
 
 def _what_it_is(data: bytes, formats: tuple[str, ...]) -> str:
-    if not data:
-        return "is empty; replace it"
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and "HEIF" in formats and not _register_heif():
-        return "is a HEIC photograph; `pip install pillow-heif` to have it read, or save it as JPEG"
-    if known := next((name for start, name in _STARTS if data.startswith(start)), None):
-        return f"is a {known} file of a kind that cannot be read, or damaged; save it as JPEG or PNG"
-    if data.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the image; `git lfs pull` gets it"
-    if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "is a web page, not an image; download the image itself"
     names = "WebP or TIFF" if formats == FORMATS else "WebP, TIFF, GIF, BMP, AVIF or HEIC"
-    return f"is not a JPEG, PNG, {names} image; replace it"
+    if is_heic(data) and "HEIF" in formats and not _register_heif():
+        return "is a HEIC photograph; `pip install pillow-heif` to have it read, or save it as JPEG"
+    return known_kind(data) or f"is not a JPEG, PNG, {names} image; replace it"
 
-
-_STARTS = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"))
 
 _quiet_lock = threading.Lock()
 _quiet_depth = 0

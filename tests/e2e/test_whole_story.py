@@ -35,6 +35,7 @@ arms:
 
 
 SAGGAR = str(Path(sys.executable).with_name("saggar"))
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole experiment
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 ARMS = ["baseline", "95:5", "90:10"]
 

@@ -28,7 +28,7 @@ from tiny_pipeline import save_tiny_pipeline, training_manifest
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SETTINGS = TRAINING.with_values(
-    train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6
+    train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6, keep_every_steps=4
 )
 
 
@@ -73,6 +73,7 @@ def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_p
     for name, one in ours.items():
         np.testing.assert_allclose(one, theirs[name], atol=2e-3, err_msg=name)
     assert max(abs(one).max() for name, one in ours.items() if "lora_B" in name) > 1e-2
+    assert [(one.step, one.adapter.key) for one in found.kept] == [(4, expected.kept[0].adapter.key)]
     assert found.final_loss == pytest.approx(expected.final_loss, rel=1e-4)
     assert found.validation_loss == pytest.approx(expected.validation_loss, rel=1e-3)
     assert {one.stage for one in reports} == {"loading base model", "preparing images", "training"}

@@ -13,7 +13,7 @@ from saggar_orchestrator.local import capacity
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor, choose_addresses
 
-TESTS = Path(__file__).resolve().parent.parent / "support"
+TESTS = Path(__file__).resolve().parent.parent / "support" / "fakes"
 IDLE = dict.fromkeys(SERVICES, "idle_service")
 
 SUPERVISE = """

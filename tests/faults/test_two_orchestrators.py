@@ -137,6 +137,54 @@ def test_an_upgraded_one_leaves_live_runs_alone_and_takes_over_those_of_the_dead
     assert_nothing_was_done_twice(upgraded, 2)
 
 
+def test_upgraded_and_started_again_it_goes_on_and_at_no_time_looks_cancelled(tmp_path):
+    machine = Machine(tmp_path / "home", epoch_seconds=1.5)
+    try:
+        machine.start_all()
+        identity = machine.run(BASELINE)
+        machine.wait_for(identity, training)
+        machine.kill("orchestrator")
+        machine.start("orchestrator", [sys.executable, "-c", UPGRADED])
+        states = set()
+
+        def seen(described):
+            states.add(described.experiment.state)
+            return over(described)
+
+        machine.wait_for(identity, seen)
+        assert states == {pb.EXPERIMENT_STATE_RUNNING, pb.EXPERIMENT_STATE_SUCCEEDED}
+        assert_nothing_was_done_twice(machine, 2)
+    finally:
+        machine.stop()
+
+
+def test_one_that_slept_until_it_was_taken_for_dead_begins_nothing_when_it_wakes(tmp_path):
+    one_training = BASELINE.replace("seeds: [0, 1]", "seeds: [0]")
+    machine = Machine(tmp_path / "home", epoch_seconds=25.0, SAGGAR_TAKEOVER_S="45")
+    try:
+        machine.start_all().start("orchestrator-2")
+        identity = machine.run(one_training)
+        machine.wait_for(identity, lambda found: any(step.title.startswith("train ") for step in found.steps))
+        wait_for(lambda: len(machine.pieces("epochs/")) == 1)
+        machine.pause("orchestrator")  # its worker drops it after 40 s, in the second epoch; then it is taken over
+        wait_for(lambda: len(machine.pieces("epochs/")) == 3)
+        machine.go_on("orchestrator")
+        for at in BOTH:
+            finished(machine, identity, at)
+        pieces = machine.pieces("epochs/")
+        assert [piece.finished for piece in pieces] == [True, False, True]
+        assert all(one.ended <= other.began for one, other in itertools.pairwise(pieces))
+    finally:
+        machine.stop()
+
+
+def wait_for(condition, timeout_s=200):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_a_workflow_database_that_was_overwritten_is_told_as_such(tmp_path):
     machine = Machine(tmp_path / "home")
     machine.home.database.write_bytes(b"this was a workflow database once\n" * 200)

@@ -15,13 +15,13 @@ from saggar.job_settings.declared import JobSettings, bounds, help_line
 from saggar.job_settings.generation import GenerationSettings, StartSettings
 from saggar.job_settings.messages import from_message, to_message
 from saggar.job_settings.review import ReviewSettings
-from saggar.job_settings.screening import ScreenSettings, SetMeasureSettings
+from saggar.job_settings.screening import ExtractorSettings, Resize, ScreenSettings, SetMeasureSettings
 from saggar.job_settings.training import TrainingSettings
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2, qc_pb2, trainer_pb2
 from saggar_generator import messages as generator_messages
-from saggar_orchestrator.cli.generator import options
+from saggar_orchestrator.cli.generator import compare, options
 from saggar_orchestrator.experiment import sections
 from saggar_orchestrator.experiment.schema import Experiment, json_schema
 from saggar_trainer import messages as trainer_messages
@@ -41,7 +41,7 @@ IN_FILES = {
     ScreenSettings: sections.Screening,
 }
 REF = ref_to_proto(ObjectRef("datasets/a/manifest.parquet", "a" * 64, 7, "application/vnd.apache.parquet"))
-EVERY = [*MESSAGES, AdapterWeight, StartSettings, SetMeasureSettings]
+EVERY = [*MESSAGES, AdapterWeight, StartSettings, SetMeasureSettings, ExtractorSettings]
 
 
 @pytest.mark.parametrize("settings", MESSAGES, ids=lambda one: one.__name__)
@@ -80,6 +80,12 @@ def test_experiment_files_take_them_as_they_are(settings):
     for name, field in settings.model_fields.items():
         if name not in section.elsewhere:
             assert section.model_fields[name] is field or repr(section.model_fields[name]) == repr(field), name
+
+
+def test_the_resize_mode_is_declared_once():
+    assert repr(sections.Screening.model_fields["resize"]) == repr(ExtractorSettings.model_fields["resize"])
+    assert {field.name for field in qc_pb2.FeatureExtractor.DESCRIPTOR.fields} > set(ExtractorSettings.model_fields)
+    assert tuple(compare.ResizeMode) == get_args(Resize)
 
 
 def test_what_an_experiment_says_elsewhere_says_where():
@@ -151,6 +157,7 @@ def test_the_command_lines_options_are_the_declared_ones():
     for option, name in (
         ("steps", "steps"),
         ("guidance", "guidance_scale"),
+        ("guidance_to", "guidance_scale_to"),
         ("clip_skip", "clip_skip"),
         ("scheduler", "scheduler"),
     ):

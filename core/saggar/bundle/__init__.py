@@ -3,8 +3,9 @@
 `bundles/<id>/bundle.json` is its card and is written last; docs/bundles.md describes every file beside it. The id is
 made from the content, so equal trainings give the same bundle.
 
-The ONNX model takes `images` [N, 3, S, S] float32 and gives `logits_<task>` [N, C] for every task, `features` [N, F],
-the pooled backbone, and `maps` [N, F, h, w], what is pooled. The card turns logits into probabilities.
+The ONNX model takes `images` [N, 3, S, S] float32 and gives `logits_<task>` [N, C] for every task, `features` [N, D],
+the pooled backbone, and `maps` [N, F, h, w], what is pooled: in an ensemble the maps of all networks, and the features
+of the first, which novelty and neighbours go by. The card turns logits into probabilities.
 """
 
 from saggar.bundle.card import BundleCard, Cost, DataNote, Measured, ReducedNote, TaskScore

@@ -106,7 +106,9 @@ class Explainer:
         """Images [N, 3, S, S] as the network sees them. Raises DataCorruptionError where the weights are not the
         network's, and as `BundleModel.logits`.
         """
-        logits, features = self.model.logits(images)
+        logits, _ = self.model.logits(images)
+        maps = self.model.maps(images)
+        features = np.asarray(maps.mean(axis=(2, 3)), np.float32)
         for task, expected in logits.items():
             apart = float(np.abs(self.heads.logits(features, task) - expected).max(initial=0))
             if not apart <= TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0))):
@@ -114,7 +116,7 @@ class Explainer:
                     f"bundle {self.model.card.bundle_id}: its weights give {task} {apart:.3g} from its network's; "
                     "train it again"
                 )
-        return Look(self.heads, logits, features, self.model.maps(images))
+        return Look(self.heads, logits, features, maps)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Look:
 
     heads: Heads
     logits: Mapping[str, Float32]  # task -> [N, C]
-    features: Float32  # [N, F]
+    features: Float32  # [N, F], the means of `maps`
     maps: Float32  # [N, F, h, w]
 
     def heat(self, task: str, index: int) -> Float32:

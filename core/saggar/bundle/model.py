@@ -60,7 +60,7 @@ class BundleModel:
         return self.run(images)[0]
 
     def features(self, images: Float32) -> Float32:
-        """Pooled backbone features [N, F] of images [N, 3, S, S]."""
+        """Pooled backbone features [N, D] of images [N, 3, S, S]; an ensemble's are those of its first network."""
         return self.run(images)[1]
 
     def run(self, images: Float32, limit_s: float | None = None) -> tuple[dict[str, Float32], Float32]:
@@ -69,7 +69,7 @@ class BundleModel:
         return {task: self.card.probabilities(task, values) for task, values in logits.items()}, features
 
     def logits(self, images: Float32, limit_s: float | None = None) -> tuple[dict[str, Float32], Float32]:
-        """Logits [N, C] by task, as the network gives them, and features [N, F].
+        """Logits [N, C] by task, as the network gives them, and features [N, D].
 
         InvalidInputError when the shape is not [N, 3, S, S]; DataCorruptionError when the network takes longer than
         `limit_s` seconds, as one with an endless loop does.
@@ -92,7 +92,7 @@ class BundleModel:
         return any(output.name == MAPS for output in self._session.get_outputs())
 
     def maps(self, images: Float32) -> Float32:
-        """The last convolution's maps [N, F, h, w] of images [N, 3, S, S]; `features` are their means."""
+        """The last convolution's maps [N, F, h, w] of images [N, 3, S, S]; `features` are the means of the first D."""
         inputs = {"images": np.ascontiguousarray(images, dtype=np.float32)}
         return np.asarray(self._session.run([MAPS], inputs)[0], np.float32)
 

@@ -211,11 +211,13 @@ def _cost(card: BundleCard, measured: Measured | None) -> str:
             lines.append(f"- in 8 bits: opens in {now.reduced_open_ms:.0f} ms, {now.reduced_image_ms:.1f} ms")
     if card.reduced:
         note = card.reduced
+        low, high = note.mean_drop_interval
         fate = "kept as `model.int8.onnx`" if note.kept else "not kept"
         scores = ", ".join(f"{task} {old:.3f} to {new:.3f}" for task, (old, new) in _by_task(card, note.macro_f1))
         lines.append(
             f"- in 8 bits ({note.scheme}; in 32 bits: {', '.join(note.kept_float) or 'nothing'}), {fate}: macro-F1 on "
-            f"validation {scores}; {note.same_answers:.1%} of the answers are the same; allowed to fall by "
-            f"{note.allowed_drop:.3f}, fell by {note.mean_drop:.4f}"
+            f"validation {scores}; {note.same_answers:.1%} of the answers are the same; fell by "
+            f"{note.mean_drop:.4f} (95 % interval {low:.4f} to {high:.4f}, {note.validation_objects:,} objects), and "
+            f"the interval has to end below {note.allowed_drop:.3f}"
         )
     return "## Size and cost\n\n" + "\n".join(lines)

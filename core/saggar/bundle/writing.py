@@ -108,6 +108,7 @@ def write_bundle(
         "golden": companions.golden.to_bytes() if companions.golden else None,
         "novelty_model": certainty.novelty_model.to_bytes() if certainty.novelty_model else None,
         "neighbours_file": neighbours.to_bytes() if neighbours else None,
+        "neighbours_index": neighbours.index if neighbours else None,
         "reduced_onnx": companions.reduced_onnx,
     }
     contents = {name: data for name, data in files.items() if data is not None}
@@ -116,8 +117,6 @@ def write_bundle(
     folder = f"bundles/{bundle_id}"
     if store.exists(f"{folder}/{CARD}"):
         return bundle_id, store.stat(f"{folder}/{CARD}")
-    if neighbours and neighbours.index is not None:  # made anew, other bytes would find the same
-        contents["neighbours_index"] = neighbours.index
     refs = {name: store.put(f"{folder}/{FILES[name]}", data, OCTETS) for name, data in contents.items()}
     card = BundleCard.model_validate(about | {"bundle_id": bundle_id} | refs)
     if not store.exists(f"{folder}/{README}"):  # of a writer that was interrupted

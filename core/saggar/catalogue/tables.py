@@ -10,16 +10,23 @@ from typing import Any
 
 from saggar.catalogue.columns import Column, Role
 from saggar.catalogue.mapping import MappedRow
+from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import AlreadyExistsError, InvalidInputError
 from saggar.files.csv_text import (
+    IMAGE_HEADINGS,
     Row,
     csv_rows,
     evenness,
     from_spreadsheet_cell,
     plain_heading,
+    plain_name,
     read_csv_text,
     spreadsheet_cell,
 )
+from saggar.files.image_names import is_image_name
+
+_MOST = 0.8  # share of a column's cells
+_TAKEN_ALONG = (*OBJECT_COLUMNS, *PROVENANCE)  # what an import reads beside labels
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,11 @@ class Catalogue:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
+
+    @property
+    def columns(self) -> str:
+        """All names in the header, those without one by their place."""
+        return ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(self.header, 1))
 
 
 def read_catalogue(path: Path, encoding: str | None = None) -> Catalogue:
@@ -72,6 +84,27 @@ def column_called(catalogue: Catalogue, name: str) -> int | None:
     return places[0] if places else None
 
 
+def image_column(catalogue: Catalogue, name: str | None = None) -> int | None:
+    """Where the photographs are named: in column `name`, or else in one whose heading or cells say so.
+
+    None where no column does. Raises InvalidInputError for a `name` that is not there, naming those that are.
+    """
+    if name:
+        if (called := column_called(catalogue, name)) is None:
+            raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {catalogue.columns}")
+        return called
+    found = [place for place in range(len(catalogue.header)) if names_files(catalogue, place)]
+    headings = [i for i, own in enumerate(catalogue.header) if plain_heading(own) in IMAGE_HEADINGS]
+    likely = [place for place in headings if place in found] or found or headings
+    return likely[0] if likely else None
+
+
+def names_files(catalogue: Catalogue, place: int) -> bool:
+    """Whether most cells of a column end as image files do."""
+    cells = [text for row in catalogue.rows if place < len(row) and (text := row[place].strip())]
+    return bool(cells) and sum(is_image_name(cell) for cell in cells) >= _MOST * len(cells)
+
+
 def given_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> dict[int, Role]:
     """Columns whose role the user gave, by name or by number from 1.
 
@@ -85,8 +118,7 @@ def given_roles(catalogue: Catalogue, roles: Mapping[Role, Sequence[str]]) -> di
             elif name.isdecimal() and len(name) < 6 and 1 <= int(name) <= len(catalogue.header):
                 place = int(name) - 1
             else:
-                known = ", ".join(name.strip() or f"(column {i})" for i, name in enumerate(catalogue.header, 1))
-                raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {known}")
+                raise InvalidInputError(f"{catalogue.source}: no column '{name}'; it has: {catalogue.columns}")
             if given.setdefault(place, role) != role:
                 raise InvalidInputError(f"{catalogue.source}: column '{name}' is given two roles; give it one")
     return given
@@ -115,22 +147,32 @@ def row_record(mapped: MappedRow, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def write_labels(path: Path, rows: Iterable[MappedRow], columns: Sequence[Column], catalogue: Catalogue) -> None:
-    """A CSV to correct by hand: row, the name as it is, labels, what they rest on, conflicts.
+def write_labels(
+    path: Path,
+    rows: Iterable[MappedRow],
+    columns: Sequence[Column],
+    catalogue: Catalogue,
+    image: int | None = None,
+) -> None:
+    """A CSV to correct by hand and to import: row, photograph, the name as it is, labels, what they rest on, conflicts.
 
+    `image`: the catalogue's column of photographs. Columns that an import reads, as `object_id`, are taken along.
     Raises AlreadyExistsError: corrections made in it are not to be lost.
     """
-    name = next((column.index for column in columns if column.role == "name"), None)
+    named = next((column.index for column in columns if column.role == "name"), None)
+    plain = [plain_name(own) for own in catalogue.header]
+    copied = {"image": image, "name": named} | {own: plain.index(own) for own in _TAKEN_ALONG if own in plain}
+    places = {heading: place for heading, place in copied.items() if place is not None}
     try:
         with path.open("x", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             for count, mapped in enumerate(rows):
                 if count == 0:
                     words = (f"{task}_words" for task in mapped.labels)
-                    writer.writerow(["row", "name", *mapped.labels, *words, "conflicts", "notes"])
+                    writer.writerow(["row", *places, *mapped.labels, *words, "conflicts", "notes"])
                 cells = catalogue.rows[mapped.row]
                 texts = [
-                    cells[name] if name is not None and name < len(cells) else "",
+                    *(cells[place] if place < len(cells) else "" for place in places.values()),
                     *(code or "" for code in mapped.labels.values()),
                     *("; ".join(one.finding.words for one in found) for found in mapped.evidence.values()),
                     " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),

@@ -203,13 +203,15 @@ class Manifest:
 
         try:
             table = pq.read_table(pa.BufferReader(data))
-        except (pa.ArrowException, OSError, ValueError) as error:
+            table.validate(full=True)  # else a text that is not UTF-8 is found by whoever reads it
+            frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get, ignore_metadata=True)
+        except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names and texts that are not UTF-8
             raise DataCorruptionError(
                 f"{source}: cannot be read as Parquet ({error}); import the data set again"
             ) from None
-        tasks = tuple(name.removeprefix(LABEL_PREFIX) for name in table.column_names if name.startswith(LABEL_PREFIX))
+        tasks = tuple(name.removeprefix(LABEL_PREFIX) for name in frame.columns if name.startswith(LABEL_PREFIX))
         try:
-            return cls(table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), tasks)
+            return cls(frame, tasks)
         except InvalidInputError as error:
             raise InvalidInputError(f"{source}: {error}") from None
 

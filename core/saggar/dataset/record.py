@@ -9,6 +9,7 @@ Origin = Literal["real", "augmented", "synthetic"]
 
 ORIGINS: tuple[Origin, ...] = ("real", "augmented", "synthetic")
 SPLITS = ("train", "validation", "test")
+OBJECT_COLUMNS = ("object_id", "group")  # in a table, the one or the other says which photographs are of one object
 PROVENANCE = ("licence", "credit_line", "object_url")  # fields of a record that say whose photograph it is
 
 

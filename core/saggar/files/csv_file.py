@@ -15,12 +15,12 @@ from saggar.errors import InvalidInputError
 from saggar.files.csv_text import (
     DELIMITERS,
     Row,
-    check_no_workbook,
     csv_rows,
     evenness,
     read_csv_text,
     without_separator_line,
 )
+from saggar.files.not_a_table import check_may_be_csv
 from saggar.files.text_encoding import WITH_EURO
 
 _CHUNK = 1 << 20
@@ -78,7 +78,7 @@ def _first_look(path: Path) -> tuple[str, bool]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             if not begun:
-                check_no_workbook(chunk, path)
+                check_may_be_csv(chunk, path)
                 begun, is_utf_8 = True, b"\0" not in chunk and not chunk.startswith((b"\xff\xfe", b"\xfe\xff"))
             digest.update(chunk)
             if is_utf_8:

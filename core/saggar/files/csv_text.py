@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.files.text_encoding import SAVE_AS, decoded_text, read_bytes
+from saggar.files.not_a_table import check_may_be_csv
+from saggar.files.text_encoding import decoded_text, read_bytes
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods are ZIP files; .xls
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 alone
+_END_OF_FILE = "\x1a"  # Ctrl-Z, with which programs of DOS end a text
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -61,7 +62,7 @@ def read_csv_text(path: Path, encoding: str | None = None) -> CsvText:
         raise InvalidInputError(str(error).replace("not a file; name", "not a CSV file; name")) from None
     if not data.strip():
         raise InvalidInputError(f"{path}: is empty; it must have a header row and rows below it")
-    check_no_workbook(data, path)
+    check_may_be_csv(data, path)
     text, encoding = decoded_text(data, str(path), encoding)
     below, delimiter = without_separator_line(text)
     return CsvText(below, encoding, delimiter)
@@ -83,19 +84,13 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
-            if cells:
+            if cells and cells != [_END_OF_FILE]:
                 yield Row(number, tuple(_unwrapped(cell) for cell in cells))
     except csv.Error as error:
         raise InvalidInputError(
             f"{source}: row {number + 1}: not valid CSV ({error}); a quotation mark that opens a value must "
             "be closed at its end, and one inside a value is written twice"
         ) from None
-
-
-def check_no_workbook(data: bytes, path: Path) -> None:
-    """Raises InvalidInputError where `data` begins as a spreadsheet's own file does."""
-    if data.startswith(_WORKBOOKS):
-        raise InvalidInputError(f"{path}: is a spreadsheet workbook, not a CSV; {SAVE_AS}")
 
 
 def evenness(table: Sequence[Row]) -> tuple[float, int]:
@@ -114,10 +109,23 @@ def delimiter_name(delimiter: str) -> str:
     return DELIMITERS.get(delimiter, f"'{delimiter}'")
 
 
+# What people call the column that names photographs, as `plain_heading` has it.
+IMAGE_HEADINGS = frozenset(
+    {"image", "file", "filename", "file_name", "file name", "filepath", "path", "image file", "image name", "img"}
+    | {"image_path", "photo", "photograph", "picture", "图片", "图像", "照片", "文件", "文件名"}
+)
+
+
 def plain_heading(name: str) -> str:
     """A column's name without its case, invisible characters and odd spaces, full-width letters as plain ones."""
     visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name))
     return " ".join(visible.split()).casefold()
+
+
+def plain_name(name: str) -> str:
+    """A column's name as `plain_heading` has it, without its American spelling."""
+    plain = plain_heading(name)
+    return "licence" if plain == "license" else plain
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -84,7 +84,7 @@ def import_csv(
 def import_catalogue(
     images_root: Path,
     catalogue: Path,
-    image_column: str,
+    image_column: str | None,
     taxonomy: Taxonomy,
     store: ObjectStore,
     *,
@@ -94,8 +94,9 @@ def import_catalogue(
 ) -> ImportReport:
     """Photographs of a catalogue, with the labels that its text says.
 
-    `image_column` has paths, or inventory numbers that files are called by (see `match_images`). The manifest
-    has the tasks that the catalogue says something on. See `import_table`.
+    `image_column` has paths, or inventory numbers that files are called by (see `match_images`); None: the column
+    whose cells or heading say that it names image files. The manifest has the tasks that the catalogue says
+    something on. See `import_table`.
     """
     root = _folder(images_root)
     table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)

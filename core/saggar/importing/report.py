@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 50  # problems in an error
 _EXAMPLES = 5  # rows in a warning
+_LONGEST = 200  # characters of a name in an error
 _ROWS = 3  # of one problem that are named
 
 # merged: left out, another row has the image; skipped: left out for another reason that is no fault;
@@ -38,12 +39,16 @@ class Refusal:
     column: str = ""
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.place, self.file, self.reason) if part)
+        return ": ".join(part for part in (self.place, _abbreviated(self.file), self.reason) if part)
 
     @property
     def place(self) -> str:
         row = f"row {self.row}" if self.row else ""
         return ", ".join(part for part in (row, f"column {self.column}" if self.column else "") if part)
+
+
+def _abbreviated(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,11 @@ from saggar.job_settings.declared import JobSettings
 from saggar.job_settings.training import LARGEST_SEED
 from saggar.webui.prompt_syntax import parse_prompt
 
+MOST_KEPT = 100
 MOST_PREVIEWS = 8
+MOST_PRIOR = 10_000
 MOST_STEPS = 1_000_000
+_LONGEST_WARM_UP = 100  # unless the settings say otherwise; never more than a tenth of all steps
 
 
 def _plain_prompt(prompt: str) -> str:
@@ -22,7 +25,7 @@ def _plain_prompt(prompt: str) -> str:
     except InvalidInputError as error:
         raise ValueError(str(error)) from None
     if parsed.weights:
-        raise ValueError("names an adapter; a preview shows the one in training, and no other")
+        raise ValueError("names an adapter; no other than the one in training takes part")
     return prompt
 
 
@@ -44,16 +47,24 @@ class AdapterSettings(JobSettings):
         default=0,
         ge=0,
         le=2048,
-        description="Side of the square training images in pixels",
+        description="Side of the square training images in pixels; buckets have about as many pixels as the square",
         json_schema_extra={"left_out": "the base model's own"},
     )
-    framing: Literal["crop", "pad"] = Field(
+    framing: Literal["crop", "pad", "buckets"] = Field(
         default="crop",
         description="How photographs become square: `crop` scales by the shorter side and cuts from the centre, as "
-        "evaluation and serving do; `pad` keeps the whole picture and carries its ground on beyond the longer edges",
+        "evaluation and serving do; `pad` keeps the whole picture and carries its ground on beyond the longer edges; "
+        "with `buckets` they stay as wide or tall as they are, up to 2:1, and each batch holds one size",
     )
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed of first weights, order and noise")
     checkpoint_every_steps: int = Field(default=100, ge=1, le=MOST_STEPS, description="Steps between checkpoints")
+    keep_every_steps: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_STEPS,
+        description="Steps between intermediate adapters that are kept beside the last, each one of its own, at most "
+        f"{MOST_KEPT}; 0: none. They decide nothing of the last; one that was trained without them is trained again",
+    )
     clip_skip: int | None = Field(
         default=None,
         ge=0,
@@ -113,6 +124,28 @@ class AdapterSettings(JobSettings):
         le=1,
         description="Probability that an example's caption is left out, so that guidance has an unconditional side",
     )
+    prior_weight: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Weight of the loss on pictures that the bare base model has made, beside that on photographs, so "
+        "that it keeps what it can draw (prior preservation, Ruiz et al. 2023, who take 1); 0 turns it off, else a "
+        "step takes twice as long",
+    )
+    prior_images: int = Field(
+        default=200,
+        ge=1,
+        le=MOST_PRIOR,
+        description="Pictures that the base model makes for it, before the first step; with prior_weight above 0",
+    )
+    prior_prompts: tuple[Annotated[str, AfterValidator(_plain_prompt)], ...] = Field(
+        default=(),
+        max_length=MOST_PRIOR,
+        description="What they show, in turn; with prior_weight above 0",
+        json_schema_extra={
+            "left_out": "in an experiment the classes of the adapter's tasks, one by one, elsewhere the captions"
+        },
+    )
     validation_share: float = Field(
         default=0.0,
         ge=0,
@@ -149,6 +182,33 @@ class AdapterSettings(JobSettings):
         if self.text_encoder_learning_rate is not None and not self.train_text_encoder:
             raise ProblemAt(("text_encoder_learning_rate",), "needs train_text_encoder: true")
         return self
+
+    @model_validator(mode="after")
+    def _few_are_kept(self) -> Self:
+        if len(self.kept_steps) > MOST_KEPT:
+            raise ProblemAt(
+                ("keep_every_steps",),
+                f"would keep {len(self.kept_steps):,} adapters, more than {MOST_KEPT}; raise it to "
+                f"{-(-self.steps // (MOST_KEPT + 1))} or more",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prior_is_used(self) -> Self:
+        if self.prior_prompts and not self.prior_weight:
+            raise ProblemAt(("prior_prompts",), "needs a prior_weight above 0")
+        return self
+
+    @property
+    def rising_steps(self) -> int:
+        """Steps over which the learning rate rises."""
+        return min(_LONGEST_WARM_UP, self.steps // 10) if self.warm_up_steps is None else self.warm_up_steps
+
+    @property
+    def kept_steps(self) -> range:
+        """Steps, before the last, after which the adapter is kept."""
+        every = self.keep_every_steps
+        return range(every, self.steps, every) if every else range(0)
 
 
 class AdapterWeight(JobSettings):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from saggar.errors import InvalidInputError
+from saggar.files.yamlfile import ProblemAt
 from saggar.job_settings.declared import JobSettings
 from saggar.webui.scheduler_names import SCHEDULERS, canonical
 
@@ -19,6 +20,14 @@ class GenerationSettings(JobSettings):
 
     steps: int = Field(default=20, ge=1, le=1000, description="Denoising steps")
     guidance_scale: float = Field(default=7.0, ge=0, le=100, description="Classifier-free guidance scale")
+    guidance_scale_to: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Upper end of the range that each image's guidance is drawn from by its seed, in three steps from "
+        "guidance_scale",
+        json_schema_extra={"left_out": "guidance_scale for all"},
+    )
     clip_skip: int | None = Field(
         default=None,
         ge=0,
@@ -48,6 +57,12 @@ class GenerationSettings(JobSettings):
             return canonical(name)
         except InvalidInputError as error:
             raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        if self.guidance_scale_to is not None and self.guidance_scale_to < self.guidance_scale:
+            raise ProblemAt(("guidance_scale_to",), f"must be at least guidance_scale, {self.guidance_scale:g}")
+        return self
 
 
 class StartSettings(JobSettings):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from saggar.duplicates.search import SURE_BITS
@@ -9,6 +11,21 @@ from saggar.job_settings.declared import JobSettings
 from saggar.job_settings.reject_reasons import CALIBRATED_REASONS, Reason
 
 MOST_RESAMPLES = 2000  # each costs a matrix product: more would take minutes
+
+
+Resize = Literal["fidelity", "clean"]
+
+
+class ExtractorSettings(JobSettings):
+    """How features are taken of images by the networks of papers."""
+
+    resize: Resize = Field(
+        default="fidelity",
+        description="How images are brought to the one size that Inception-v3 or DINOv2 takes: `fidelity` as "
+        "torch-fidelity does, bilinear without antialiasing, so that large pictures alias; `clean` as clean-fid does "
+        "(Parmar et al. 2022), bicubic with antialiasing and not rounded. Values of the two do not compare. A bundle's "
+        "backbone has its classifier's own preparation",
+    )
 
 
 class SetMeasureSettings(JobSettings):

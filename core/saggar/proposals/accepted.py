@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from saggar.dataset.record import OBJECT_COLUMNS
 from saggar.errors import InvalidInputError
 from saggar.importing.intake import Progress, import_table
 from saggar.importing.report import ImportReport
-from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row
+from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.proposals.asking.photographs import kept_name
 from saggar.proposals.decisions import Decided, decided_tasks, read_decisions, tally
 from saggar.store import ObjectStore

@@ -13,8 +13,8 @@ from saggar.files.csv_file import CsvFile, open_csv
 from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
 from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
 
-_ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
-_REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
+ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
+REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
 _SHOWN = 50
 
 
@@ -131,9 +131,9 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             plain = decision.casefold()
             if not decision:
                 undecided += [task] if code else []
-            elif plain in _REJECT:
+            elif plain in REJECT:
                 rejected.append(task)
-            elif plain in _ACCEPT:
+            elif plain in ACCEPT:
                 if code:
                     accepted[task] = code
                 else:

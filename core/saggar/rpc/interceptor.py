@@ -37,15 +37,15 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg,unused-i
         if handler is None:
             return None
         streaming = handler.request_streaming or handler.response_streaming
-        pool = self._pools.pool_of(method, streaming=streaming)
-        if pool.full:
-            log.warning("%s refused: %d calls of its kind in hand", method, pool.held)
-            return refusal(self._pools, pool)
         kind = (
             f"{'stream' if handler.request_streaming else 'unary'}_"
             f"{'stream' if handler.response_streaming else 'unary'}"
         )
         behaviour, parse = getattr(handler, kind), handler.request_deserializer
+        pool = self._pools.pool_of(method, behaviour, streaming=streaming)
+        if pool.full:
+            log.warning("%s refused: %d calls of its kind in hand", method, pool.held)
+            return refusal(self._pools, pool)
         if method.startswith(_OURS):
             guarded = _guarded_stream if handler.response_streaming else _guarded
             # Parsed by us: gRPC answers INTERNAL where it cannot parse, and parses what nobody waits for any more.

@@ -1,4 +1,5 @@
-"""Threads by kind of call, so that no kind can lock out another: streams, short calls, health.
+"""Threads by kind of call, so that no kind can lock out another: streams, short calls, those that wait for the store,
+health.
 
 gRPC's server for Python runs a behaviour in the pool that it carries as `experimental_thread_pool`. A call that its
 pool has no room for is refused at once, by a thread of its own kind, without reading the request.
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc_status import rpc_status
@@ -20,6 +21,7 @@ from saggar.errors import BusyError
 from saggar.rpc.errors import status_of
 
 _CALL_THREADS, _CALLS_WAITING = 32, 128
+_STORE_THREADS, _STORE_WAITING = 8, 32
 _HEALTH_THREADS = 2
 _RETRY_CALL_S, _RETRY_STREAM_S = 1.0, 30.0
 # Once 1,000 calls wait to be accepted, given up ones included, gRPC cancels some at random; one takes about 8 KiB.
@@ -30,6 +32,10 @@ LIMITS = (  # gRPC's own, so wide that refusals come from here and say when to t
     ("grpc.server.max_pending_requests", _NOT_YET_ACCEPTED),
     ("grpc.server.max_pending_requests_hard_limit", 2 * _NOT_YET_ACCEPTED),
 )
+
+_ON_STORE = "waits_on_store"
+
+BehaviourT = TypeVar("BehaviourT", bound=Callable[..., Any])
 
 
 class BoundedPool(ThreadPoolExecutor):
@@ -70,6 +76,7 @@ class Pools:
     """`refusals` answers what the others have no room for."""
 
     calls: BoundedPool
+    store: BoundedPool
     streams: BoundedPool
     health: BoundedPool
     refusals: BoundedPool
@@ -79,19 +86,28 @@ class Pools:
         """Pools of a server that holds `max_streams` streams open at most."""
         return Pools(
             BoundedPool(_CALL_THREADS, _CALLS_WAITING, "saggar-rpc"),
+            BoundedPool(_STORE_THREADS, _STORE_WAITING, "saggar-rpc-store"),
             BoundedPool(max_streams, 0, "saggar-rpc-stream"),
             BoundedPool(_HEALTH_THREADS, 1 << 20, "saggar-rpc-health"),
             BoundedPool(1, 1 << 20, "saggar-rpc-refusal"),
         )
 
-    def pool_of(self, method: str, *, streaming: bool) -> BoundedPool:
+    def pool_of(self, method: str, behaviour: Callable[..., Any], *, streaming: bool) -> BoundedPool:
         if method.startswith("/grpc.health."):
             return self.health
-        return self.streams if streaming else self.calls
+        if streaming:
+            return self.streams
+        return self.store if getattr(behaviour, _ON_STORE, False) else self.calls
 
     def shutdown(self) -> None:
-        for pool in (self.calls, self.streams, self.health, self.refusals):
+        for pool in (self.calls, self.store, self.streams, self.health, self.refusals):
             pool.shutdown(wait=False)
+
+
+def waits_on_store(behaviour: BehaviourT) -> BehaviourT:
+    """Decorates a servicer's short call that is a wait for the store: one that hangs holds up its likes alone."""
+    setattr(behaviour, _ON_STORE, True)
+    return behaviour
 
 
 def run_in(pool: BoundedPool, behaviour: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,8 +124,11 @@ def run_in(pool: BoundedPool, behaviour: Callable[..., Any]) -> Callable[..., An
 def refusal(pools: Pools, pool: BoundedPool) -> Any:
     """A handler that refuses any method with RESOURCE_EXHAUSTED and the delay after which to try again."""
     streams = pool is pools.streams
+    held = "streams open" if streams else "calls in hand"
+    if pool is pools.store:
+        held = "calls in hand that wait for the store"
     error = BusyError(
-        f"this replica has {pool.limit} {'streams open' if streams else 'calls in hand'}, the most that it takes; "
+        f"this replica has {pool.limit} {held}, the most that it takes; "
         f"try again later, {'close streams that nobody reads, ' if streams else ''}or add a replica",
         _RETRY_STREAM_S if streams else _RETRY_CALL_S,
     )

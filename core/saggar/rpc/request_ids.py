@@ -34,3 +34,15 @@ def request_of(context: grpc.ServicerContext) -> Iterator[str]:
         yield identity
     finally:
         _current.set("")  # no token: a stream that is given up may be closed by another thread
+
+
+@contextmanager
+def ended(context: grpc.ServicerContext) -> Iterator[str]:
+    """The id that went back with the answer of a call that is over, which is `current` for the block."""
+    sent = context.trailing_metadata() or ()  # type: ignore[attr-defined,unused-ignore]
+    identity = str(next((value for name, value in sent if name == METADATA), ""))
+    _current.set(identity)
+    try:
+        yield identity
+    finally:
+        _current.set("")

@@ -8,12 +8,14 @@ exception). What is read is compared with the hash that its key or its reference
 
 from saggar.store.directory import DirectoryStore
 from saggar.store.images import put_image
-from saggar.store.objects import ObjectRef, ObjectStore, check_key, media_type_of
+from saggar.store.objects import Entry, ListedStore, ObjectRef, ObjectStore, check_key, media_type_of
 from saggar.store.opening import open_store
 from saggar.store.verified_reads import sha256_of_key
 
 __all__ = [
     "DirectoryStore",
+    "Entry",
+    "ListedStore",
     "ObjectRef",
     "ObjectStore",
     "check_key",

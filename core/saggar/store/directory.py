@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -23,6 +23,8 @@ from saggar.errors import (
 from saggar.store.flushing import flush, flush_folder, flush_together
 from saggar.store.objects import (
     OCTETS,
+    RENEWED_S,
+    Entry,
     ObjectRef,
     check_key,
     check_prefix,
@@ -118,6 +120,14 @@ class DirectoryStore(VerifiedReads):
                 self._must_be_mounted()
         return iter(sorted(found))
 
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        for key in self.list(prefix):
+            try:
+                found = (self.root / key).stat()
+            except FileNotFoundError:  # deleted since it was listed
+                continue
+            yield Entry(key, found.st_size, found.st_mtime)
+
     def delete(self, key: str) -> None:
         path = self._path(key)
         with self._named_errors(f"delete {key}"):
@@ -180,6 +190,9 @@ class DirectoryStore(VerifiedReads):
             if path.is_dir():
                 raise InvalidInputError(f"{ref.key} is a folder of {self}; choose another key")
             raise taken(ref.key, str(self))
+        with suppress(OSError):  # whoever puts it counts on it: it is none of what may be cleaned away for its age
+            if time.time() - path.stat().st_mtime > RENEWED_S:
+                os.utime(path)
         return True
 
     def _new_unfinished(self) -> Path:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, NotFoundError
 
@@ -68,6 +68,20 @@ class ObjectRef:
         )
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An object as a store lists it. `modified`: when it was last written or found again by a writer, seconds since
+    1970 by the store's clock, to the hour.
+    """
+
+    key: str
+    size_bytes: int
+    modified: float
+
+
+RENEWED_S = 3600.0  # an object that is older and put once more is as good as new
+
+
 class ObjectStore(Protocol):
     """Keys to bytes. Safe to use from several threads and processes at once.
 
@@ -122,6 +136,15 @@ class ObjectStore(Protocol):
         """As `put`, but takes the place of what was there, atomically. InvalidInputError outside
         `checkpoints/`.
         """
+        ...
+
+
+@runtime_checkable
+class ListedStore(ObjectStore, Protocol):
+    """A store that says how large its objects are and how old."""
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """As `list`, with sizes and ages."""
         ...
 
 

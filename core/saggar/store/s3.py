@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import REPLACE, CopySource
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from saggar.errors import (
@@ -26,6 +28,8 @@ from saggar.errors import (
 )
 from saggar.store.objects import (
     OCTETS,
+    RENEWED_S,
+    Entry,
     ObjectRef,
     check_key,
     check_prefix,
@@ -157,7 +161,9 @@ class S3Store(VerifiedReads):
         return True
 
     def stat(self, key: str) -> ObjectRef:
-        found = self._head(key)
+        return self._ref_of(key, self._head(key))
+
+    def _ref_of(self, key: str, found: Any) -> ObjectRef:
         digest = (found.metadata or {}).get(_SHA256)
         if not digest:  # written by another program
             digest = self._receive(key, _sha256_of, f"read {key}")
@@ -171,6 +177,22 @@ class S3Store(VerifiedReads):
             return sorted(str(item.object_name) for item in found)
 
         return iter(self._try(f"list {prefix}", names))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        check_prefix(prefix)
+
+        def found() -> list[Entry]:
+            listed = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return sorted(
+                (
+                    Entry(str(each.object_name), each.size or 0, each.last_modified.timestamp())
+                    for each in listed
+                    if each.last_modified is not None
+                ),
+                key=lambda entry: entry.key,
+            )
+
+        return iter(self._try(f"list {prefix}", found))
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -209,12 +231,23 @@ class S3Store(VerifiedReads):
     def _holds(self, ref: ObjectRef) -> bool:
         """Whether the bucket has `ref`; AlreadyExistsError when it has other bytes under the key."""
         try:
-            found = self.stat(ref.key)
+            head = self._head(ref.key)
         except NotFoundError:
             return False
+        found = self._ref_of(ref.key, head)
         if (found.sha256, found.size_bytes) != (ref.sha256, ref.size_bytes):
             raise taken(ref.key, self._where)
+        self._renew(ref, head)
         return True
+
+    def _renew(self, ref: ObjectRef, head: Any) -> None:
+        """Whoever puts an object counts on it: it is none of what may be cleaned away for its age."""
+        if head.last_modified is None or time.time() - head.last_modified.timestamp() <= RENEWED_S:
+            return
+        metadata: dict[str, str | list[str] | tuple[str]] = {"sha256": ref.sha256, "Content-Type": ref.media_type}
+        with suppress(MinioException, urllib3.exceptions.HTTPError):  # not allowed to, say: it ages then
+            source = CopySource(self._bucket, ref.key)
+            self._client.copy_object(self._bucket, ref.key, source, metadata=metadata, metadata_directive=REPLACE)
 
     def _try(self, doing: str, call: Callable[[], ResultT], key: str = "") -> ResultT:
         for wait in (*_WAITS_S, None):

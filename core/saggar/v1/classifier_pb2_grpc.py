@@ -78,7 +78,7 @@ class ClassifierServiceServicer:
 
         INVALID_ARGUMENT: no image, not an image, too large, or a number out of its range. NOT_FOUND: the stored image is missing.
         DATA_LOSS: it is not what its reference says. FAILED_PRECONDITION: no model is active (activate one). RESOURCE_EXHAUSTED: more is
-        waiting than can be answered in time; RetryInfo says when to try again. UNAVAILABLE: store down.
+        waiting, for its turn or for the store, than can be answered in time; RetryInfo says when to try again. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,8 +87,8 @@ class ClassifierServiceServicer:
     def ClassifyBatch(self, request, context):
         """Classifies up to 64 photographs with one model; a result or an error for each, in their order.
 
-        INVALID_ARGUMENT: no photograph, or more than 64. FAILED_PRECONDITION: no model is active. What is wrong with one photograph is in
-        its own result, with the codes of Classify.
+        INVALID_ARGUMENT: no photograph, or more than 64. FAILED_PRECONDITION: no model is active. RESOURCE_EXHAUSTED: too many calls wait for
+        the store, and this one has a photograph there. What is wrong with one photograph is in its own result, with the codes of Classify.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,7 @@ class ClassifierServiceServicer:
         other replicas follow within seconds.
 
         INVALID_ARGUMENT: not a bundle. NOT_FOUND: bundle or one of its files is missing. DATA_LOSS: checksum mismatch, or a model that gives
-        no answer in time. UNAVAILABLE: store down.
+        no answer in time. UNAVAILABLE: store down. RESOURCE_EXHAUSTED: too many calls wait for the store; RetryInfo says when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,14 +119,15 @@ class ClassifierServiceServicer:
         """Says which model is active, or another one of the store, what it predicts, how well, and how sure it may be.
 
         FAILED_PRECONDITION: none is active. NOT_FOUND: no such model. INVALID_ARGUMENT: what is stored there is not a bundle.
-        UNAVAILABLE: store down.
+        UNAVAILABLE: store down. RESOURCE_EXHAUSTED, of models that are not loaded: too many calls wait for the store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Lists the models of the store, the served one first. UNAVAILABLE: store down.
+        """Lists the models of the store, the served one first. UNAVAILABLE: store down. RESOURCE_EXHAUSTED: too many calls wait for the store;
+        RetryInfo says when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -30,7 +30,7 @@ class ResolveBaseModelResult(_message.Message):
     def __init__(self, content_hash: _Optional[str] = ..., configuration_hash: _Optional[str] = ...) -> None: ...
 
 class AdapterSettings(_message.Message):
-    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing")
+    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing", "prior_weight", "prior_images", "prior_prompts", "keep_every_steps")
     RANK_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,10 @@ class AdapterSettings(_message.Message):
     CAPTION_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     FRAMING_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
     rank: int
     alpha: int
     steps: int
@@ -85,19 +89,25 @@ class AdapterSettings(_message.Message):
     caption_template: str
     licence: str
     framing: str
-    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ..., framing: _Optional[str] = ...) -> None: ...
+    prior_weight: float
+    prior_images: int
+    prior_prompts: _containers.RepeatedScalarFieldContainer[str]
+    keep_every_steps: int
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ..., framing: _Optional[str] = ..., prior_weight: _Optional[float] = ..., prior_images: _Optional[int] = ..., prior_prompts: _Optional[_Iterable[str]] = ..., keep_every_steps: _Optional[int] = ...) -> None: ...
 
 class TrainAdapterRequest(_message.Message):
-    __slots__ = ("request_id", "base_model", "manifest", "settings")
+    __slots__ = ("request_id", "base_model", "manifest", "settings", "fresh")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     base_model: str
     manifest: _common_pb2.ObjectRef
     settings: AdapterSettings
-    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[AdapterSettings, _Mapping]] = ...) -> None: ...
+    fresh: str
+    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[AdapterSettings, _Mapping]] = ..., fresh: _Optional[str] = ...) -> None: ...
 
 class TrainAdapterResponse(_message.Message):
     __slots__ = ("progress", "result", "preview")
@@ -120,7 +130,7 @@ class AdapterPreview(_message.Message):
     def __init__(self, step: _Optional[int] = ..., prompt: _Optional[str] = ..., image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
 
 class TrainAdapterResult(_message.Message):
-    __slots__ = ("adapter", "weights", "final_loss", "steps", "kohya_weights", "curve", "validation_loss")
+    __slots__ = ("adapter", "weights", "final_loss", "steps", "kohya_weights", "curve", "validation_loss", "kept")
     ADAPTER_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     FINAL_LOSS_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +138,7 @@ class TrainAdapterResult(_message.Message):
     KOHYA_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     adapter: _common_pb2.ObjectRef
     weights: _common_pb2.ObjectRef
     final_loss: float
@@ -135,7 +146,18 @@ class TrainAdapterResult(_message.Message):
     kohya_weights: _common_pb2.ObjectRef
     curve: _common_pb2.ObjectRef
     validation_loss: float
-    def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., final_loss: _Optional[float] = ..., steps: _Optional[int] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., curve: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., validation_loss: _Optional[float] = ...) -> None: ...
+    kept: _containers.RepeatedCompositeFieldContainer[KeptAdapter]
+    def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., final_loss: _Optional[float] = ..., steps: _Optional[int] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., curve: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., validation_loss: _Optional[float] = ..., kept: _Optional[_Iterable[_Union[KeptAdapter, _Mapping]]] = ...) -> None: ...
+
+class KeptAdapter(_message.Message):
+    __slots__ = ("step", "adapter", "weights")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    adapter: _common_pb2.ObjectRef
+    weights: _common_pb2.ObjectRef
+    def __init__(self, step: _Optional[int] = ..., adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
 
 class ImportAdapterRequest(_message.Message):
     __slots__ = ("base_model", "path", "object", "licence")
@@ -174,7 +196,7 @@ class ImportAdapterResult(_message.Message):
     def __init__(self, adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., kohya_weights: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., unet_layers: _Optional[int] = ..., text_encoder_layers: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GenerationSettings(_message.Message):
-    __slots__ = ("steps", "guidance_scale", "clip_skip", "scheduler", "width_px", "height_px", "batch_size")
+    __slots__ = ("steps", "guidance_scale", "clip_skip", "scheduler", "width_px", "height_px", "batch_size", "guidance_scale_to")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +204,7 @@ class GenerationSettings(_message.Message):
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    GUIDANCE_SCALE_TO_FIELD_NUMBER: _ClassVar[int]
     steps: int
     guidance_scale: float
     clip_skip: int
@@ -189,7 +212,8 @@ class GenerationSettings(_message.Message):
     width_px: int
     height_px: int
     batch_size: int
-    def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., batch_size: _Optional[int] = ...) -> None: ...
+    guidance_scale_to: float
+    def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., guidance_scale_to: _Optional[float] = ...) -> None: ...
 
 class PromptItem(_message.Message):
     __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start", "transfer")
@@ -236,18 +260,20 @@ class AdapterUse(_message.Message):
     def __init__(self, name: _Optional[str] = ..., adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "base_model", "adapters", "prompts", "settings")
+    __slots__ = ("request_id", "base_model", "adapters", "prompts", "settings", "fresh")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     base_model: str
     adapters: _containers.RepeatedCompositeFieldContainer[AdapterUse]
     prompts: _containers.RepeatedCompositeFieldContainer[PromptItem]
     settings: GenerationSettings
-    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapters: _Optional[_Iterable[_Union[AdapterUse, _Mapping]]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ...) -> None: ...
+    fresh: str
+    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapters: _Optional[_Iterable[_Union[AdapterUse, _Mapping]]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ..., fresh: _Optional[str] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
     __slots__ = ("prompt_id", "image", "seed", "reused", "truncated_tokens", "made_from")

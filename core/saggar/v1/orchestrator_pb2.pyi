@@ -83,14 +83,16 @@ class Experiment(_message.Message):
     def __init__(self, experiment_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[ExperimentState, str]] = ..., created_at: _Optional[str] = ..., error: _Optional[str] = ..., results: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., error_kind: _Optional[str] = ..., title: _Optional[str] = ..., photographs: _Optional[int] = ..., seconds: _Optional[float] = ..., headline: _Optional[str] = ...) -> None: ...
 
 class RunExperimentRequest(_message.Message):
-    __slots__ = ("specification", "source_name", "base_path")
+    __slots__ = ("specification", "source_name", "base_path", "fresh")
     SPECIFICATION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_NAME_FIELD_NUMBER: _ClassVar[int]
     BASE_PATH_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     specification: str
     source_name: str
     base_path: str
-    def __init__(self, specification: _Optional[str] = ..., source_name: _Optional[str] = ..., base_path: _Optional[str] = ...) -> None: ...
+    fresh: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, specification: _Optional[str] = ..., source_name: _Optional[str] = ..., base_path: _Optional[str] = ..., fresh: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RunExperimentResponse(_message.Message):
     __slots__ = ("experiment", "existed")
@@ -101,18 +103,22 @@ class RunExperimentResponse(_message.Message):
     def __init__(self, experiment: _Optional[_Union[Experiment, _Mapping]] = ..., existed: _Optional[bool] = ...) -> None: ...
 
 class WatchExperimentRequest(_message.Message):
-    __slots__ = ("experiment_id",)
+    __slots__ = ("experiment_id", "past_at_once")
     EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAST_AT_ONCE_FIELD_NUMBER: _ClassVar[int]
     experiment_id: str
-    def __init__(self, experiment_id: _Optional[str] = ...) -> None: ...
+    past_at_once: bool
+    def __init__(self, experiment_id: _Optional[str] = ..., past_at_once: _Optional[bool] = ...) -> None: ...
 
 class WatchExperimentResponse(_message.Message):
-    __slots__ = ("step", "ended")
+    __slots__ = ("step", "ended", "past")
     STEP_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    PAST_FIELD_NUMBER: _ClassVar[int]
     step: Step
     ended: Experiment
-    def __init__(self, step: _Optional[_Union[Step, _Mapping]] = ..., ended: _Optional[_Union[Experiment, _Mapping]] = ...) -> None: ...
+    past: _containers.RepeatedCompositeFieldContainer[Step]
+    def __init__(self, step: _Optional[_Union[Step, _Mapping]] = ..., ended: _Optional[_Union[Experiment, _Mapping]] = ..., past: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
 
 class ListExperimentsRequest(_message.Message):
     __slots__ = ()
@@ -183,6 +189,42 @@ class ListStepResultsResponse(_message.Message):
     step_id: str
     result_json: str
     def __init__(self, step_id: _Optional[str] = ..., result_json: _Optional[str] = ...) -> None: ...
+
+class CleanStoreRequest(_message.Message):
+    __slots__ = ("delete", "older_than_hours")
+    DELETE_FIELD_NUMBER: _ClassVar[int]
+    OLDER_THAN_HOURS_FIELD_NUMBER: _ClassVar[int]
+    delete: bool
+    older_than_hours: float
+    def __init__(self, delete: _Optional[bool] = ..., older_than_hours: _Optional[float] = ...) -> None: ...
+
+class CleanStoreResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _common_pb2.Progress
+    result: CleanStoreResult
+    def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[CleanStoreResult, _Mapping]] = ...) -> None: ...
+
+class CleanedFolder(_message.Message):
+    __slots__ = ("name", "objects", "size_bytes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    objects: int
+    size_bytes: int
+    def __init__(self, name: _Optional[str] = ..., objects: _Optional[int] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+
+class CleanStoreResult(_message.Message):
+    __slots__ = ("folders", "deleted", "partial")
+    FOLDERS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    folders: _containers.RepeatedCompositeFieldContainer[CleanedFolder]
+    deleted: bool
+    partial: bool
+    def __init__(self, folders: _Optional[_Iterable[_Union[CleanedFolder, _Mapping]]] = ..., deleted: _Optional[bool] = ..., partial: _Optional[bool] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("model_id", "bundle", "experiment_id", "arm", "seed", "test_mean_macro_f1", "active", "validation_macro_f1")

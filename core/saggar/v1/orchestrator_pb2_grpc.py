@@ -75,6 +75,11 @@ class OrchestratorServiceStub:
                 request_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.SerializeToString,
                 response_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.FromString,
                 _registered_method=True)
+        self.CleanStore = channel.unary_stream(
+                '/saggar.v1.OrchestratorService/CleanStore',
+                request_serializer=saggar_dot_v1_dot_orchestrator__pb2.CleanStoreRequest.SerializeToString,
+                response_deserializer=saggar_dot_v1_dot_orchestrator__pb2.CleanStoreResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/saggar.v1.OrchestratorService/ListModels',
                 request_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListModelsRequest.SerializeToString,
@@ -94,7 +99,8 @@ class OrchestratorServiceServicer:
     def RunExperiment(self, request, context):
         """Starts an experiment, or returns the one that equal inputs already started; returns before the work is done.
 
-        INVALID_ARGUMENT: the experiment file does not validate; violations name line and key.
+        INVALID_ARGUMENT: the experiment file does not validate; violations name line and key. Or no step is named as in `fresh`.
+        FAILED_PRECONDITION: steps are to be done again, and it runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +155,17 @@ class OrchestratorServiceServicer:
 
     def ListStepResults(self, request, context):
         """What every finished step left, a step a message: what a plan compares itself with. No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CleanStore(self, request, context):
+        """Finds what nothing in the store refers to any more, and deletes it if asked to. No step of an experiment begins
+        meanwhile; what steps under way might find again stays. Dropping the stream stops it; what is deleted is deleted.
+
+        INVALID_ARGUMENT: an age below one hour. FAILED_PRECONDITION: another is at it. UNAVAILABLE: an unfinished experiment cannot
+        be read, so that it is not known what it would take over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +227,11 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     servicer.ListStepResults,
                     request_deserializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.FromString,
                     response_serializer=saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.SerializeToString,
+            ),
+            'CleanStore': grpc.unary_stream_rpc_method_handler(
+                    servicer.CleanStore,
+                    request_deserializer=saggar_dot_v1_dot_orchestrator__pb2.CleanStoreRequest.FromString,
+                    response_serializer=saggar_dot_v1_dot_orchestrator__pb2.CleanStoreResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -439,6 +461,33 @@ class OrchestratorService:
             '/saggar.v1.OrchestratorService/ListStepResults',
             saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsRequest.SerializeToString,
             saggar_dot_v1_dot_orchestrator__pb2.ListStepResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CleanStore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saggar.v1.OrchestratorService/CleanStore',
+            saggar_dot_v1_dot_orchestrator__pb2.CleanStoreRequest.SerializeToString,
+            saggar_dot_v1_dot_orchestrator__pb2.CleanStoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

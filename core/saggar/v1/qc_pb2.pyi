@@ -8,14 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FeatureExtractor(_message.Message):
-    __slots__ = ("bundle", "inception_weights_path", "dinov2")
+    __slots__ = ("bundle", "inception_weights_path", "dinov2", "resize")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     INCEPTION_WEIGHTS_PATH_FIELD_NUMBER: _ClassVar[int]
     DINOV2_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_FIELD_NUMBER: _ClassVar[int]
     bundle: _common_pb2.ObjectRef
     inception_weights_path: str
     dinov2: Dinov2
-    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., inception_weights_path: _Optional[str] = ..., dinov2: _Optional[_Union[Dinov2, _Mapping]] = ...) -> None: ...
+    resize: str
+    def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., inception_weights_path: _Optional[str] = ..., dinov2: _Optional[_Union[Dinov2, _Mapping]] = ..., resize: _Optional[str] = ...) -> None: ...
 
 class Dinov2(_message.Message):
     __slots__ = ("model", "repository_path", "weights_path")
@@ -50,20 +52,22 @@ class ScreenSettings(_message.Message):
     def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ..., trimmed_share: _Optional[float] = ..., report_only: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScreenRequest(_message.Message):
-    __slots__ = ("request_id", "manifest", "reference", "extractor", "settings", "also_measured_by")
+    __slots__ = ("request_id", "manifest", "reference", "extractor", "settings", "also_measured_by", "fresh")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     ALSO_MEASURED_BY_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     manifest: _common_pb2.ObjectRef
     reference: _common_pb2.ObjectRef
     extractor: FeatureExtractor
     settings: ScreenSettings
     also_measured_by: _containers.RepeatedCompositeFieldContainer[FeatureExtractor]
-    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., reference: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., settings: _Optional[_Union[ScreenSettings, _Mapping]] = ..., also_measured_by: _Optional[_Iterable[_Union[FeatureExtractor, _Mapping]]] = ...) -> None: ...
+    fresh: str
+    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., reference: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., extractor: _Optional[_Union[FeatureExtractor, _Mapping]] = ..., settings: _Optional[_Union[ScreenSettings, _Mapping]] = ..., also_measured_by: _Optional[_Iterable[_Union[FeatureExtractor, _Mapping]]] = ..., fresh: _Optional[str] = ...) -> None: ...
 
 class ScreenResponse(_message.Message):
     __slots__ = ("progress", "result")
@@ -110,7 +114,7 @@ class ScreenResult(_message.Message):
     def __init__(self, accepted: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., rejected: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., accepted_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., rejected_by_reason: _Optional[_Mapping[str, int]] = ..., measures: _Optional[_Union[SetMeasures, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., other_measures: _Optional[_Iterable[_Union[SetMeasures, _Mapping]]] = ..., found_by_reason: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class SetMeasures(_message.Message):
-    __slots__ = ("extractor", "first_count", "second_count", "feature_dimensions", "fid", "kid", "kid_low", "kid_high", "warnings", "preparation", "libraries", "fid_infinity", "precision", "recall", "density", "coverage")
+    __slots__ = ("extractor", "first_count", "second_count", "feature_dimensions", "fid", "kid", "kid_low", "kid_high", "warnings", "preparation", "libraries", "fid_infinity", "precision", "recall", "density", "coverage", "resize")
     EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
     FIRST_COUNT_FIELD_NUMBER: _ClassVar[int]
     SECOND_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +131,7 @@ class SetMeasures(_message.Message):
     RECALL_FIELD_NUMBER: _ClassVar[int]
     DENSITY_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_FIELD_NUMBER: _ClassVar[int]
     extractor: str
     first_count: int
     second_count: int
@@ -143,7 +148,8 @@ class SetMeasures(_message.Message):
     recall: float
     density: float
     coverage: float
-    def __init__(self, extractor: _Optional[str] = ..., first_count: _Optional[int] = ..., second_count: _Optional[int] = ..., feature_dimensions: _Optional[int] = ..., fid: _Optional[float] = ..., kid: _Optional[float] = ..., kid_low: _Optional[float] = ..., kid_high: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., preparation: _Optional[str] = ..., libraries: _Optional[str] = ..., fid_infinity: _Optional[float] = ..., precision: _Optional[float] = ..., recall: _Optional[float] = ..., density: _Optional[float] = ..., coverage: _Optional[float] = ...) -> None: ...
+    resize: str
+    def __init__(self, extractor: _Optional[str] = ..., first_count: _Optional[int] = ..., second_count: _Optional[int] = ..., feature_dimensions: _Optional[int] = ..., fid: _Optional[float] = ..., kid: _Optional[float] = ..., kid_low: _Optional[float] = ..., kid_high: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., preparation: _Optional[str] = ..., libraries: _Optional[str] = ..., fid_infinity: _Optional[float] = ..., precision: _Optional[float] = ..., recall: _Optional[float] = ..., density: _Optional[float] = ..., coverage: _Optional[float] = ..., resize: _Optional[str] = ...) -> None: ...
 
 class CompareSetsRequest(_message.Message):
     __slots__ = ("request_id", "first", "second", "extractor", "kid_resamples")

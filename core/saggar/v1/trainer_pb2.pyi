@@ -20,7 +20,7 @@ INITIAL_WEIGHTS_FILE: InitialWeights
 INITIAL_WEIGHTS_RANDOM: InitialWeights
 
 class TrainingSettings(_message.Message):
-    __slots__ = ("architecture", "initial_weights", "initial_weights_path", "image_size_px", "batch_size", "max_epochs", "patience_epochs", "backbone_learning_rate", "head_learning_rate", "weight_decay", "dropout", "gradient_clip_norm", "class_weight_beta", "class_weight_cap", "sampler_task", "task_weights", "seed", "projection", "cosine_schedule", "balance_from_real_only", "synthetic_task_weights", "sampler", "sampler_tasks", "sampler_power", "mix_batches", "steps_per_epoch", "logit_adjustment", "logit_adjustment_tau", "warm_up_epochs", "label_smoothing", "mixup", "hue_jitter", "random_downscale", "framing", "weight_averaging", "ema_decay", "synthetic_loss_weight", "curriculum", "real_only_last_epochs", "batch_norm", "retrain_heads", "neighbours", "reduced_precision", "head_fit", "head_shrinkage", "validation_teaches_heads")
+    __slots__ = ("architecture", "initial_weights", "initial_weights_path", "image_size_px", "batch_size", "max_epochs", "patience_epochs", "backbone_learning_rate", "head_learning_rate", "weight_decay", "dropout", "gradient_clip_norm", "class_weight_beta", "class_weight_cap", "sampler_task", "task_weights", "seed", "projection", "cosine_schedule", "balance_from_real_only", "synthetic_task_weights", "sampler", "sampler_tasks", "sampler_power", "mix_batches", "steps_per_epoch", "logit_adjustment", "logit_adjustment_tau", "warm_up_epochs", "label_smoothing", "mixup", "hue_jitter", "random_downscale", "framing", "weight_averaging", "ema_decay", "synthetic_loss_weight", "curriculum", "real_only_last_epochs", "batch_norm", "retrain_heads", "neighbours", "reduced_precision", "head_fit", "head_shrinkage", "validation_teaches_heads", "ensemble")
     class TaskWeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class TrainingSettings(_message.Message):
     HEAD_FIT_FIELD_NUMBER: _ClassVar[int]
     HEAD_SHRINKAGE_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_TEACHES_HEADS_FIELD_NUMBER: _ClassVar[int]
+    ENSEMBLE_FIELD_NUMBER: _ClassVar[int]
     architecture: str
     initial_weights: InitialWeights
     initial_weights_path: str
@@ -127,10 +128,11 @@ class TrainingSettings(_message.Message):
     head_fit: str
     head_shrinkage: float
     validation_teaches_heads: bool
-    def __init__(self, architecture: _Optional[str] = ..., initial_weights: _Optional[_Union[InitialWeights, str]] = ..., initial_weights_path: _Optional[str] = ..., image_size_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., max_epochs: _Optional[int] = ..., patience_epochs: _Optional[int] = ..., backbone_learning_rate: _Optional[float] = ..., head_learning_rate: _Optional[float] = ..., weight_decay: _Optional[float] = ..., dropout: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., class_weight_beta: _Optional[float] = ..., class_weight_cap: _Optional[float] = ..., sampler_task: _Optional[str] = ..., task_weights: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., projection: _Optional[bool] = ..., cosine_schedule: _Optional[bool] = ..., balance_from_real_only: _Optional[bool] = ..., synthetic_task_weights: _Optional[_Mapping[str, float]] = ..., sampler: _Optional[str] = ..., sampler_tasks: _Optional[_Iterable[str]] = ..., sampler_power: _Optional[float] = ..., mix_batches: _Optional[bool] = ..., steps_per_epoch: _Optional[int] = ..., logit_adjustment: _Optional[str] = ..., logit_adjustment_tau: _Optional[float] = ..., warm_up_epochs: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., mixup: _Optional[float] = ..., hue_jitter: _Optional[float] = ..., random_downscale: _Optional[float] = ..., framing: _Optional[str] = ..., weight_averaging: _Optional[str] = ..., ema_decay: _Optional[float] = ..., synthetic_loss_weight: _Optional[float] = ..., curriculum: _Optional[str] = ..., real_only_last_epochs: _Optional[int] = ..., batch_norm: _Optional[str] = ..., retrain_heads: _Optional[str] = ..., neighbours: _Optional[str] = ..., reduced_precision: _Optional[str] = ..., head_fit: _Optional[str] = ..., head_shrinkage: _Optional[float] = ..., validation_teaches_heads: _Optional[bool] = ...) -> None: ...
+    ensemble: int
+    def __init__(self, architecture: _Optional[str] = ..., initial_weights: _Optional[_Union[InitialWeights, str]] = ..., initial_weights_path: _Optional[str] = ..., image_size_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., max_epochs: _Optional[int] = ..., patience_epochs: _Optional[int] = ..., backbone_learning_rate: _Optional[float] = ..., head_learning_rate: _Optional[float] = ..., weight_decay: _Optional[float] = ..., dropout: _Optional[float] = ..., gradient_clip_norm: _Optional[float] = ..., class_weight_beta: _Optional[float] = ..., class_weight_cap: _Optional[float] = ..., sampler_task: _Optional[str] = ..., task_weights: _Optional[_Mapping[str, float]] = ..., seed: _Optional[int] = ..., projection: _Optional[bool] = ..., cosine_schedule: _Optional[bool] = ..., balance_from_real_only: _Optional[bool] = ..., synthetic_task_weights: _Optional[_Mapping[str, float]] = ..., sampler: _Optional[str] = ..., sampler_tasks: _Optional[_Iterable[str]] = ..., sampler_power: _Optional[float] = ..., mix_batches: _Optional[bool] = ..., steps_per_epoch: _Optional[int] = ..., logit_adjustment: _Optional[str] = ..., logit_adjustment_tau: _Optional[float] = ..., warm_up_epochs: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., mixup: _Optional[float] = ..., hue_jitter: _Optional[float] = ..., random_downscale: _Optional[float] = ..., framing: _Optional[str] = ..., weight_averaging: _Optional[str] = ..., ema_decay: _Optional[float] = ..., synthetic_loss_weight: _Optional[float] = ..., curriculum: _Optional[str] = ..., real_only_last_epochs: _Optional[int] = ..., batch_norm: _Optional[str] = ..., retrain_heads: _Optional[str] = ..., neighbours: _Optional[str] = ..., reduced_precision: _Optional[str] = ..., head_fit: _Optional[str] = ..., head_shrinkage: _Optional[float] = ..., validation_teaches_heads: _Optional[bool] = ..., ensemble: _Optional[int] = ...) -> None: ...
 
 class TrainRequest(_message.Message):
-    __slots__ = ("request_id", "manifest", "taxonomy", "settings", "annotations")
+    __slots__ = ("request_id", "manifest", "taxonomy", "settings", "annotations", "fresh")
     class AnnotationsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -143,12 +145,14 @@ class TrainRequest(_message.Message):
     TAXONOMY_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     ANNOTATIONS_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     manifest: _common_pb2.ObjectRef
     taxonomy: _common_pb2.ObjectRef
     settings: TrainingSettings
     annotations: _containers.ScalarMap[str, str]
-    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[TrainingSettings, _Mapping]] = ..., annotations: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    fresh: str
+    def __init__(self, request_id: _Optional[str] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., taxonomy: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., settings: _Optional[_Union[TrainingSettings, _Mapping]] = ..., annotations: _Optional[_Mapping[str, str]] = ..., fresh: _Optional[str] = ...) -> None: ...
 
 class EpochMetrics(_message.Message):
     __slots__ = ("epoch", "training_loss", "validation_loss", "validation_macro_f1", "validation_macro_f1_by_task", "seconds", "best", "training_loss_by_task")
@@ -218,16 +222,18 @@ class TrainResult(_message.Message):
     def __init__(self, bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., history: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., best_epoch: _Optional[int] = ..., validation_macro_f1: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ..., made_with: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class EvaluateRequest(_message.Message):
-    __slots__ = ("request_id", "bundle", "manifest", "split")
+    __slots__ = ("request_id", "bundle", "manifest", "split", "fresh")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     SPLIT_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     bundle: _common_pb2.ObjectRef
     manifest: _common_pb2.ObjectRef
     split: str
-    def __init__(self, request_id: _Optional[str] = ..., bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., split: _Optional[str] = ...) -> None: ...
+    fresh: str
+    def __init__(self, request_id: _Optional[str] = ..., bundle: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., manifest: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., split: _Optional[str] = ..., fresh: _Optional[str] = ...) -> None: ...
 
 class EvaluateResponse(_message.Message):
     __slots__ = ("progress", "result")

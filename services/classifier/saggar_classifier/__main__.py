@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 
 from saggar.errors import SaggarError
-from saggar.rpc.server import serve
+from saggar.rpc.server import leave, serve
 from saggar.settings import read_settings
 
+from saggar_classifier.operations.memory import give_back_large_buffers
 from saggar_classifier.settings import ClassifierSettings
 
 
 def main() -> int:
+    give_back_large_buffers()
     try:
         settings = read_settings(ClassifierSettings, __doc__)
         store = settings.open_store()
@@ -44,4 +46,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

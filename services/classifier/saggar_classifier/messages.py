@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from saggar.bundle import BundleCard, Neighbour
 from saggar.errors import BusyError, FieldViolation, InvalidInputError, refuse
 from saggar.rpc.errors import status_of
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.store import ObjectStore
+from saggar.store import ObjectRef
 from saggar.taxonomy import Task
 from saggar.v1 import classifier_pb2
 
@@ -47,19 +48,26 @@ _STATES = {
 }
 
 
-def photograph(request: classifier_pb2.ClassifyRequest, store: ObjectStore) -> Photograph:
-    """The request's image, still encoded; raises InvalidInputError where there is none.
+def is_stored(request: classifier_pb2.ClassifyRequest) -> bool:
+    """Whether the request's image is to be read from the store."""
+    return bool(request.WhichOneof("source") == "object")
 
-    Decoding raises InvalidInputError, or the store's errors.
+
+def photograph(request: classifier_pb2.ClassifyRequest, read: Callable[[ObjectRef], bytes]) -> Photograph:
+    """The request's image, still encoded, by `read` where it is stored: before it takes the turn of another.
+
+    Raises InvalidInputError where there is none, and as `read`. Decoding raises InvalidInputError.
     """
     source = request.WhichOneof("source")
     if source is None:
         violation = FieldViolation("source", "is not set; give image or object")
         raise InvalidInputError("no image: set image (its bytes) or object (a reference)", (violation,))
     if source == "image":
-        return Photograph(len(request.image), partial(photographs.from_bytes, request.image))
-    ref = ref_from_proto(request.object, "object")
-    return Photograph(ref.size_bytes, partial(photographs.from_store, store, ref))
+        data = request.image  # a copy, at every access
+        return Photograph(len(data), partial(photographs.from_bytes, data))
+    ref, begun = ref_from_proto(request.object, "object"), time.perf_counter()
+    decoded = partial(photographs.from_bytes, read(ref), source=ref.key)
+    return Photograph(ref.size_bytes, decoded, time.perf_counter() - begun)
 
 
 def question(request: classifier_pb2.ClassifyRequest) -> Question:

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import grpc
 from saggar.errors import UnavailableError, WrongStateError
+from saggar.rpc.pools import waits_on_store
 from saggar.rpc.readiness import Readiness
 from saggar.rpc.refs import ref_from_proto
-from saggar.store import ObjectStore
+from saggar.store import ObjectRef, ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 
 from saggar_classifier import messages
-from saggar_classifier.networks.choosing import Wish, check_wish
+from saggar_classifier.networks.choosing import Wish, at_once, check_wish
 from saggar_classifier.operations.calls import CallCounter
 from saggar_classifier.operations.metrics import Metrics
 from saggar_classifier.protocols.open_inference import DESCRIPTORS, OpenInference
@@ -26,15 +29,18 @@ from saggar_classifier.serving.catalogue import Catalogue
 from saggar_classifier.serving.desk import Desk
 from saggar_classifier.serving.models import ModelSlot, ServedModel
 from saggar_classifier.serving.observer import Observers
+from saggar_classifier.serving.photographs import read_from
 from saggar_classifier.serving.repository import NO_MODEL, Repository
 from saggar_classifier.settings import ClassifierSettings
 from saggar_classifier.turns.in_order import in_order
 from saggar_classifier.turns.processors import available
 from saggar_classifier.turns.slots import Caller
+from saggar_classifier.turns.store_turns import StoreTurns
 
 log = logging.getLogger(__name__)
 
 SERVICE = "saggar.v1.ClassifierService"
+_STORED_AT_ONCE = 8  # stored photographs of batches and streams that are read, or wait for their turn
 
 
 class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
@@ -46,15 +52,17 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self._stopped = threading.Event()
         self.readiness = Readiness()
         self._slot = ModelSlot(self.readiness)
-        count = settings.threads or available()
+        check_wish(Wish(settings.provider, settings.precision))
+        count = settings.threads or at_once(settings.provider, available())
         wish = Wish(settings.provider, settings.precision, count)
-        check_wish(wish)
         self._repository = Repository(store, self._slot, settings.activation_seconds, wish)
-        self._catalogue = Catalogue(store, self._slot)
+        self._turns = StoreTurns()
+        self._catalogue = Catalogue(store, self._slot, self._turns)
         self._metrics = Metrics()
         self._traces = _traces() if settings.traces else None
         watchers = [each for each in (self._metrics, self._traces) if each is not None]
         self._desk = Desk(self._slot, count, Observers(*watchers))
+        self._stored = ThreadPoolExecutor(_STORED_AT_ONCE, thread_name_prefix="classify-stored")
         self._metrics.watch(self._slot, self._desk)
         self._protocol = OpenInference(store, self._slot, self._desk, self._repository, self._stopped)
         self.descriptors = (DESCRIPTORS,)
@@ -103,7 +111,7 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     def Classify(
         self, request: classifier_pb2.ClassifyRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ClassifyResponse:
-        return self._classified(request, context, self._slot.current())
+        return self._classified(request, context, self._slot.current(), self._read_in_turn)
 
     def ClassifyBatch(
         self, request: classifier_pb2.ClassifyBatchRequest, context: grpc.ServicerContext
@@ -113,8 +121,9 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         def answer(each: classifier_pb2.ClassifyRequest) -> classifier_pb2.ClassifyResult:
             return self._result(each, context, model)
 
-        results = in_order(self._desk.pool, answer, requests, context, ahead=len(requests))
-        return classifier_pb2.ClassifyBatchResponse(results=results)
+        with self._turns.turn() if any(map(messages.is_stored, requests)) else nullcontext():
+            results = in_order(self._pool_of, answer, requests, context, ahead=len(requests))
+            return classifier_pb2.ClassifyBatchResponse(results=results)
 
     def ClassifyStream(
         self, request_iterator: Iterator[classifier_pb2.ClassifyStreamRequest], context: grpc.ServicerContext
@@ -122,9 +131,13 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         def answer(asked: classifier_pb2.ClassifyStreamRequest) -> classifier_pb2.ClassifyStreamResponse:
             return classifier_pb2.ClassifyStreamResponse(id=asked.id, result=self._result(asked.request, context))
 
-        ahead = 2 * self._desk.count
-        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead, leaving=self._stopped)
+        def pool_of(asked: classifier_pb2.ClassifyStreamRequest) -> Executor:
+            return self._pool_of(asked.request)
 
+        ahead = 2 * self._desk.count
+        yield from in_order(pool_of, answer, request_iterator, context, ahead, leaving=self._stopped)
+
+    @waits_on_store
     def ActivateModel(
         self, request: classifier_pb2.ActivateModelRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ActivateModelResponse:
@@ -137,6 +150,7 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         known, model = self._catalogue.one(request.model_id)
         return messages.description(known, model, self._slot.previous, self._repository.problem)
 
+    @waits_on_store
     def ListModels(
         self, request: classifier_pb2.ClassifierServiceListModelsRequest, context: grpc.ServicerContext
     ) -> classifier_pb2.ClassifierServiceListModelsResponse:
@@ -147,16 +161,31 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     ) -> classifier_pb2.ClassifyResult:
         """The response, or the error in its place: one photograph must not lose the others."""
         try:
-            response = self._classified(request, caller, model or self._slot.current())
+            response = self._classified(request, caller, model or self._slot.current(), self._read)
         except Exception as error:  # noqa: BLE001 as in the interceptor, every error becomes a status
             return messages.failed(error)
         return classifier_pb2.ClassifyResult(response=response)
 
     def _classified(
-        self, request: classifier_pb2.ClassifyRequest, caller: Caller, model: ServedModel
+        self,
+        request: classifier_pb2.ClassifyRequest,
+        caller: Caller,
+        model: ServedModel,
+        read: Callable[[ObjectRef], bytes],
     ) -> classifier_pb2.ClassifyResponse:
-        question, photograph = messages.question(request), messages.photograph(request, self._store)
+        question, photograph = messages.question(request), messages.photograph(request, read)
         return messages.classification(*self._desk.answer(photograph, model, caller, question))
+
+    def _read(self, ref: ObjectRef) -> bytes:
+        return read_from(self._store, ref)
+
+    def _read_in_turn(self, ref: ObjectRef) -> bytes:
+        with self._turns.turn():
+            return self._read(ref)
+
+    def _pool_of(self, request: classifier_pb2.ClassifyRequest) -> Executor:
+        """Those of batches and streams that wait for the store do so with threads of their own."""
+        return self._stored if messages.is_stored(request) else self._desk.pool
 
 
 def _traces() -> Any:

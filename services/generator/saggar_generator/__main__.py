@@ -6,7 +6,7 @@ import os
 import sys
 
 from saggar.errors import SaggarError
-from saggar.rpc.server import serve
+from saggar.rpc.server import leave, serve
 from saggar.settings import read_settings
 
 from saggar_generator.servicer import GeneratorServicer
@@ -28,4 +28,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -12,7 +12,7 @@ from saggar.job_settings.messages import from_message
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
-from saggar.webui.prompt_syntax import ADAPTER_NAME, parse_prompt
+from saggar.webui.prompt_syntax import ADAPTER_NAME
 
 from saggar_generator.requests import (
     AdapterPreview,
@@ -33,9 +33,8 @@ _MOST_DONORS = 16  # photographs of each kind that a glaze transfer looks at
 
 
 def adapter_settings(message: generator_pb2.AdapterSettings) -> AdapterSettings:
-    """With the texts that previews' prompts stand for. Raises InvalidInputError, with a violation per bad field."""
-    settings = from_message(AdapterSettings, message)
-    return settings.with_values(preview_prompts=tuple(parse_prompt(text).text for text in settings.preview_prompts))
+    """Raises InvalidInputError, with a violation per bad field."""
+    return from_message(AdapterSettings, message)
 
 
 def generation_settings(message: generator_pb2.GenerationSettings) -> GenerationSettings:
@@ -104,7 +103,10 @@ def adapter_uses(messages: Iterable[generator_pb2.AdapterUse]) -> list[AdapterUs
 def training_request(request: generator_pb2.TrainAdapterRequest) -> TrainingRequest:
     """Raises InvalidInputError."""
     return TrainingRequest(
-        base_model(request.base_model), ref_from_proto(request.manifest, "manifest"), adapter_settings(request.settings)
+        base_model(request.base_model),
+        ref_from_proto(request.manifest, "manifest"),
+        adapter_settings(request.settings),
+        request.fresh,
     )
 
 
@@ -120,6 +122,7 @@ def generation_request(request: generator_pb2.GenerateRequest) -> GenerationRequ
         prompt_items(request.prompts),
         adapter_uses(request.adapters),
         generation_settings(request.settings),
+        request.fresh,
     )
 
 
@@ -132,6 +135,12 @@ def trained_adapter(value: TrainedAdapter) -> generator_pb2.TrainAdapterResult:
         kohya_weights=ref_to_proto(value.kohya_weights) if value.kohya_weights else None,
         curve=ref_to_proto(value.curve) if value.curve else None,
         validation_loss=value.validation_loss,
+        kept=[
+            generator_pb2.KeptAdapter(
+                step=one.step, adapter=ref_to_proto(one.adapter), weights=ref_to_proto(one.weights)
+            )
+            for one in value.kept
+        ],
     )
 
 

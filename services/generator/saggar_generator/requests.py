@@ -18,6 +18,7 @@ class TrainingRequest:
     base_model: str
     manifest: ObjectRef
     settings: AdapterSettings
+    fresh: str = ""  # what equal requests of another token have left is not taken over
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,18 @@ class AdapterPreview:
 
 
 @dataclass(frozen=True)
+class KeptAdapter:
+    """References of the card and the weights of an adapter as it was after `step` steps of its training."""
+
+    step: int
+    adapter: ObjectRef
+    weights: ObjectRef
+
+
+@dataclass(frozen=True)
 class TrainedAdapter:
     """References of the adapter's card, weights (diffusers' and kohya's keys) and curve, and how training
-    ended. `validation_loss` is None without photographs held out.
+    ended. `validation_loss` is None without photographs held out; `kept`: adapters from before the last step.
     """
 
     adapter: ObjectRef
@@ -42,6 +52,7 @@ class TrainedAdapter:
     kohya_weights: ObjectRef | None = None
     curve: ObjectRef | None = None
     validation_loss: float | None = None
+    kept: tuple[KeptAdapter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ class GenerationRequest:
     items: Sequence[PromptItem]
     adapters: Sequence[AdapterUse] = ()
     settings: GenerationSettings = field(default_factory=GenerationSettings)
+    fresh: str = ""  # images that equal requests of another token have left are not taken over
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 import grpc
 from saggar.errors import SaggarError
+from saggar.pages.server import PagesServer
 from saggar.rpc.channel import client_tls
-from saggar.rpc.server import serve
+from saggar.rpc.server import leave, serve
 from saggar.settings import read_settings
 from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
@@ -18,6 +18,7 @@ from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.remote.servicer import StoreServicer
 from saggar_orchestrator.servicer import OrchestratorServicer
 from saggar_orchestrator.settings import OrchestratorSettings
+from saggar_orchestrator.tracking import Tracker
 from saggar_orchestrator.workflow.engine import Engine
 from saggar_orchestrator.workflow.run import Resources
 
@@ -34,15 +35,17 @@ def main() -> int:
 def _serve(settings: OrchestratorSettings, home: Home) -> int:
     store = settings.open_store()
     peers = Peers(settings.peers(), settings.peer_patience_s, settings.keys(), client_tls(settings))
+    resources = Resources(
+        store,
+        peers,
+        home.collections,
+        settings.parallel_shards,
+        tuple(settings.data_roots),
+        settings.parallel_trainings,
+        Tracker(settings.mlflow_uri) if settings.mlflow_uri else None,
+    )
     engine = Engine(
-        Resources(
-            store,
-            peers,
-            home.collections,
-            settings.parallel_shards,
-            tuple(settings.data_roots),
-            settings.parallel_trainings,
-        ),
+        resources,
         settings.database_url or f"sqlite:///{home.database.resolve()}",
         home.executor(),
         settings.takeover_s,
@@ -55,7 +58,21 @@ def _serve(settings: OrchestratorSettings, home: Home) -> int:
         objects = StoreServicer(store, home.root / "transfers").register(server)
         return orchestrator_pb2.DESCRIPTOR.services_by_name["OrchestratorService"].full_name, objects
 
-    return serve(register, settings, warm_up=engine.launch, on_stop=engine.close, store=store)
+    pages: list[PagesServer] = []
+
+    def launch() -> None:
+        engine.launch()
+        if settings.status_listen:
+            from saggar_orchestrator.status.server import serve_status  # takes a web framework along
+
+            pages.append(serve_status(settings, engine, resources))
+
+    def close() -> None:
+        for server in pages:
+            server.stop()
+        engine.close()
+
+    return serve(register, settings, warm_up=launch, on_stop=close, readiness=engine.readiness, store=store)
 
 
 if __name__ == "__main__":
@@ -64,5 +81,4 @@ if __name__ == "__main__":
     except SaggarError as error:
         print(f"error: {error}", file=sys.stderr)
         exit_code = 2
-    sys.stderr.flush()
-    os._exit(exit_code)  # workflow threads that still wait for a peer would hold up a normal exit
+    leave(exit_code)

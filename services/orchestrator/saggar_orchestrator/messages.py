@@ -7,6 +7,7 @@ from saggar.rpc.progress import progress_to_message
 from saggar.rpc.refs import ref_to_proto
 from saggar.v1 import orchestrator_pb2
 
+from saggar_orchestrator.cleaning import Cleaned, FolderCount
 from saggar_orchestrator.peers.models import ModelEntry
 from saggar_orchestrator.progress import StepView
 from saggar_orchestrator.workflow.stored import ExperimentView
@@ -55,6 +56,22 @@ def step_to_message(view: StepView) -> orchestrator_pb2.Step:
         error=view.error,
         position=view.position,
     )
+
+
+def cleaned_to_message(cleaned: Cleaned) -> orchestrator_pb2.CleanStoreResult:
+    return orchestrator_pb2.CleanStoreResult(
+        folders=[
+            orchestrator_pb2.CleanedFolder(name=each.name, objects=each.objects, size_bytes=each.size_bytes)
+            for each in cleaned.folders
+        ],
+        deleted=cleaned.deleted,
+        partial=cleaned.is_partial,
+    )
+
+
+def cleaned_from_message(result: orchestrator_pb2.CleanStoreResult) -> Cleaned:
+    folders = tuple(FolderCount(each.name, each.objects, each.size_bytes) for each in result.folders)
+    return Cleaned(folders, result.deleted, result.partial)
 
 
 def model_to_message(entry: ModelEntry, active: str) -> orchestrator_pb2.Model:

@@ -11,6 +11,9 @@ from typing import Any
 from saggar.errors import CancelledError
 from saggar.progress import Progress
 
+CANCELLED = "the experiment was cancelled"
+"""With this begins the error of a step that was stopped, so that it can be told from one that failed."""
+
 
 @dataclass(frozen=True)
 class StepView:
@@ -28,6 +31,14 @@ class StepView:
     message: str = ""
     seconds: float = 0.0
     error: str = ""
+    at: float = 0.0  # when it was kept, in seconds since 1970; 0 where that is not known
+
+
+def seconds_left(done: int, total: int, seconds: float) -> float | None:
+    """By what is done; None before a twentieth, or two seconds, are over."""
+    if not total or done * 20 < total or seconds < 2 or done >= total:
+        return None
+    return seconds * (total - done) / done
 
 
 _MOST_NOTABLE = 10_000  # kept where nobody asks
@@ -84,9 +95,13 @@ class Board:
 
 
 class Cancellation:
-    """Tells running work to stop, and reaches calls that block: each registers how to break it off."""
+    """Tells running work to stop, and reaches calls that block: each registers how to break it off.
 
-    def __init__(self) -> None:
+    `hold` is called before further work is begun, and does not return before it may be.
+    """
+
+    def __init__(self, hold: Callable[[Cancellation], None] = lambda _: None) -> None:
+        self._hold = hold
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._breaks: dict[int, Callable[[], Any]] = {}
@@ -106,8 +121,9 @@ class Cancellation:
         return self._event.is_set()
 
     def check(self) -> None:
+        self._hold(self)
         if self.requested:
-            raise CancelledError("the experiment was cancelled; `saggar experiment resume` continues it")
+            raise CancelledError(f"{CANCELLED}; `saggar experiment resume` continues it")
 
     def wait(self, seconds: float) -> None:
         """Sleeps; wakes and raises CancelledError when cancelled."""

@@ -6,22 +6,24 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
-from saggar.errors import NotFoundError, SaggarError
-from saggar.rpc.refs import ref_to_proto
+from saggar.errors import CancelledError, InvalidInputError, SaggarError
+from saggar.progress import Progress
+from saggar.rpc.progress import progress_to_message
+from saggar.rpc.work import Emit, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
-from saggar_orchestrator.messages import experiment_to_message, model_to_message, step_to_message
-from saggar_orchestrator.peers.models import known_models
+from saggar_orchestrator.messages import cleaned_to_message, experiment_to_message, model_to_message, step_to_message
+from saggar_orchestrator.peers.models import activate, known_models
 from saggar_orchestrator.peers.peers import Peers
-from saggar_orchestrator.progress import StepView
+from saggar_orchestrator.workflow.attempts import step_results
 from saggar_orchestrator.workflow.engine import Engine
-
-_ACTIVATION_S = 60.0
+from saggar_orchestrator.workflow.stored import ExperimentView
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> orchestrator_pb2.RunExperimentResponse:
         del context
         base = Path(request.base_path or ".")
-        view, existed = self._engine.start(request.specification, request.source_name or "experiment", base)
+        source = request.source_name or "experiment"
+        view, existed = self._engine.start(request.specification, source, base, request.fresh)
         return orchestrator_pb2.RunExperimentResponse(experiment=experiment_to_message(view), existed=existed)
 
     def WatchExperiment(
@@ -47,10 +50,13 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> Iterator[orchestrator_pb2.WatchExperimentResponse]:
         self._engine.describe(request.experiment_id)
         for event in self._engine.watch(request.experiment_id, _gone(context)):
-            if isinstance(event, StepView):
-                yield orchestrator_pb2.WatchExperimentResponse(step=step_to_message(event))
-            else:
+            if isinstance(event, ExperimentView):
                 yield orchestrator_pb2.WatchExperimentResponse(ended=experiment_to_message(event))
+            elif request.past_at_once and len(event) > 1:
+                yield orchestrator_pb2.WatchExperimentResponse(past=map(step_to_message, event))
+            else:
+                for step in event:
+                    yield orchestrator_pb2.WatchExperimentResponse(step=step_to_message(step))
 
     def ListExperiments(
         self, request: orchestrator_pb2.ListExperimentsRequest, context: grpc.ServicerContext
@@ -94,8 +100,30 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.ListStepResultsRequest, context: grpc.ServicerContext
     ) -> Iterator[orchestrator_pb2.ListStepResultsResponse]:
         del request, context
-        for step_id, result in self._engine.step_results():
+        for step_id, result in step_results():
             yield orchestrator_pb2.ListStepResultsResponse(step_id=step_id, result_json=json.dumps(result))
+
+    def CleanStore(
+        self, request: orchestrator_pb2.CleanStoreRequest, context: grpc.ServicerContext
+    ) -> Iterator[orchestrator_pb2.CleanStoreResponse]:
+        if not request.older_than_hours >= 1:
+            raise InvalidInputError(f"older_than_hours is {request.older_than_hours:g}; it must be at least 1")
+
+        def work(emit: Emit, cancelled: threading.Event) -> orchestrator_pb2.CleanStoreResult:
+            def sleep(seconds: float) -> None:
+                if cancelled.wait(seconds):
+                    raise CancelledError("cancelled by the caller")
+
+            def report(progress: Progress) -> None:
+                sleep(0)
+                emit(progress_to_message(progress))
+
+            cleaned = self._engine.clean(
+                request.older_than_hours * 3600, delete=request.delete, sleep=sleep, report=report
+            )
+            return cleaned_to_message(cleaned)
+
+        yield from stream_events(context, orchestrator_pb2.CleanStoreResponse, work)
 
     def ListModels(
         self, request: orchestrator_pb2.ListModelsRequest, context: grpc.ServicerContext
@@ -109,14 +137,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.ServeModelRequest, context: grpc.ServicerContext
     ) -> orchestrator_pb2.ServeModelResponse:
         del context
-        entries = {entry.model_id: entry for entry in known_models(self._store)}
-        if request.model_id not in entries:
-            raise NotFoundError(
-                f"no model '{request.model_id}'; `saggar models list` shows which there are", request.model_id
-            )
-        entry = entries[request.model_id]
-        activation = classifier_pb2.ActivateModelRequest(bundle=ref_to_proto(entry.bundle))
-        self._peers.call("classifier", "ActivateModel", activation, _ACTIVATION_S)
+        entry = activate(self._store, self._peers, request.model_id)
         return orchestrator_pb2.ServeModelResponse(model=model_to_message(entry, entry.model_id))
 
     def _active_model(self) -> str:

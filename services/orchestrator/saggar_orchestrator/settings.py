@@ -48,7 +48,9 @@ class OrchestratorSettings(ServiceSettings):
         "folder, the folder of temporary files, /data, /mnt, /media, /srv and /Volumes",
     )
     parallel_shards: int = Field(
-        4, ge=1, description="generation shards out at the same time; at least one per generator replica"
+        4,
+        ge=1,
+        description="least number of generation shards out at the same time; more where there are more replicas",
     )
     parallel_trainings: int = Field(
         0, ge=0, description="trainings and evaluations of an experiment at the same time; 0: one per trainer replica"
@@ -59,9 +61,28 @@ class OrchestratorSettings(ServiceSettings):
         description="silence after which another orchestrator of the database is dead and its experiments go on here; "
         "at least 45 where workers are on other machines, which by then have dropped its work",
     )
+    mlflow_uri: str = Field(
+        "",
+        description="MLflow server, or tracking URI, that gets a copy of every training; empty: none. Needs the extra "
+        "mlflow",
+    )
     peer_patience_s: float = Field(
         300.0, ge=0, description="how long a step waits for a peer that cannot be reached before it fails"
     )
+
+    status_listen: str = Field("", description="host:port of the status pages, port 0 for a free one; empty: no pages")
+    status_tokens: Path | None = Field(
+        None, description="YAML file of `person: token`, who may start, stop and activate; none: nobody may"
+    )
+    status_open: bool = Field(
+        True, description="whether whoever reaches the status pages may look; false: only who is signed in"
+    )
+    status_address_file: Path | None = Field(None, description="file to write the status pages' host:port to")
+    status_url: str = Field("", description="address by which people reach the status pages, if not by an IP address")
+    status_proxies: str = Field(
+        "", description="addresses of servers before the pages whose word on a visitor's address is believed, by commas"
+    )
+    review_url: str = Field("", description="address of the review pages, for links to them; empty: no links")
 
     def peers(self) -> dict[str, str]:
         """Targets by service name."""
@@ -81,6 +102,7 @@ class CommandSettings(ServiceSettings):
     trainer: str = ""
     classifier: str = ""
     review_url: str = ""
+    status_url: str = ""
     classifier_key: SecretStr = SecretStr("")
     classifier_key_file: Path | None = None
 
@@ -91,7 +113,7 @@ class CommandSettings(ServiceSettings):
         beside = ("generator", "qc", "trainer", "classifier") if orchestrator else ("classifier",)
         found = {"orchestrator": orchestrator} | {name: getattr(self, name) for name in beside}
         if orchestrator:
-            found["review"] = self.review_url
+            found |= {"review": self.review_url, "status": self.status_url}
         return {name: target for name, target in found.items() if target}
 
     def keys(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 
 import grpc
 from saggar.errors import SaggarError
-from saggar.rpc.server import serve
+from saggar.rpc.server import leave, serve
 from saggar.settings import read_settings
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 
@@ -32,7 +32,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        leave(main())
     except SaggarError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        leave(2)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from saggar.errors import FieldViolation, refuse
 from saggar.job_settings.messages import from_message
-from saggar.job_settings.screening import ScreenSettings
+from saggar.job_settings.screening import ExtractorSettings, ScreenSettings
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
 from saggar.v1 import qc_pb2
@@ -36,21 +36,25 @@ def settings_to_json(settings: ScreenSettings) -> dict[str, Any]:
 
 
 def choice_from_message(message: qc_pb2.FeatureExtractor, name: str = "extractor") -> Choice:
-    """InvalidInputError when no extractor, or an unknown model, is named."""
+    """InvalidInputError when no extractor, an unknown model, or a resize mode that cannot be, is named."""
     asked = message.WhichOneof("extractor")
     refuse([] if asked else [FieldViolation(name, "name a bundle, Inception or DINOv2")])
+    if asked == "bundle" and message.HasField("resize"):
+        refuse([FieldViolation(f"{name}.resize", "is for Inception and DINOv2, and a bundle is named; leave it out")])
+    resize = from_message(ExtractorSettings, message, name).resize
     match asked:
         case "bundle":
             return BundleChoice(ref_from_proto(message.bundle, f"{name}.bundle"))
         case "inception_weights_path":
-            return InceptionChoice(_path(message.inception_weights_path))
+            return InceptionChoice(_path(message.inception_weights_path), resize)
         case _:
             known: tuple[Dinov2Model, ...] = get_args(Dinov2Model)
             model = message.dinov2.model or Dinov2Choice.model
             if model not in known:
                 refuse([FieldViolation(f"{name}.dinov2.model", f"known: {', '.join(known)}; is {model}")])
             chosen = next(each for each in known if each == model)
-            return Dinov2Choice(chosen, _path(message.dinov2.repository_path), _path(message.dinov2.weights_path))
+            given = message.dinov2
+            return Dinov2Choice(chosen, _path(given.repository_path), _path(given.weights_path), resize)
 
 
 def to_json(value: Any) -> Any:

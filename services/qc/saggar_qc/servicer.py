@@ -111,7 +111,7 @@ class QcServicer(qc_pb2_grpc.QcServiceServicer):
             "also_measured_by": [identity(other) for other in others],
             "settings": messages.settings_to_json(settings),
         }
-        key = result_key("screen", inputs)
+        key = result_key("screen", inputs | ({"fresh": request.fresh} if request.fresh else {}))
         if (finished := find_result(self._store, key)) is not None:
             return key, finished
         rows, real = read_manifest(self._store, manifest), read_manifest(self._store, reference)
@@ -162,5 +162,6 @@ def _about(extraction: Extraction) -> Result:
     return {
         "extractor_name": extraction.extractor.name,
         "preparation": extraction.extractor.preparation,
+        "resize": extraction.extractor.resize,
         "libraries": library_versions(),
     }

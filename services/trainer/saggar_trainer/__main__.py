@@ -7,7 +7,7 @@ import sys
 from functools import partial
 
 from saggar.errors import InvalidInputError
-from saggar.rpc.server import serve
+from saggar.rpc.server import leave, serve
 from saggar.settings import read_settings
 
 from saggar_trainer.settings import TrainerSettings
@@ -29,4 +29,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -22,6 +22,7 @@ def training_job_from_message(request: trainer_pb2.TrainRequest) -> TrainingJob:
         taxonomy=ref_from_proto(request.taxonomy, "taxonomy"),
         settings=from_message(TrainingSettings, request.settings),
         annotations=dict(request.annotations),
+        fresh=request.fresh,
     )
 
 
@@ -31,6 +32,7 @@ def evaluation_job_from_message(request: trainer_pb2.EvaluateRequest) -> Evaluat
         bundle=ref_from_proto(request.bundle, "bundle"),
         manifest=ref_from_proto(request.manifest, "manifest"),
         split=request.split,
+        fresh=request.fresh,
     )
 
 

@@ -22,6 +22,7 @@ from saggar_trainer.data.pixel_store import PixelStore, default_folder
 from saggar_trainer.evidence.evaluating import evaluate
 from saggar_trainer.evidence.predicting import predict
 from saggar_trainer.fitting.lessons import Workplace
+from saggar_trainer.fitting.loop import Precision
 from saggar_trainer.fitting.training_job import train
 from saggar_trainer.listening import TrainingWork
 from saggar_trainer.settings import TrainerSettings
@@ -43,7 +44,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
             outcome = train(job, self._at, _training_work(emit, cancelled))
-            return messages.training_result_to_message(outcome, made_with(self._at.device, self._at.threads))
+            return messages.training_result_to_message(outcome, made_with(self._at))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
@@ -70,10 +71,10 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
 
-def made_with(device: torch.device, threads: int) -> dict[str, str]:
-    """The device, the threads and the versions that numbers may depend on, some in their last bits."""
+def made_with(at: Workplace) -> dict[str, str]:
+    """The device, the numbers, the threads and the versions that numbers may depend on, some in their last bits."""
     libraries = ("torch", "torchvision", "onnxruntime", "saggar-trainer")
-    return {"device": str(device), "threads": str(threads)} | {
+    return {"device": str(at.device), "precision": at.precision, "threads": str(at.threads)} | {
         name: importlib.metadata.version(name) for name in libraries
     }
 
@@ -103,7 +104,15 @@ def _workplace(store: ObjectStore, settings: TrainerSettings) -> Workplace:
     if settings.pixel_cache_gib > 0:
         folder = default_folder() if scratch is None else scratch / "pixels"
         kept = PixelStore(folder, round(settings.pixel_cache_gib * 2**30))
-    return Workplace(store, _device(settings.device), settings.thread_count(), scratch, kept)
+    device = _device(settings.device)
+    return Workplace(store, device, settings.thread_count(), scratch, kept, _precision(settings, device))
+
+
+def _precision(settings: TrainerSettings, device: torch.device) -> Precision:
+    """`auto` resolved: the same on equal machines."""
+    if settings.training_precision != "auto":
+        return settings.training_precision
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
 
 
 def _device(name: str) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from saggar.settings import ServiceSettings
@@ -13,6 +14,11 @@ class TrainerSettings(ServiceSettings):
     """What the trainer needs to run."""
 
     device: str = Field("auto", description="torch device: cpu, cuda, cuda:1; auto takes a GPU if there is one")
+    training_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="numbers that a training step computes with; weights, validation and bundles stay in float32; "
+        "auto: bfloat16 on GPUs that have it, float32 on processors",
+    )
     threads: int = Field(0, ge=0, description="CPU threads of one job; 0: as many as there are cores")
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
     scratch: Path | None = Field(

@@ -14,10 +14,10 @@ from saggar.rpc.channel import wait_ready
 from saggar.store import DirectoryStore
 from saggar_orchestrator.local.supervisor import choose_addresses
 
-FAKES = Path(__file__).resolve().parents[2] / "support" / "orchestrator_fakes.py"
+FAKES = Path(__file__).resolve().parents[2] / "support" / "fakes" / "orchestrator_fakes.py"
 SHORT = EXPERIMENT.replace("seeds: [0, 1]", "seeds: [0]").partition('  - name: "90:10"')[0]
 CLI = [sys.executable, "-c", "from saggar_orchestrator.cli.main import main; main()"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elsewhere")]
+pytestmark = pytest.mark.slow
 
 
 def clean_environment():

@@ -27,12 +27,12 @@ def test_answers_keep_the_order_though_later_ones_are_ready_first(pool: ThreadPo
         time.sleep(0.02 if number % 4 == 0 else 0)
         return number * number
 
-    assert list(in_order(pool, answer, range(40), Caller(), ahead=8)) == [n * n for n in range(40)]
+    assert list(in_order(lambda _: pool, answer, range(40), Caller(), ahead=8)) == [n * n for n in range(40)]
 
 
 def test_an_answer_comes_before_the_next_question_is_asked(pool: ThreadPoolExecutor) -> None:
     asked: queue.Queue[int | None] = queue.Queue()
-    answers = in_order(pool, lambda n: -n, iter(asked.get, None), Caller(), ahead=8)
+    answers = in_order(lambda _: pool, lambda n: -n, iter(asked.get, None), Caller(), ahead=8)
     for number in range(5):
         asked.put(number)
         assert next(answers) == -number
@@ -48,7 +48,7 @@ def test_no_more_questions_are_read_than_answers_are_taken(pool: ThreadPoolExecu
             read.append(number)
             yield number
 
-    answers = in_order(pool, lambda n: n, questions(), Caller(), ahead=3)
+    answers = in_order(lambda _: pool, lambda n: n, questions(), Caller(), ahead=3)
     next(answers)
     time.sleep(0.3)
     assert len(read) <= 1 + 3 + 2
@@ -60,7 +60,7 @@ def test_what_reading_raises_comes_after_the_answers_before_it(pool: ThreadPoolE
         yield 1
         raise ValueError("broken line")
 
-    answers = in_order(pool, lambda n: n, questions(), Caller(), ahead=3)
+    answers = in_order(lambda _: pool, lambda n: n, questions(), Caller(), ahead=3)
     assert next(answers) == 1
     with pytest.raises(ValueError, match="broken line"):
         next(answers)
@@ -69,7 +69,7 @@ def test_what_reading_raises_comes_after_the_answers_before_it(pool: ThreadPoolE
 def test_it_ends_when_the_caller_is_gone_and_leaves_no_thread(pool: ThreadPoolExecutor) -> None:
     caller = Caller()
     endless: Any = iter(int, 1)
-    answers = in_order(pool, lambda n: n, endless, caller, ahead=3)
+    answers = in_order(lambda _: pool, lambda n: n, endless, caller, ahead=3)
     next(answers)
     caller.active = False
     assert list(answers) == []
@@ -89,7 +89,7 @@ def test_a_replica_that_leaves_answers_what_it_has_taken_and_takes_no_more(
             taken.append(number)
             yield number
 
-    answers = in_order(pool, lambda number: number, questions(), Caller(), 4, leaving=leaving)
+    answers = in_order(lambda _: pool, lambda number: number, questions(), Caller(), 4, leaving=leaving)
     found = [next(answers) for _ in range(10)]
     leaving.set()
     rest: list[int] = []

@@ -267,6 +267,13 @@ def test_a_jpeg_cut_off_between_restarts_is_refused() -> None:
         (b"<html><body>403</body></html>", "is a web page"),
         (b"II*\0" + bytes(40), "TIFF file of a kind that cannot be read"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30), "PNG file of a kind that cannot be read"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "is a HEIC photograph, as phones take them; save it as JPEG or PNG"),
+        (b"\0\0\0\x18ftypavif" + bytes(40), "is an AVIF image"),
+        (b"\0\0\0\x18ftypisom" + bytes(40), "is a film"),
+        (b"8BPS\0\1" + bytes(40), "is a Photoshop document"),
+        (b"\xff\x0a" + bytes(40), "is a JPEG XL image"),
+        (b"GIF89a" + bytes(40), "is a GIF"),
+        (b"%PDF-1.7" + bytes(40), "is a PDF"),
     ],
 )
 def test_what_is_no_image_is_named_as_what_it_is(data: bytes, told: str) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.certainty.calibration import brier, expected_error, object_weights, reliability
-from saggar.certainty.novelty import NoveltyModel
+from saggar.certainty.novelty import NoveltyModel, Whitened, novelty_model
 from saggar.certainty.sets import SetRule, conformal_threshold, coverage_spread, prediction_set, set_scores
 from saggar.errors import DataCorruptionError
+from saggar.files.npz import npz_bytes, read_npz
 from sklearn.metrics import brier_score_loss
 
 
@@ -99,3 +100,13 @@ def test_the_likeliest_is_always_in_the_set_and_without_a_threshold_all_are() ->
 def test_what_is_no_model_of_novelty_is_refused() -> None:
     with pytest.raises(DataCorruptionError, match="train the bundle again"):
         NoveltyModel.from_bytes(b"half a file", "bundles/x/novelty.npz")
+
+
+def test_a_model_of_novelty_with_numbers_missing_is_refused() -> None:
+    whole = Whitened(np.eye(4), np.ones((1, 4)))
+    model = novelty_model(whole, {"type": Whitened(np.eye(4), np.zeros((2, 4)))})
+    arrays = read_npz(model.to_bytes())
+    with pytest.raises(DataCorruptionError, match="train the bundle again"):
+        NoveltyModel.from_bytes(npz_bytes(arrays | {"upper": arrays["upper"][1:]}), "bundles/x/novelty.npz")
+    with pytest.raises(DataCorruptionError, match="train the bundle again"):
+        NoveltyModel.from_bytes(npz_bytes(arrays | {"constant": np.zeros(0)}), "bundles/x/novelty.npz")

@@ -65,7 +65,7 @@ def test_sixteen_bit_greys_are_scaled_not_clipped() -> None:
     [
         (b"", "is empty"),
         (b"not a picture", "is not a JPEG, PNG, WebP or TIFF image"),
-        (encoded(gradient(40, 30), "GIF"), "is not a JPEG"),
+        (encoded(gradient(40, 30), "GIF"), "is a GIF; save it as JPEG or PNG"),
         (encoded(gradient(200, 200), "JPEG")[:-2000], "truncated or damaged"),
         (encoded(gradient(200, 200), "PNG")[:300], "truncated or damaged"),
     ],

@@ -18,6 +18,7 @@ from minio import crypto
 from saggar.rpc.channel import ClientTls, wait_ready
 from saggar.rpc.server import start_server
 from saggar.settings import ServiceSettings
+from saggar_classifier.access.keyring import Keyring
 
 ROOT = Path(__file__).resolve().parents[3]
 STORE = ROOT / "deploy" / "store"
@@ -49,7 +50,10 @@ def test_keys_are_made_once_and_kept(tmp_path):
     run(STORE / "keys.py", tmp_path)
     first = contents(tmp_path)
     assert set(first) == {f"{o}/{n}-key" for o in ("root", *OURS) for n in ("access", "secret")} | {
-        "qc/review-tokens.yaml"
+        "qc/review-tokens.yaml",
+        "orchestrator/classifier-key",
+        "classifier/api-keys.yaml",
+        "orchestrator/status-tokens.yaml",
     }
     secrets = [text for name, text in first.items() if name.endswith("secret-key")]
     assert len(set(secrets)) == len(secrets) == 6
@@ -67,6 +71,12 @@ def test_a_database_gets_a_password_where_it_has_a_place(tmp_path):
     assert (tmp_path / "orchestrator" / "pgpass").read_text() == f"postgres:5432:*:saggar:{password}\n"
 
 
+def test_researchers_are_added_for_the_status_pages(tmp_path):
+    token = run(STORE / "keys.py", tmp_path, "--researcher", "second").stdout.strip()
+    found = yaml.safe_load((tmp_path / "orchestrator" / "status-tokens.yaml").read_text())
+    assert (list(found), found["second"]) == (["researcher", "second"], token)
+
+
 def test_reviewers_are_added_with_a_token_of_their_own(tmp_path):
     token = run(STORE / "keys.py", tmp_path, "--reviewer", "second").stdout.strip()
     found = yaml.safe_load((tmp_path / "qc" / "review-tokens.yaml").read_text())
@@ -74,6 +84,18 @@ def test_reviewers_are_added_with_a_token_of_their_own(tmp_path):
     assert set(found) == {"curator", "second"}
     assert "is a reviewer already" in run(STORE / "keys.py", tmp_path, "--reviewer", "second", check=False).stderr
     assert "no reviewer's name" in run(STORE / "keys.py", tmp_path, "--reviewer", "a: b\nc", check=False).stderr
+
+
+def test_callers_of_the_classifier_get_keys_of_which_it_has_the_hashes(tmp_path):
+    key = run(STORE / "keys.py", tmp_path, "--caller", "catalogue").stdout.strip()
+    keyring = Keyring(tmp_path / "classifier" / "api-keys.yaml")
+    assert keyring.find(key).name == "catalogue"
+    assert keyring.find(key).scopes == {"classify"}
+    own = (tmp_path / "orchestrator" / "classifier-key").read_text()
+    assert keyring.find(own).scopes == {"classify", "administer"}
+    assert keyring.find("another") is None
+    assert key not in (tmp_path / "classifier" / "api-keys.yaml").read_text()
+    assert "is a caller already" in run(STORE / "keys.py", tmp_path, "--caller", "catalogue", check=False).stderr
 
 
 def test_every_service_has_a_policy_without_wildcards():
@@ -105,6 +127,7 @@ def test_services_have_the_rights_that_their_work_needs_and_no_others():
     assert not may("classifier", "s3:PutObject", "bundles/x/model.onnx")
     assert may("qc", "s3:GetObject", "sessions/x.json")
     assert not any(may(name, "s3:GetObject", "sessions/x.json") for name in OURS if name != "qc")
+    assert [name for name in OURS if may(name, "s3:PutObject", "sessions/status/x.json")] == ["qc", "orchestrator"]
     deleting = [name for name in OURS if may(name, "s3:DeleteObject", "images/aa/x.png")]
     assert deleting == []
     assert all(may(name, "s3:GetObject", "health/probe") for name in OURS)

@@ -9,6 +9,7 @@ from saggar.store import ObjectRef
 from saggar.v1 import generator_pb2
 from saggar_generator import messages
 from saggar_generator.requests import AdapterUse, GeneratedImage, GlazeTransfer, ImageRequest, PromptItem, StartImage
+from saggar_generator.training.previews import prompts_of
 
 REF = ObjectRef("adapters/a/adapter.json", "a" * 64, 7, "application/json")
 
@@ -36,15 +37,23 @@ def test_alpha_follows_rank_unless_it_is_set():
     assert messages.adapter_settings(generator_pb2.AdapterSettings(rank=16, alpha=4)).alpha == 4
 
 
-def test_previews_are_prompts_like_others():
+@pytest.mark.parametrize("name", ["preview_prompts", "prior_prompts"])
+def test_prompts_in_training_are_prompts_like_others(name):
     def given(*prompts):
-        return messages.adapter_settings(generator_pb2.AdapterSettings(preview_prompts=prompts))
+        return messages.adapter_settings(generator_pb2.AdapterSettings(prior_weight=1.0, **{name: prompts}))
 
-    assert given("white bowl", r"vase \(tall\)").preview_prompts == ("white bowl", "vase (tall)")
+    settings = given("white bowl", r"vase \(tall\)")
+    assert getattr(settings, name) == ("white bowl", r"vase \(tall\)")
+    # As they go to the processes of a team:
+    assert AdapterSettings.model_validate(settings.model_dump(mode="json")) == settings
     with pytest.raises(InvalidInputError) as caught:
         given("white bowl", "(white:1.3) bowl", "bowl <lora:x:1>")
-    fields = [violation.field for violation in caught.value.violations]
-    assert fields == ["settings.preview_prompts[1]", "settings.preview_prompts[2]"]
+    assert [violation.field for violation in caught.value.violations] == [f"settings.{name}[1]", f"settings.{name}[2]"]
+
+
+def test_a_previews_text_is_the_prompts_without_its_syntax():
+    settings = AdapterSettings(preview_prompts=("white bowl", r"vase \(tall\)"))
+    assert prompts_of(settings, ["a caption"]) == ["white bowl", "vase (tall)"]
 
 
 @pytest.mark.parametrize(

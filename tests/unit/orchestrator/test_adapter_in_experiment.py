@@ -30,6 +30,7 @@ EVERY = """
   framing: pad
   seed: 5
   checkpoint_every_steps: 10
+  keep_every_steps: 5
   clip_skip: 0
   min_snr_gamma: 0
   unet_targets: [to_q, ff.net.2]
@@ -42,6 +43,9 @@ EVERY = """
   gradient_checkpointing: true
   noise_offset: 0.05
   caption_dropout: 0.1
+  prior_weight: 0.5
+  prior_images: 40
+  prior_prompts: [dish, vase]
   validation_share: 0.1
   validation_every_steps: 25
   preview_every_steps: 20
@@ -71,12 +75,22 @@ def test_what_is_left_out_arrives_as_its_default():
     assert adapter_settings(message).with_values(caption_template="") == AdapterSettings()
 
 
+def test_prior_preservation_shows_every_class_of_the_adapters_tasks():
+    message = messages.adapter_settings(parse("{prior_weight: 1, tasks: [type]}"), TAXONOMY)
+    assert len(message.prior_prompts) == len(TAXONOMY.task("type").classes)
+    assert message.prior_prompts[0] == "Chinese porcelain, bowl"
+    assert messages.adapter_settings(parse("{tasks: [type]}"), TAXONOMY).prior_prompts == []
+    assert list(messages.adapter_settings(parse(EVERY), TAXONOMY).prior_prompts) == ["dish", "vase"]
+
+
 @pytest.mark.parametrize(
     ("adapter", "complaint"),
     [
         ("{optimizer: lion}", r"study.yaml:6 adapter.optimizer.*adamw8bit"),
         ("{validation_share: 0.9}", "adapter.validation_share"),
         ("{text_encoder_learning_rate: 0.1}", "needs train_text_encoder: true"),
+        ("{prior_prompts: [dish]}", "needs a prior_weight above 0"),
+        ("{prior_weight: 1, prior_prompts: ['<lora:a:1> dish']}", "names an adapter"),
         ("{previews: 3}", "adapter.previews"),
     ],
 )

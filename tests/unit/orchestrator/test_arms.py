@@ -6,7 +6,7 @@ import pytest
 from saggar.errors import InvalidInputError
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.experiment.schema import Experiment
-from saggar_orchestrator.workflow.order import stages_of
+from saggar_orchestrator.workflow.stages.order import stages_of
 from saggar_orchestrator.workflow.steps.mixing import choose_share
 
 FILE = """\
@@ -38,6 +38,13 @@ def test_an_arm_trains_by_its_own_settings_over_the_experiments():
     assert experiment.baseline.name == "baseline"
     again = Experiment.model_validate(experiment.model_dump(mode="json"))
     assert again.training_of(again.all_arms[1]) == adjusted
+
+
+def test_two_hundred_arms_are_the_most():
+    arms = [f"{{name: arm {number}, synthetic: {{count: {number}}}}}" for number in range(1, 200)]
+    assert len(parse(arms).all_arms) == 200
+    with pytest.raises(InvalidInputError, match="at most 200"):
+        parse([*arms, "{name: one more, synthetic: {count: 1}}"])
 
 
 def test_an_arm_extends_another_in_all_that_it_does_not_say():

@@ -8,7 +8,7 @@ from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
-from saggar_orchestrator.workflow.order import stages_of
+from saggar_orchestrator.workflow.stages.order import stages_of
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 GOOD = """\
@@ -88,6 +88,11 @@ def test_the_papers_data_sets_add_up():
             "training:",
             "screening:\n  report_only: [blury]\ntraining:",
             "file.yaml:6 screening.report_only: no reason 'blury'; known: calibrated, undecodable",
+        ),
+        (
+            "training:",
+            "screening:\n  resize: clean\ntraining:",
+            "file.yaml:6 screening.resize: needs inception_weights_path",
         ),
         (
             "training:",

@@ -1,13 +1,18 @@
+import ast
 import re
 from importlib import resources
 
 import pytest
 from orchestrator_results import picture, results
+from saggar.job_settings.reject_reasons import Reason
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import report
 from saggar_orchestrator.pages.language import language
 from saggar_orchestrator.pages.page import template_environment
+from saggar_orchestrator.pages.report import overview
+from saggar_orchestrator.pages.report.several import render_several
+from saggar_qc.measures.distances import cautions
 from web_page import check, words
 
 
@@ -80,7 +85,8 @@ def test_the_adapters_training_is_shown(values, page):
 def test_distances_stand_with_what_they_were_made_with_and_their_warnings(page):
     table = page[page.index("Distances to real photographs") :]
     table = words(table[: table.index("</table>")] + "</table>")
-    for needed in ("61.2*", "0.0312 0.0200 to 0.0450", "0.81", "images at 32 px", "onnxruntime 1.2.3"):
+    made_with = "resize mode bundle; images at 32 px"
+    for needed in ("61.2*", "0.0312 0.0200 to 0.0450", "0.81", made_with, "onnxruntime 1.2.3"):
         assert needed in table, needed
     assert "* fewer than 2,048 images a side: FID is biased upwards." in table
     assert "too few images" in words(page)  # of a combination
@@ -212,6 +218,103 @@ def test_an_arm_of_which_nothing_can_be_told_is_one_line(values):
     assert "dynasty, kiln, glaze, type and mean of tasks" in summary
 
 
+def test_the_first_screen_has_a_sentence_a_figure_and_advice_for_every_task(page, values):
+    first = page[: page.index('<nav aria-label="Contents"')]
+    for task in ("dynasty", "kiln", "glaze", "type", "mean"):
+        assert f'class="plot overview-{task}"' in first
+    text = words(first)
+    assert "keep generated images away from it: surface tells its classes" in text
+    assert "form tells its classes, and 5 of 8 have fewer than 100 training photographs" in text
+    assert "What these data cannot show" in text
+    assert "none below (80 % power)" in text
+    assert "these are drawn by kilnsim" in text
+    assert "no person has reviewed the images" in text
+    settled = [
+        (arm["name"], row)
+        for arm in values["arms"][1:]
+        for row in arm["differences"]["macro_f1"].values()
+        if row["verdict"] == "helped"
+    ]
+    assert settled
+    for name, row in settled:
+        assert f"{name} helped: {row['mean']:+.3f}" in text
+
+
+def test_pictures_are_shown_with_reasons_and_grow_without_a_script(page):
+    text = words(page)
+    assert "sharpness 12.0 < 51.0" in text
+    assert "review" in text[text.index("Rejected, with the reason") :]
+    boxes = re.findall(r'<label class="zoom"><input type="checkbox" aria-label="([^"]+)">', page)
+    assert sum(box.startswith("accepted: ") for box in boxes) == 3
+    assert sum(box.startswith("rejected: ") for box in boxes) == 2
+    assert "<script" not in page
+    assert len(page) < 15e6
+
+
+def test_cases_are_explained_where_it_can_be_done(values, page):
+    assert "What speaks for the answers could not be drawn here" in words(page)
+    asked = []
+
+    def explain(cases):
+        asked.append(cases["model_id"])
+        return {
+            (one["image"], task, code): b"jpeg"
+            for task, of_task in cases["tasks"].items()
+            for one in of_task
+            for code in (one["predicted"], one["true"])
+        }
+
+    explained = report.render(values, picture, explain=explain)
+    assert asked == ["21abcdef01234567"]
+    assert "could not be drawn" not in words(explained)
+    wrong = sum(not one["right"] for of_task in values["cases"]["tasks"].values() for one in of_task)
+    right = sum(one["right"] for of_task in values["cases"]["tasks"].values() for one in of_task)
+    assert explained.count('aria-label="speaks for ') == right + 2 * wrong
+
+
+def test_reviewers_are_counted(values):
+    coefficient = {"value": 0.71, "low": 0.6, "high": 0.8}
+    review = {
+        "policy": "all", "reviewed_count": 40, "passed_count": 36, "pass_rate_low": 0.77, "pass_rate_high": 0.96,
+        "whole_set_rejected": False, "masked_by_task": {"glaze": 3},
+        "attributes": [{"subject": "glaze", "right": 34, "judged": 40, "unsure": 2, "low": 0.71, "high": 0.93}],
+        "agreements": [{"subject": "decision", "pairs": 20, "agreed": 18, "kappa": coefficient, "alpha": None}],
+        "reviewers": [
+            {
+                "reviewer": "Li", "verdicts": 40, "controls_right": 5, "controls_seen": 6, "median_seconds": 4.25,
+                "concern": "", "left_out": False,
+            }
+        ],
+    }  # fmt: skip
+    text = words(report.render(values | {"reviews": [review]}, picture))
+    for needed in ("34 / 40 85.0% 71.0% to 93.0% 2 87.0%", "18 / 20 0.71 0.60 to 0.80 –", "Li 40 5 / 6 4.2"):
+        assert needed in text, needed
+
+
+def test_results_of_the_version_before_are_shown_without_what_they_lack(values):
+    old = {name: value for name, value in values.items() if name not in {"cases", "advice"}}
+    old["pictures"] = {name: value for name, value in values["pictures"].items() if name != "gallery"}
+    lacking = ("certainty", "novelty", "tail", "groups")
+    old["arms"] = [{name: value for name, value in arm.items() if name not in lacking} for arm in values["arms"]]
+    text = words(report.render(old, picture))
+    assert "How sure answers are" not in text
+    assert "Comparison" in text
+
+
+def test_experiments_are_compared_each_with_its_own_baseline(values):
+    other = results(n=60)
+    other["experiment"] = other["experiment"] | {"name": "second", "id": "second-1"}
+    page = render_several([values, other])
+    assert check(page) == []
+    text = words(page)
+    assert "They were tested on different photographs" in text
+    assert "example and second share 9 trainings" in text
+    assert "second 95:5 dynasty 4.9%" in text
+    assert render_several([values, other]) == page
+    again = values | {"experiment": other["experiment"]}
+    assert "All were tested on the same photographs" in words(render_several([values, again]))
+
+
 def test_methods_and_provenance_say_what_was_done(page, values):
     text = words(page)
     assert "was trained with 3 seeds" in text
@@ -241,23 +344,62 @@ def test_the_chinese_page_is_chinese_and_well_formed(values):
     assert "少于三个种子时不作判断" in single
 
 
-def test_every_text_of_the_templates_and_plots_is_translated():
+def messages_of_templates(folder):
+    """Texts of `{% trans %}` and `_()`; of a plural, the many."""
     environment = template_environment(language("en"), {})
-    folder = resources.files("saggar_orchestrator.pages") / "templates"
-    files = [folder / "report.html", *(folder / "report").iterdir()]
-    wanted = set()
-    for file in files:
+    pages = [folder / f"{name}.html" for name in ("report", "several", "doubts")]
+    for file in [*pages, *(folder / "report").rglob("*.html")]:
         for _, _, message in environment.extract_translations(file.read_text("utf-8")):
-            wanted.add(message[1] if isinstance(message, tuple) else message)
-    source = "".join(
-        (resources.files("saggar_orchestrator.pages") / name).read_text("utf-8")
-        for name in ("plots.py", "embedding_plot.py")
-    )
-    wanted |= set(re.findall(r'words\("([^"]+)"\)', source))
-    wanted |= set(wording.WORDS.values())
-    wanted.discard(None)  # of calls whose text is not known before
-    assert len(wanted) > 130
+            texts = [text for text in (message if isinstance(message, tuple) else (message,)) if text]
+            yield from texts[-1:]  # none of calls whose text is not known before
+
+
+def messages_of_code(file):
+    """What is said by `say`, `words` and `text`."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in {"say", "words", "text"} and isinstance(node.args[0].value, str):
+                yield node.args[0].value
+
+
+def test_every_text_of_the_templates_and_plots_is_translated():
+    pages = resources.files("saggar_orchestrator.pages")
+    wanted = set(messages_of_templates(pages / "templates"))
+    for file in [pages / "plots.py", *(pages / "report").iterdir()]:
+        if file.name.endswith(".py"):
+            wanted |= set(messages_of_code(file))
+    wanted |= set(wording.WORDS.values()) | {str(reason) for reason in Reason} | set(overview.ADVICE.values())
+    assert len(wanted) > 300
     assert wanted - set(language("zh").texts) == set()
+
+
+def without_english(page):
+    """The text of a page, alternative texts among it, but for what says that it is English: prompts, names, files."""
+    bare = re.sub(r'<(\w+)[^>]*\blang="en"[^>]*>.*?</\1>', " ", page, flags=re.DOTALL)
+    bare = re.sub(r"<style>.*?</style>", " ", bare, flags=re.DOTALL)
+    bare = re.sub(r"<text[^>]*>\s*[A-Z][A-Za-z]*\s*</text>", " ", bare)  # codes of classes
+    return words(bare) + " ".join(re.findall(r'(?:aria-label|alt)="([^"]*)"', bare))
+
+
+def test_no_english_sentence_is_left_in_the_chinese_page(values):
+    several = render_several([values, results(n=60)], language("zh"))
+    few = results(seeds=(0,))
+    for page in (chinese(values), chinese(few), several):
+        text = without_english(page).replace("Example <with> odd & signs", "").replace("a moon white vase", "")
+        assert re.findall(r"(?:[A-Za-z][A-Za-z'’]+[ ,;:]+){3,}[A-Za-z]+", text) == []
+
+
+def test_warnings_are_translated_by_their_patterns():
+    zh = language("zh")
+    known = cautions(250, 875, 960, 100)
+    assert len(known) == 4
+    for warning in (*known, "random initial weights: the backbone has not seen ImageNet, so scores are below ..."):
+        found = zh.warning(warning)
+        assert not found["foreign"], warning
+        assert "%(" not in found["text"]
+    assert "250" in zh.warning(known[1])["text"]
+    assert zh.warning("something new") == {"text": "something new", "foreign": True}
 
 
 def test_translations_keep_their_places():
@@ -266,3 +408,17 @@ def test_translations_keep_their_places():
             continue
         assert sorted(re.findall(r"%\(\w+\)s", english)) == sorted(re.findall(r"%\(\w+\)s", chinese)), english
         assert english.count("%%") == chinese.count("%%"), english
+
+
+def test_what_was_found_is_said_in_chinese_too():
+    values = results()
+    words = {name: language("zh").text(name) for name in ("helped", "cannot tell", "no difference", "made worse")}
+    said = language("zh").in_short(values)
+    for arm in values["arms"][1:]:
+        verdicts = {row["verdict"] for row in arm["differences"]["macro_f1"].values()}
+        assert arm["name"] in said
+        assert verdicts == {"unclear"} or any(word in said for word in words.values())
+    assert not set("abcdefghijklmnopqrstuvwxyz") & set(said.replace("F1", ""))
+    assert language("en").in_short(values) == wording.in_short(values)
+    values["arms"] = values["arms"][:1]
+    assert language("zh").in_short(values).startswith("各任务平均宏平均 F1 0.")

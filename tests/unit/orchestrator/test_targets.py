@@ -129,6 +129,7 @@ def test_what_an_image_starts_from_or_is_composed_of_reaches_the_generator(paper
     assert [one.uri for one in transfer.glazes] == [f"store:{keys[1]}", f"store:{keys[0]}"]
     assert (start.image.uri, start.strength, start.framing) == (f"store:{keys[2]}", 0.7, "pad")
     assert not prompt_items([started], store)[0].start.HasField("framing")  # cropped, as ever
+    assert prompt_items([started], store, "buckets")[0].start.framing == "pad"  # whole too, and square
 
 
 def test_how_images_begin_is_read_from_the_file():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_inception import write_random_inception
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.store import DirectoryStore, ObjectRef
 from saggar_qc.extractors.choice import BundleChoice, InceptionChoice, identity, open_extractor
@@ -16,23 +17,9 @@ from saggar_qc.extractors.fidelity import inception
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 
-class Unloaded(FeatureExtractorInceptionV3):
-    """torch-fidelity's network as it is built, before any weights are read."""
-
-    def load_state_dict(self, *_args, **_kwargs):
-        return None
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    torch.manual_seed(0)
-    nothing = io.BytesIO()
-    torch.save({}, nothing)
-    nothing.seek(0)
-    network = Unloaded("x", ["2048"], feature_extractor_weights_path=nothing)
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
+    return write_random_inception(tmp_path_factory.mktemp("weights"))
 
 
 def image(seed: int, size: tuple[int, int] = (64, 64)) -> Image.Image:
@@ -49,7 +36,7 @@ def test_inception_gives_torch_fidelitys_features_for_images_of_any_size(weights
     theirs = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(weights))
     for row, each in zip(found.features, images, strict=True):
         batch = torch.from_numpy(np.asarray(each).transpose(2, 0, 1)[None].copy())
-        np.testing.assert_allclose(row, theirs(batch)[0][0].numpy(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(row, theirs(batch)[0][0].numpy(), rtol=1e-3, atol=1e-4)
 
 
 def test_the_name_says_what_it_is(weights):

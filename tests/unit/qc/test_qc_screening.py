@@ -12,6 +12,7 @@ from saggar.taxonomy import Taxonomy
 from saggar.v1 import qc_pb2
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
+from saggar_qc.picture.turning import Match
 from saggar_qc.screening import rules
 from saggar_qc.screening.limits import MEASURES, Limit
 from saggar_qc.screening.rejection import Rejection
@@ -30,6 +31,7 @@ GOOD = Picture(
     phash="0" * 63 + "b",
     mirrored_phash="f" * 64,
     thumbnail=THUMBNAIL,
+    grey=np.zeros((96, 96), dtype=np.uint8),
 )
 DEFAULTS = ScreenSettings()
 
@@ -165,12 +167,12 @@ def test_mirrored_copies_are_found():
 def test_training_copies_name_the_photograph():
     exact = rules.rejects_training_copy(GOOD, DEFAULTS, index((GOOD, "training image bowl.jpg")))
     assert exact == Rejection(Reason.TRAINING_COPY, "same pixels as training image bowl.jpg")
-    part = rules.rejects_detail_of_training("bowl.jpg", 0.91, True, 0.88)
+    part = rules.rejects_detail_of_training("bowl.jpg", Match(0.97, 0.91, 12.2, 1.0, mirrored=True), 0.88)
     assert part is not None
     assert part.reason == Reason.TRAINING_COPY
     assert "mirrored" in part.detail
     assert "bowl.jpg" in part.detail
-    assert rules.rejects_detail_of_training("bowl.jpg", 0.87, False, 0.88) is None
+    assert rules.rejects_detail_of_training("bowl.jpg", Match(0.99, 0.87), 0.88) is None
 
 
 def test_limits_tell_their_quantile_and_pass_what_was_not_measured():

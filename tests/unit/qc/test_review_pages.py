@@ -1,46 +1,18 @@
 """The review pages over HTTP, without a browser."""
 
-import contextlib
 import csv
-import http.client
 import io
-import socket
-import time
-from urllib.parse import urlencode
 
 import pytest
 from review_site import TOKENS, open_review
-from saggar.errors import InvalidInputError, UnavailableError
+from saggar.errors import InvalidInputError
+from saggar.pages.server import PagesServer
 from saggar.store import DirectoryStore
-from saggar_qc.pages import connection_limits
-from saggar_qc.pages.access import SESSION_S, Guesses, Sessions, TokenFile, read_tokens
-from saggar_qc.pages.server import ReviewServer, review_pages
+from saggar_qc.pages.app import create_app
+from saggar_qc.pages.server import review_pages
 from saggar_qc.review.journal import Desk, Desks
 from saggar_qc.settings import QcSettings
-
-
-class Visitor:
-    """A browser's part: cookies and requests."""
-
-    def __init__(self, address):
-        self.address, self.cookie = address, ""
-
-    def ask(self, method, path, form=None, **headers):
-        connection = http.client.HTTPConnection(self.address, timeout=120)
-        if form is not None:
-            headers["content-type"] = "application/x-www-form-urlencoded"
-        headers["cookie"] = self.cookie
-        connection.request(method, path, urlencode(form) if form is not None else None, headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
-        return answer, body.decode("utf-8", "replace")
-
-    def sign_in(self, secret):
-        answer, body = self.ask("POST", "/signin", {"token": secret})
-        if answer.status == 303:
-            self.cookie = answer.getheader("set-cookie").split(";")[0]
-        return answer, body
+from visitor import Visitor
 
 
 @pytest.fixture
@@ -53,9 +25,13 @@ def review(store):
     return open_review(store)
 
 
+def review_server(store):
+    return PagesServer(create_app(Desks(store), lambda: TOKENS), "127.0.0.1:0", setting="SAGGAR_REVIEW_LISTEN")
+
+
 @pytest.fixture
 def server(store, review):
-    made = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0")
+    made = review_server(store)
     yield made
     made.stop()
 
@@ -219,7 +195,7 @@ def test_the_cookie_is_a_session_that_ends(store, visitor, server):
     stolen = Visitor(server.address)
     stolen.cookie = kept
     assert stolen.ask("GET", "/")[0].getheader("location") == "/signin"
-    other = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0")  # a restart, or another replica
+    other = review_server(store)  # a restart, or another replica
     try:
         stolen.address = other.address
         assert stolen.ask("GET", "/")[0].getheader("location") == "/signin"
@@ -233,107 +209,6 @@ def test_the_cookie_is_a_session_that_ends(store, visitor, server):
     stolen.cookie = "saggar-session=made-up"
     stolen.ask("POST", "/signout", {})
     assert list(store.list("sessions/")) == before  # a stranger writes nothing
-
-
-def test_sessions_end_with_time_and_with_their_token(store):
-    clock, tokens = [1000.0], {"ana": "token-of-ana-1"}
-    sessions = Sessions(store, lambda: tokens, lambda: clock[0])
-    number = sessions.open("ana")
-    assert sessions.reviewer_of(number) == "ana"
-    tokens["ana"] = "token-of-ana-2"
-    assert sessions.reviewer_of(number) is None
-    tokens["ana"] = "token-of-ana-1"
-    clock[0] += SESSION_S + 1
-    assert sessions.reviewer_of(number) is None
-    assert sessions.reviewer_of("") is None
-
-
-def test_a_changed_file_of_tokens_counts_at_once(tmp_path, store):
-    path = tmp_path / "tokens.yaml"
-    path.write_text("ana: secret-of-ana")
-    tokens = TokenFile(path)
-    path.write_text("bo: another-secret")
-    assert dict(tokens()) == {"bo": "another-secret"}
-    path.write_text("bo: short")
-    assert dict(tokens()) == {"bo": "another-secret"}  # a slip of the pen locks nobody out
-
-
-def test_wrong_tokens_are_slowed_down(server):
-    stranger = Visitor(server.address)
-    found = [stranger.sign_in(f"guess-{number}")[0].status for number in range(14)]
-    assert found == [403] * 10 + [429] * 4
-    answer, body = stranger.sign_in(TOKENS["ana"])  # not even the right one, for a minute
-    assert answer.status == 429
-    assert int(answer.getheader("retry-after")) <= 61
-    assert "Too many wrong tokens" in body
-
-
-def test_guesses_are_counted_by_address_and_forgotten():
-    clock = [0.0]
-    guesses = Guesses(lambda: clock[0])
-    for _ in range(10):
-        guesses.note("2001:db8::1")
-    assert guesses.wait_s("2001:db8::ffff") == 60  # one guest has a whole /64
-    assert guesses.wait_s("2001:db8:1::1") == 0
-    clock[0] = 61
-    assert guesses.wait_s("2001:db8::1") == 0
-
-
-@pytest.mark.parametrize("headers", [{"x-forwarded-proto": "https"}, {"x-forwarded-proto": "https, http"}])
-def test_the_cookie_is_secure_behind_a_server_with_tls(server, headers):
-    stranger = Visitor(server.address)
-    answer, _ = stranger.ask("POST", "/signin", {"token": TOKENS["ana"]}, **headers)
-    assert "Secure" in answer.getheader("set-cookie")
-    answer, _ = stranger.ask("POST", "/signin", {"token": TOKENS["ana"]})
-    assert "Secure" not in answer.getheader("set-cookie")
-
-
-def test_the_public_address_is_ours(store):
-    server = ReviewServer(Desks(store), lambda: TOKENS, "127.0.0.1:0", url="https://review.museum.example")
-    try:
-        visitor = Visitor(server.address)
-        answer, _ = visitor.ask("POST", "/signin", {"token": TOKENS["ana"]}, origin="https://review.museum.example")
-        assert (answer.status, "Secure" in answer.getheader("set-cookie")) == (303, True)
-        assert visitor.ask("POST", "/signin", {}, origin="https://museum.example")[0].status == 403
-    finally:
-        server.stop()
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("path", ["/signin", "/reviews/x/items/y", "/language", "/nowhere"])
-def test_a_large_body_is_refused_before_sign_in(server, path, chunked):
-    host, _, port = server.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=120) as connection:
-        kind = "transfer-encoding: chunked" if chunked else "content-length: 10000000"
-        connection.sendall(f"POST {path} HTTP/1.1\r\nhost: x\r\n{kind}\r\n\r\n".encode())
-        piece = b"1000\r\n" + b"x" * 4096 + b"\r\n" if chunked else b"x" * 4096
-        try:
-            for _ in range(40):
-                connection.sendall(piece)
-        except OSError:
-            pass  # it was closed in the middle: refused all the same
-        assert connection.recv(200).startswith(b"HTTP/1.1 413")
-
-
-@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST /signin HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na"])
-def test_a_request_that_never_ends_is_dropped(server, monkeypatch, sent):
-    monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
-    host, _, port = server.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=120) as connection:
-        connection.sendall(sent)
-        with contextlib.suppress(ConnectionResetError):
-            assert connection.recv(10) == b""
-    assert Visitor(server.address).ask("GET", "/healthz")[0].status == 200
-
-
-def test_a_connection_that_is_kept_serves_one_request_after_the_other(server, monkeypatch):
-    monkeypatch.setattr(connection_limits, "REQUEST_S", 0.5)
-    connection = http.client.HTTPConnection(server.address, timeout=120)
-    for _ in range(4):
-        connection.request("GET", "/healthz")
-        assert connection.getresponse().read() == b"ok"
-        time.sleep(0.3)
-    connection.close()
 
 
 def test_other_sites_cannot_post(visitor, review):
@@ -396,27 +271,6 @@ def test_the_language_is_the_browser_s_or_the_chosen_one(visitor):
     assert "审阅任务" in visitor.ask("GET", "/")[1]
 
 
-def test_tokens_are_checked(tmp_path, store):
-    path = tmp_path / "tokens.yaml"
-    for text, problem in (
-        ("ana: short", "shorter than 12"),
-        ("{}", "names no reviewer"),
-        ("ana: secret-secret\nbo: secret-secret", "same token"),
-    ):
-        path.write_text(text)
-        with pytest.raises(InvalidInputError, match=problem):
-            read_tokens(path)
-    settings = QcSettings(store=str(tmp_path / "store"), review_listen="127.0.0.1:0")
-    desks = Desks(settings.open_store())
-    with pytest.raises(InvalidInputError, match="REVIEW_TOKENS"), review_pages(settings, desks):
-        pass
-
-
-def test_a_taken_port_is_named(server, store):
-    with pytest.raises(UnavailableError, match=server.address):
-        ReviewServer(Desks(store), lambda: TOKENS, server.address)
-
-
 def test_pages_are_served_while_the_settings_ask(tmp_path, store):
     tokens = tmp_path / "tokens.yaml"
     tokens.write_text("ana: secret-of-ana")
@@ -432,3 +286,10 @@ def test_pages_are_served_while_the_settings_ask(tmp_path, store):
         assert Visitor(served).ask("GET", "/healthz")[0].status == 200
     with pytest.raises(OSError, match="refused"):
         Visitor(served).ask("GET", "/healthz")
+
+
+def test_pages_need_tokens(tmp_path):
+    settings = QcSettings(store=str(tmp_path / "store"), review_listen="127.0.0.1:0")
+    desks = Desks(settings.open_store())
+    with pytest.raises(InvalidInputError, match="REVIEW_TOKENS"), review_pages(settings, desks):
+        pass

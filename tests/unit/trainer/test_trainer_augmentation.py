@@ -5,7 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from saggar_trainer.data.views import ViewSettings, colour_change, crop_box, random_view, view_batches
+from saggar.images import InputSpec
+from saggar_trainer.data.pixels import normalise
+from saggar_trainer.data.views import ViewSettings, colour_change, crop_box, random_view, sampling_grid, view_batches
+from torch.nn import functional
 from torchvision.transforms import v2
 
 PICTURES = [torch.randint(0, 256, (3, 40, 30), dtype=torch.uint8) for _ in range(7)]
@@ -133,3 +136,19 @@ def test_a_view_does_not_show_what_the_picture_does_not():
     white = torch.full((3, 50, 70), 255, dtype=torch.uint8)
     for seed in range(20):
         assert random_view(white, ViewSettings(32), np.random.default_rng(seed)).min() > 120
+
+
+@given(st.lists(st.floats(-2, 2), min_size=6, max_size=6), st.integers(1, 40))
+def test_the_sampling_grid_is_torch_s_affine_grid(numbers, size):
+    theta = np.array(numbers).reshape(2, 3)
+    expected = functional.affine_grid(torch.from_numpy(theta).float()[None], [1, 3, size, size], align_corners=False)
+    assert torch.allclose(sampling_grid(theta[:, :2], theta[:, 2], size), expected, atol=1e-5)
+
+
+def test_normalised_pixels_are_the_inputs_and_the_pixels_stay():
+    spec = InputSpec(size_px=8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
+    expected = v2.functional.normalize(images.float() / 255, list(spec.mean), list(spec.std))
+    assert torch.allclose(normalise(images, spec), expected, atol=1e-6)
+    assert torch.allclose(normalise(images.float(), spec), expected, atol=1e-6)
+    assert torch.allclose(normalise(images.float(), spec), expected, atol=1e-6)  # nothing was changed in place

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from saggar.bundle import softmax
-from saggar.certainty.novelty import NoveltyModel
+from saggar.certainty.novelty import NoveltyModel, to_unit_length
 from saggar.errors import WrongStateError
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
@@ -12,6 +12,7 @@ from saggar_trainer.export import checking
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.model.backbone import minimalistic
 from saggar_trainer.model.network import MultiTaskClassifier
+from sklearn.covariance import empirical_covariance, shrunk_covariance
 from sklearn.metrics import roc_auc_score
 
 
@@ -73,7 +74,7 @@ def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> Non
     features = (5 + directions[labels] + 0.3 * rng.normal(size=(900, 40))).astype(np.float32)
     far = (5 + rng.normal(size=(300, 40)) * 1.1).astype(np.float32)
     model = fit_novelty(features[:400], {"type": labels[:400], "glaze": np.full(400, UNKNOWN)})
-    assert set(model.within) == {"type"}
+    assert set(model.slopes) == {"type"}
     again = NoveltyModel.from_bytes(model.to_bytes(), "x")
     np.testing.assert_array_equal(again.scores(far), model.scores(far))
     rule = novelty_rule(model, features[400:700], [str(i) for i in range(300)])
@@ -81,6 +82,29 @@ def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> Non
     scores = np.concatenate([fresh, model.scores(far)])
     assert roc_auc_score([0] * 200 + [1] * 300, scores) > 0.95
     assert (fresh > rule.threshold).mean() == pytest.approx(0.05, abs=0.05)
+
+
+def test_scores_are_relative_mahalanobis_distances_and_take_a_triangle_of_numbers() -> None:
+    """Against distances by scikit-learn's covariances and NumPy's inverse, for two tasks."""
+    rng = np.random.default_rng(1)
+    labels = {"type": rng.integers(0, 3, 300), "glaze": rng.integers(0, 2, 300)}
+    features = rng.normal(size=(300, 12)) + 2 + rng.normal(size=(3, 12))[labels["type"]]
+    asked = to_unit_length(rng.normal(size=(50, 12)).astype(np.float32) + 1).astype(np.float64)
+    model = fit_novelty(features.astype(np.float32), labels)
+    unit = to_unit_length(features.astype(np.float32)).astype(np.float64)
+
+    def distances(residuals: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        covariance = shrunk_covariance(empirical_covariance(residuals, assume_centered=True), 0.1)
+        return np.einsum("nf,fg,ng->n", asked - mean, np.linalg.inv(covariance), asked - mean)
+
+    expected = -distances(unit - unit.mean(0), unit.mean(0))
+    for classes in labels.values():
+        means = [unit[classes == index].mean(0) for index in range(classes.max() + 1)]
+        residuals = unit - np.stack(means)[classes]
+        expected += np.min([distances(residuals, mean) for mean in means], axis=0) / 2
+    np.testing.assert_allclose(model.scores(asked.astype(np.float32)), expected, rtol=1e-4, atol=1e-2)
+    numbers = 12 * 13 / 2 + 12 + (3 + 2) * 12
+    assert len(model.to_bytes()) < 4 * numbers + 2500  # what .npz says of each array
 
 
 def test_without_any_label_novelty_is_the_distance_to_the_whole() -> None:

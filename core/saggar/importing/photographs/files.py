@@ -12,7 +12,7 @@ from saggar.decoding import END_MISSING, IMPORTED, MORE_PICTURES, Decoded, ended
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 from saggar.errors import InvalidInputError
 from saggar.files.image_end import first_picture, image_end
-from saggar.importing.photographs.listing import EXTENSIONS
+from saggar.files.image_names import promised_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ def inspect(path: Path, name: str, keep: Callable[[bytes, str], str]) -> Photogr
     data = read(path, name)
     decoded = read_image(data, name, IMPORTED, grey_will_do=True)
     kept, extension, notes = _kept(data, decoded)
-    meant = EXTENSIONS.get(path.suffix.lower().removeprefix("."))
+    meant = promised_format(path.name)
     if meant != decoded.format:
         notes = (f"name has another extension than the content, {decoded.format}", *notes)
     return Photograph(

@@ -7,14 +7,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from saggar.files.image_names import is_image_name
 from saggar.importing.photographs.names import readable
 from saggar.importing.report import Note
-
-EXTENSIONS = {
-    "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "mpo": "JPEG", "png": "PNG", "apng": "PNG",
-    "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "gif": "GIF", "bmp": "BMP", "avif": "AVIF", "heic": "HEIF",
-    "heif": "HEIF", "hif": "HEIF",
-}  # fmt: skip
 
 LITTER = "left behind by a file manager or a network drive, not read"
 LINKED_FOLDER = "a link to a folder, which is not followed; copy the folder itself"
@@ -88,7 +83,7 @@ def _is_entered(found: Listing, folder: Path, parent: Path) -> bool:
 def _sorted_in(found: Listing, path: PurePosixPath) -> None:
     if path.name.casefold() in _LITTER_FILES or _LITTER_NAMES.match(path.name):
         found.litter.append(path)
-    elif path.suffix.lower().removeprefix(".") in EXTENSIONS:
+    elif is_image_name(path.name):
         found.images.append(path)
     else:
         found.others.append(path)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ntpath
 import os
+import re
 import stat
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from saggar.errors import InvalidInputError
 from saggar.importing.photographs.names import look_alike, odd_characters, on_disk, readable
 
+_QUOTES = " '\"`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_NUMBER = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,15})?(?:[eE]\+\d{1,2})?)(?:\.[A-Za-z]{2,5})?")
+_LONGEST_NAME = 1024
 LARGEST_MIB = 256
 NO_SUCH_FILE = "no such file in the folder of images"
 LEADS_OUT = (
@@ -30,6 +35,8 @@ def locate(root: Path, name: str) -> Path:
         raise InvalidInputError(f"{name}: is a web address; download the photograph and name the file")
     if name.startswith("/") or ntpath.isabs(name) or ntpath.splitdrive(name)[0]:
         raise InvalidInputError(f"{name}: is an absolute path; write it relative to the folder of images")
+    if len(name) > _LONGEST_NAME:
+        raise InvalidInputError(f"{name}: has {len(name):,} characters; write the photograph's path")
     if "\0" in name:
         raise InvalidInputError(f"{name!r}: has a NUL character; write the file's plain name")
     within = os.path.join(root, "")  # noqa: PTH118 pathlib would take a tenth of an import's time
@@ -98,6 +105,7 @@ def _hint(root: Path, name: str) -> str:
         return f"; there is no folder '{wanted.parent}' in it" if str(wanted.parent) != "." else ""
     by_name, by_stem = _names(folder)
     found = by_name.get(look_alike(wanted.name)) or by_stem.get(look_alike(wanted.stem))
+    found = found or by_name.get(look_alike(_plainer(wanted.name))) or _numbered(by_stem, wanted.name)
     if not found:
         return "; add it or remove the row"
     shown = readable(found)
@@ -105,6 +113,22 @@ def _hint(root: Path, name: str) -> str:
         return "; it is a link to a file that is not there (`git annex get` or `dvc checkout` may bring it)"
     odd = odd_characters(found) or odd_characters(name)
     return f"; did you mean '{wanted.with_name(shown)}'?" + (f" (with {odd})" if odd else "")
+
+
+def _plainer(name: str) -> str:
+    """A name without quotation marks around it, and with the characters that an address writes as %20."""
+    return unquote(name.strip(_QUOTES))
+
+
+def _numbered(by_stem: dict[str, str], name: str) -> str | None:
+    """The file of a number that a spreadsheet made of 0012: 12, 12.0 or 1.2E+01, with or without an extension."""
+    number = _NUMBER.fullmatch(name.strip(_QUOTES))
+    if number is None:
+        return None
+    value = float(number["number"])
+    digits = f"{value:.0f}" if value.is_integer() else ""
+    found = [file for stem, file in by_stem.items() if stem.isdecimal() and stem.lstrip("0") == digits]
+    return found[0] if len(found) == 1 and digits else None
 
 
 def _is_escaped(root: Path, name: str) -> bool:

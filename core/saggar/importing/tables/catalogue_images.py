@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from saggar.dataset.record import PROVENANCE
+from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
-from saggar.importing.photographs.listing import EXTENSIONS, image_files
+from saggar.files.csv_text import plain_name
+from saggar.files.image_names import is_image_name
+from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.names import look_alike, odd_characters
 from saggar.importing.report import Note
-from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row, plain_name
+from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Taxonomy
 
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
@@ -28,22 +30,26 @@ _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a furth
 
 
 def read_catalogue_table(
-    path: Path, image_column: str, taxonomy: Taxonomy, encoding: str | None = None
+    path: Path, named: str | None, taxonomy: Taxonomy, encoding: str | None = None
 ) -> tuple[LabelTable, list[Note]]:
     """The catalogue in `path` as a table of labels, proposed from its text by `saggar.catalogue`.
+
+    `named`: its column of photographs, or of the numbers that they are called by; None: the one that looks like it.
 
     Its columns `licence`, `credit_line` and `object_url` are taken along. Rows are numbered as in a spreadsheet. The
     notes name rows whose columns disagree.
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
     from saggar.catalogue.mapping import map_rows
-    from saggar.catalogue.tables import column_called, read_catalogue
+    from saggar.catalogue.tables import image_column, read_catalogue
 
     catalogue = read_catalogue(path, encoding)
-    column = column_called(catalogue, image_column)
+    column = image_column(catalogue, named)
     if column is None:
-        known = ", ".join(name.strip() for name in catalogue.header if name.strip())
-        raise InvalidInputError(f"{path}: no column '{image_column}'; it has: {known}")
+        raise InvalidInputError(
+            f"{path}: no column names photographs by their files; --image-column names one of the numbers that they "
+            f"are called by; it has: {catalogue.columns}"
+        )
     plain = [plain_name(name) for name in catalogue.header]
     owned = {name: plain.index(name) for name in PROVENANCE if name in plain}
     for name in owned:
@@ -165,7 +171,7 @@ def _hint(value: str, images: Sequence[PurePosixPath]) -> str:
 
 def _is_path(value: str) -> bool:
     """Whether a cell names a file rather than an object."""
-    return "/" in value or "\\" in value or PurePosixPath(value).suffix.lower().lstrip(".") in EXTENSIONS
+    return "/" in value or "\\" in value or is_image_name(value)
 
 
 def _plain(text: str) -> str:

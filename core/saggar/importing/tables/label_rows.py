@@ -6,13 +6,15 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saggar.dataset.record import PROVENANCE
+from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.csv_text import delimiter_name, plain_heading
 from saggar.importing.photographs.names import look_alike
 from saggar.importing.report import Refusal
-from saggar.importing.tables.label_table import OBJECT_COLUMNS, LabelTable, Row
+from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Task, Taxonomy
+
+_SHOWN = 80  # characters of a cell in an error
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def _unknown_class(task: Task, code: str) -> str:
     known = spellings(task)
     plain = plain_label(code)
     close = [plain] if plain in known else difflib.get_close_matches(plain, list(known), n=1)
+    shown = code if len(code) <= _SHOWN else f"{code[:_SHOWN]}…"
     if close:
-        return f"'{code}' is not a class of {task.name}; did you mean '{known[close[0]]}'?"
-    return f"'{code}' is not a class of {task.name}; known: {', '.join(task.codes)}; blank for unknown"
+        return f"'{shown}' is not a class of {task.name}; did you mean '{known[close[0]]}'?"
+    return f"'{shown}' is not a class of {task.name}; known: {', '.join(task.codes)}; blank for unknown"

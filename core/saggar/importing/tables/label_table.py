@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saggar.dataset.record import PROVENANCE
+from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_text import Row, csv_rows, delimiter_name, plain_heading, read_csv_text
+from saggar.files.csv_text import (
+    DELIMITERS,
+    IMAGE_HEADINGS,
+    Row,
+    csv_rows,
+    delimiter_name,
+    plain_name,
+    read_csv_text,
+)
 
-__all__ = ["OBJECT_COLUMNS", "LabelTable", "Row", "column_letter", "plain_name", "read_label_table"]
+__all__ = ["LabelTable", "Row", "column_letter", "read_label_table"]
 
-OBJECT_COLUMNS = ("object_id", "group")
+_OTHER_DELIMITERS = ("|", "，", "；", "、", ":", "^", "~")
+_BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
+_BESIDE_LABELS = {"row", "name", "conflicts", "notes"}
 _TITLES = 5  # rows above the header that a collection's title may take
 
 
@@ -49,9 +60,6 @@ def read_label_table(
     text, delimiters = found.text, found.delimiters
     candidates = {delimiter: _header(text, delimiter) for delimiter in delimiters}
     wanted = {plain_name(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
-    if not text.strip(" \t\r\n,;"):
-        names = ", ".join((image_column, *tasks))
-        raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
 
     def known(delimiter: str) -> int:
         header = candidates[delimiter]
@@ -70,12 +78,17 @@ def read_label_table(
             f"{source}: the header can be read with {delimiter_name(best)} and with {delimiter_name(rivals[0])} "
             "between columns; use one of them only"
         )
-    header = candidates[best]
-    assert header is not None  # noqa: S101 for the type checker
+    # it cannot be read however it is divided: reading it again says why
+    header = candidates[best] or next(_rows(text, best, source), None)
+    if header is None or not text.strip(" \t\r\n,;"):
+        names = ", ".join((image_column, *tasks))
+        raise InvalidInputError(f"{source}: has no rows; the first must name the columns: {names}")
     if not known(best):
         _refuse_title(text, best, source, wanted)
+        _refuse_delimiter(text, found.delimiter, source, wanted)
     columns = _columns(header, tasks, source, image_column)
     used = set(columns.values())
+    used |= set(_for_people(header))
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
     rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
     return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows)
@@ -100,6 +113,20 @@ def _refuse_title(text: str, delimiter: str, source: str, wanted: set[str]) -> N
             raise InvalidInputError(f"{source}: the names of the columns are in row {row.number}; remove what is above")
 
 
+def _refuse_delimiter(text: str, named: str | None, source: str, wanted: set[str]) -> None:
+    """Tells of a header whose columns are parted by something else than what is read."""
+    if text.lstrip('\ufeff"').lower().startswith("sep="):
+        raise InvalidInputError(f"{source}: its first line, sep=, must name one character; correct or remove that line")
+    for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS):
+        header = _header(text, delimiter)
+        if header is None or sum(plain_name(name) in wanted for name in header.cells) < 2:
+            continue
+        parted = f"its columns are parted by {delimiter_name(delimiter)}"
+        if named:
+            raise InvalidInputError(f"{source}: {parted}, but its first line says sep={named}; correct that line")
+        raise InvalidInputError(f"{source}: {parted}; write `sep={delimiter}` above the header, or save it with commas")
+
+
 def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) -> dict[str, int]:
     """Where image, the tasks and the object column are; every problem of the header in one error."""
     plain = [plain_name(name) for name in header.cells]
@@ -120,8 +147,8 @@ def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) 
         elif places:
             columns[name] = places[0]
         elif name not in (*OBJECT_COLUMNS, *PROVENANCE):
-            close = difflib.get_close_matches(plain_name(called), [p for p in plain if p], n=1, cutoff=0.7)
-            hint = f"; rename '{header.cells[plain.index(close[0])].strip()}'?" if close else "; add it"
+            meant = _meant(plain_name(called), plain)
+            hint = "; add it" if meant is None else f"; rename '{header.cells[meant].strip()}'?"
             blank = "" if name == "image" else " (cells may be blank for unknown)"
             problems.append(FieldViolation(called, f"is missing{hint}{blank}"))
     if problems:
@@ -134,6 +161,24 @@ def _columns(header: Row, tasks: Sequence[str], source: str, image_column: str) 
     return columns
 
 
+def _for_people(header: Row) -> list[int]:
+    """Where the columns are that `saggar data map` writes beside labels, in a table of its own."""
+    plain = [plain_name(name) for name in header.cells]
+    if not {"row", "conflicts", "notes"} <= set(plain):
+        return []
+    return [i for i, name in enumerate(plain) if name in _BESIDE_LABELS or name.endswith("_words")]
+
+
+def _meant(name: str, headings: Sequence[str]) -> int | None:
+    """The heading that is probably meant by `name`: without what is in brackets, a usual word for images, or alike."""
+    bare = [_BRACKETS.sub("", heading).strip() for heading in headings]
+    for words in ({name}, IMAGE_HEADINGS if name == "image" else set()):
+        if found := [i for i, heading in enumerate(bare) if heading in words]:
+            return found[0]
+    close = difflib.get_close_matches(name, [heading for heading in bare if heading], n=1, cutoff=0.7)
+    return bare.index(close[0]) if close else None
+
+
 def column_letter(index: int) -> str:
     """0: A, 25: Z, 26: AA, as a spreadsheet names its columns."""
     letters = ""
@@ -142,9 +187,3 @@ def column_letter(index: int) -> str:
         index, rest = divmod(index - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
-
-
-def plain_name(name: str) -> str:
-    """A column's name as `plain_heading` has it, without its American spelling."""
-    plain = plain_heading(name)
-    return "licence" if plain == "license" else plain

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
+from saggar.files.image_names import is_image_name
 from saggar.files.regular import read_regular
 from saggar.files.wholefile import write_whole
-from saggar.importing.photographs.listing import EXTENSIONS
 from saggar.importing.photographs.locating import locate
 from saggar.museums.web import UnusableAnswerError, Web
 
@@ -105,7 +105,7 @@ def image_service(address: str) -> str | None:
         return path.removesuffix("/info.json")
     if found := _REQUEST.fullmatch(path):
         return found["base"]
-    is_file = path.rpartition(".")[2].lower() in EXTENSIONS and not _SERVICE.search(path)
+    is_file = is_image_name(path) and not _SERVICE.search(path)
     return None if is_file else path
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from grpc_status import rpc_status
 from saggar.errors import BusyError
+from saggar.rpc import request_ids
 from saggar.rpc.errors import status_of
 
 from saggar_classifier.access.keyring import Key, Keyring, Scope
@@ -83,7 +84,8 @@ def _secret_of(metadata: Any) -> str:
 
 def _refusal(method: str, name: str, code: grpc.StatusCode, text: str) -> Any:
     def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        log.warning("%s by %s from %s: %s", method, name, context.peer(), code.name)
+        with request_ids.request_of(context):
+            log.warning("%s by %s from %s: %s", method, name, context.peer(), code.name)
         context.abort(code, text)
 
     return grpc.stream_stream_rpc_method_handler(refuse)  # answers before anything of the request is read
@@ -95,8 +97,11 @@ def _too_often(method: str, key: Key, wait_s: float) -> Any:
     )
 
     def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        log.warning("%s by %s: too often", method, key.name)
-        context.abort_with_status(rpc_status.to_status(status_of(error)))
+        with request_ids.request_of(context) as identity:
+            log.warning("%s by %s from %s: too often", method, key.name, context.peer())
+        plain: Any = rpc_status.to_status(status_of(error))
+        metadata = (*plain.trailing_metadata, (request_ids.METADATA, identity))
+        context.abort_with_status(type(plain)(plain.code, plain.details, metadata))
 
     return grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -105,6 +110,7 @@ def _noted(handler: Any, method: str, name: str) -> Any:
     """`handler`, with a line in the log when a call has ended."""
 
     def ended(context: grpc.ServicerContext, code: str, seconds: float) -> None:
-        log.info("%s by %s from %s: %s, %.3f s", method, name, context.peer(), code, seconds)
+        with request_ids.ended(context):
+            log.info("%s by %s from %s: %s, %.3f s", method, name, context.peer(), code, seconds)
 
     return at_end(handler, ended)

@@ -11,15 +11,18 @@ from saggar.bundle import BundleCard, BundleModel, fetch_onnx, read_golden
 from saggar.errors import DataCorruptionError, InvalidInputError, SaggarError, WrongStateError
 from saggar.store import ObjectStore
 
+from saggar_classifier.networks.batching import BatchingSession
 from saggar_classifier.networks.gate import check_answers, check_time
 from saggar_classifier.settings import Precision, Provider
 
 log = logging.getLogger(__name__)
 
+_CUDA = ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"})  # without a search at each new size of run
 _RUNTIME = {  # of ONNX Runtime; after the first come those that take what it cannot
-    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
-    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+    "cuda": (_CUDA, "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", _CUDA, "CPUExecutionProvider"),
 }
+_FIRST = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
 _HELP = {
     "cuda": "install onnxruntime-gpu in place of onnxruntime, on a machine with an NVIDIA GPU",
     "tensorrt": "install onnxruntime-gpu in place of onnxruntime, and TensorRT, on a machine with an NVIDIA GPU",
@@ -52,8 +55,15 @@ def check_wish(wish: Wish) -> None:
             import openvino  # type: ignore[import-untyped]  # noqa: F401
         except ImportError as error:
             raise _missing(wish.provider, str(error)) from None
-    elif wish.provider in _RUNTIME and _RUNTIME[wish.provider][0] not in _available():
+    elif wish.provider in _FIRST and _FIRST[wish.provider] not in _available():
         raise _missing(wish.provider, f"ONNX Runtime has {', '.join(_available())}")
+
+
+def at_once(provider: Provider, processors: int) -> int:
+    """How many photographs to work on at once: on a GPU twice the processors, so that while some are decoded others
+    wait for a run together.
+    """
+    return 2 * processors if _chosen(provider) in _FIRST else processors
 
 
 def open_network(store: ObjectStore, card: BundleCard, limit_s: float, wish: Wish) -> OpenedNetwork:
@@ -102,9 +112,9 @@ def _on_gpu(onnx: bytes, provider: str) -> Any:
     import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(onnx, providers=list(_RUNTIME[provider]))
-    if session.get_providers()[0] != _RUNTIME[provider][0]:
-        raise WrongStateError(f"ONNX Runtime took {session.get_providers()[0]} in place of {_RUNTIME[provider][0]}")
-    return session
+    if session.get_providers()[0] != _FIRST[provider]:
+        raise WrongStateError(f"ONNX Runtime took {session.get_providers()[0]} in place of {_FIRST[provider]}")
+    return BatchingSession(session)
 
 
 def _tried(make: Any, onnx: bytes) -> Any:
@@ -118,7 +128,7 @@ def _tried(make: Any, onnx: bytes) -> Any:
 def _chosen(provider: Provider) -> str:
     if provider != "auto":
         return provider
-    return "cuda" if _RUNTIME["cuda"][0] in _available() else "cpu"
+    return "cuda" if _FIRST["cuda"] in _available() else "cpu"
 
 
 def _available() -> list[str]:

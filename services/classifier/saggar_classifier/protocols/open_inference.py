@@ -19,6 +19,7 @@ import grpc
 import numpy as np
 from saggar import __version__
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError, WrongStateError
+from saggar.rpc.pools import waits_on_store
 from saggar.store import ObjectStore
 
 from saggar_classifier.protocols import tensors
@@ -148,7 +149,7 @@ class OpenInference:
                 return pb.ModelStreamInferResponse(error_message=str(error), infer_response=failed)
 
         ahead = 2 * self._desk.count
-        yield from in_order(self._desk.pool, answer, request_iterator, context, ahead, leaving=self._leaving)
+        yield from in_order(lambda _: self._desk.pool, answer, request_iterator, context, ahead, leaving=self._leaving)
 
     def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: grpc.ServicerContext
@@ -160,6 +161,7 @@ class OpenInference:
         with self._counting:
             return pb.ModelStatisticsResponse(model_stats=[_statistics(name, self._tallies[name]) for name in names])
 
+    @waits_on_store
     def RepositoryIndex(
         self, request: pb.RepositoryIndexRequest, context: grpc.ServicerContext
     ) -> pb.RepositoryIndexResponse:
@@ -175,6 +177,7 @@ class OpenInference:
             ]
         return pb.RepositoryIndexResponse(models=models)
 
+    @waits_on_store
     def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: grpc.ServicerContext
     ) -> pb.RepositoryModelLoadResponse:
@@ -244,7 +247,7 @@ class OpenInference:
         if alone or len(question) == 1:
             rows = [classify(each) for each in question]
         else:
-            rows = list(in_order(self._desk.pool, classify, question, caller, ahead=len(question)))
+            rows = list(in_order(lambda _: self._desk.pool, classify, question, caller, ahead=len(question)))
         return {task: np.stack([row[task] for row in rows]) for task in model.card.taxonomy.task_names}
 
     def _note(self, name: str, count: int, nanoseconds: int, *, worked: bool) -> None:

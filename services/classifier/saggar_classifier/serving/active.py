@@ -16,11 +16,10 @@ FOLDER = "classifier/active/"
 
 def remember(store: ObjectStore, bundle: ObjectRef) -> int:
     """Make `bundle` the one that every classifier serves; the number of this activation."""
-    content = json.dumps(bundle.to_json(), sort_keys=True).encode()
     number = newest(store) + 1
     while True:
         try:
-            store.put(_key(number), content, "application/json")
+            store.put(_key(number), note_of(bundle), "application/json")
         except AlreadyExistsError:  # a replica was quicker; this activation is the later one
             number += 1
         else:
@@ -33,10 +32,25 @@ def newest(store: ObjectStore) -> int:
     return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
+def note_of(bundle: ObjectRef) -> bytes:
+    """What is written down for an activation of `bundle`."""
+    return json.dumps(bundle.to_json(), sort_keys=True).encode()
+
+
+def note(store: ObjectStore, number: int) -> bytes:
+    """What was written down for an activation; NotFoundError where it was deleted since."""
+    return store.get(_key(number))
+
+
 def read(store: ObjectStore, number: int) -> ObjectRef:
     """The bundle of an activation; DataCorruptionError when its note cannot be read."""
+    return bundle_of(note(store, number), number)
+
+
+def bundle_of(content: bytes, number: int) -> ObjectRef:
+    """The bundle that a note names; DataCorruptionError when it cannot be read."""
     try:
-        return ObjectRef.from_json(json.loads(store.get(_key(number))))
+        return ObjectRef.from_json(json.loads(content))
     except (ValueError, DataCorruptionError) as error:
         raise DataCorruptionError(f"{_key(number)}: not a reference ({error}); activate a model again") from error
 

@@ -10,6 +10,7 @@ from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_classifier.serving.models import ModelSlot, ServedModel
+from saggar_classifier.turns.store_turns import StoreTurns
 
 State = Literal["served", "loaded", "stored"]
 _ORDER: tuple[State, ...] = ("served", "loaded", "stored")
@@ -29,8 +30,10 @@ class Known:
 class Catalogue:
     """Looks into the store at every call; the cards that it has read are kept, for they never change."""
 
-    def __init__(self, store: ObjectStore, slot: ModelSlot) -> None:
+    def __init__(self, store: ObjectStore, slot: ModelSlot, turns: StoreTurns) -> None:
+        """`turns`: for a look into the store by a call that may do without it."""
         self._store = store
+        self._turns = turns
         self._slot = slot
         self._cards: dict[ObjectRef, BundleCard] = {}
 
@@ -45,16 +48,17 @@ class Catalogue:
     def one(self, model_id: str) -> tuple[Known, ServedModel | None]:
         """A model, and how it was loaded if it was; without `model_id` the served one.
 
-        Raises WrongStateError where none is served, NotFoundError, and as `read_card`.
+        Raises WrongStateError where none is served, NotFoundError, BusyError, and as `read_card`.
         """
         served = self._slot.current() if not model_id else self._slot.named(model_id)
         if served is not None:
             return self.loaded(served), served
-        try:
-            bundle = self._store.stat(f"bundles/{model_id}/bundle.json")
-        except (InvalidInputError, NotFoundError):
-            raise NotFoundError(f"no model '{model_id[:80]}'; ListModels names those there are", model_id) from None
-        return Known(model_id, bundle, "stored", self._card(bundle)), None
+        with self._turns.turn():
+            try:
+                bundle = self._store.stat(f"bundles/{model_id}/bundle.json")
+            except (InvalidInputError, NotFoundError):
+                raise NotFoundError(f"no model '{model_id[:80]}'; ListModels names those there are", model_id) from None
+            return Known(model_id, bundle, "stored", self._card(bundle)), None
 
     def loaded(self, model: ServedModel) -> Known:
         """What is known of a model that was loaded."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from saggar.errors import BusyError
 
 from saggar_classifier.answers.answering import LEAST_PROBABILITY, Answer, Probabilities, Question, answer
+from saggar_classifier.networks.batching import due_in
 from saggar_classifier.serving.models import ModelSlot, Outputs, ServedModel
 from saggar_classifier.serving.observer import Observer, Observers, Remark, Timing
 from saggar_classifier.turns.slots import Caller, WorkSlots
@@ -23,10 +25,14 @@ LARGE_BATCH = 8  # prepared images, likewise
 
 @dataclass(frozen=True)
 class Photograph:
-    """An encoded photograph. `decoded` gives its pixels, with at least so many on the shorter side; None: all."""
+    """An encoded photograph. `decoded` gives its pixels, with at least so many on the shorter side; None: all.
+
+    `read_s`: what it took to read it from the store.
+    """
 
     size_bytes: int
     decoded: Callable[[int | None], Image.Image]
+    read_s: float = 0.0
 
 
 class Desk:
@@ -56,11 +62,11 @@ class Desk:
             arrived = time.perf_counter()
             with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
                 begun = time.perf_counter()
-                outputs = self._outputs(photograph, model)
+                outputs = self._outputs(photograph, model, caller)
                 seen = time.perf_counter()
                 found = answer(model.speaker, outputs.probabilities, outputs.features, question)
                 said = time.perf_counter()
-        decoded_s = seen - begun - outputs.network_s
+        decoded_s = photograph.read_s + seen - begun - outputs.network_s
         timing = Timing(begun - arrived, decoded_s, outputs.network_s, said - seen)
         self._observer.answered(
             Remark(
@@ -79,7 +85,7 @@ class Desk:
             arrived = time.perf_counter()
             with self._slots.slot(caller, large=photograph.size_bytes > LARGE_BYTES):
                 begun = time.perf_counter()
-                outputs = self._outputs(photograph, model)
+                outputs = self._outputs(photograph, model, caller)
                 seen = time.perf_counter()
         tasks = model.card.taxonomy.tasks
         self._observer.answered(
@@ -96,12 +102,12 @@ class Desk:
     def run(self, images: npt.NDArray[np.float32], model: ServedModel, caller: Caller) -> Probabilities:
         """Probabilities [N, C] per task of prepared images [N, 3, S, S]. Raises as `answer`."""
         large = len(images) > LARGE_BATCH
-        with self._failures_told(), self._slots.slot(caller, large=large), self._noted():
+        with self._failures_told(), self._slots.slot(caller, large=large), self._noted(caller):
             return model.network.predict(images)
 
-    def _outputs(self, photograph: Photograph, model: ServedModel) -> Outputs:
+    def _outputs(self, photograph: Photograph, model: ServedModel, caller: Caller) -> Outputs:
         image = photograph.decoded(model.card.input_spec.enough_px)
-        with self._noted():
+        with self._noted(caller):
             return model.classify(image)
 
     @contextmanager
@@ -113,10 +119,15 @@ class Desk:
             raise
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _noted(self, caller: Caller) -> Iterator[None]:
+        """Around a run of the network, which knows until when its answer is of use."""
         worked = False
         try:
-            yield
+            with due_in(caller.time_remaining()):
+                yield
             worked = True
+        except BusyError:
+            worked = True  # it refused what would come too late
+            raise
         finally:
             self._slot.note(worked=worked)

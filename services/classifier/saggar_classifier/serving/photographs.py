@@ -10,21 +10,21 @@ from saggar.store import ObjectRef, ObjectStore
 LARGEST_BYTES = 16 * 2**20
 
 
-def from_bytes(data: bytes, enough_px: int | None) -> Image.Image:
+def from_bytes(data: bytes, enough_px: int | None, source: str = "the image") -> Image.Image:
     """Decode a photograph of at most 16 MiB, with `enough_px` or more on its shorter side where it has them.
 
-    Raises InvalidInputError.
+    Raises InvalidInputError, which names `source`.
     """
     if not data:
-        raise InvalidInputError("the image is empty; send the bytes of a JPEG, PNG, WebP or TIFF file")
-    _check_size(len(data), "the image")
-    return decode(data, "the image", enough_px=enough_px)
+        raise InvalidInputError(f"{source} is empty; send the bytes of a JPEG, PNG, WebP or TIFF file")
+    _check_size(len(data), source)
+    return decode(data, source, enough_px=enough_px)
 
 
-def from_store(store: ObjectStore, ref: ObjectRef, enough_px: int | None) -> Image.Image:
-    """As `from_bytes`, of a stored photograph; raises the store's errors too."""
+def read_from(store: ObjectStore, ref: ObjectRef) -> bytes:
+    """A stored photograph, still encoded. Raises InvalidInputError above 16 MiB, unread, and as the store."""
     _check_size(ref.size_bytes, ref.key)
-    return decode(store.read(ref), ref.key, enough_px=enough_px)
+    return store.read(ref)
 
 
 def _check_size(size_bytes: int, source: str) -> None:

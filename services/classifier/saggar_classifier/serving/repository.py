@@ -27,7 +27,7 @@ class Repository:
         self._slot = slot
         self._limit_s = limit_s
         self._wish = wish
-        self._seen = 0  # number of the activation that was dealt with
+        self._seen: tuple[int, bytes] | None = None  # number and note of the activation that was dealt with
         self._loading = threading.Lock()
         self.problem = ""  # why the latest activation is not served
 
@@ -54,34 +54,54 @@ class Repository:
     def activate(self, bundle: ObjectRef) -> ServedModel:
         """Serve `bundle`, and make it the one that every replica serves. Raises as `load_model`."""
         with self._loading:
+            self._store.stat(bundle.key)  # one that is loaded may have been deleted since: no other replica has it
             model = self._load(bundle)
             number = active.remember(self._store, bundle)
             self._slot.activate(model)
-            self._seen, self.problem = max(self._seen, number), ""
+            self._seen, self.problem = (number, active.note_of(bundle)), ""
         log.info("serving model %s", model.model_id)
         return model
 
     def look(self) -> None:
         """Serve the latest activation, if it is another. What is wrong with it goes into `problem` and the log.
 
-        Raises UnavailableError and WrongStateError of the store: the next look may find it again.
+        A store that was emptied or replaced counts its activations anew: another number, or another bundle under
+        the same one, is another activation. A bundle that is not there is looked for again, for it may be on its way
+        back from a backup. Raises UnavailableError and WrongStateError of the store: the next look may find it again.
         """
         with self._loading:
             number = active.newest(self._store)
-            if number <= self._seen:
+            if number == 0:
+                self._emptied()
+                return
+            found = (number, active.note(self._store, number))
+            if found == self._seen:
                 return
             try:
-                bundle = active.read(self._store, number)
-                model = self._serve(bundle)
+                model = self._serve(active.bundle_of(found[1], number))
             except _USELESS as error:
                 kept = self._slot.model
                 serving = f"; model {kept.model_id} goes on serving" if kept else ""
-                self.problem = f"the model of activation {number} cannot be served: {error}{serving}"
-                log.error("%s", self.problem)  # noqa: TRY400 the text says it all
+                problem = f"the model of activation {number} cannot be served: {error}{serving}"
+                if problem != self.problem:
+                    log.error("%s", problem)  # noqa: TRY400 the text says it all
+                self.problem = problem
+                if isinstance(error, NotFoundError):
+                    return
             else:
                 self.problem = ""
                 log.info("serving model %s, by activation %d", model.model_id, number)
-            self._seen = number
+            self._seen = found
+
+    def _emptied(self) -> None:
+        """No activation is written down: none yet, or the store lost them. What is served goes on serving."""
+        if self._seen is None:
+            return
+        self._seen = None
+        kept = self._slot.model
+        serving = f"; model {kept.model_id} goes on serving" if kept else ""
+        self.problem = f"the store no longer says which model is active{serving}; activate it again"
+        log.error("%s", self.problem)
 
     def watch(self, every_s: float, stopped: threading.Event) -> None:
         """Looks every `every_s` seconds until `stopped`, and tries again a model that failed."""

@@ -6,7 +6,8 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from saggar.errors import UnavailableError
@@ -20,7 +21,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 def in_order(
-    pool: Executor,
+    pool_of: Callable[[QuestionT], Executor],
     answer: Callable[[QuestionT], AnswerT],
     questions: Iterable[QuestionT],
     caller: Caller,
@@ -28,7 +29,7 @@ def in_order(
     *,
     leaving: threading.Event | None = None,
 ) -> Iterator[AnswerT]:
-    """`answer` of each of `questions`, computed by `pool`; at most `ahead` are read before their answers are taken.
+    """`answer` of each of `questions`, by its `pool_of`; at most `ahead` are read before their answers are taken.
 
     An answer comes as soon as it and those before it are there, also while the next question is still to come.
     Whatever reading `questions` raises is raised here, after the answers before it. Ends when the caller is gone. Once
@@ -40,7 +41,11 @@ def in_order(
     def read() -> None:
         try:
             for question in questions:
-                if line.leaving.is_set() or not line.put(pool.submit(here.copy().run, answer, question)):
+                if line.leaving.is_set():
+                    return
+                future = pool_of(question).submit(here.copy().run, answer, question)
+                if not line.put(future):
+                    future.cancel()
                     return
         except BaseException as error:  # noqa: BLE001 raised again where the answers are read
             line.put(error)
@@ -52,9 +57,11 @@ def in_order(
         while (following := line.take()) is not None:
             if isinstance(following, BaseException):
                 raise following
+            if not line.wait(following):
+                return
             yield following.result()
     finally:
-        line.over = True
+        line.end()
 
 
 _Next = Future[AnswerT] | BaseException | None  # None: no more of them
@@ -78,6 +85,23 @@ class _Line(Generic[AnswerT]):
                 continue
             return True
         return False
+
+    def wait(self, future: Future[AnswerT]) -> bool:
+        """Waits until `future` is done; False where the caller is gone before."""
+        while not wait([future], _LOOK_S).done:
+            if not self._caller.is_active():
+                future.cancel()
+                return False
+        return True
+
+    def end(self) -> None:
+        """Nothing is put any more, and of what was nothing begins that has not."""
+        self.over = True
+        with suppress(queue.Empty):
+            while True:
+                left = self._queue.get_nowait()
+                if isinstance(left, Future):
+                    left.cancel()
 
     def take(self) -> _Next[AnswerT]:
         """Waits for the next one; None also where the caller is gone, UnavailableError where nothing more is taken."""

@@ -64,6 +64,7 @@ class AdapterCard(PydanticModel):
     format: int = 1
     adapter_id: str
     origin: Literal["trained", "imported"] = "trained"
+    kept_from: str | None = None  # the adapter in whose training this one was kept, after `steps` steps
     base_model: str
     base_hash: str
     prediction_type: str
@@ -72,6 +73,7 @@ class AdapterCard(PydanticModel):
     manifest: StoredObject | None = None
     images: int = 0
     held_out_images: int = 0
+    buckets: dict[str, int] = {}  # photographs by width and height, with framing `buckets`
     caption_template: str = ""
     caption_sample: str = ""
     licence: str = ""
@@ -87,7 +89,9 @@ class AdapterCard(PydanticModel):
     libraries: dict[str, str]
 
     def to_bytes(self) -> bytes:
-        return (json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
+        left_out = {"kept_from"} if self.kept_from is None else None
+        values = self.model_dump(mode="json", exclude=left_out)
+        return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,15 @@ class Keys:
     @property
     def curve(self) -> str:
         return f"adapters/{self.adapter_id}/curve.json"
+
+    @property
+    def held_out(self) -> str:
+        """Which photographs of its manifest its training left out."""
+        return f"adapters/{self.adapter_id}/held-out.json"
+
+    def kept(self, step: int) -> str:
+        """Names the adapter that its training kept after `step` steps."""
+        return f"adapters/{self.adapter_id}/kept/{step:07d}.json"
 
 
 def library_versions() -> dict[str, str]:

@@ -74,9 +74,14 @@ class BaseModel:
         side = size if isinstance(size, int) else max(size)
         return int(side * self.pipeline.vae_scale_factor)
 
+    @property
+    def size_factor(self) -> int:
+        """What sides in pixels are multiples of."""
+        return max(8, int(self.pipeline.vae_scale_factor))  # both are powers of two
+
     def check_size(self, size_px: int, field: str) -> None:
         """Raises InvalidInputError unless `size_px` is a multiple of 8 and of the autoencoder's factor."""
-        factor = max(8, int(self.pipeline.vae_scale_factor))  # both are powers of two
+        factor = self.size_factor
         if size_px % factor or not factor <= size_px <= 2048:
             text = f"{field} is {size_px}; it must be a multiple of {factor} from {factor} to 2048"
             raise InvalidInputError(text, (FieldViolation(field, text),))

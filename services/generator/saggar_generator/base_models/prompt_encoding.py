@@ -1,4 +1,4 @@
-"""Prompts to text embeddings, with CLIP skip.
+"""Prompts to text embeddings, with CLIP skip; long ones a window after the other.
 
 Done here because the pipeline's own `clip_skip` reaches for `text_encoder.text_model`, which transformers 5
 no longer has.
@@ -6,7 +6,7 @@ no longer has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,25 @@ from saggar.errors import FieldViolation, InvalidInputError
 
 from saggar_generator.base_models.identity import SD2_WIDTH
 
+MOST_WINDOWS = 4  # of a prompt; 300 tokens of CLIP's
+
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """`embedding` [1, T, D], and how many tokens of the prompt did not fit into the window of T."""
+    """`embedding` [1, W x T, D] of W windows of T tokens, and how many tokens of the prompt did not fit into them."""
 
     embedding: torch.Tensor
     truncated_tokens: int
+
+    @property
+    def length(self) -> int:
+        """W x T."""
+        return int(self.embedding.shape[1])
+
+    def widened(self, length: int, empty: EncodedPrompt) -> torch.Tensor:
+        """The embedding [1, length, D], with windows that are `empty` behind it."""
+        more = (length - self.length) // empty.length
+        return torch.cat([self.embedding, *[empty.embedding] * more], dim=1)
 
 
 def layers_to_skip(text_encoder: Any, clip_skip: int | None) -> int:
@@ -40,16 +52,17 @@ def layers_to_skip(text_encoder: Any, clip_skip: int | None) -> int:
 
 
 @torch.no_grad()
-def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int | None) -> EncodedPrompt:
+def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int | None, windows: int = 1) -> EncodedPrompt:
     """The final layer norm of `hidden_states[-(clip_skip + 1)]`: 0 takes the last layer, 1 the one before it.
 
-    One prompt at a time, so that its embedding does not depend, even in rounding, on those it is used with.
-    Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for.
+    A prompt longer than the text encoder's window is read in up to `windows` of them, each with a beginning and an end
+    of its own, as the web UIs do it. One prompt and one window at a time, so that an embedding does not depend, even
+    in rounding, on those it is used with. Raises InvalidInputError for a `clip_skip` that the encoder is too shallow
+    for.
     """
     skipped = layers_to_skip(text_encoder, clip_skip)
-    tokens = tokenize(tokenizer, text_encoder, text)
-    embedding = embed(text_encoder, tokens.input_ids, tokens.attention_mask, skipped)
-    return EncodedPrompt(embedding, truncated_tokens(tokenizer, text_encoder, text))
+    parts = [embed(text_encoder, ids, mask, skipped) for ids, mask in _windows(tokenizer, text_encoder, text, windows)]
+    return EncodedPrompt(torch.cat(parts, dim=1), truncated_tokens(tokenizer, text_encoder, text, windows))
 
 
 def tokenize(tokenizer: Any, text_encoder: Any, text: str) -> Any:
@@ -72,20 +85,33 @@ def embed(text_encoder: Any, input_ids: torch.Tensor, attention_mask: torch.Tens
 
 
 def encode_all(
-    tokenizer: Any, text_encoder: Any, texts: Sequence[str], clip_skip: int | None
+    tokenizer: Any, text_encoder: Any, texts: Sequence[str], clip_skip: int | None, windows: int = 1
 ) -> dict[str, EncodedPrompt]:
     """Each different text once."""
-    return {text: encode(tokenizer, text_encoder, text, clip_skip) for text in dict.fromkeys(texts)}
+    return {text: encode(tokenizer, text_encoder, text, clip_skip, windows) for text in dict.fromkeys(texts)}
 
 
-def truncated_tokens(tokenizer: Any, text_encoder: Any, text: str) -> int:
-    """Tokens beyond the text encoder's window, the two that mark beginning and end included; 0 when all
-    fit.
-    """
-    count = len(tokenizer(text, truncation=False, verbose=False).input_ids)
-    return max(0, count - token_window(tokenizer, text_encoder))
+def truncated_tokens(tokenizer: Any, text_encoder: Any, text: str, windows: int = 1) -> int:
+    """Tokens that do not fit into `windows` of the text encoder, each of which loses two to its beginning and end."""
+    count = len(tokenizer(text, truncation=False, verbose=False).input_ids) - 2
+    return max(0, count - windows * (token_window(tokenizer, text_encoder) - 2))
 
 
 def token_window(tokenizer: Any, text_encoder: Any) -> int:
     """Tokens that the text encoder reads; 77 for CLIP."""
     return min(int(tokenizer.model_max_length), int(text_encoder.config.max_position_embeddings))
+
+
+def _windows(tokenizer: Any, text_encoder: Any, text: str, most: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """`input_ids` and `attention_mask` [1, T] of each window."""
+    first, *words, last = tokenizer(text, truncation=False, verbose=False).input_ids
+    room = token_window(tokenizer, text_encoder) - 2
+    if len(words) <= room:
+        tokens = tokenize(tokenizer, text_encoder, text)
+        yield tokens.input_ids, tokens.attention_mask
+        return
+    for start in range(0, min(len(words), most * room), room):
+        ids = [first, *words[start : start + room], last]
+        fill = room + 2 - len(ids)
+        mask = [1] * len(ids) + [0] * fill
+        yield torch.tensor([ids + [tokenizer.pad_token_id] * fill]), torch.tensor([mask])

@@ -20,10 +20,11 @@ from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.images.composing import compose_image
 from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.guidance import with_drawn_guidance
 from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
 from saggar_generator.images.starting import check_strength, read_photograph
-from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts
+from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts, prompt_length
 from saggar_generator.requests import AdapterUse, GeneratedImage, GenerationRequest, ImageRequest, StartImage
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,14 @@ class _Job:
     key: str
     request: ImageRequest
     mix: Mix  # adapters by the hashes of their weights
+    settings: GenerationSettings  # its own: one guidance scale
     inputs: Inputs
     numbers: list[int]
 
     @property
-    def kind(self) -> tuple[Mix, float | None]:
-        """What images of one batch have in common: adapters, and the strength of a start."""
-        return self.mix, self.request.start.strength if self.request.start else None
+    def kind(self) -> tuple[Mix, float | None, float]:
+        """What images of one batch have in common: adapters, the strength of a start, and guidance."""
+        return self.mix, self.request.start.strength if self.request.start else None, self.settings.guidance_scale
 
 
 def generate(
@@ -77,14 +79,15 @@ def generate(
     for number, one in enumerate(compositions):
         work.stop_if_cancelled("generation")
         mix = by_weights(one.adapters, hashes)
-        inputs = index.inputs(base, mix, one.request, settings)
-        key = index_key(inputs)
+        own = with_drawn_guidance(settings, one.request.seed)
+        inputs = index.inputs(base, mix, one.request, own)
+        key = index_key(inputs, request.fresh)
         found = index.find(key, one.prompt_id, reused=True) if key not in jobs else None
         if found:
             finished[one.prompt_id] = found
             on_image(found)
         else:
-            jobs.setdefault(key, _Job(key, one.request, mix, inputs, [])).numbers.append(number)
+            jobs.setdefault(key, _Job(key, one.request, mix, own, inputs, [])).numbers.append(number)
     work.report(Progress("generating", len(finished), len(items), "images"))
 
     begun = time.monotonic()
@@ -157,8 +160,8 @@ class _Studio:
     batch_size: int
 
     def draw(self, jobs: Sequence[_Job], work: Work) -> Iterator[list[tuple[_Job, Picture]]]:
-        """All of `jobs`, batch after batch; those with other adapters, weights or strengths apart, composed ones first
-        and one by one.
+        """All of `jobs`, batch after batch; those with other adapters, weights, strengths or guidance apart, composed
+        ones first and one by one.
         """
         for job in jobs:
             if job.request.transfer is not None:
@@ -167,16 +170,18 @@ class _Studio:
         drawn = [job for job in jobs if job.request.transfer is None]
         for kind in dict.fromkeys(job.kind for job in drawn):
             alike = [job for job in drawn if job.kind == kind]
-            mix, _ = kind
+            mix, settings = alike[0].mix, alike[0].settings
             adapter.use_together(self.base, [self._adapter(sha256, weight) for sha256, weight in mix])
             requests = [job.request for job in alike]
-            encoded = encode_prompts(self.base, requests, self.settings)  # by the text encoder with its adapters
+            encoded = encode_prompts(self.base, requests, settings)  # by the text encoder with its adapters
+            alike.sort(key=lambda job: prompt_length(encoded, job.request, settings))
+            requests = [job.request for job in alike]
             made = 0
             for pictures in draw(
                 self.base,
                 requests,
                 encoded,
-                self.settings,
+                settings,
                 self.batch_size,
                 on_step=lambda: work.stop_if_cancelled("generation"),
                 open_photograph=self._open_photograph,
@@ -194,7 +199,7 @@ class _Studio:
 def _warn_of_truncation(counts: Sequence[int]) -> None:
     if cut := [count for count in counts if count]:
         log.warning(
-            "%d of %d prompts are longer than the text encoder's window; the last tokens (up to %d) have no effect",
+            "%d of %d prompts are longer than the text encoder's windows; the last tokens (up to %d) have no effect",
             len(cut),
             len(counts),
             max(cut),

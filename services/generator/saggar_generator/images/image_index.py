@@ -22,7 +22,7 @@ from saggar_generator.requests import GeneratedImage, ImageRequest
 log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
-_FORMAT = 5  # goes up when equal inputs would give another image
+_FORMAT = 6  # goes up when equal inputs would give another image
 _COMPOSED_FORMAT = "glaze transfer 1"  # likewise
 
 
@@ -34,8 +34,9 @@ class ImageIndex:
         self._signer = signer
 
     def inputs(self, base: BaseModel, mix: Mix, request: ImageRequest, settings: GenerationSettings) -> Inputs:
-        """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights. A composed
-        image's are its photographs and its size; its prompt is noted with them.
+        """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights; `settings`:
+        the image's own, its guidance drawn. A composed image's are its photographs and its size; its prompt is noted
+        with them.
         """
         if request.transfer is not None:
             composed: dict[str, Any] = {
@@ -57,7 +58,7 @@ class ImageIndex:
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,
             "seed": request.seed,
-            "settings": settings.model_dump(exclude={"batch_size"}),
+            "settings": settings.model_dump(exclude={"batch_size", "guidance_scale_to"}),
         }
         if request.start is not None:
             inputs["photograph"] = {
@@ -98,9 +99,9 @@ class ImageIndex:
             log.info("%s was noted by another replica first; its image is taken", key)
 
 
-def index_key(inputs: Inputs) -> str:
-    """Where the image made from `inputs` is noted."""
-    digest = hashlib.sha256(_as_json(inputs).encode()).hexdigest()
+def index_key(inputs: Inputs, fresh: str = "") -> str:
+    """Where the image made from `inputs` is noted; `fresh`: where it is that was made again under this token."""
+    digest = hashlib.sha256((_as_json(inputs) + fresh).encode()).hexdigest()
     return f"generated/{digest[:2]}/{digest}.json"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from saggar.job_settings.generation import GenerationSettings
 
 from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModel
-from saggar_generator.base_models.prompt_encoding import EncodedPrompt, encode_all
+from saggar_generator.base_models.prompt_encoding import MOST_WINDOWS, EncodedPrompt, encode_all
 from saggar_generator.images.starting import draw_noise, from_photographs
 from saggar_generator.requests import ImageRequest, StartImage
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """`pixels` [H, W, 3] uint8, and the tokens that did not fit into the text encoder's window."""
+    """`pixels` [H, W, 3] uint8, and the tokens that did not fit into the text encoder's windows."""
 
     pixels: npt.NDArray[np.uint8]
     truncated_tokens: int
@@ -46,9 +47,14 @@ def check_settings(base: BaseModel, settings: GenerationSettings) -> None:
 def encode_prompts(
     base: BaseModel, requests: Sequence[ImageRequest], settings: GenerationSettings
 ) -> dict[str, EncodedPrompt]:
-    """Every different prompt and negative prompt of `requests`, encoded."""
-    texts = [text for one in requests for text in (one.prompt, one.negative_prompt)]
-    return encode_all(base.pipeline.tokenizer, base.pipeline.text_encoder, texts, settings.clip_skip)
+    """Every different prompt and negative prompt of `requests`, encoded, and the empty one."""
+    texts = ["", *(text for one in requests for text in (one.prompt, one.negative_prompt))]
+    return encode_all(base.pipeline.tokenizer, base.pipeline.text_encoder, texts, settings.clip_skip, MOST_WINDOWS)
+
+
+def prompt_length(encoded: Mapping[str, EncodedPrompt], one: ImageRequest, settings: GenerationSettings) -> int:
+    """Tokens that an image's prompts take, the shorter filled up; images of one batch have equally many."""
+    return max(encoded[text].length for text in _texts(one, settings))
 
 
 def draw(
@@ -69,7 +75,7 @@ def draw(
     """
     start = 0
     while start < len(requests):
-        batch = requests[start : start + batch_size]
+        batch = _alike(requests[start : start + batch_size], encoded, settings)
         full = [*batch, *[batch[-1]] * (batch_size - len(batch))]
         try:
             pixels = _forward(base, full, encoded, settings, on_step=on_step, open_photograph=open_photograph)
@@ -98,8 +104,19 @@ def _smaller(base: BaseModel, batch_size: int) -> int:
 
 
 def _truncated_tokens(encoded: Mapping[str, EncodedPrompt], one: ImageRequest, settings: GenerationSettings) -> int:
-    texts = [one.prompt, one.negative_prompt] if is_guided(settings) else [one.prompt]
-    return max(encoded[text].truncated_tokens for text in texts)
+    return max(encoded[text].truncated_tokens for text in _texts(one, settings))
+
+
+def _texts(one: ImageRequest, settings: GenerationSettings) -> list[str]:
+    return [one.prompt, one.negative_prompt] if is_guided(settings) else [one.prompt]
+
+
+def _alike(
+    requests: Sequence[ImageRequest], encoded: Mapping[str, EncodedPrompt], settings: GenerationSettings
+) -> list[ImageRequest]:
+    """The first of `requests` whose prompts are of one length."""
+    length = prompt_length(encoded, requests[0], settings)
+    return list(takewhile(lambda one: prompt_length(encoded, one, settings) == length, requests))
 
 
 @torch.no_grad()
@@ -121,10 +138,13 @@ def _forward(
         return {}
 
     pipeline, beginning = _beginning(base, batch, settings, randoms, open_photograph)
+    length, empty = prompt_length(encoded, batch[0], settings), encoded[""]
     images = pipeline(
-        prompt_embeds=torch.cat([encoded[one.prompt].embedding for one in batch]),
+        prompt_embeds=torch.cat([encoded[one.prompt].widened(length, empty) for one in batch]),
         negative_prompt_embeds=(
-            torch.cat([encoded[one.negative_prompt].embedding for one in batch]) if is_guided(settings) else None
+            torch.cat([encoded[one.negative_prompt].widened(length, empty) for one in batch])
+            if is_guided(settings)
+            else None
         ),
         generator=randoms,  # ancestral samplers draw more from them
         num_inference_steps=settings.steps,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,7 +27,8 @@ from saggar_generator.base_models.prompt_encoding import (
     tokenize,
     truncated_tokens,
 )
-from saggar_generator.images.framing import square
+from saggar_generator.images.framing import framed, square
+from saggar_generator.training.buckets.sizes import bucket_sizes, nearest_bucket
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
@@ -36,11 +39,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """`latents` [N, C, h, w], scaled to the UNet's range, float32 on the CPU; `caption_of` [N]: the number
-    of each one's caption, from 1, in `text`.
+    """`latents`: N of [C, h, w], scaled to the UNet's range, float32 on the CPU, of several sizes where there are
+    buckets; `caption_of` [N]: the number of each one's caption, from 1, in `text`.
     """
 
-    latents: torch.Tensor
+    latents: Sequence[torch.Tensor]
     caption_of: torch.Tensor
     text: Text
     truncated_captions: int = 0
@@ -49,13 +52,25 @@ class Examples:
         return len(self.caption_of)
 
     def clean(self, rows: torch.Tensor) -> torch.Tensor:
-        """[B, C, h, w]."""
-        return self.latents[rows]
+        """[B, C, h, w] those of `rows` [B], which have one size; in the autoencoder's memory layout, on which the
+        UNet's rounding depends.
+        """
+        chosen = [self.latents[row] for row in rows.tolist()]
+        layout = torch.channels_last if chosen[0].stride(0) == 1 else torch.contiguous_format
+        return torch.stack(chosen).contiguous(memory_format=layout)
 
     def take(self, rows: Sequence[int]) -> Examples:
         """Some of them."""
         chosen = torch.tensor(rows, dtype=torch.long)
-        return replace(self, latents=self.latents[chosen], caption_of=self.caption_of[chosen])
+        return replace(self, latents=[self.latents[row] for row in rows], caption_of=self.caption_of[chosen])
+
+    @cached_property
+    def by_size(self) -> Mapping[tuple[int, int], torch.Tensor]:
+        """The numbers of the examples of each height and width of latents, in order."""
+        found: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for number, one in enumerate(self.latents):
+            found[int(one.shape[1]), int(one.shape[2])].append(number)
+        return {size: torch.tensor(found[size]) for size in sorted(found)}
 
 
 class Text(Protocol):
@@ -130,8 +145,25 @@ def prepare(
     Raises NotFoundError when an image is missing, InvalidInputError when one cannot be decoded.
     """
     base.check_size(settings.resolution_px, "settings.resolution_px")
-    pipeline = base.pipeline
     captions = [row.caption or "" for row in rows]
+    latents: dict[int, torch.Tensor] = {}
+    for start in range(0, len(rows), _BATCH):
+        work.stop_if_cancelled("adapter training")
+        work.report(Progress("preparing images", start, len(rows), "images"))
+        batch = rows[start : start + _BATCH]
+        pictures = [photograph(store, row, settings, base.size_factor) for row in batch]
+        for size in dict.fromkeys(picture.size for picture in pictures):
+            places = [place for place, picture in enumerate(pictures) if picture.size == size]
+            found = latents_of(base, [pictures[place] for place in places])
+            latents.update(zip((start + place for place in places), found, strict=True))
+    return with_captions(base, [latents[number] for number in range(len(rows))], captions, settings)
+
+
+def with_captions(
+    base: BaseModel, latents: Sequence[torch.Tensor], captions: Sequence[str], settings: AdapterSettings
+) -> Examples:
+    """`latents`, N of [C, h, w], with `captions`, encoded unless the text encoder is trained too."""
+    pipeline = base.pipeline
     different = list(dict.fromkeys(["", *captions]))
     tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
     text: Text
@@ -142,25 +174,24 @@ def prepare(
         text = EmbeddedText(torch.cat([one.embedding.float().cpu() for one in encoded.values()]))
     cut = {one for one in different if truncated_tokens(tokenizer, encoder, one)}
     number_of = {caption: number for number, caption in enumerate(different)}
-    parts = []
-    for start in range(0, len(rows), _BATCH):
-        work.stop_if_cancelled("adapter training")
-        work.report(Progress("preparing images", start, len(rows), "images"))
-        batch = rows[start : start + _BATCH]
-        parts.append(latents_of(base, [photograph(store, row, settings) for row in batch]))
     return Examples(
-        latents=torch.cat(parts),
+        latents=latents,
         caption_of=torch.tensor([number_of[caption] for caption in captions]),
         text=text,
         truncated_captions=sum(caption in cut for caption in captions),
     )
 
 
-def photograph(store: ObjectStore, row: Record, settings: AdapterSettings) -> Image.Image:
-    """The photograph of `row` as a square; an augmented one is varied gently, whatever the classifier does with it."""
+def photograph(store: ObjectStore, row: Record, settings: AdapterSettings, factor: int) -> Image.Image:
+    """The photograph of `row` as a square, or in the size of its bucket, of which `factor` divides the sides; an
+    augmented one is varied gently, whatever the classifier does with it.
+    """
     image = decode(store.get(row.image), row.image)
     if row.augmentation_seed is not None:
         image = vary_gently(image, row.augmentation_seed)
+    if settings.framing == "buckets":
+        width, height = nearest_bucket(image.size, bucket_sizes(settings.resolution_px, factor))
+        return framed(image, width, height, "crop")
     return square(image, settings.resolution_px, settings.framing)
 
 

@@ -7,8 +7,8 @@ on as if it had not been, and needs no state of random generators: weights and o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -21,6 +21,7 @@ from saggar_generator.adapters import lora
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import AdapterPreview
 from saggar_generator.training import held_out, optimizing
+from saggar_generator.training.buckets.batches import bucket_batches
 from saggar_generator.training.examples import Examples
 from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.noising import NoiseSchedule
@@ -40,13 +41,14 @@ class AdapterTraining:
         settings: AdapterSettings,
         *,
         measured_by: Examples | None = None,
+        prior: Examples | None = None,
         team: Team | None = None,
     ) -> None:
         """Adds fresh LoRA layers to the UNet, and to the text encoder if it is trained too.
 
-        `measured_by` are the held-out examples; each of `team` works on its share of every batch. Raises
-        InvalidInputError when `settings.unet_targets` match none of the UNet's layers, and WrongStateError
-        for a base model that predicts something else than noise or velocity.
+        `measured_by` are the held-out examples, `prior` those of prior preservation; each of `team` works on its
+        share of every batch. Raises InvalidInputError when `settings.unet_targets` match none of the UNet's layers,
+        and WrongStateError for a base model that predicts something else than noise or velocity.
         """
         self.step = 0
         self.losses: list[float] = []
@@ -56,6 +58,7 @@ class AdapterTraining:
         self._settings = settings
         self._examples = examples
         self._measured_by = measured_by
+        self._prior = prior
         self._base = base
         self._placement = base.placement
         if settings.train_text_encoder and self._placement.memory == "offloaded":
@@ -107,13 +110,14 @@ class AdapterTraining:
         optimizing.set_rate(self._optimizer, self.step, self._settings)
         self._optimizer.zero_grad(set_to_none=True)
         value = torch.zeros(())
-        for whole in self._batches():
+        for examples, whole, count in self._batches():
             batch = whole.share(self._team.rank, self._team.size)
             with self._placement.autocast():
-                errors = self._errors(self._examples, batch)
-            loss = (errors * batch.weight.to(errors.device)).sum() / self._per_step
-            value = value.to(loss.device) + loss.detach()
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                errors = self._errors(examples, batch)
+            total = (errors * batch.weight.to(errors.device)).sum()
+            value = value.to(total.device) + total.detach() / count
+            # By a whole step's rows even where a bucket had fewer: each row of an epoch counts the same.
+            self._scaler.scale(total / self._per_step).backward()  # type: ignore[no-untyped-call]
         gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
         self._team.add_up([value, *gradients])
         self._refuse_if_diverged("loss", value.item())
@@ -136,15 +140,16 @@ class AdapterTraining:
         """
         if self._measured_by is None:
             return None
-        rows = torch.arange(len(self._measured_by)).repeat_interleave(held_out.LEVELS)
-        clean = self._measured_by.clean(rows)
-        noise, times = held_out.noise_for(clean.shape[1:], len(self._measured_by), self._noise.levels)
-        noisy, target, weight = self._noise.apply(clean, noise, times, 0.0)
-        whole = _Batch(noisy, target, times, self._measured_by.caption_of[rows], weight)
         errors = []
-        for batch in whole.split(self._settings.batch_size):
-            with self._placement.autocast():
-                errors.append(self._errors(self._measured_by, batch).cpu())
+        for alike in self._measured_by.by_size.values():
+            rows = alike.repeat_interleave(held_out.LEVELS)
+            clean = self._measured_by.clean(rows)
+            noise, times = held_out.noise_for(clean.shape[1:], len(alike), self._noise.levels)
+            noisy, target, weight = self._noise.apply(clean, noise, times, 0.0)
+            whole = _Batch(noisy, target, times, self._measured_by.caption_of[rows], weight)
+            for batch in whole.split(self._settings.batch_size):
+                with self._placement.autocast():
+                    errors.append(self._errors(self._measured_by, batch).cpu())
         value = float(torch.cat(errors).double().mean())
         self.validation.append((self.step, value))
         return value
@@ -192,31 +197,56 @@ class AdapterTraining:
     def _per_step(self) -> int:
         return self._settings.batch_size * self._settings.gradient_accumulation_steps
 
-    def _batches(self) -> Iterator[_Batch]:
-        """This step's examples. All is drawn for the step as a whole: however it is cut, it is the same."""
-        settings = self._settings
-        rows = self._rows()
-        clean = self._examples.clean(rows)
-        random = generator(settings.seed, "step", self.step)
-        noise = torch.randn(clean.shape, generator=random)
-        times = torch.randint(self._noise.levels, (len(rows),), generator=random)
-        if settings.noise_offset:
-            random = generator(settings.seed, "noise offset", self.step)
-            shift = torch.randn((*clean.shape[:2], 1, 1), generator=random)  # per image and channel
-            noise = noise + settings.noise_offset * shift
-        captions = self._examples.caption_of[rows]
-        if settings.caption_dropout:
-            random = generator(settings.seed, "caption dropout", self.step)
-            captions = captions * (torch.rand(len(rows), generator=random) >= settings.caption_dropout)
-        noisy, target, weight = self._noise.apply(clean, noise, times, settings.min_snr_gamma)
-        yield from _Batch(noisy, target, times, captions, weight).split(settings.batch_size)
+    def _batches(self) -> Iterator[tuple[Examples, _Batch, int]]:
+        """This step's photographs, and as many of the base model's own pictures, if these are trained on; with each
+        batch, how many of its kind are in the step.
+        """
+        groups = self._photographs()
+        count = sum(map(len, groups))
+        yield from ((self._examples, batch, count) for batch in self._drawn(self._examples, groups))
+        if self._prior is not None:
+            rows = self._rows(len(self._prior), "prior ")
+            drawn = self._drawn(self._prior, [rows], "prior ", self._settings.prior_weight)
+            yield from ((self._prior, batch, len(rows)) for batch in drawn)
 
-    def _rows(self) -> torch.Tensor:
-        """[B] the examples of this step: each epoch goes through all in an order of its own."""
-        count, size = len(self._examples), self._per_step
+    def _drawn(
+        self, examples: Examples, groups: Sequence[torch.Tensor], kind: str = "", factor: float = 1.0
+    ) -> Iterator[_Batch]:
+        """Batches of `groups` [B each] of examples, each of one size. All is drawn for the step as a whole: however it
+        is cut, it is the same. `factor`: of the loss; `kind` tells the random numbers apart.
+        """
+        settings = self._settings
+        random, shifting, dropping = (
+            generator(settings.seed, f"{kind}{name}", self.step) for name in ("step", "noise offset", "caption dropout")
+        )
+        for rows in groups:
+            clean = examples.clean(rows)
+            noise = torch.randn(clean.shape, generator=random)
+            times = torch.randint(self._noise.levels, (len(rows),), generator=random)
+            if settings.noise_offset:
+                shift = torch.randn((*clean.shape[:2], 1, 1), generator=shifting)  # per image and channel
+                noise = noise + settings.noise_offset * shift
+            captions = examples.caption_of[rows]
+            if settings.caption_dropout:
+                captions = captions * (torch.rand(len(rows), generator=dropping) >= settings.caption_dropout)
+            noisy, target, weight = self._noise.apply(clean, noise, times, settings.min_snr_gamma)
+            yield from _Batch(noisy, target, times, captions, factor * weight).split(settings.batch_size)
+
+    def _photographs(self) -> list[torch.Tensor]:
+        """[B each] this step's photographs, each group of one size."""
+        settings = self._settings
+        if settings.framing != "buckets":
+            return [self._rows(len(self._examples))]
+        batches = settings.gradient_accumulation_steps
+        buckets = list(self._examples.by_size.values())
+        return bucket_batches(buckets, self.step * batches, batches, settings.batch_size, settings.seed)
+
+    def _rows(self, count: int, kind: str = "") -> torch.Tensor:
+        """[B] this step's of `count` examples of one size: each epoch goes through all in an order of its own."""
+        size = self._per_step
         places = range(self.step * size, (self.step + 1) * size)
         orders = {
-            epoch: torch.randperm(count, generator=generator(self._settings.seed, "epoch", epoch))
+            epoch: torch.randperm(count, generator=generator(self._settings.seed, f"{kind}epoch", epoch))
             for epoch in range(places[0] // count, places[-1] // count + 1)
         }
         return torch.tensor([int(orders[place // count][place % count]) for place in places])
@@ -259,8 +289,12 @@ class _Batch:
             yield _Batch(*parts)
 
     def share(self, rank: int, size: int) -> _Batch:
-        """That of process `rank` of `size`."""
-        return _Batch(*(field[rank::size] for field in self._fields))
+        """That of process `rank` of `size`; where a small batch has nothing for it, an example without weight, so that
+        its gradients, all 0, are those that the others have.
+        """
+        if rank < len(self.weight):
+            return _Batch(*(field[rank::size] for field in self._fields))
+        return replace(_Batch(*(field[:1] for field in self._fields)), weight=torch.zeros(1))
 
     @property
     def _fields(self) -> tuple[torch.Tensor, ...]:

@@ -12,7 +12,6 @@ from saggar.errors import WrongStateError
 from saggar.job_settings.adapter import AdapterSettings
 
 WEIGHT_DECAY = 1e-2  # of AdamW; the diffusers LoRA example's
-WARM_UP_STEPS = 100  # unless the settings say otherwise; never more than a tenth of all
 
 
 def build(settings: AdapterSettings, parts: Mapping[str, list[torch.nn.Parameter]]) -> torch.optim.Optimizer:
@@ -34,16 +33,10 @@ def text_encoder_rate(settings: AdapterSettings) -> float:
 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, settings: AdapterSettings) -> float:
     """Gives every group its learning rate for `step`; returns the factor."""
-    factor = rate_factor(step, settings.steps, warm_up(settings), settings.learning_rate_schedule)
+    factor = rate_factor(step, settings.steps, settings.rising_steps, settings.learning_rate_schedule)
     for group in optimizer.param_groups:
         group["lr"] = group["full_lr"] * factor
     return factor
-
-
-def warm_up(settings: AdapterSettings) -> int:
-    """Steps over which the learning rate rises."""
-    given = settings.warm_up_steps
-    return min(WARM_UP_STEPS, settings.steps // 10) if given is None else given
 
 
 def rate_factor(step: int, steps: int, warm_up_steps: int, schedule: str) -> float:

@@ -11,6 +11,7 @@ from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
 from saggar.progress import Work
 from saggar.store import ObjectRef, ObjectStore
+from saggar.webui.prompt_syntax import parse_prompt
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.provenance import encode_png
@@ -22,7 +23,8 @@ _CAPTIONS = 4  # shown unless prompts are given
 
 def prompts_of(settings: AdapterSettings, captions: Sequence[str]) -> list[str]:
     """What previews show."""
-    return list(settings.preview_prompts or list(dict.fromkeys(captions))[:_CAPTIONS])
+    given = [parse_prompt(prompt).text for prompt in settings.preview_prompts]
+    return given or list(dict.fromkeys(captions))[:_CAPTIONS]
 
 
 @dataclass(frozen=True)

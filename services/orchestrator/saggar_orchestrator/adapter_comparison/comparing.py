@@ -4,6 +4,7 @@ how often a classifier finds in them what was asked for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,19 +81,30 @@ def unseen_photographs(store: ObjectStore, dataset: Manifest, cards: Sequence[Ma
 
     Raises InvalidInputError when there are none.
     """
-    seen: set[str] = set()
-    for card in cards:
-        if card.get("manifest"):
-            frame = read_manifest(store, ObjectRef.from_json(card["manifest"])).frame
-            seen |= {*frame["object_id"], *frame["image"]}
-    real = dataset.select(origin="real")
-    fresh = ~(real.frame["object_id"].isin(seen) | real.frame["image"].isin(seen))
-    left = real.take(fresh.to_numpy(dtype=bool))
+    left = without_trained(store, dataset.select(origin="real"), cards)
     if not len(left):
         raise InvalidInputError(
             "the adapter was trained on photographs of every object of this data set; compare with another"
         )
     return left
+
+
+def without_trained(store: ObjectStore, photographs: Manifest, cards: Sequence[Mapping[str, Any]]) -> Manifest:
+    """Those of objects that no adapter says, in `cards`, it was trained on; what it held out is none of these."""
+    seen: set[str] = set()
+    for card in cards:
+        if card.get("manifest"):
+            frame = read_manifest(store, ObjectRef.from_json(card["manifest"])).frame
+            frame = frame[~frame["object_id"].isin(_held_out(store, card))]
+            seen |= {*frame["object_id"], *frame["image"]}
+    fresh = ~(photographs.frame["object_id"].isin(seen) | photographs.frame["image"].isin(seen))
+    return photographs.take(fresh.to_numpy(dtype=bool))
+
+
+def _held_out(store: ObjectStore, card: Mapping[str, Any]) -> list[str]:
+    """Objects of an adapter's manifest that its training left out, where it says which."""
+    key = f"adapters/{card.get('kept_from') or card.get('adapter_id')}/held-out.json"
+    return list(json.loads(store.get(key))["objects"]) if store.exists(key) else []
 
 
 def plan_comparison(
@@ -132,16 +144,18 @@ def compare(bench: Bench, order: Order, classifier: ObjectRef | None) -> Compari
     """
     judge, missing = find_judge(bench.store, classifier, bench.photographs)
     bare = Order(order.base_model, (), order.settings)
-    vanilla = _side(bench, "without adapter", bare)
-    adapter = _side(bench, "with adapter", order)
+    vanilla = measure(bench, "without adapter", bare)
+    adapter = measure(bench, "with adapter", order)
     recognised = Recognised(missing=missing)
     if judge is not None:
-        sets = {side.name: _as_manifest(bench, side.images) for side in (vanilla, adapter)}
+        sets = {side.name: as_manifest(bench, side.images) for side in (vanilla, adapter)}
         recognised = recognise(bench.store, bench.peers, judge, sets, bench.photographs, bench.say)
     return Comparison(vanilla, adapter, tuple(bench.planned), bench.photographs, recognised)
 
 
-def _side(bench: Bench, name: str, order: Order) -> Side:
+def measure(bench: Bench, name: str, order: Order) -> Side:
+    """Generates every planned image as `order` says, and measures how far they are from the photographs."""
+
     def say(at: Progress) -> None:
         bench.say(f"images {name}{f' ({at.message})' if at.message else ''}", at.done, at.total)
 
@@ -155,7 +169,7 @@ def _side(bench: Bench, name: str, order: Order) -> Side:
         report=say,
     )
     keys = {identity: ref_from_proto(image.image).key for identity, image in made.items()}
-    manifest = write_manifest(bench.store, _as_manifest(bench, keys))
+    manifest = write_manifest(bench.store, as_manifest(bench, keys))
     request = qc_pb2.CompareSetsRequest(
         request_id=digest([manifest.sha256, sorted(bench.photographs.frame["image"]), str(bench.extractor)])[:32],
         first=ref_to_proto(manifest),
@@ -167,7 +181,8 @@ def _side(bench: Bench, name: str, order: Order) -> Side:
     return Side(name, keys, _measures(result))
 
 
-def _as_manifest(bench: Bench, keys: Mapping[str, str]) -> Manifest:
+def as_manifest(bench: Bench, keys: Mapping[str, str]) -> Manifest:
+    """Images made of the plan, given by their store keys, with the labels that were asked for."""
     size = bench.photographs.frame.iloc[0]
     records = [
         Record(
@@ -189,6 +204,12 @@ def _as_manifest(bench: Bench, keys: Mapping[str, str]) -> Manifest:
 def _measures(result: qc_pb2.SetMeasures) -> dict[str, Any]:
     values = {field.name: value for field, value in result.ListFields()}
     return {"fid": 0.0, "kid": 0.0, "kid_low": 0.0, "kid_high": 0.0} | values | {"warnings": list(result.warnings)}
+
+
+def resize_words(measures: Mapping[str, Any]) -> str:
+    """The resize mode of measures and what it does: `clean (299 px, ...)`."""
+    mode, preparation = measures.get("resize", ""), measures.get("preparation", "")
+    return f"{mode} ({preparation})" if preparation else str(mode)
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

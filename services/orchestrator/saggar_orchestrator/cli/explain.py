@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saggar_orchestrator.cli.models import active_model
 from saggar_orchestrator.cli.terminal.identities import chosen, complete_model, ids_in
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, say, settings
 
@@ -79,6 +78,8 @@ def _model(store: ObjectStore, beginning: str) -> str:
     if beginning:
         known = ids_in(store.list("bundles/"), "bundle.json")
         return chosen(known, beginning, "model", "`saggar models list` shows all")
+    from saggar_orchestrator.peers.models import active_model
+
     active = active_model(store)
     if not active:
         raise WrongStateError(

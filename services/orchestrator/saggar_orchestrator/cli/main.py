@@ -28,11 +28,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "data": (f"{_CLI}.data.commands", "app", "Imports, describes, splits and exports data sets."),
     "experiment": (f"{_CLI}.experiments.commands", "app", "Writes, runs, follows and compares experiments."),
     "report": (f"{_CLI}.experiments.report", "report", "Writes an experiment's report and tables."),
+    "deposit": (f"{_CLI}.deposit", "deposit", "Packs an experiment as an RO-Crate for a repository."),
+    "status": (f"{_CLI}.status", "status", "Says where the pages are on which all of it can be seen and done."),
     "review": (f"{_CLI}.review", "review", "Says where people judge the generated images."),
     "generator": (f"{_CLI}.generator.commands", "app", "Makes images from prompts; manages adapters."),
     "models": (f"{_CLI}.models", "app", "Lists classifiers; chooses the one that serves."),
     "classify": (f"{_CLI}.classify", "classify", "Asks the serving classifier about photographs."),
     "explain": (f"{_CLI}.explain", "explain", "Draws where in a photograph a classifier's answers come from."),
+    "store": (f"{_CLI}.store.commands", "app", "Cleans the store of what nothing refers to."),
     "doctor": (f"{_CLI}.services.doctor", "doctor", "Checks what is installed and reachable."),
 }
 

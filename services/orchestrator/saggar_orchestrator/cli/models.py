@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from saggar_orchestrator.cli.terminal.identities import chosen, complete_model
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, print_table, say, settings
-
-if TYPE_CHECKING:
-    from saggar.store import ObjectStore
 
 app = typer.Typer(
     add_completion=False,
@@ -20,16 +17,16 @@ app = typer.Typer(
 )
 
 _DEADLINE_S = 60.0
-_ACTIVE = "classifier/active/"  # the classifier's notes: the highest number is the model that it serves
 
 
 @app.command("list")
 def list_models(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Lists all classifiers, best on validation first.
 
-    Test scores are shown and do not order: whoever picks a model by them has no honest test left.
+    Test scores are shown and do not order: whoever picks a model by them has no honest test left. Each experiment
+    proposes one model: of the simplest arm, the baseline first, within one standard error of the best on validation.
     """
-    from saggar_orchestrator.peers.models import known_models
+    from saggar_orchestrator.peers.models import active_model, known_models
 
     store = open_home_store(settings(context).home)
     models, active = known_models(store), active_model(store)
@@ -43,6 +40,8 @@ def list_models(context: typer.Context, *, as_json: AsJson = False) -> None:
                     "seed": m.seed,
                     "validation_macro_f1": m.validation_macro_f1,
                     "test_mean_macro_f1": m.test_mean_macro_f1,
+                    "test_interval": m.test_interval,
+                    "proposed": m.proposed,
                     "active": m.model_id == active,
                 }
                 for m in models
@@ -56,16 +55,16 @@ def list_models(context: typer.Context, *, as_json: AsJson = False) -> None:
             m.arm,
             str(m.seed),
             f"{m.validation_macro_f1:.3f}",
-            f"{m.test_mean_macro_f1:.3f}",
-            "active" if m.model_id == active else "",
+            f"{m.test_mean_macro_f1:.3f}" + (" ({:.3f} to {:.3f})".format(*m.test_interval) if m.test_interval else ""),
+            ", ".join(word for word, holds in (("active", m.model_id == active), ("proposed", m.proposed)) if holds),
         )
         for m in models
     ]
-    print_table(("model", "experiment", "arm", "seed", "validation", "test", ""), rows)
+    print_table(("model", "experiment", "arm", "seed", "validation", "test (95 % interval)", ""), rows)
     if not rows:
         say("no model yet: a finished experiment leaves one for every arm and seed")
     elif not active:
-        say("none serves; `saggar models activate MODEL` chooses one")
+        say("none serves; `saggar models activate MODEL` chooses one, best a proposed one")
 
 
 @app.command()
@@ -82,21 +81,15 @@ def activate(
     from saggar_orchestrator.peers.models import known_models
 
     home = settings(context).home
-    known = [entry.model_id for entry in known_models(open_home_store(home))]
-    identity = chosen(known, model, "model", "`saggar models list` shows all")
+    entries = {entry.model_id: entry for entry in known_models(open_home_store(home))}
+    identity = chosen(list(entries), model, "model", "`saggar models list` shows all")
+    of = entries[identity].experiment_id
+    proposed = next((one for one in entries.values() if one.proposed and one.experiment_id == of), None)
+    if proposed is not None and proposed.model_id != identity:
+        say(
+            f"its experiment proposes {proposed.model_id} of arm {proposed.arm}: the simplest that validation "
+            "cannot tell from its best"
+        )
     with orchestrator(home) as stub:
         stub.ServeModel(orchestrator_pb2.ServeModelRequest(model_id=identity), timeout=_DEADLINE_S)
     print(f"{identity} serves")
-
-
-def active_model(store: ObjectStore) -> str:
-    """The model that was activated last; empty when none was."""
-    import json
-
-    keys = sorted(key for key in store.list(_ACTIVE) if key.endswith(".json"))
-    if not keys:
-        return ""
-    try:
-        return str(json.loads(store.get(keys[-1]))["key"]).split("/")[1]
-    except (ValueError, KeyError, IndexError):
-        return ""  # a note that the classifier cannot read either: it serves nothing

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saggar_orchestrator.cli.services.sign_in_links import Site, address, print_links
 from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.identities import chosen, ids_in
 from saggar_orchestrator.cli.terminal.output import (
@@ -19,15 +20,20 @@ from saggar_orchestrator.cli.terminal.output import (
     say,
     settings,
 )
+from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest
     from saggar.store import ObjectRef, ObjectStore
     from saggar.taxonomy import Taxonomy
 
-    from saggar_orchestrator.local.home import Home
-
 _NEW = "new"
+_SITE = Site(
+    "review",
+    Home.review_tokens,
+    "qc",
+    "whoever has a link can judge as that person; take the line out of the file to end it",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,7 @@ def review(
     """
     home = settings(context).home
     if link:
-        _print_links(home, as_json=as_json)
+        print_links(home, _SITE, as_json=as_json)
         return
     if identity == _NEW:
         if folder is None:
@@ -84,7 +90,7 @@ def _show(home: Home, identity: str, *, as_json: bool) -> None:
     found = ids_in(open_home_store(home).list("reviews/"), "review.json")
     if identity:
         found = [chosen(found, identity, "review", "`saggar review` shows all")]
-    url = _address(home)
+    url = address(home, _SITE)
     rows = [_row(each, standing, url) for each, standing in _standings(home, found)]
     if as_json:
         tokens = None if home.remote else str(home.review_tokens())
@@ -133,28 +139,6 @@ def _row(identity: str, standing: Any, url: str) -> dict[str, Any]:
     }
 
 
-def _print_links(home: Home, *, as_json: bool) -> None:
-    """The token stands after #, which a browser never sends."""
-    from urllib.parse import quote
-
-    import yaml
-    from saggar.errors import WrongStateError
-
-    if home.remote:
-        raise WrongStateError(
-            "the reviewers' tokens are where the qc service runs, in the file that its SAGGAR_REVIEW_TOKENS names: a "
-            f"link is {_address(home)}/signin#TOKEN"
-        )
-    tokens = yaml.safe_load(home.review_tokens().read_text(encoding="utf-8")) or {}
-    links = {str(name): f"{_address(home)}/signin#{quote(str(token))}" for name, token in tokens.items()}
-    if as_json:
-        print_json(links)
-        return
-    for name, link in links.items():
-        print(f"{name}\t{link}")
-    say("whoever has a link can judge as that person; take the line out of the file to end it")
-
-
 def _open(home: Home, folder: Path, new: NewReview) -> str:
     """The id of a review of the images in `folder`."""
     from saggar.rpc.refs import ref_to_proto
@@ -177,7 +161,7 @@ def _open(home: Home, folder: Path, new: NewReview) -> str:
     if new.photographs:
         from saggar.stored_datasets import manifest_key
 
-        from saggar_orchestrator.cli.data.datasets import find_dataset
+        from saggar_orchestrator.cli.terminal.datasets import find_dataset
 
         found = store.stat(manifest_key(find_dataset(store, new.photographs)))
         request.photographs.CopyFrom(ref_to_proto(found))
@@ -215,10 +199,3 @@ def _stored(store: ObjectStore, taxonomy: Taxonomy) -> ObjectRef:
     text = taxonomy.model_dump_json(by_alias=True, exclude_none=True)
     key = f"taxonomies/{hashlib.sha256(text.encode()).hexdigest()[:16]}.yaml"
     return store.put(key, text.encode(), "application/yaml")
-
-
-def _address(home: Home) -> str:
-    from saggar_orchestrator.local.supervisor import PAGES
-
-    address = home.address(PAGES)
-    return address.rstrip("/") if "://" in address else f"http://{address}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from saggar.dataset.manifest import Manifest
 from saggar.describing.advise import Advice, advise
 from saggar.describing.describe import with_split
+from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies
 
 _PAPER_TRAINING = 5068  # photographs; the paper's thresholds are for as many
@@ -40,7 +41,10 @@ class Sized:
 
 
 def experiment_text(dataset: str, manifest: Manifest, taxonomy: Taxonomy) -> str:
-    """The file's text: valid as it is, every choice with its reason."""
+    """The file's text: valid as it is, every choice with its reason.
+
+    Raises InvalidInputError where no task has two classes among the test photographs: there is nothing to compare.
+    """
     divided, _ = with_split(manifest, 0)
     advice = advise(manifest, taxonomy)
     training = len(divided.select(split="train", origin="real"))
@@ -48,6 +52,12 @@ def experiment_text(dataset: str, manifest: Manifest, taxonomy: Taxonomy) -> str
     sized = Sized.of(training)
     lacking = [task for task in taxonomy.task_names if test.labels(task).dropna().nunique() < 2]
     taken = [task for task in taxonomy.task_names if task not in lacking]
+    if not taken:
+        found = ", ".join(f"{task} {_met(manifest, test, task)}" for task in lacking)
+        raise InvalidInputError(
+            f"data set {dataset} has nothing that an experiment could tell apart, for that takes two classes of a task "
+            f"among the test photographs ({found}): import photographs of more classes, or more of them"
+        )
     if taxonomy.id in shipped_taxonomies():  # narrowed to the data set's tasks, where the file names the whole
         lacking += [task for task in load_taxonomy(taxonomy.id).task_names if task not in taxonomy.task_names]
     lines = [
@@ -84,7 +94,7 @@ def experiment_text(dataset: str, manifest: Manifest, taxonomy: Taxonomy) -> str
         "  architecture: mobilenet_v3_large",
         "  initial_weights: imagenet  # downloaded once; or `random`, or `file` and initial_weights_path",
         f"  batch_size: {sized.batch_size}",
-        *_learning(sized),
+        *learning_lines(sized),
         *_weights(advice, taken),
         "arms:  # the training sets to compare; exactly one without synthetic images",
         "  - name: baseline",
@@ -103,7 +113,7 @@ def _augmentation(sized: Sized) -> list[str]:
     return [f"augmentation: {{below: {sized.below}, to: {2 * sized.below}}}  # paper: 50 and 100 for 5,068 photographs"]
 
 
-def _learning(sized: Sized) -> list[str]:
+def learning_lines(sized: Sized) -> list[str]:
     if not sized.heads_alone:
         return [
             "  max_epochs: 50",
@@ -133,9 +143,14 @@ def _shown(advice: Advice) -> list[str]:
     return [f"# Smallest difference in accuracy that one training shows: {', '.join(parts)}."]
 
 
+def _met(manifest: Manifest, test: Manifest, task: str) -> str:
+    classes, tested = (one.labels(task).dropna().unique() for one in (manifest, test))
+    return f"has {len(classes)}, of which {len(tested)} tested"
+
+
 def _tasks(taken: list[str], lacking: list[str]) -> list[str]:
     """Tasks with one class or none are left out: nothing can be learnt of them, and nothing measured."""
-    if not lacking or not taken:
+    if not lacking:
         return []
     return [f"tasks: [{', '.join(taken)}]  # without {', '.join(lacking)}: fewer than two classes to test"]
 

@@ -33,6 +33,9 @@ def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
     used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
     used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
     used += [(("generation", "photograph_tasks"), task, ()) for task in photographs.photograph_tasks]
+    for number, rule in enumerate(photographs.weights):
+        for task, code in rule.labels.items():
+            used.append((("generation", "weights", number, "labels", task), task, (code,)))
     used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
     problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
     if not problems:  # what all arms share is told once

@@ -67,7 +67,7 @@ class Experiment(JobSettings):
         description="Whether all arms train for as many steps an epoch as the baseline, so that one with more images "
         "does not train for longer",
     )
-    arms: tuple[Arm, ...] = Field(min_length=1, max_length=100, description="The training sets to compare")
+    arms: tuple[Arm, ...] = Field(min_length=1, max_length=200, description="The training sets to compare")
     sweep: Sweep | None = Field(
         default=None, description="Further arms, one for each share", json_schema_extra={"left_out": "none"}
     )

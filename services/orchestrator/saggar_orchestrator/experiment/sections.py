@@ -12,7 +12,7 @@ from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.declared import JobSettings
 from saggar.job_settings.generation import GenerationSettings
 from saggar.job_settings.review import ReviewTerms
-from saggar.job_settings.screening import ScreenSettings
+from saggar.job_settings.screening import ExtractorSettings, ScreenSettings
 from saggar.job_settings.training import LARGEST_SEED, TrainingSettings
 from saggar.prompts import NEGATIVE_PROMPT
 from saggar.webui.prompt_syntax import parse_negative_prompt
@@ -153,6 +153,15 @@ class Adapter(AdapterSettings):
     )
 
 
+class WeightRule(JobSettings):
+    """The adapter's weight in images of some combinations."""
+
+    labels: dict[str, str] = Field(
+        min_length=1, description="Labels that these images have, by task: of one task or of all"
+    )
+    weight: float = Field(ge=-10, le=10, description="How strongly the adapter changes them")
+
+
 class Generation(GenerationSettings):
     """How images are sampled; what is left out takes its default."""
 
@@ -162,6 +171,12 @@ class Generation(GenerationSettings):
     )
     adapter_weight: float = Field(
         default=0.4, ge=-10, le=10, description="How strongly the adapter changes the pictures"
+    )
+    weights: tuple[WeightRule, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Other weights of the adapter, by combination; the first rule whose labels an image has decides",
+        json_schema_extra={"left_out": "adapter_weight for all"},
     )
     further_adapters: dict[str, Annotated[float, Field(ge=-10, le=10)]] = Field(
         default_factory=dict,
@@ -219,6 +234,22 @@ class Generation(GenerationSettings):
             raise ProblemAt(("photograph_strength_to",), "must be at least photograph_strength, which it goes with")
         return self
 
+    @model_validator(mode="after")
+    def _every_weight_applies(self) -> Self:
+        for number, rule in enumerate(self.weights):
+            for earlier, other in enumerate(self.weights[:number]):
+                if other.labels.items() <= rule.labels.items():
+                    raise ProblemAt(
+                        ("weights", number),
+                        f"never decides: rule {earlier + 1} has these images already; put this one before it",
+                    )
+        return self
+
+    def weight_of(self, labels: Mapping[str, str | None]) -> float:
+        """The adapter's weight in an image with `labels`."""
+        fitting = (rule for rule in self.weights if rule.labels.items() <= labels.items())
+        return next((rule.weight for rule in fitting), self.adapter_weight)
+
     @field_validator("negative_prompt")
     @classmethod
     def _plain(cls, text: str | None) -> str | None:
@@ -234,7 +265,7 @@ class Generation(GenerationSettings):
         return NEGATIVE_PROMPT if self.negative_prompt is None else self.negative_prompt
 
 
-class Screening(ScreenSettings):
+class Screening(ScreenSettings, ExtractorSettings):
     """Automatic quality control; what is left out takes its default."""
 
     inception_weights_path: str | None = Field(
@@ -243,6 +274,14 @@ class Screening(ScreenSettings):
         description="File of torch-fidelity's Inception-v3 weights that images are measured with",
         json_schema_extra={"left_out": "the baseline classifier's backbone measures"},
     )
+
+    @model_validator(mode="after")
+    def _resize_is_used(self) -> Self:
+        if self.resize != "fidelity" and not self.inception_weights_path:
+            raise ProblemAt(
+                ("resize",), "needs inception_weights_path; a classifier's backbone has its own preparation"
+            )
+        return self
 
 
 class Review(ReviewTerms):

@@ -18,7 +18,7 @@ from saggar.images import decode, preprocess
 from saggar.store import ObjectStore
 
 SHOWN_PX = 448  # side of the photograph as it is shown
-_NEEDED = ("onnxruntime", "safetensors")
+NEEDED = ("onnxruntime", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def explain_photograph(store: ObjectStore, model_id: str, data: bytes, source: s
     Raises WrongStateError where libraries are missing, NotFoundError without the model, InvalidInputError for what is
     no photograph or a model of another kind, DataCorruptionError, and the store's errors.
     """
-    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise WrongStateError(
             f"saggar explain needs {' and '.join(missing)}: pip install 'saggar-orchestrator[explain]'"
         )

@@ -43,6 +43,13 @@ class Answers:
         """G."""
         return int(self.objects.max(initial=-1)) + 1
 
+    @property
+    def folds_of_objects(self) -> npt.NDArray[np.int64]:
+        """[G]."""
+        folds = np.zeros(self.object_count, dtype=np.int64)
+        folds[self.objects] = self.folds
+        return folds
+
 
 def bring_together(arm: str, trained: Sequence[Trained]) -> Answers:
     """The answers of all trainings of an arm, folds put together.

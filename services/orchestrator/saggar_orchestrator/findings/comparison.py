@@ -141,9 +141,8 @@ def _row(
     task: str,
     rules: Rules,
 ) -> Row:
-    folds = np.zeros(arm.object_count, dtype=np.int64)
-    folds[arm.objects] = arm.folds
-    macro_f1, accuracy = (_difference(own[score], against[score], folds) for score in SCORES)
+    folds = arm.folds_of_objects
+    macro_f1, accuracy = (difference(own[score], against[score], folds) for score in SCORES)
     tasks = [task] if task != MEAN else list(arm.true)
     paired = arm.seeds == baseline.seeds
     objects = int(own["macro_f1"].labelled.sum())
@@ -171,7 +170,8 @@ def _row(
     )
 
 
-def _difference(own: Scored, against: Scored, folds: np.ndarray) -> Difference:
+def difference(own: Scored, against: Scored, folds: np.ndarray) -> Difference:
+    """Arm less baseline; folds: [G] the fold of each object. With fewer than LEAST_SEEDS seeds it has no interval."""
     mean = float(own.scores.mean() - against.scores.mean())
     if min(len(own.scores), len(against.scores)) < LEAST_SEEDS:
         return Difference(mean, None, None, None)

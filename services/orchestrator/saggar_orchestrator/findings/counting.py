@@ -79,14 +79,17 @@ def confusion(true: Classes, predicted: Classes, classes: int) -> npt.NDArray[np
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-def macro_f1_without(true: Classes, predicted: Classes, classes: int, objects: Classes) -> Values:
+def macro_f1_without(
+    true: Classes, predicted: Classes, classes: int, objects: Classes, over: npt.NDArray[np.bool_] | None = None
+) -> Values:
     """[G] how macro-F1 over the fixed classes changes when one object, with all its images, is left out.
 
-    objects: [N] the object of each image, numbered from 0 to G - 1. A class that loses its last object has F1 0 and
-    stays in the mean. Exact, in O(N log N) time and O(N) memory: an object touches only the classes that it is of or
-    is taken for.
+    objects: [N] the object of each image, numbered from 0 to G - 1; over: [C] the classes of the mean, all fixed ones
+    where it is left out. A class that loses its last object has F1 0 and stays in the mean. Exact, in O(N log N) time
+    and O(N) memory: an object touches only the classes that it is of or is taken for.
     """
     counts = count(true, predicted, classes)
+    meant = counts.fixed if over is None else over
     known = np.flatnonzero(true >= 0)
     truth, answer, of = true[known], predicted[known], objects[known]
     hit = (truth == answer).astype(np.int64)
@@ -95,9 +98,9 @@ def macro_f1_without(true: Classes, predicted: Classes, classes: int, objects: C
     hits = np.bincount(place[: len(known)], weights=hit, minlength=len(cells))
     owner, touched = np.divmod(cells, classes)
     left = _ratio(2 * (counts.hits[touched] - hits), (counts.true + counts.predicted)[touched] - both)
-    change = (left - counts.f1[touched]) * counts.fixed[touched]
+    change = (left - counts.f1[touched]) * meant[touched]
     summed = np.bincount(owner, weights=change, minlength=int(objects.max(initial=-1)) + 1)
-    return np.asarray(summed / max(1, int(counts.fixed.sum())))
+    return np.asarray(summed / max(1, int(meant.sum())))
 
 
 def accuracy_without(true: Classes, predicted: Classes, objects: Classes) -> Values:

@@ -10,14 +10,15 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
 from saggar_orchestrator.findings.comparison import Difference, Row, Rules, compare
-from saggar_orchestrator.findings.scores import TrainingCounts, arm_scores, named_confusions
+from saggar_orchestrator.findings.details import group_differences, named_confusions
+from saggar_orchestrator.findings.scores import TrainingCounts, arm_scores
 from saggar_orchestrator.findings.variance_of_difference import Variance
 
 
 @dataclass(frozen=True)
 class Findings:
     """`evidence`: what verdicts rest on and keep to; `arms`: by name, the scores of each, and what tells it from the
-    baseline (`differences`, `confusions`), in the order of the arms.
+    baseline (`differences`, `groups`, `confusions`), in the order of the arms.
     """
 
     evidence: dict[str, Any]
@@ -47,6 +48,7 @@ def find(
             "macro_f1": {row.task: _row_to_json(row, rules, len(one.seeds)) for row in of_arm},
             "accuracy": {row.task: _interval_to_json(row.accuracy) for row in of_arm},
         }
+        found[one.arm]["groups"] = group_differences(taxonomy, one, against, training)
         found[one.arm]["confusions"] = named_confusions(taxonomy, one, against)
     return Findings(_evidence(against, len(rows), rules), found)
 

@@ -19,7 +19,6 @@ from saggar_orchestrator.findings.counting import ClassCounts, Classes, Values, 
 
 TOP = 5  # top-5 says something of tasks with more classes than that
 RARE_AT_MOST = 5  # real training photographs of a combination that is rare: the plan's default
-NAMED_CONFUSIONS = 5  # per task, the baseline's most frequent
 
 
 @dataclass(frozen=True)
@@ -69,37 +68,6 @@ def arm_scores(taxonomy: Taxonomy, answers: Answers, training: TrainingCounts) -
     }
 
 
-def named_confusions(taxonomy: Taxonomy, arm: Answers, baseline: Answers) -> list[dict[str, Any]]:
-    """How often one class is taken for another, in the arm and in the baseline: per task the baseline's most frequent
-    confusions. Rates are of the true class's images, over all seeds.
-    """
-    found = []
-    for task in taxonomy.tasks:
-        before, after = (_confusions(one, task) for one in (baseline, arm))
-        wrong = before * (1 - np.eye(len(before), dtype=before.dtype))
-        order = np.argsort(-wrong, axis=None, kind="stable")[:NAMED_CONFUSIONS]
-        support = np.bincount(baseline.true[task.name][baseline.true[task.name] >= 0], minlength=len(task.codes))
-        for true, said in (divmod(int(place), len(task.codes)) for place in order):
-            if wrong[true, said] == 0:
-                continue
-            rates = [
-                float(counts[true, said] / (support[true] * len(one.seeds)))
-                for counts, one in ((before, baseline), (after, arm))
-            ]
-            found.append(
-                {
-                    "task": task.name,
-                    "true": task.codes[true],
-                    "taken_for": task.codes[said],
-                    "images": int(support[true]),
-                    "baseline": rates[0],
-                    "arm": rates[1],
-                    "change": rates[1] - rates[0],
-                }
-            )
-    return found
-
-
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Mean and sample s.d. over seeds (none for one seed)."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
@@ -137,12 +105,12 @@ def _task_scores(task: Task, answers: Answers, training: TrainingCounts) -> dict
         "class_precision": _over_seeds([one.precision for one in counts]),
         "class_recall": _over_seeds([one.recall for one in counts]),
         "class_f1": _over_seeds([one.f1 for one in counts]),
-        "confusion": _confusions(answers, task).tolist(),  # added up over seeds
+        "confusion": confusions(answers, task).tolist(),  # added up over seeds
         "runs": runs,
     }
 
 
-def _confusions(answers: Answers, task: Task) -> npt.NDArray[np.int64]:
+def confusions(answers: Answers, task: Task) -> npt.NDArray[np.int64]:
     """[C, C] added up over seeds."""
     true = answers.true[task.name]
     found = [confusion(true, said, len(task.codes)) for said in answers.predicted[task.name]]

@@ -74,16 +74,23 @@ class Home:
 
     def review_tokens(self) -> Path:
         """The file of reviewers and their tokens (`name: token`, one a line); made for one at first use."""
+        return self._tokens("review-tokens.yaml", "curator", "may review images")
+
+    def status_tokens(self) -> Path:
+        """The same of those who may start and stop experiments on the status pages."""
+        return self._tokens("status-tokens.yaml", "researcher", "may start experiments and activate models")
+
+    def _tokens(self, name: str, first: str, about: str) -> Path:
         import secrets
 
-        path = self.root / "review-tokens.yaml"
+        path = self.root / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write("# Who may review images, and with which token; one a line.\n")
-                    file.write(f"curator: {secrets.token_urlsafe(18)}\n")
+                    file.write(f"# Who {about}, and with which token; one a line.\n")
+                    file.write(f"{first}: {secrets.token_urlsafe(18)}\n")
         return path
 
     def executor(self) -> str:
@@ -206,7 +213,7 @@ class Home:
 
 def address_variable(service: str) -> str:
     """Where the command line learns that a service is elsewhere."""
-    return "SAGGAR_REVIEW_URL" if service == "review" else f"SAGGAR_{service.upper()}"
+    return f"SAGGAR_{service.upper()}_URL" if service in {"review", "status"} else f"SAGGAR_{service.upper()}"
 
 
 def _opened(path: Path) -> IO[str]:

@@ -20,6 +20,7 @@ from saggar_orchestrator.local.home import Home
 SERVICES = ("orchestrator", "generator", "qc", "trainer", "classifier")
 REPLICATED = "trainer"  # of which there may be several: trainer, trainer-2, trainer-3
 PAGES = "review"  # the qc service's pages for people have an address of their own, after the services'
+STATUS = "status"  # and so have the orchestrator's
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
 _SETTLED_S = 60.0  # a child that ran so long starts again at once when it dies
@@ -47,7 +48,7 @@ class _Child:
 
 def choose_addresses(port_base: int, trainers: int = 1) -> dict[str, str]:
     """host:port for every service, the pages and further trainers: `port_base` onwards, or any free ports for 0."""
-    names = (*SERVICES, PAGES, *(f"{REPLICATED}-{number}" for number in range(2, trainers + 1)))
+    names = (*SERVICES, PAGES, STATUS, *(f"{REPLICATED}-{number}" for number in range(2, trainers + 1)))
     if port_base:
         return {name: f"127.0.0.1:{port_base + i}" for i, name in enumerate(names)}
     sockets = [socket.socket() for _ in names]
@@ -179,6 +180,12 @@ class Supervisor:
             own |= {
                 "SAGGAR_REVIEW_LISTEN": self.addresses[PAGES],
                 "SAGGAR_REVIEW_TOKENS": str(self.home.review_tokens().resolve()),
+            }
+        if child.name == "orchestrator":
+            own |= {
+                "SAGGAR_STATUS_LISTEN": self.addresses[STATUS],
+                "SAGGAR_STATUS_TOKENS": str(self.home.status_tokens().resolve()),
+                "SAGGAR_REVIEW_URL": f"http://{self.addresses[PAGES]}",
             }
         if child.service == REPLICATED:
             own["SAGGAR_THREADS"] = threads_each(len(self._replicas(REPLICATED)))

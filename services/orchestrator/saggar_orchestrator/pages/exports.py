@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saggar_orchestrator.pages import plots, report
-from saggar_orchestrator.pages.tables import Cell, Table, tables
+from saggar_orchestrator.pages.detail_tables import Cell, Table, compared
+from saggar_orchestrator.pages.language import language
+from saggar_orchestrator.pages.report import overview, several
+from saggar_orchestrator.pages.tables import tables
 
 _LONG = 60  # rows; a longer table is no table of a paper
 
 
 def write_exports(results: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
     """Writes `tables/` and `figures/` under `folder`; the files written."""
+    return _write(list(tables(results)), figures(results), folder)
+
+
+def write_comparison(every: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Path, ...]:
+    """Tables and figures of several experiments beside one another, under `folder` as `write_exports` does."""
+    with plots.collecting() as collected:
+        several.draw_several(every)
+    return _write(compared(every), dict(collected), folder)
+
+
+def _write(every: list[Table], drawn: Mapping[str, tuple[str, bytes]], folder: Path) -> tuple[Path, ...]:
     written: list[Path] = []
-    every = list(tables(results))
 
     def put(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +42,7 @@ def write_exports(results: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
         if len(table.rows) <= _LONG:
             put(folder / "tables" / f"{table.name}.tex", as_latex(table).encode())
     put(folder / "tables" / "tables.json", as_json(every).encode())
-    for name, (svg, png) in figures(results).items():
+    for name, (svg, png) in drawn.items():
         put(folder / "figures" / f"{name}.svg", svg.encode())
         put(folder / "figures" / f"{name}.png", png)
     return tuple(written)
@@ -82,6 +95,7 @@ def figures(results: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
     """Every plot of the report by its name: a whole SVG file, and a PNG of 200 dots an inch."""
     with plots.collecting() as collected:
         report.draw(dict(results))
+        overview.task_views(dict(results), language("en"))
     return dict(collected)
 
 

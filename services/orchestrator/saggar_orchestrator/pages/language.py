@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -22,9 +23,24 @@ class Language:
 
     code: str
     texts: Mapping[str, str] = field(repr=False, hash=False)
+    warnings: tuple[tuple[re.Pattern[str], str], ...] = field(default=(), repr=False, hash=False)
 
     def text(self, english: str) -> str:
         return self.texts.get(english, english)
+
+    def say(self, english: str, **values: object) -> str:
+        """`text` with its places filled."""
+        return self.text(english) % values
+
+    @property
+    def colon(self) -> str:
+        """With the space that follows it."""
+        return ": " if self.code == "en" else "："
+
+    def joined(self, parts: list[str]) -> str:
+        """Clauses as one sentence."""
+        said = ("; " if self.code == "en" else "；").join(parts)
+        return f"{said[:1].upper()}{said[1:]}{'.' if self.code == 'en' else '。'}" if said else ""
 
     def plural(self, one: str, many: str, n: int) -> str:
         """Chinese has one form for all numbers; it is found under the plural."""
@@ -37,6 +53,15 @@ class Language:
     def reason(self, name: str) -> str:
         """A reason for which an image was rejected."""
         return self.texts.get(name) or name.replace("_", " ")
+
+    def warning(self, english: str) -> dict[str, Any]:
+        """`text` in this language, by the patterns of the catalogue; `foreign`: it is still English."""
+        if self.code == "en":
+            return {"text": english, "foreign": False}
+        for pattern, text in self.warnings:
+            if found := pattern.fullmatch(english):
+                return {"text": text % found.groupdict(), "foreign": False}
+        return {"text": english, "foreign": True}
 
     def listed(self, names: list[str]) -> str:
         return wording.listed(names) if self.code == "en" else "、".join(names)
@@ -73,6 +98,29 @@ class Language:
         target = self.text("to find a difference of %(target)s") % {"target": f"{needs['target']:.3f}"}
         return f"{target}：{self.text('or').join(ways)}"
 
+    def in_short(self, results: Row) -> str:
+        """As `wording.in_short`."""
+        if self.code == "en":
+            return wording.in_short(dict(results))
+        settled, unsettled = [], []
+        for arm in results["arms"]:
+            found = arm.get("differences", {}).get("macro_f1")
+            if not found:
+                continue
+            said = [
+                f"{self.task(task)}{self.text(wording.WORDS[row['verdict']])}"
+                for task, row in found.items()
+                if row["verdict"] != "unclear"
+            ]
+            if said:
+                settled.append(f"{arm['name']}：{'，'.join(said)}")
+            else:
+                unsettled.append(arm["name"])
+        if unsettled:
+            settled.append(f"{self.listed(unsettled)}：{self.text(wording.WORDS['unclear'])}")
+        score = f"{results['arms'][0]['mean_macro_f1']['mean']:.3f}"
+        return "；".join(settled) or f"{self.text('mean of tasks')}{self.text('macro-F1')} {score}"
+
     def rules(self, results: Row) -> str:
         """As `wording.rules_in_words`."""
         if self.code == "en":
@@ -88,10 +136,14 @@ def language(code: str) -> Language:
     """One of LANGUAGES."""
     if code == "en":
         return Language("en", {})
-    text = (resources.files("saggar_orchestrator.pages") / "locale" / f"{code}.yaml").read_text("utf-8")
-    return Language({"zh": "zh-Hans"}[code], yaml.safe_load(text))
+    folder = resources.files("saggar_orchestrator.pages") / "locale"
+    texts, warnings = (
+        yaml.safe_load((folder / f"{name}.yaml").read_text("utf-8")) for name in (code, f"{code}-warnings")
+    )
+    patterns = tuple((re.compile(pattern, re.DOTALL), text) for pattern, text in warnings.items())
+    return Language({"zh": "zh-Hans"}[code], texts, patterns)
 
 
 def signed(value: float) -> str:
-    """With a sign that is as wide as a plus."""
-    return f"{value:+.3f}".replace("-", "−")
+    """With a sign that is as wide as a plus; what rounds to nothing is +0.000."""
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")

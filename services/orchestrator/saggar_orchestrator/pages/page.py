@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
@@ -15,6 +16,7 @@ from saggar.images import decode
 from saggar_orchestrator.pages.language import Language, language
 
 _PICTURE_PX = 128
+_PER_CENT = re.compile(r"(?<=\d) %")  # no line ends between a number and its sign
 
 
 def render_page(
@@ -26,7 +28,8 @@ def render_page(
     """`templates/<template>` filled with `values`, in English or `tongue`; it finds the style sheet as `css`."""
     folder = resources.files(__package__) / "templates"
     page = template_environment(tongue or language("en"), filters).get_template(template)
-    return page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
+    text = page.render(css=(folder / "report.css").read_text(encoding="utf-8"), **values)
+    return _PER_CENT.sub("\u00a0%", text)
 
 
 def template_environment(tongue: Language, filters: Mapping[str, Callable[..., str]]) -> jinja2.Environment:
@@ -46,10 +49,10 @@ def template_environment(tongue: Language, filters: Mapping[str, Callable[..., s
     return environment
 
 
-def thumbnail(data: bytes, source: str = "picture") -> str:
-    """A JPEG of at most 128 px as a data URI; `source` names the photograph in errors."""
+def thumbnail(data: bytes, source: str = "picture", side_px: int = _PICTURE_PX) -> str:
+    """A JPEG of at most `side_px` a side as a data URI; `source` names the photograph in errors."""
     image = decode(data, source)
-    image.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    image.thumbnail((side_px, side_px))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -58,3 +61,11 @@ def thumbnail(data: bytes, source: str = "picture") -> str:
 def labelled(svg: str, text: str) -> Markup:
     """A plot with what it shows in words, for those who cannot see it."""
     return Markup(svg.replace('role="img"', f'role="img" aria-label="{escape(text)}"', 1))  # noqa: S704  # nosec B704
+
+
+def zoomable(uri: str, text: str) -> Markup:
+    """A picture that a click, or the space bar, makes large, without a script; `text` says what it shows."""
+    said = escape(text)
+    return Markup(  # noqa: S704
+        f'<label class="zoom"><input type="checkbox" aria-label="{said}"><img src="{escape(uri)}" alt="{said}"></label>'
+    )  # nosec B704

@@ -18,10 +18,12 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 _DOTS_AN_INCH = 200  # of figures as PNG
-_INK = "#010203"  # stands for the page's text colour
+INK = "#010203"  # stands for the page's text colour
+PAPER = "#fefefd"  # and this for what lies under it
 # Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLE: Any = {  # rcParams
@@ -29,15 +31,15 @@ STYLE: Any = {  # rcParams
     "svg.hashsalt": "saggar",
     "font.family": "sans-serif",
     "font.size": 9,
-    "text.color": _INK,
+    "text.color": INK,
     "text.parse_math": False,  # a class may be called by a price
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
     "axes.titlesize": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "legend.frameon": False,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -56,7 +58,7 @@ def scores_by_task(
             places = [i - 0.4 + width * (number + 0.5) for i in range(len(tasks))]
             axes.bar(
                 places, values, width * 0.92, yerr=spreads[arm], label=arm,
-                color=COLOURS[number % len(COLOURS)], error_kw={"lw": 1, "ecolor": _INK},
+                color=COLOURS[number % len(COLOURS)], error_kw={"lw": 1, "ecolor": INK},
             )  # fmt: skip
         axes.set_xticks(range(len(tasks)), [words(task) for task in tasks])
         axes.set_ylim(0, 1)
@@ -74,7 +76,7 @@ def differences(rows: Sequence[tuple[str, str, float, float | None, float | None
     with mpl.rc_context(STYLE):
         height = 0.5 + 0.42 * len(tasks) * max(1, 0.7 * len(arms))
         figure, axes = plt.subplots(figsize=(6.4, height), layout="constrained")
-        axes.axvline(0, color=_INK, lw=0.8)
+        axes.axvline(0, color=INK, lw=0.8)
         for task, arm, mean, low, high in rows:
             offset = 0.22 * (arms.index(arm) - (len(arms) - 1) / 2)
             colour = COLOURS[(arms.index(arm) + 1) % len(COLOURS)]
@@ -93,7 +95,7 @@ def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Lorenz curves of training images over label combinations, one per training set."""
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
-        axes.plot([0, 1], [0, 1], color=_INK, lw=0.7, ls=":", label=words("equality"))
+        axes.plot([0, 1], [0, 1], color=INK, lw=0.7, ls=":", label=words("equality"))
         dashes = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1)), "-")
         for number, (name, points) in enumerate(curves.items()):
             axes.plot(*zip(*points, strict=True), color=COLOURS[number % 6], ls=dashes[number % 6], label=name)
@@ -153,7 +155,7 @@ def smallest_differences(curve: Sequence[tuple[int, float]], marks: Sequence[tup
     """
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 2.9), layout="constrained")
-        axes.plot([n for n, _ in curve], [100 * d for _, d in curve], color=_INK, lw=1.2)
+        axes.plot([n for n, _ in curve], [100 * d for _, d in curve], color=INK, lw=1.2)
         for number, (name, n, difference) in enumerate(marks):
             words = "shows none" if difference is None else f"{100 * difference:.1f}"
             label = f"{name}: {n:,} objects, {words}"
@@ -184,7 +186,9 @@ def learning_curves(
             for index, epochs in enumerate(runs):
                 numbers = [e["epoch"] for e in epochs]
                 label = arm if index == 0 else None
-                left.plot(numbers, [e["training_loss"] for e in epochs], color=colour, lw=1.1, label=label)
+                alone = "o" if len(epochs) == 1 else None  # a line of one point is not seen
+                losses = [e["training_loss"] for e in epochs]
+                left.plot(numbers, losses, color=colour, lw=1.1, label=label, marker=alone, ms=4)
                 scores = [e["validation_macro_f1"] for e in epochs]
                 right.plot(numbers, scores, color=colour, lw=1.1)
                 if scores:
@@ -196,7 +200,7 @@ def learning_curves(
         right.set_ylim(0, 1)
         for axes in (left, right):
             axes.set_xlabel(words("epoch"))
-        left.legend(loc="upper right")
+        figure.legend(loc="outside upper center", ncols=min(4, len(curves)))
         return as_svg(figure, "learning")
 
 
@@ -229,7 +233,11 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
             for number, runs in enumerate(curves.values()):
                 for epochs in runs:
                     values = [e["validation_macro_f1_by_task"].get(task, float("nan")) for e in epochs]
-                    axes.plot([e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1)
+                    alone = "o" if len(epochs) == 1 else None
+                    axes.plot(
+                        [e["epoch"] for e in epochs], values, color=COLOURS[number % len(COLOURS)], lw=1, marker=alone,
+                        ms=4,
+                    )  # fmt: skip
             axes.set_title(words(task))
             axes.set_ylim(0, 1)
             axes.set_xlabel(words("epoch"))
@@ -248,8 +256,9 @@ def confusion_matrices(
 ) -> str:
     """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
     size = 0.8 + 0.3 * len(codes)
+    width = 2 * size + 0.8  # inches
     with mpl.rc_context(STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
-        figure, pair = plt.subplots(1, 2, figsize=(2 * size + 0.8, size + 0.4), layout="constrained", sharey=True)
+        figure, pair = plt.subplots(1, 2, figsize=(width, size + 0.4), layout="constrained", sharey=True)
         for axes, matrix, title in zip(pair, (left, right), titles, strict=True):
             shares = [[cell / max(1, sum(row)) for cell in row] for row in matrix]
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -263,7 +272,8 @@ def confusion_matrices(
             axes.set_title(title)
             axes.set_xlabel(words("predicted"))
         pair[0].set_ylabel(words("true"))
-        return as_svg(figure, f"confusion-{task}")
+        drawn = as_svg(figure, f"confusion-{task}")
+    return drawn.replace("<svg ", f'<svg style="max-width: {min(46.0, 7.2 * width):.1f}rem" ', 1)  # few classes: small
 
 
 def class_scores(
@@ -273,7 +283,7 @@ def class_scores(
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 0.95 + 0.24 * len(names)), layout="constrained")
         for place in range(len(names)):
-            axes.axhline(place, color=_INK, lw=0.3, alpha=0.35)
+            axes.axhline(place, color=INK, lw=0.3, alpha=0.35)
         marks = ("o", "D", "s", "^", "v", "P")
         for number, (arm, values) in enumerate(scores.items()):
             places = [i + 0.16 * (number - (len(scores) - 1) / 2) for i in range(len(names))]
@@ -329,7 +339,8 @@ def collecting() -> Iterator[dict[str, tuple[str, bytes]]]:
 def as_svg(figure: Figure, name: str) -> str:
     """The figure as an `<svg>` of class `name`, which must be one of its kind on a page; closes it."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    # `savefig` lays out and draws twice.
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
     if (collected := _collected.get()) is not None:
         picture = io.BytesIO()
@@ -337,7 +348,7 @@ def as_svg(figure: Figure, name: str) -> str:
         collected[name] = (text, picture.getvalue())
     plt.close(figure)
     text = text[text.index("<svg") :]
-    text = text.replace(_INK, "currentColor")
+    text = text.replace(INK, "currentColor").replace(PAPER, f"var(--paper, {PAPER})")
     for number, colour in enumerate(COLOURS):  # style sheets make them lighter on dark pages
         text = text.replace(colour.lower(), f"var(--plot-{number}, {colour.lower()})")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from saggar_orchestrator.pages.detail_tables import Cell, Table, detail_tables
+
 Results = Mapping[str, Any]
-Cell = str | int | float | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A rectangle of values; `name` becomes the file's, `title` the caption."""
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -34,13 +24,14 @@ def tables(results: Results) -> Iterator[Table]:
         _classes(results),
         _runs(results),
         _epochs(results),
+        *detail_tables(results),
         _steps(results),
     )
     yield from (table for table in made if table.rows)
 
 
 def _scores(results: Results) -> Table:
-    """The paper's Table 13, with spread over seeds."""
+    """The paper's Table 14, with spread over seeds."""
     columns = ("arm", "task", "test_photographs", "seeds")
     scores = ("macro_f1", "accuracy", "top5", "weighted_f1", "minority_f1", "majority_f1")
     rows: list[tuple[Cell, ...]] = []
@@ -91,9 +82,12 @@ def _differences(results: Results) -> Table:
 
 
 def _confused(results: Results) -> Table:
-    columns = ("arm", "task", "true", "taken_for", "photographs", "baseline_rate", "arm_rate", "change")
+    columns = ("arm", "task", "true", "taken_for", "photographs", "baseline_rate", "arm_rate", "change", "low", "high")
     rows = [
-        (arm["name"], *(c[k] for k in ("task", "true", "taken_for", "images", "baseline", "arm", "change")))
+        (
+            arm["name"],
+            *(c.get(k) for k in ("task", "true", "taken_for", "images", "baseline", "arm", "change", "low", "high")),
+        )
         for arm in results["arms"]
         for c in arm.get("confusions", ())
     ]
@@ -143,8 +137,8 @@ def _screening(results: Results) -> Table:
 
 def _distances(results: Results) -> Table:
     names = (
-        "extractor", "first_count", "second_count", "fid", "fid_infinity", "kid", "kid_low", "kid_high", "precision",
-        "recall", "density", "coverage",
+        "extractor", "resize", "first_count", "second_count", "fid", "fid_infinity", "kid", "kid_low", "kid_high",
+        "precision", "recall", "density", "coverage",
     )  # fmt: skip
     rows = [
         (arm["name"], *(measures.get(name) for name in names))

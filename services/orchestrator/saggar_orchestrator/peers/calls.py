@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,16 @@ from saggar_orchestrator.progress import Cancellation
 
 
 class Calls:
-    """The worker services, as one attempt at an experiment calls them."""
+    """The worker services, as one attempt at an experiment calls them. `fresh`: work is done again, though equal
+    requests have done it, unless they bore the same token.
+    """
 
-    def __init__(self, peers: Peers, cancellation: Cancellation) -> None:
-        self.peers, self.cancellation = peers, cancellation
+    def __init__(self, peers: Peers, cancellation: Cancellation, fresh: str = "") -> None:
+        self.peers, self.cancellation, self._fresh = peers, cancellation, fresh
+
+    def anew(self, fresh: str) -> Calls:
+        """As these, for work that bears the token `fresh`."""
+        return Calls(self.peers, self.cancellation, fresh)
 
     def stream(self, service: str, rpc: str, request: Any, report: Report) -> Any:
         """The result of a stream, its progress reported. Raises as `Peers.stream`."""
@@ -27,6 +34,12 @@ class Calls:
             if event.HasField("progress"):
                 report(progress_from_message(event.progress))
 
+        return self.follow(service, rpc, request, on_event)
+
+    def follow(self, service: str, rpc: str, request: Any, on_event: Callable[[Any], None]) -> Any:
+        """The result of a stream, whose other events go to `on_event`. Raises as `Peers.stream`."""
+        if self._fresh and "fresh" in request.DESCRIPTOR.fields_by_name:
+            request.fresh = self._fresh
         return self.peers.stream(service, rpc, request, on_event, self.cancellation)
 
     def call(self, service: str, rpc: str, request: Any) -> Any:

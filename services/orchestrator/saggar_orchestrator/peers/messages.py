@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.plan import PlannedImage
 from saggar.job_settings.messages import to_message
+from saggar.prompts import caption
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
@@ -23,9 +25,21 @@ def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSett
 
 
 def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.AdapterSettings:
-    """With the template that the taxonomy makes captions from."""
+    """With the template that the taxonomy makes captions from, and with every class as a prompt of prior preservation
+    where the file names none.
+    """
     narrowed = taxonomy.narrowed(adapter.tasks or taxonomy.task_names)
-    return to_message(adapter, generator_pb2.AdapterSettings, caption_template=", ".join(narrowed.caption))
+    prior = adapter.prior_prompts
+    if adapter.prior_weight and not prior:
+        prior = tuple(
+            escaped(caption(narrowed, {task.name: one.code})) for task in narrowed.tasks for one in task.classes
+        )
+    message = to_message(
+        adapter, generator_pb2.AdapterSettings, caption_template=", ".join(narrowed.caption), prior_prompts=prior
+    )
+    if not adapter.keep_every_steps:
+        message.ClearField("keep_every_steps")  # steps that came before this setting keep their names
+    return message
 
 
 def generation_settings(generation: Generation) -> generator_pb2.GenerationSettings:
@@ -43,8 +57,15 @@ def review_settings(review: Review) -> qc_pb2.ReviewSettings:
 def extractor(screening: Screening, baseline_bundle: ObjectRef) -> qc_pb2.FeatureExtractor:
     """Inception weights when the file names some, else the baseline classifier's backbone."""
     if screening.inception_weights_path:
-        return qc_pb2.FeatureExtractor(inception_weights_path=screening.inception_weights_path)
+        return qc_pb2.FeatureExtractor(
+            inception_weights_path=screening.inception_weights_path, resize=resize_mode(screening.resize)
+        )
     return qc_pb2.FeatureExtractor(bundle=ref_to_proto(baseline_bundle))
+
+
+def resize_mode(resize: str) -> str | None:
+    """None for torch-fidelity's, so that requests for it are equal to those of before there were modes."""
+    return None if resize == "fidelity" else resize
 
 
 def adapter_use(adapter: ObjectRef, weight: float | None, name: str = "adapter") -> generator_pb2.AdapterUse:
@@ -52,19 +73,25 @@ def adapter_use(adapter: ObjectRef, weight: float | None, name: str = "adapter")
     return generator_pb2.AdapterUse(name=name, adapter=ref_to_proto(adapter), weight=weight)
 
 
+def adapter_tag(weight: float, name: str = "adapter") -> str:
+    """What gives an adapter of the request another weight in one prompt, to be put after it."""
+    return f" <lora:{name}:{Decimal(repr(weight)):f}>"  # prompts know no exponents
+
+
 def prompt_items(
     planned: Sequence[PlannedImage], store: ObjectStore, framing: str = "crop"
 ) -> list[generator_pb2.PromptItem]:
-    """`framing`: of photographs that images start from."""
+    """`framing`: the adapter's, for photographs that images start from. Images are square, so after `buckets` those are
+    padded, which keeps the whole piece as well.
+    """
+    at_start = {"crop": None, "buckets": "pad"}.get(framing, framing)
     keys = {key for image in planned for key in (image.photograph, *image.forms, *image.glazes) if key is not None}
     photographs = {key: ref_to_proto(store.stat(key)) for key in sorted(keys)}
 
     def start(image: PlannedImage) -> generator_pb2.StartImage | None:
         if image.photograph is None:
             return None
-        return generator_pb2.StartImage(
-            image=photographs[image.photograph], strength=image.strength, framing=None if framing == "crop" else framing
-        )
+        return generator_pb2.StartImage(image=photographs[image.photograph], strength=image.strength, framing=at_start)
 
     def transfer(image: PlannedImage) -> generator_pb2.GlazeTransfer | None:
         if not image.forms:

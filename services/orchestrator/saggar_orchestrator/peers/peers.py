@@ -90,6 +90,7 @@ class Peers:
                 problem = error  # the peer is stopping; another, or the same restarted, goes on
             except (UnavailableError, BusyError) as error:
                 problem = error
+            self._replicas[service].failed(failed)
             self._wait(service, rpc, problem, patience, cancellation)
 
     def call_patiently(self, service: str, rpc: str, request: Any, cancellation: Cancellation) -> Any:

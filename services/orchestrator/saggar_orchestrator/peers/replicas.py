@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from saggar.rpc.targets import is_name
 
 _ASKED_AGAIN_S = 10.0  # how long an answer of DNS is good for
+_LEFT_ALONE_S = 15.0  # after a call that failed
 _NAME = re.compile(r"(?:dns:(?:///)?)?(?P<host>[^/:\[\],]+):(?P<port>\d+)")
 
 
@@ -39,6 +40,7 @@ class Replicas:
         self._calls: Counter[str] = Counter()
         self._turn: Counter[str] = Counter()  # of replicas with equally many, the one that has rested longest
         self._turns = 0
+        self._failed_at: dict[str, float] = {}
 
     def addresses(self) -> tuple[str, ...]:
         """What to open channels to, one per replica; the target itself where it does not tell them apart."""
@@ -59,11 +61,16 @@ class Replicas:
 
     @contextlib.contextmanager
     def least_busy(self, but: str = "") -> Iterator[str]:
-        """The address of the replica with the fewest of our calls, for one more; `but`: another one if there is any."""
+        """The address of the replica with the fewest of our calls, for one more; `but`: another one if there is any.
+
+        One that has failed lately is left alone while there are others: a dead one never has anything to do.
+        """
         known = self.addresses()
         others = [address for address in known if address != but] or list(known)
+        lately = time.monotonic() - _LEFT_ALONE_S
         with self._lock:
-            address = min(others, key=lambda one: (self._calls[one], self._turn[one]))
+            well = [one for one in others if self._failed_at.get(one, lately) <= lately] or others
+            address = min(well, key=lambda one: (self._calls[one], self._turn[one]))
             self._turns += 1
             self._calls[address] += 1
             self._turn[address] = self._turns
@@ -72,6 +79,11 @@ class Replicas:
         finally:
             with self._lock:
                 self._calls[address] -= 1
+
+    def failed(self, address: str) -> None:
+        """The replica could not be reached, is stopping, or has too much to do."""
+        with self._lock:
+            self._failed_at[address] = time.monotonic()
 
 
 def _addresses(target: str) -> tuple[str, ...]:

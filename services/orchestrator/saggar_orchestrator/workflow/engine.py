@@ -13,30 +13,43 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as DbosStatus
-from saggar.errors import CancelledError, SaggarError, WrongStateError
+from saggar.errors import CancelledError, NotFoundError, SaggarError, UnavailableError, WrongStateError
+from saggar.progress import Report
+from saggar.store import ObjectRef
 
-from saggar_orchestrator.experiment.digest import digest
+from saggar_orchestrator.cleaning import Cleaned
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.places import check_files, check_roots
-from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.source import fingerprint
 from saggar_orchestrator.progress import Board, Cancellation, StepView
-from saggar_orchestrator.workflow.database.events import Events
+from saggar_orchestrator.workflow.attempts import (
+    WORKFLOW,
+    begun_experiments,
+    experiment_of,
+    fresh_of,
+    latest_attempt,
+    number_of,
+    step_results,
+    steps_of,
+)
+from saggar_orchestrator.workflow.database.events import AT_ONCE, Events
 from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
+from saggar_orchestrator.workflow.database.open_reviews import OpenReviews
 from saggar_orchestrator.workflow.database.opening import open_database
 from saggar_orchestrator.workflow.database.serializing import JsonSerializer, refuse_pickles
-from saggar_orchestrator.workflow.database.states import state_of
-from saggar_orchestrator.workflow.order import stages_of
-from saggar_orchestrator.workflow.reuse import CODE_VERSIONS, StepRecord
-from saggar_orchestrator.workflow.run import Durably, Resources, Run, Specification
+from saggar_orchestrator.workflow.database.states import in_words, state_of
+from saggar_orchestrator.workflow.fresh import NONE_FRESH, OF_THE_EXPERIMENT, Fresh, stages_named
+from saggar_orchestrator.workflow.reuse import StepRecord
+from saggar_orchestrator.workflow.run import Durably, Resources, Run, Specification, patiently
+from saggar_orchestrator.workflow.stages.order import stages_of, titles_of
 from saggar_orchestrator.workflow.stored import (
     ExperimentView,
     delete_experiment,
@@ -44,13 +57,18 @@ from saggar_orchestrator.workflow.stored import (
     keep_specification,
     known_ids,
     read_specification,
+    set_aside,
     view_of,
 )
-from saggar_orchestrator.workflow.warden import WORKFLOW, Live, Warden
+from saggar_orchestrator.workflow.upkeep.closing import ReviewCloser
+from saggar_orchestrator.workflow.upkeep.emptied import StoreLook
+from saggar_orchestrator.workflow.upkeep.forgotten import Cleaning
+from saggar_orchestrator.workflow.upkeep.warden import Live, Warden
+from saggar_orchestrator.workflow.version import code_digest
 
-# A workflow that an older version began is not replayed by this one: it starts anew and finds its finished
-# steps.
-APPLICATION_VERSION = "workflow-2." + digest(CODE_VERSIONS)[:8]
+# A workflow that another version began is not replayed by this one, which may take other steps in another order: it
+# starts anew and finds its finished steps.
+APPLICATION_VERSION = f"workflow-3.{code_digest(Path(__file__).parents[1])}"
 _CANCEL_WAIT_S = 15.0
 _LAST_EVENTS_S = 10.0
 _WATCH_S = 0.3  # between looks at the events
@@ -72,14 +90,19 @@ class Engine:
         gives no sign of life for `takeover_s` is dead.
         """
         self._resources = resources
-        self._store = resources.store
+        self.store = self._store = resources.store
         self._live: dict[str, Live] = {}
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._closing = False
         self._fleet = Fleet(database_url, executor, APPLICATION_VERSION)
         self._events = Events(database_url)
-        self._warden = Warden(self._fleet, takeover_s / (LOOKS + 1), self._running, self._begin)
+        self._reviews = OpenReviews(database_url)
+        self._closer = ReviewCloser(self._reviews, resources.peers)
+        self._cleaning = Cleaning(resources, self._fleet)
+        self._look = StoreLook(resources.store, begun_experiments)
+        self.readiness = self._look.readiness
+        self._warden = Warden(self._fleet, takeover_s / (LOOKS + 1), self)
         logging.getLogger("dbos").propagate = False
         config: DBOSConfig = {
             "name": "saggar-orchestrator",
@@ -99,6 +122,7 @@ class Engine:
         global _engine  # noqa: PLW0603 workflows are found by name in a new process, so they find their engine here
         _engine = self
         open_database(self._database, self._fleet.join)
+        self.look_at_store()
         self._warden.start()
 
     def close(self) -> None:
@@ -107,7 +131,7 @@ class Engine:
         """
         self._closing = True
         self._warden.stop()
-        live = self._running()
+        live = self.running()
         for each in live:
             each.cancellation.cancel()
         for each in live:
@@ -115,26 +139,39 @@ class Engine:
         DBOS.destroy()
         self._fleet.leave()
         self._events.close()
+        self._reviews.close()
 
-    def start(self, text: str, source_name: str, base: Path) -> tuple[ExperimentView, bool]:
+    def start(self, text: str, source_name: str, base: Path, fresh: Sequence[str] = ()) -> tuple[ExperimentView, bool]:
         """Starts the experiment in `text`, or finds the one that equal inputs started; (view, whether it
         existed).
+
+        `fresh` names steps that are done again whatever has done them; then it is started in any case, and what it
+        found before is set aside.
         """
+        specification = self.check(text, source_name, base)
+        identity = specification.experiment_id
+        named = stages_named(fresh, stages_of(specification.experiment))
+        with self._starting:
+            if is_known(self._store, identity):
+                view = self.describe(identity)
+                if named and view.state == "running":
+                    raise WrongStateError(f"experiment {identity} runs; `saggar experiment cancel {identity}` first")
+                if view.state != "interrupted" and not named:
+                    return view, True
+            else:
+                keep_specification(self._store, specification)
+            self._attempt(identity, tuple(stage.key for stage in named))
+        return self.describe(identity), False
+
+    def check(self, text: str, source_name: str, base: Path) -> Specification:
+        """What `text` asks for; nothing is started. Raises what is wrong with it, by line and key."""
         experiment, taxonomy = parse_experiment(text, source_name, base, self._resources.roots)
         experiment = resolve_paths(experiment, base)
         check_roots(experiment, self._resources.roots)
         check_files(experiment, self._resources.peers.is_here)
         source = fingerprint(experiment, self._store)
         identity = experiment_id(experiment, taxonomy, source)
-        with self._starting:
-            if is_known(self._store, identity):
-                view = self.describe(identity)
-                if view.state != "interrupted":
-                    return view, True
-            else:
-                keep_specification(self._store, Specification(identity, experiment, taxonomy, source, text, _now()))
-            self._attempt(identity)
-        return self.describe(identity), False
+        return Specification(identity, experiment, taxonomy, source, text, _now())
 
     def resume(self, identity: str) -> ExperimentView:
         """Starts another attempt, unless one runs or all is done."""
@@ -149,9 +186,9 @@ class Engine:
         view = self.describe(identity)
         if view.state != "running":
             raise WrongStateError(
-                f"experiment {identity} does not run, it {_in_words(view.state)}; there is nothing to cancel"
+                f"experiment {identity} does not run, it {in_words(view.state)}; there is nothing to cancel"
             )
-        latest = self._latest(identity)
+        latest = latest_attempt(identity)
         if latest is not None:
             DBOS.cancel_workflow(latest.workflow_id)
         with self._lock:
@@ -162,17 +199,24 @@ class Engine:
         deadline = time.monotonic() + _CANCEL_WAIT_S
         while not self._fleet.is_free(f"experiment/{identity}") and time.monotonic() < deadline:  # at another one
             time.sleep(0.2)
+        self._closer.close(identity)  # where nobody runs it, as while its orchestrator is away
         return self.describe(identity)
 
     def describe(self, identity: str) -> ExperimentView:
-        """NotFoundError when there is none."""
-        return self._view(identity, self._latest(identity))
+        """NotFoundError when there is none; UnavailableError when its store was emptied."""
+        latest = latest_attempt(identity)
+        try:
+            return self._view(identity, latest)
+        except NotFoundError:
+            self._look.need()
+            raise
 
     def list(self) -> list[ExperimentView]:
-        """All experiments, newest first."""
+        """All experiments, newest first; UnavailableError when their store was emptied."""
+        self._look.need()
         latest: dict[str, DbosStatus] = {}
         for status in DBOS.list_workflows(name=WORKFLOW, load_input=False):  # oldest first
-            latest[_experiment_of(status.workflow_id)] = status
+            latest[experiment_of(status.workflow_id)] = status
         views = [self._view(identity, latest.get(identity)) for identity in known_ids(self._store)]
         return sorted(views, key=lambda view: view.created_at, reverse=True)
 
@@ -181,21 +225,14 @@ class Engine:
         with self._starting:
             if self.describe(identity).state == "running":
                 raise WrongStateError(f"experiment {identity} runs; `saggar experiment cancel {identity}` first")
-            delete_experiment(self._store, identity)
             attempts = DBOS.list_workflows(
                 name=WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False, load_output=False
             )
             if ids := [status.workflow_id for status in attempts]:
                 DBOS.delete_workflows(ids)
             self._events.forget(identity)
-
-    def step_results(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(step id, result) of every step that any attempt has recorded."""
-        for status in DBOS.list_workflows(name=WORKFLOW, load_input=False, load_output=False):
-            for step in DBOS.list_workflow_steps(status.workflow_id):
-                output = step["output"]
-                if isinstance(output, dict) and "step_id" in output:
-                    yield output["step_id"], output["result"]
+            delete_experiment(self._store, identity)  # last: the database knows of nothing that the store lacks
+        self._closer.close(identity)
 
     def steps(self, identity: str) -> tuple[StepView, ...]:
         """Every step of the plan as it stands, or stood when the last attempt ended."""
@@ -204,31 +241,28 @@ class Engine:
         if live is not None:
             return live.board.snapshot()
         titles = titles_of(read_specification(self._store, identity).experiment)
-        views = {position: StepView(position, title) for position, title in enumerate(titles)}
-        latest = self._latest(identity)
-        for step in DBOS.list_workflow_steps(latest.workflow_id) if latest else []:
-            record = step["output"]
-            if step["error"] is not None:
-                position = step["function_id"] - 1
-                views[position] = StepView(position, titles[position], state="failed", error=str(step["error"]))
-            elif record:
-                position = record["position"]
-                state = "reused" if record["reused"] else "succeeded"
-                views[position] = StepView(
-                    position, record["title"], record["step_id"], state, seconds=record["seconds"]
-                )
-        return tuple(views[position] for position in sorted(views))
+        return steps_of(titles, latest_attempt(identity))
 
-    def watch(self, identity: str, stopped: Callable[[], bool]) -> Iterator[StepView | ExperimentView]:
-        """What has happened so far, then what happens, at whichever orchestrator; at last the experiment."""
+    def events(self, identity: str, after: int = 0) -> tuple[int, Sequence[StepView]]:
+        """As `Events.read`: what happened in an experiment, at whichever orchestrator."""
+        return self._events.read(identity, after)
+
+    def watch(self, identity: str, stopped: Callable[[], bool]) -> Iterator[Sequence[StepView] | ExperimentView]:
+        """What has happened so far, then what happens, at whichever orchestrator; at last the experiment.
+
+        Steps come as changes that are known together: thousands of them, where they lie in the past.
+        """
         number, events = self._events.read(identity)
         if not events and self.describe(identity).state != "running":  # of an earlier version
-            yield from self.steps(identity)
+            yield self.steps(identity)
         else:
             titles = titles_of(read_specification(self._store, identity).experiment)
-            yield from (StepView(position, title) for position, title in enumerate(titles))
+            yield [StepView(position, title) for position, title in enumerate(titles)]
         while not (stopped() or self._closing):
-            yield from events
+            yield events
+            if len(events) == AT_ONCE:  # there are more, most likely
+                number, events = self._events.read(identity, number)
+                continue
             view = self.describe(identity)  # before its events are read: none are written after its end
             number, events = self._events.read(identity, number)
             if not events and view.state != "running":
@@ -237,12 +271,13 @@ class Engine:
             if not events:
                 time.sleep(_WATCH_S)
 
-    def perform(self, identity: str) -> dict[str, Any]:
+    def perform(self, identity: str, fresh: Fresh) -> dict[str, Any]:
         """The workflow's body: runs to an outcome, which is a value and not an exception."""
-        specification = read_specification(self._store, identity)
+        cancellation, patience_s = Cancellation(self._warden.hold), self._resources.peers.patience_s
+        specification = patiently(partial(self._specification, identity), patience_s, cancellation.wait)
         stages = stages_of(specification.experiment)
         board = Board(tuple(stage.title for stage in stages))
-        live = Live(str(DBOS.workflow_id), board, Cancellation(), threading.Event())
+        live = Live(str(DBOS.workflow_id), board, cancellation, threading.Event())
         with self._lock:
             self._live[identity] = live
         keeping = self._events.keep(identity, board)
@@ -254,12 +289,17 @@ class Engine:
                     board=live.board,
                     cancellation=live.cancellation,
                     reserve=partial(self._reserve, live),
-                    alone=self._fleet.alone,
+                    alone=self._cleaning.undisturbed,
+                    fresh=fresh,
+                    reviews=self._reviews.of(identity),
                 )
                 found = run.take(stages)
+                if self._resources.tracker is not None:
+                    self._resources.tracker.track(self._store, ObjectRef.from_json(found["results"]["results"]))
             return {"state": "succeeded", "results": found["results"]["results"], "report": found["report"]["report"]}
         except CancelledError as error:
             self._stop_if_closing(live)
+            self._closer.close(identity)
             return {"state": "cancelled", "error": str(error)}
         except SaggarError as error:
             self._stop_if_closing(live)
@@ -279,6 +319,43 @@ class Engine:
             with self._lock:
                 self._live.pop(identity, None)
             live.ended.set()
+
+    def _specification(self, identity: str) -> Specification:
+        """Of an experiment that was begun; where it is not there, the store is away."""
+        try:
+            return read_specification(self._store, identity)
+        except NotFoundError as error:
+            raise UnavailableError(self._look.look() or str(error)) from error
+
+    def look_at_store(self) -> None:
+        """Tells by `readiness` whether it was emptied."""
+        self._look.look()
+
+    def running(self) -> tuple[Live, ...]:
+        """The attempts of this process."""
+        with self._lock:
+            return tuple(self._live.values())
+
+    def begin(self, identity: str, number: int, fresh: Fresh) -> None:
+        """Another attempt; where it was begun before, it is that one."""
+        with SetWorkflowID(f"{identity}.{number}"):
+            DBOS.start_workflow(experiment_workflow, identity, fresh.to_json())
+
+    def close_cancelled_reviews(self) -> None:
+        """Of experiments that were cancelled, or deleted, when nobody ran them, or while qc was away."""
+        self._closer.close_all(self._is_over)
+
+    def _is_over(self, identity: str) -> bool:
+        try:
+            over = self.describe(identity).state == "cancelled"
+        except NotFoundError:  # deleted; of a store that was emptied nothing is said
+            over = True
+        return over and self._fleet.is_free(f"experiment/{identity}")
+
+    def clean(self, older_than_s: float, *, delete: bool, sleep: Callable[[float], None], report: Report) -> Cleaned:
+        """Finds what nothing refers to, and deletes it if asked to; as `Cleaning.clean`."""
+        recorded = tuple(step_results())
+        return self._cleaning.clean(recorded, older_than_s, delete=delete, sleep=sleep, report=report)
 
     def _reserve(self, live: Live) -> Durably:
         """Draws the next of the workflow's step numbers; from whichever thread it is used, a replay finds it by it."""
@@ -300,48 +377,26 @@ class Engine:
         if self._closing or live.is_lost:
             raise Stopped
 
-    def _attempt(self, identity: str) -> None:
-        latest = self._latest(identity)
-        self._begin(identity, 1 if latest is None else int(latest.workflow_id.rpartition(".")[2]) + 1)
-
-    def _begin(self, identity: str, number: int) -> None:
-        with SetWorkflowID(f"{identity}.{number}"):
-            DBOS.start_workflow(experiment_workflow, identity)
-
-    def _running(self) -> tuple[Live, ...]:
-        with self._lock:
-            return tuple(self._live.values())
-
-    def _latest(self, identity: str) -> DbosStatus | None:
-        """The newest attempt."""
-        found = DBOS.list_workflows(name=WORKFLOW, workflow_id_prefix=f"{identity}.", load_input=False)
-        return max(found, key=lambda s: int(s.workflow_id.rpartition(".")[2]), default=None)
+    def _attempt(self, identity: str, anew: tuple[str, ...] = ()) -> None:
+        """Begins the next attempt. `anew`: stages to be done again, beside what is left of an earlier wish for such."""
+        latest = latest_attempt(identity, load_input=True)
+        number = 1 if latest is None else number_of(latest.workflow_id) + 1
+        fresh = NONE_FRESH if latest is None else fresh_of(latest)
+        if anew:
+            set_aside(self._store, identity, number)
+            fresh = Fresh((*anew, *OF_THE_EXPERIMENT), f"{identity}.{number}")
+        self.begin(identity, number, fresh)
 
     def _view(self, identity: str, latest: DbosStatus | None) -> ExperimentView:
         return view_of(self._store, identity, *state_of(latest))
 
 
 @DBOS.workflow(name=WORKFLOW)
-def experiment_workflow(identity: str) -> dict[str, Any]:
-    """One attempt at an experiment."""
+def experiment_workflow(identity: str, fresh: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One attempt at an experiment; `fresh` as `Fresh.to_json` gave it."""
     if _engine is None:
         raise RuntimeError("no engine was launched in this process")
-    return _engine.perform(identity)
-
-
-def titles_of(experiment: Experiment) -> tuple[str, ...]:
-    """What people read of every step of an experiment, in order."""
-    return tuple(stage.title for stage in stages_of(experiment))
-
-
-def _in_words(state: str) -> str:
-    return {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "was cancelled"}.get(
-        state, "was interrupted"
-    )
-
-
-def _experiment_of(workflow_id: str) -> str:
-    return workflow_id.rpartition(".")[0]
+    return _engine.perform(identity, Fresh.from_json(fresh))
 
 
 def _now() -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from saggar.errors import SaggarError
 
-from saggar_orchestrator.workflow.order import stages_of
 from saggar_orchestrator.workflow.reuse import Result, find, step_id
 from saggar_orchestrator.workflow.run import Done, Stage, Workshop
+from saggar_orchestrator.workflow.stages.order import stages_of
 
 _OF_ALL = "results"  # the kind of step that takes whatever all others have left
 
@@ -43,8 +43,8 @@ def foresee(shop: Workshop, recorded: Callable[[str], Result | None]) -> list[Fo
         if not stage.reuse:
             result, state = recorded(identity), "again"
         else:
-            result = find(shop.store, identity)
-            state = "new" if result is None else "reused"
+            note = find(shop.store, identity)
+            result, state = (None, "new") if note is None else (note.result, "reused")
         if result is not None:
             done.results[stage.key] = result
         found.append(Foreseen(stage.title, stage.kind, state, identity))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
 from saggar.errors import AlreadyExistsError, DataCorruptionError
@@ -32,20 +33,23 @@ CODE_VERSIONS = {
     "control": 1,
     "give_back": 1,
     "choose": 1,
-    "results": 2,
-    "report": 1,
+    "results": 3,
+    "report": 2,
 }
 
 Result = dict[str, Any]
 
 
 class StepRecord(TypedDict):
-    """What the workflow database keeps of a finished step."""
+    """What the workflow database keeps of a finished step. `reused`: this attempt found it done; `taken_over`: it was
+    another experiment that did it.
+    """
 
     step_id: str
     position: int
     title: str
     reused: bool
+    taken_over: bool
     seconds: float
     result: Result
 
@@ -58,16 +62,19 @@ def step_id(kind: str, inputs: Result) -> str:
 log = logging.getLogger(__name__)
 
 
-def find_or_do(store: ObjectStore, kind: str, inputs: Result, work: Callable[[], Result]) -> tuple[Result, bool]:
-    """The step's result, and whether it was found rather than done.
-
-    Raises DataCorruptionError for a note of a result that cannot be read.
+@dataclass(frozen=True)
+class Note:
+    """What the store keeps of a finished step: its result, how long it took, the experiment that did it (empty: of an
+    earlier version), and, where one asked for it anew, the token of that.
     """
-    found = find(store, step_id(kind, inputs))
-    return (found, True) if found is not None else (note(store, kind, inputs, work()), False)
+
+    result: Result
+    seconds: float = 0.0
+    experiment: str = ""
+    fresh: str = ""
 
 
-def find(store: ObjectStore, identity: str) -> Result | None:
+def find(store: ObjectStore, identity: str) -> Note | None:
     """What the step of this id has left; None where nothing, or where an object that it names is gone.
 
     Raises DataCorruptionError for a note of a result that cannot be read.
@@ -75,50 +82,68 @@ def find(store: ObjectStore, identity: str) -> Result | None:
     key = f"steps/{identity}.json"
     if not store.exists(key):
         return None
-    result = _noted(store, key)
-    gone = [name for name in objects_of(result) if not store.exists(name)]
+    found = _noted(store, key)
+    gone = [ref["key"] for ref in _references(found.result) if not _is_there(store, ref)]
     if gone:
         log.warning("%s: its result names %s, which is gone; the step is done again", key, ", ".join(gone))
         return None
-    return result
+    return found
 
 
-def note(store: ObjectStore, kind: str, inputs: Result, result: Result) -> Result:
-    """Keeps the step's result; returns what is kept, which is that of an equal run where one was first."""
+def note(store: ObjectStore, kind: str, inputs: Result, made: Note) -> Note:
+    """Keeps the step's result; returns what is kept, which is that of an equal run where one was first. What a step
+    left that was asked for anew takes the place of what it left before.
+    """
     identity = step_id(kind, inputs)
     key = f"steps/{identity}.json"
-    data = json.dumps({"kind": kind, "inputs": inputs, "result": result}, sort_keys=True, indent=1).encode()
+    record = {"kind": kind, "inputs": inputs, **asdict(made)}
+    data = json.dumps(record, sort_keys=True, indent=1).encode()
     try:
         store.put(key, data, "application/json")
     except AlreadyExistsError:
         first = find(store, identity)
-        if first is not None:
+        if first is not None and first.fresh == made.fresh:
             return first
-        store.delete(key)  # the objects that it names are gone
+        store.delete(key)  # the objects that it names are gone, or it is what was not to be taken over
         store.put(key, data, "application/json")
-    return result
+    return made
 
 
 def objects_of(value: object) -> Iterator[str]:
     """Keys of all objects that a result names by reference."""
+    return (ref["key"] for ref in _references(value))
+
+
+def _references(value: object) -> Iterator[Result]:
     if isinstance(value, dict):
         if isinstance(value.get("key"), str) and "sha256" in value:
-            yield value["key"]
+            yield value
         else:
             for part in value.values():
-                yield from objects_of(part)
+                yield from _references(part)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from objects_of(part)
+            yield from _references(part)
 
 
-def _noted(store: ObjectStore, key: str) -> Result:
+def _is_there(store: ObjectStore, ref: Result) -> bool:
+    """Whether the object is there. Results and reports, whose keys are those of their experiment, may have been deleted
+    and written anew since.
+    """
+    if not store.exists(ref["key"]):
+        return False
+    return not ref["key"].startswith("experiments/") or store.stat(ref["key"]).sha256 == ref["sha256"]
+
+
+def _noted(store: ObjectStore, key: str) -> Note:
     try:
-        found = json.loads(store.get(key))["result"]
+        record = json.loads(store.get(key))
+        found, seconds = record["result"], float(record.get("seconds", 0))
+        experiment, fresh = str(record.get("experiment", "")), str(record.get("fresh", ""))
     except (ValueError, KeyError, TypeError) as error:
         raise DataCorruptionError(
             f"{key} of the store cannot be read ({error}); delete that file, then resume: the step is taken again"
         ) from None
     if not isinstance(found, dict):
         raise DataCorruptionError(f"{key} of the store holds no result; delete that file, then resume")
-    return found
+    return Note(found, seconds, experiment, fresh)

@@ -9,22 +9,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from saggar.errors import CancelledError, SaggarError, UnavailableError
 from saggar.progress import Progress, Report
 from saggar.store import ObjectRef, ObjectStore
 from saggar.taxonomy import Taxonomy
+from saggar.v1 import qc_pb2
 
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.peers.calls import Calls
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation, Ticker
-from saggar_orchestrator.workflow.reuse import Result, StepRecord, find, note, step_id
+from saggar_orchestrator.tracking import Tracker
+from saggar_orchestrator.workflow.fresh import NONE_FRESH, Fresh
+from saggar_orchestrator.workflow.reuse import Note, Result, StepRecord, find, note, step_id
 
 # Runs a piece of work under a name and remembers its outcome; from any thread.
 Durably = Callable[[str, Callable[[], StepRecord]], StepRecord]
@@ -79,10 +82,27 @@ class Resources:
     parallel_shards: int
     roots: tuple[Path, ...] = ()  # folders that experiments may name files in; none: all
     parallel_trainings: int = 0  # 0: as many as there are replicas of the trainer
+    tracker: Tracker | None = None
 
     def at_once(self, service: str) -> int:
         """How many stages of an experiment a service may work on at the same time."""
         return self.parallel_trainings or self.peers.replicas(service) if service == "trainer" else 1
+
+
+class ReviewNotes(Protocol):
+    """What an attempt notes of reviews by people, so that they can be closed without it."""
+
+    def asked(self, request: qc_pb2.OpenReviewRequest) -> None: ...
+    def opened(self, request: qc_pb2.OpenReviewRequest, review_id: str) -> None: ...
+    def ended(self, request: qc_pb2.OpenReviewRequest) -> None: ...
+
+
+class Unnoted:
+    """Where nobody else could close them."""
+
+    def asked(self, request: qc_pb2.OpenReviewRequest) -> None: ...
+    def opened(self, request: qc_pb2.OpenReviewRequest, review_id: str) -> None: ...
+    def ended(self, request: qc_pb2.OpenReviewRequest) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,7 @@ class Workshop:
     collections: Path
     parallel_shards: int
     taxonomy_ref: ObjectRef  # the taxonomy as JSON, which is YAML too
+    reviews: ReviewNotes = field(default_factory=Unnoted)
 
     @property
     def experiment(self) -> Experiment:
@@ -154,7 +175,23 @@ class Stage:
         return _SERVICES.get(self.kind, "orchestrator")
 
 
-def workshop_of(specification: Specification, resources: Resources, cancellation: Cancellation) -> Workshop:
+def patiently(work: Callable[[], ResultT], patience_s: float, sleep: Callable[[float], None]) -> ResultT:
+    """A store that is away for a moment costs a wait, as a worker does. `sleep` raises to give up."""
+    wait_s, deadline = _FIRST_WAIT_S, time.monotonic() + patience_s
+    while True:
+        try:
+            return work()
+        except UnavailableError as error:
+            if time.monotonic() + wait_s > deadline:
+                raise
+            log.info("%s; trying again in %.1f s", error, wait_s)
+            sleep(wait_s)
+            wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
+
+
+def workshop_of(
+    specification: Specification, resources: Resources, cancellation: Cancellation, reviews: ReviewNotes | None = None
+) -> Workshop:
     """What the stages of an experiment are given; its taxonomy is kept in the store."""
     return Workshop(
         specification=specification,
@@ -163,6 +200,7 @@ def workshop_of(specification: Specification, resources: Resources, cancellation
         collections=resources.collections,
         parallel_shards=resources.parallel_shards,
         taxonomy_ref=_stored(resources.store, specification.kept_taxonomy),
+        reviews=reviews or Unnoted(),
     )
 
 
@@ -185,10 +223,14 @@ class Run:
         cancellation: Cancellation,
         reserve: Reserve,
         alone: Alone = lambda *_: contextlib.nullcontext(),
+        fresh: Fresh = NONE_FRESH,
+        reviews: ReviewNotes | None = None,
     ) -> None:
-        self._resources, self._reserve, self._alone = resources, reserve, alone
+        """`fresh`: what is done again though equal inputs have done it."""
+        self._resources, self._reserve, self._alone, self._fresh = resources, reserve, alone, fresh
         self._board, self._cancellation = board, cancellation
-        self._workshop = workshop_of(specification, resources, cancellation)
+        self._workshop = self._patiently(lambda: workshop_of(specification, resources, cancellation, reviews))
+        self._experiment = specification.experiment_id
         self._broken_off = False
 
     def take(self, stages: tuple[Stage, ...]) -> Mapping[str, Result]:
@@ -243,7 +285,7 @@ class Run:
             self._board.update(step.position, step_id=step.identity, state="running")
             report = Ticker(self._board, step.position)
             try:
-                result, reused = self._result(step, done, report)
+                found, reused = self._noted(step, done, report)
             except SaggarError as error:
                 if self._broken_off and isinstance(error, CancelledError):
                     self._board.update(step.position, state="waiting", stage="")
@@ -255,40 +297,36 @@ class Run:
                 position=step.position,
                 title=step.stage.title,
                 reused=reused,
-                seconds=round(time.monotonic() - started, 3),
-                result=result,
+                taken_over=reused and found.experiment != self._experiment,
+                seconds=found.seconds if found.experiment == self._experiment else _seconds_since(started),
+                result=found.result,
             )
 
         return step.durably(f"{step.stage.kind} {step.identity}", work)
 
-    def _result(self, step: _Step, done: Done, report: Report) -> tuple[Result, bool]:
-        """The step's result, and whether it was found rather than done."""
-        stage, shop = step.stage, self._workshop
+    def _noted(self, step: _Step, done: Done, report: Report) -> tuple[Note, bool]:
+        """What the step has left, and whether it was found rather than done."""
+        stage, fresh = step.stage, self._fresh.token_of(step.stage.key)
+        shop = replace(self._workshop, calls=self._workshop.calls.anew(fresh))
+        started = time.monotonic()
         if not stage.reuse:
-            return stage.work(shop, done, report), False
+            result = stage.work(shop, done, report)
+            return Note(result, _seconds_since(started), self._experiment), False
         elsewhere = Progress("waiting: another experiment is at this step")
         with self._alone(f"step/{step.identity}", self._cancellation.wait, lambda: report(elsewhere)):
             found = self._patiently(lambda: find(shop.store, step.identity))
-            if found is not None:
+            if found is not None and (not fresh or found.fresh == fresh):
                 return found, True
+            started = time.monotonic()
             if stage.service == "orchestrator":  # others have patience of their own with those who do the work
-                made = self._patiently(lambda: stage.work(shop, done, report))
+                result = self._patiently(lambda: stage.work(shop, done, report))
             else:
-                made = stage.work(shop, done, report)
+                result = stage.work(shop, done, report)
+            made = Note(result, _seconds_since(started), self._experiment, fresh)
             return self._patiently(lambda: note(shop.store, stage.kind, step.inputs, made)), False
 
     def _patiently(self, work: Callable[[], ResultT]) -> ResultT:
-        """A store that is away for a moment costs a wait, as a worker does."""
-        wait_s, deadline = _FIRST_WAIT_S, time.monotonic() + self._resources.peers.patience_s
-        while True:
-            try:
-                return work()
-            except UnavailableError as error:
-                if time.monotonic() + wait_s > deadline:
-                    raise
-                log.info("%s; trying again in %.1f s", error, wait_s)
-                self._cancellation.wait(wait_s)
-                wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
+        return patiently(work, self._resources.peers.patience_s, self._cancellation.wait)
 
     def _show(self, step: _Step, record: StepRecord) -> None:
         state = "reused" if record["reused"] else "succeeded"
@@ -304,6 +342,10 @@ class _Step:
     durably: Durably
     inputs: Result = field(default_factory=dict)
     identity: str = ""
+
+
+def _seconds_since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
 
 
 def _stored(store: ObjectStore, taxonomy: Taxonomy) -> ObjectRef:

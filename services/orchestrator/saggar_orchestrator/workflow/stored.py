@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from saggar.errors import AlreadyExistsError, DataCorruptionError, NotFoundError
-from saggar.store import ObjectRef, ObjectStore
+from saggar.store import ObjectRef, ObjectStore, media_type_of
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.schema import Experiment
@@ -60,6 +61,17 @@ def delete_experiment(store: ObjectStore, identity: str) -> None:
         store.delete(key)
 
 
+def set_aside(store: ObjectStore, identity: str, attempt: int) -> None:
+    """Moves what the experiment has found to `experiments/<id>/earlier/<attempt>/`, for `attempt` to find it anew."""
+    prefix = f"experiments/{identity}"
+    for name in ("results.json", "report.html"):
+        if store.exists(key := f"{prefix}/{name}"):
+            data = store.get(key)
+            store.put(f"{prefix}/earlier/{attempt}/{name}", data, media_type_of(name))
+    for name in ("report.html", "results.json"):  # a report says that it is done
+        store.delete(f"{prefix}/{name}")
+
+
 def is_known(store: ObjectStore, identity: str) -> bool:
     return store.exists(_specification_key(identity))
 
@@ -67,6 +79,15 @@ def is_known(store: ObjectStore, identity: str) -> bool:
 def known_ids(store: ObjectStore) -> list[str]:
     """Of all experiments of the store."""
     return [key.split("/")[1] for key in store.list("experiments/") if key.endswith("/specification.json")]
+
+
+def finished_experiments(store: ObjectStore) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """(settings, results) of all experiments that have a report."""
+    for key in store.list("experiments/"):
+        if key.endswith("/report.html"):
+            folder = key.rpartition("/")[0]
+            record = json.loads(store.get(f"{folder}/specification.json"))
+            yield record["experiment"], json.loads(store.get(f"{folder}/results.json"))
 
 
 def read_specification(store: ObjectStore, identity: str) -> Specification:

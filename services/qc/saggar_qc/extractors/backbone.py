@@ -20,6 +20,7 @@ class BackboneExtractor:
         self._model = model
         self.name = f"backbone:{model.card.bundle_id}"
         self.preparation = f"{model.card.input_spec.size_px} px, {model.card.input_spec.resize}"
+        self.resize = "bundle"
         self.libraries: tuple[str, ...] = ("onnxruntime",)
         self.taxonomy: Taxonomy | None = model.card.taxonomy
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from saggar.bundle import BundleModel
 from saggar.errors import NotFoundError
 from saggar.files.regular import read_regular
+from saggar.job_settings.screening import Resize
 from saggar.store import ObjectRef, ObjectStore
 
 from saggar_qc.extractors.backbone import BackboneExtractor
@@ -27,6 +28,7 @@ class InceptionChoice:
     """torch-fidelity's Inception-v3."""
 
     weights: Path | None = None  # None: downloaded
+    resize: Resize = "fidelity"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Dinov2Choice:
     model: Dinov2Model = "vit-b-14"
     repository: Path | None = None  # both None: downloaded
     weights: Path | None = None
+    resize: Resize = "fidelity"
 
 
 Choice = BundleChoice | InceptionChoice | Dinov2Choice
@@ -46,10 +49,10 @@ def identity(choice: Choice) -> str:
     match choice:
         case BundleChoice(bundle):
             return f"backbone:{bundle.sha256}"
-        case InceptionChoice(weights):
-            return f"inception-v3-compat:{_digest(weights)}"
-        case Dinov2Choice(model, _, weights):
-            return f"dinov2-{model}:{_digest(weights)}"
+        case InceptionChoice(weights, resize):
+            return f"inception-v3-compat{_mode(resize)}:{_digest(weights)}"
+        case Dinov2Choice(model, _, weights, resize):
+            return f"dinov2-{model}{_mode(resize)}:{_digest(weights)}"
 
 
 def open_extractor(choice: Choice, store: ObjectStore, threads: int = 0) -> FeatureExtractor:
@@ -63,13 +66,18 @@ def open_extractor(choice: Choice, store: ObjectStore, threads: int = 0) -> Feat
     from saggar_qc.extractors.fidelity import dinov2, inception  # torch
 
     match choice:
-        case InceptionChoice(weights):
-            return inception(None if weights is None else _read_weights(weights), str(weights))
-        case Dinov2Choice(model, repository, weights):
-            return dinov2(model, repository, weights)
+        case InceptionChoice(weights, resize):
+            return inception(None if weights is None else _read_weights(weights), str(weights), resize)
+        case Dinov2Choice(model, repository, weights, resize):
+            return dinov2(model, repository, weights, resize)
 
 
 _LARGEST_WEIGHTS_BYTES = 4 << 30
+
+
+def _mode(resize: Resize) -> str:
+    """Nothing for `fidelity`: what was computed before there were modes is found again."""
+    return "" if resize == "fidelity" else f":{resize}"
 
 
 def _digest(weights: Path | None) -> str:

@@ -95,6 +95,7 @@ class Extraction:
             self.extractor.name,
             resamples,
             preparation=self.extractor.preparation,
+            resize=self.extractor.resize,
             libraries=", ".join(f"{name} {version(name)}" for name in self.extractor.libraries),
         )
 

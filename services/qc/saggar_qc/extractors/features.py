@@ -32,12 +32,17 @@ class FeatureExtractor(Protocol):
 
     @property
     def name(self) -> str:
-        """E.g. `backbone:<bundle id>` or `inception-v3-compat`."""
+        """E.g. `backbone:<bundle id>`, `inception-v3-compat`, or `inception-v3-compat:clean` by resize mode `clean`."""
         ...
 
     @property
     def preparation(self) -> str:
         """How images are brought to the network's size, for the report."""
+        ...
+
+    @property
+    def resize(self) -> str:
+        """The resize mode of the networks of papers, `fidelity` or `clean`; `bundle`: the bundle's own preparation."""
         ...
 
     @property

@@ -1,6 +1,7 @@
 """The extractors that values in papers are made with, through torch-fidelity: Inception-v3 and DINOv2.
 
-Their weights come from where torch-fidelity takes them (a download), or from files.
+Their weights come from where torch-fidelity takes them (a download), or from files. Resize mode `fidelity` leaves
+resizing to torch-fidelity; `clean` does it before (see `clean`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any, get_args
 import numpy as np
 from PIL import Image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError
+from saggar.images import IMAGENET_MEAN, IMAGENET_STD
+from saggar.job_settings.screening import Resize
 from saggar.taxonomy import Taxonomy
 
-from saggar_qc.extractors.features import Analysis, Dinov2Model, Prepared
+from saggar_qc.extractors.clean import CleanExtractor
+from saggar_qc.extractors.features import Analysis, Dinov2Model, FeatureExtractor, Prepared
 
 _INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 _WHERE = "torch-fidelity's usual source"
@@ -26,10 +30,11 @@ class FidelityExtractor:
 
     taxonomy: Taxonomy | None = None
     libraries = ("torch-fidelity", "torch")
+    resize = "fidelity"
 
-    def __init__(self, name: str, preparation: str, network: Any) -> None:
+    def __init__(self, name: str, side_px: int, network: Any) -> None:
         self.name = name
-        self.preparation = preparation
+        self.preparation = f"{side_px} px, stretched, bilinear as in TensorFlow 1"
         self._network = network
 
     def prepare(self, image: Image.Image) -> Prepared:
@@ -48,34 +53,54 @@ class FidelityExtractor:
         return Analysis(np.stack([found[i] for i in range(len(images))]))
 
 
-def inception(weights: bytes | None, source: str = "Inception weights") -> FidelityExtractor:
+def inception(
+    weights: bytes | None, source: str = "Inception weights", resize: Resize = "fidelity"
+) -> FeatureExtractor:
     """`inception-v3-compat`, 2,048 pooled features; `weights` None: downloaded.
 
     InvalidInputError, naming `source`, when `weights` are not torch-fidelity's; UnavailableError when they
     cannot be downloaded.
     """
-    import torch
     from torch_fidelity.feature_extractor_inceptionv3 import (  # type: ignore[import-untyped]
         FeatureExtractorInceptionV3,
     )
 
-    name = "inception-v3-compat"
-    preparation = "299 px, stretched, bilinear as in TensorFlow 1"
+    name, side_px = "inception-v3-compat", FeatureExtractorInceptionV3.INPUT_IMAGE_SIZE
     if weights is None:
-        return FidelityExtractor(name, preparation, _downloaded(lambda: FeatureExtractorInceptionV3(name, ["2048"])))
+        network = _downloaded(lambda: FeatureExtractorInceptionV3(name, ["2048"]))
+    else:
+        network = _inception_from(weights, source, name)
+    if resize == "fidelity":
+        return FidelityExtractor(name, side_px, network)
+    *layers, _classes = network.children()  # in the order in which torch-fidelity's own pass goes through them
+
+    def features_of(pixels: Any) -> Any:
+        values = (pixels - 128) / 128  # as torch-fidelity scales them
+        for layer in layers:
+            values = layer(values)
+        return values.flatten(1)
+
+    return CleanExtractor(name, side_px, features_of)
+
+
+def _inception_from(weights: bytes, source: str, name: str) -> Any:
+    import torch
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
     try:
         # torch-fidelity unpickles whatever the file holds; this refuses anything but tensors first.
         torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-        network = FeatureExtractorInceptionV3(name, ["2048"], feature_extractor_weights_path=io.BytesIO(weights))
+        return FeatureExtractorInceptionV3(name, ["2048"], feature_extractor_weights_path=io.BytesIO(weights))
     except Exception as error:  # torch raises anything here, down to EOFError
         raise InvalidInputError(
             f"{source}: not the Inception-v3 weights of torch-fidelity ({type(error).__name__}); "
             f"download {_INCEPTION_FILE} from its releases, or use a bundle"
         ) from error
-    return FidelityExtractor(name, preparation, network)
 
 
-def dinov2(model: Dinov2Model, repository: Path | None, weights: Path | None) -> FidelityExtractor:
+def dinov2(
+    model: Dinov2Model, repository: Path | None, weights: Path | None, resize: Resize = "fidelity"
+) -> FeatureExtractor:
     """DINOv2's class token; `repository` and `weights` None: torch.hub downloads code and weights.
 
     `repository` is a folder with DINOv2's code (its hubconf.py), which is run; `weights` a file of its
@@ -86,10 +111,10 @@ def dinov2(model: Dinov2Model, repository: Path | None, weights: Path | None) ->
         FeatureExtractorDinoV2,
     )
 
-    name = f"dinov2-{model}"
-    preparation = "224 px, stretched, bilinear as in TensorFlow 1"
+    name, side_px = f"dinov2-{model}", FeatureExtractorDinoV2.INPUT_IMAGE_SIZE
     if repository is None and weights is None:
-        return FidelityExtractor(name, preparation, _downloaded(lambda: FeatureExtractorDinoV2(name, ["dinov2"])))
+        whole = _downloaded(lambda: FeatureExtractorDinoV2(name, ["dinov2"]))
+        return _of_dinov2(name, side_px, whole, resize)
     if repository is None or weights is None:
         raise InvalidInputError(
             "DINOv2 from files needs both: the folder of its code (hubconf.py) and the file of its weights"
@@ -108,7 +133,18 @@ def dinov2(model: Dinov2Model, repository: Path | None, weights: Path | None) ->
             self.requires_grad_(False)
             self.eval()
 
-    return FidelityExtractor(name, preparation, FromFiles())
+    return _of_dinov2(name, side_px, FromFiles(), resize)
+
+
+def _of_dinov2(name: str, side_px: int, network: Any, resize: Resize) -> FeatureExtractor:
+    if resize == "fidelity":
+        return FidelityExtractor(name, side_px, network)
+
+    def features_of(pixels: Any) -> Any:
+        mean, std = (pixels.new_tensor(values).view(3, 1, 1) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD))
+        return network.model((pixels - mean) / std)  # as torch-fidelity scales them
+
+    return CleanExtractor(name, side_px, features_of)
 
 
 def _hub_model(repository: Path, entry: str, weights: Path) -> Any:

@@ -49,6 +49,7 @@ class SetMeasures:
     density: float
     coverage: float
     warnings: tuple[str, ...]
+    resize: str = ""  # how images were brought to the network's size: `fidelity`, `clean`, or `bundle`, its own way
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,12 @@ def compare(
     *,
     seed: int = 0,
     preparation: str = "",
+    resize: str = "",
     libraries: str = "",
 ) -> SetMeasures:
     """FID of all images; the rest of at most `featureset.SAMPLE_SIZE` images a side.
 
-    `preparation` and `libraries` are put beside the values. Raises InvalidInputError when a side has fewer
+    `preparation`, `resize` and `libraries` are put beside the values. Raises InvalidInputError when a side has fewer
     than 2 images or the dimensions differ.
     """
     if min(first.count, second.count) < 2:
@@ -97,6 +99,7 @@ def compare(
     return SetMeasures(
         extractor=extractor,
         preparation=preparation,
+        resize=resize,
         libraries=libraries,
         first_count=first.count,
         second_count=second.count,

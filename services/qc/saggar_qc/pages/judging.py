@@ -9,10 +9,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.pages.forms import fields_of
+from saggar.pages.site import in_thread, is_fragment, language_of
+from saggar.pages.words import task_name
 
 from saggar_qc.pages import shown
-from saggar_qc.pages.site import Reviewer, Site, in_thread, is_fragment, language_of, to_review
-from saggar_qc.pages.words import GUIDELINES, WORDS, task_name
+from saggar_qc.pages.site import Reviewer, Site, to_review
+from saggar_qc.pages.words import GUIDELINES, WORDS
 from saggar_qc.review.journal import Desk, list_reviews
 from saggar_qc.review.verdicts import REASONS, Verdict
 
@@ -50,16 +53,6 @@ def add_judging(app: FastAPI, site: Site) -> None:
         taken_back = site.desk(review_id).undo(reviewer) is not None
         note = WORDS[language_of(request)]["undone"] if taken_back else ""
         return _following(site, request, review_id, reviewer, note)
-
-
-async def fields_of(request: Request) -> dict[str, str]:
-    """The form's fields. InvalidInputError where one comes twice: which of them counts would be a guess."""
-    form = await request.form()
-    pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    names = [name for name, _ in pairs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidInputError(f"the form has '{twice[0]}' twice; load the page again")
-    return dict(pairs)
 
 
 def verdict_of(form: Mapping[str, Any]) -> Verdict:
@@ -137,7 +130,7 @@ def _judging(
     return site.page(
         "item.html" if is_fragment(request) else "judge.html",
         request,
-        reviewer=reviewer,
+        person=reviewer,
         review=desk.review,
         item=page,
         progress=site.progress(desk, reviewer),

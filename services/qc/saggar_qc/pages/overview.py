@@ -6,11 +6,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from saggar.describing.shares import wilson
 from saggar.errors import WrongStateError
+from saggar.pages.forms import fields_of
+from saggar.pages.site import in_thread, language_of
+from saggar.pages.words import task_name
 
 from saggar_qc.pages import shown
-from saggar_qc.pages.judging import fields_of, verdict_of
-from saggar_qc.pages.site import Reviewer, Site, in_thread, language_of
-from saggar_qc.pages.words import WORDS, task_name
+from saggar_qc.pages.judging import verdict_of
+from saggar_qc.pages.site import Reviewer, Site
+from saggar_qc.pages.words import WORDS
 from saggar_qc.review.agreement import agreement
 from saggar_qc.review.journal import list_reviews
 from saggar_qc.review.outcome import attribute_shares, class_standings
@@ -25,7 +28,7 @@ def add_overview(app: FastAPI, site: Site) -> None:
     def reviews(request: Request, reviewer: Reviewer) -> HTMLResponse:
         desks = [site.desk(review_id) for review_id in list_reviews(site.store)]
         found = [(desk.review, site.progress(desk, reviewer), desk.read().may_see_all(reviewer)) for desk in desks]
-        return site.page("reviews.html", request, reviewer=reviewer, reviews=found)
+        return site.page("reviews.html", request, person=reviewer, reviews=found)
 
     @app.get("/reviews/{review_id}/judged")
     def judged(
@@ -52,7 +55,7 @@ def add_overview(app: FastAPI, site: Site) -> None:
         ledger, language = desk.read(), language_of(request)
         _refuse_the_blind(site, review_id, reviewer, language)
         found = [(shown.item_page(ledger, each.item, language), each) for each in ledger.conflicts()]
-        return site.page("conflicts.html", request, reviewer=reviewer, review=desk.review, conflicts=found)
+        return site.page("conflicts.html", request, person=reviewer, review=desk.review, conflicts=found)
 
     @app.post("/reviews/{review_id}/conflicts/{item_id}")
     async def settle(request: Request, review_id: str, item_id: str, reviewer: Reviewer) -> Response:
@@ -88,7 +91,7 @@ def _gallery(site: Site, request: Request, review_id: str, reviewer: str, chosen
     return site.page(
         "judged.html",
         request,
-        reviewer=reviewer,
+        person=reviewer,
         review=desk.review,
         tiles=found[(page - 1) * _TILES : page * _TILES],
         count=len(found),
@@ -119,7 +122,7 @@ def _summary(site: Site, request: Request, review_id: str, reviewer: str) -> HTM
     return site.page(
         "summary.html",
         request,
-        reviewer=reviewer,
+        person=reviewer,
         review=desk.review,
         progress=site.progress(desk, reviewer),
         whole=whole,

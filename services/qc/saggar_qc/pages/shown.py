@@ -7,7 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from saggar_qc.pages.words import WORDS, class_name, task_name
+from saggar.pages.words import class_name, task_name
+
+from saggar_qc.pages.words import WORDS
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.outcome import ClassStanding, own_verdicts, verdict_rows
 from saggar_qc.review.plan import Item, Review

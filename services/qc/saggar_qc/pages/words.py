@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-LANGUAGES = {"en": "English", "zh": "中文"}
-
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Review",
-        "sign_in": "Sign in",
-        "token": "Token",
         "token_hint": "The token that you were given. `saggar review --link` prints a link that signs you in.",
-        "bad_token": "This token is not known. Check that it was copied whole.",
-        "sign_out": "Sign out",
         "reviews": "Reviews",
         "no_reviews": "No review yet. An experiment with `review` in its file opens one, `saggar review new` another.",
         "open": "open",
@@ -70,7 +64,6 @@ WORDS: dict[str, dict[str, str]] = {
         "key_toggle": "the answers for {}: right, wrong, unsure",
         "key_confirm": "send as marked",
         "key_more": "plausible, coherent, modern",
-        "too_many": "Too many wrong tokens came from your address. Try again in {} seconds.",
         "closed": "closed",
         "review_closed": "This review was closed, for its experiment was cancelled. What you judged is kept.",
         "left_out_note": "You get no more images here: verdicts on known images were wrong, or quick. Ask who runs it.",
@@ -134,11 +127,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "zh": {
         "title": "审阅",
-        "sign_in": "登录",
-        "token": "令牌",
         "token_hint": "请输入发给您的令牌。`saggar review --link` 会给出可直接登录的链接。",
-        "bad_token": "令牌无效，请检查是否完整复制。",
-        "sign_out": "退出",
         "reviews": "审阅任务",
         "no_reviews": "尚无审阅任务。实验文件中写有 `review`，或使用 `saggar review new`，即可建立。",
         "open": "进行中",
@@ -197,7 +186,6 @@ WORDS: dict[str, dict[str, str]] = {
         "key_toggle": "{}的答案：正确、错误、不确定",
         "key_confirm": "按标记提交",
         "key_more": "可能性、完整性、现代物品",
-        "too_many": "来自您地址的错误令牌过多，请在 {} 秒后重试。",
         "closed": "已关闭",
         "review_closed": "实验已取消，本审阅任务随之关闭。您的判断均已保存。",
         "left_out_note": "您不会再收到本任务的图像。请联系负责人：您对若干已知图像的判断有误，或用时极短。",
@@ -280,30 +268,3 @@ GUIDELINES = {
     ),
 }
 """How to judge, where a review does not bring guidelines of its own."""
-
-TASK_NAMES = {
-    "en": {},
-    "zh": {"dynasty": "年代", "kiln": "窑口", "glaze": "釉色", "type": "器型"},
-}
-"""Names of common tasks; others are shown as the taxonomy calls them."""
-
-_NAME_OF = {"en": ("en",), "zh": ("zh-Hans", "zh-Hant", "en")}
-
-
-def task_name(task: str, language: str) -> str:
-    return TASK_NAMES.get(language, {}).get(task, task)
-
-
-def class_name(names: dict[str, str], code: str, language: str) -> str:
-    """The class's name in `language`, or its code."""
-    return next((names[each] for each in _NAME_OF[language] if names.get(each)), code)
-
-
-def preferred_language(accepted: str) -> str:
-    """Of an Accept-Language header: zh when a Chinese comes before English."""
-    for part in accepted.lower().split(","):
-        if part.strip().startswith("zh"):
-            return "zh"
-        if part.strip().startswith("en"):
-            return "en"
-    return "en"

@@ -14,6 +14,7 @@ from saggar.outlines import Lab, Outline, find_outline
 
 from saggar_qc.picture import artefacts
 from saggar_qc.picture.texture import Spectrum, spectrum
+from saggar_qc.picture.turning import Grey, small_grey
 
 Float32 = npt.NDArray[np.float32]
 
@@ -36,6 +37,7 @@ class Picture:
     phash: str | None  # 256 bits as in saggar.duplicates.perceptual; None for a flat picture
     mirrored_phash: str | None
     thumbnail: npt.NDArray[np.uint8]  # [32, 32, 3] Y, Cb, Cr
+    grey: Grey  # small copy for `saggar_qc.picture.turning`
 
 
 def measure(image: Image.Image, side_px: int, opaque: bool = True) -> Picture:
@@ -78,6 +80,7 @@ def measure(image: Image.Image, side_px: int, opaque: bool = True) -> Picture:
         phash=perceptual_hash(image),
         mirrored_phash=perceptual_hash(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
         thumbnail=thumbnail(image).astype(np.uint8),
+        grey=small_grey(image),
     )
 
 

@@ -7,23 +7,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
-from saggar.images import decode
 from saggar.progress import Progress, Work
-from saggar.store import ObjectStore
 from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.extractors.extraction import Extraction, Row, View
 from saggar_qc.extractors.reading import Examined, examine
 from saggar_qc.measures.featureset import FeatureSet, combination_tag
 from saggar_qc.measures.neighbours import Neighbours, in_blocks
-from saggar_qc.picture.alignment import detail_match
 from saggar_qc.picture.copies import PictureIndex
+from saggar_qc.picture.likeness import Likenesses
 from saggar_qc.picture.picture import Picture
 from saggar_qc.picture.texture import TextureTally
+from saggar_qc.picture.turning import Grey, Match, Turned
 from saggar_qc.screening.limits import Limit, calibrate
 from saggar_qc.screening.verification import Verifier, glaze_of, learn
 
@@ -32,9 +30,11 @@ Float64 = npt.NDArray[np.float64]
 CALIBRATION_SIZE = 2_000  # photographs, drawn at random, whose extremes are the limits
 _LARGEST_SIDE_PX, _SMALLEST_SIDE_PX = 256, 32  # where pictures are measured
 _LEAST_TINT = 0.3  # of Lab
-_LEAST_COPY_DETAIL, _MOST_COPY_DETAIL = 0.86, 0.93  # docs/screening.md: crops reach 0.86 to 0.95
-_CLOSEST, _ALIKE = 24, 0.9  # the quantile leaves out photographs of one object that nobody grouped
-_CANDIDATES = 3  # nearest photographs that a picture is laid over
+_LEAST_COPY_DETAIL, _MOST_COPY_DETAIL = 0.78, 0.95  # docs/screening.md: turned and cut copies reach 0.81 to 0.98
+_COMPARED, _ALIKE = 48, 0.9  # the quantile leaves out photographs of one object that nobody grouped
+_BEYOND_USUAL = 0.5  # of the way from the middle to that quantile, once more: two pots may be as much alike
+_CANDIDATES = 2, 4  # photographs that a picture is laid over: nearest by features, and by thumbnails
+_ON_DISK: Grey = np.empty((0, 0), dtype=np.uint8)
 _UNLIKELY_COPY = 1.5  # times the usual distance between photographs; no copy is as far away
 
 
@@ -48,8 +48,8 @@ class Reference:
     features: FeatureSet
     neighbours: Neighbours
     usual_distance: float  # median, of a photograph from the nearest of another object
-    copy_detail: float  # `detail_match` at which a picture is a copy
-    keys: tuple[str, ...]  # images in the store
+    copy_detail: float  # `Match.agreement` at which a picture is a copy
+    likenesses: Likenesses
     names: tuple[str, ...]
     tint: Float64  # [2] median a and b of the grounds
     tint_precision: Float64
@@ -74,39 +74,37 @@ class Reference:
             return float("nan")
         return self.verifier.glaze_distance(labels, picture, among_them=among_them)
 
-    def may_hold(self, apart: Float64) -> bool:
-        """Whether some photograph is near enough for a picture to be part of it; `apart` [N]: its distances."""
-        return bool(apart.min() <= self._copies_within)
+    def best_match(self, grey: Grey, apart: Float64, own: int | None = None) -> tuple[str, Match]:
+        """The photograph of which a picture could be a part, by name, and how it lies on it.
 
-    def best_detail_match(self, store: ObjectStore, image: Image.Image, apart: Float64) -> tuple[str, float, bool]:
-        """The photograph of which the image could be a part: name, `detail_match`, and whether mirrored.
-
-        `apart` [N]: distances of its features from the photographs'; infinite for those that do not count.
+        `apart` [N]: distances of its features from the photographs'; infinite for those that do not count. `own`: its
+        position where it is one of the photographs.
         """
-        best = ("", 0.0, False)
-        places, distances = self.neighbours.nearest(apart[None], _CANDIDATES)
-        for position, distance in zip(places[0], distances[0], strict=True):
-            if distance > self._copies_within:
-                break
-            photograph = decode(store.get(self.keys[position]), self.keys[position])
-            for mirrored in (False, True):
-                shown = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image
-                match = detail_match(shown, photograph)
-                if match > best[1]:
-                    best = (self.names[position], match, mirrored)
+        by_features, by_thumbnails = _CANDIDATES
+        order = np.argsort(apart, kind="stable")[:by_features]
+        places = [int(at) for at in order if apart[at] <= self._copies_within]
+        places += [at for at in self.likenesses.nearest(grey, by_thumbnails + (own is not None)) if at not in places]
+        turned, best = Turned(grey), ("", Match())
+        for position in places:
+            if not np.isfinite(apart[position]):
+                continue
+            match = turned.match(self.likenesses[position])
+            if match.agreement > best[1].agreement:
+                best = (self.names[position], match)
         return best
 
-    def usual_detail_match(self, store: ObjectStore, apart: Float64, positions: npt.NDArray[np.intp]) -> float:
+    def usual_match(self, apart: Float64, positions: npt.NDArray[np.intp]) -> float:
         """The match at which a picture is a copy: more than these photographs match those of other objects.
 
         `apart` [M, N]: distances of the photographs at `positions` [M]. Plain pots of one shape are more alike than
         painted ones.
         """
-        matches = []
-        for i, row in zip(positions, apart, strict=True):
-            image = decode(store.get(self.keys[i]), self.keys[i])
-            matches.append(self.best_detail_match(store, image, row)[1])
-        usual = float(np.quantile(matches, _ALIKE)) if matches else 0.0
+        matches = [
+            self.best_match(self.likenesses[int(at)], row, int(at))[1].agreement
+            for at, row in zip(positions, apart, strict=True)
+        ]
+        middle, high = np.quantile(matches, (0.5, _ALIKE)) if matches else (0.0, 0.0)
+        usual = float(high + _BEYOND_USUAL * (high - middle))
         return min(max(usual, _LEAST_COPY_DETAIL), _MOST_COPY_DETAIL)
 
     @property
@@ -160,7 +158,7 @@ class _Notes:
     """What is kept of each photograph: hashes, numbers, and features in half precision."""
 
     def __init__(self) -> None:
-        self.index, self.features = PictureIndex(), FeatureSet()
+        self.index, self.features, self.likenesses = PictureIndex(), FeatureSet(), Likenesses()
         self._records: list[Record] = []
         self._pictures: list[Picture] = []
         self._upright: list[npt.NDArray[np.float16]] = []
@@ -172,7 +170,8 @@ class _Notes:
             if item.picture is not None:
                 self.index.add(item.picture, f"training image {item.record.source or item.record.image}")
                 self._records.append(item.record)
-                self._pictures.append(item.picture)
+                self.likenesses.add(item.picture.grey)
+                self._pictures.append(replace(item.picture, grey=_ON_DISK))
         self._upright.append(upright.astype(np.float16))
         self._turned.append(turned.astype(np.float16))
 
@@ -194,7 +193,7 @@ class _Notes:
             neighbours=neighbours,
             usual_distance=float(np.median(finite)) if len(finite) else 0.0,
             copy_detail=1.0,
-            keys=tuple(record.image for record in self._records),
+            likenesses=self.likenesses,
             names=tuple(record.source or record.image for record in self._records),
             tint=tint,
             tint_precision=tint_precision,
@@ -202,9 +201,9 @@ class _Notes:
             textures=self._textures(taxonomy),
             limits=(),
         )
-        closest = drawn[np.argsort(distances)[:_CLOSEST]]
-        apart = neighbours.distances(upright[closest].astype(np.float32), closest)
-        known = replace(known, copy_detail=known.usual_detail_match(extraction.store, apart, closest))
+        compared = drawn[:_COMPARED]
+        apart = neighbours.distances(upright[compared].astype(np.float32), compared)
+        known = replace(known, copy_detail=known.usual_match(apart, compared))
         near = np.column_stack([
             np.concatenate([
                 neighbours.unfamiliarity(neighbours.distances(features[drawn[rows]].astype(np.float32), drawn[rows]))

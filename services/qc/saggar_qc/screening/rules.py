@@ -14,9 +14,11 @@ from saggar.taxonomy import Labels, Taxonomy
 
 from saggar_qc.picture.copies import PictureIndex
 from saggar_qc.picture.picture import Picture
+from saggar_qc.picture.turning import Match
 from saggar_qc.screening.limits import CALIBRATED, Limit
 from saggar_qc.screening.rejection import Rejection
 
+_A_TURN = 1.0  # degrees; less is not told
 BAND_TOP = 0.999  # a class that is found as surely as this teaches little
 
 
@@ -98,12 +100,15 @@ def rejects_training_copy(picture: Picture, thresholds: ScreenSettings, training
     return None if found is None else Rejection(Reason.TRAINING_COPY, found.words)
 
 
-def rejects_detail_of_training(name: str, match: float, mirrored: bool, limit: float) -> Rejection | None:
-    """Against the nearest training photographs in feature space; `match` is `alignment.detail_match`."""
-    if match < limit:
+def rejects_detail_of_training(name: str, match: Match, limit: float) -> Rejection | None:
+    """Against the training photographs that are most like it, laid over them in any turn."""
+    if match.agreement < limit:
         return None
-    what = "mirrored, it matches" if mirrored else "matches"
-    detail = f"{what} a part of training image {name}: correlation of detail {match:.2f}, limit {limit:.2f}"
+    how = ["mirrored"] if match.mirrored else []
+    if abs(match.degrees) >= _A_TURN:
+        how.append(f"turned by {abs(match.degrees):.0f} degrees")
+    what = f"{' and '.join(how)}, it matches" if how else "matches"
+    detail = f"{what} a part of training image {name}: agreement of detail {match.agreement:.2f}, limit {limit:.2f}"
     return Rejection(Reason.TRAINING_COPY, detail)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from saggar.dataset.manifest import Manifest
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.images import decode
 from saggar.job_settings.reject_reasons import Reason
 from saggar.job_settings.screening import ScreenSettings
 from saggar.progress import Progress, Work
@@ -209,19 +208,13 @@ class _Tally:
     def _beside_photographs(self, item: Examined, picture: Picture, near: Float64, apart: Float64) -> list[Rejection]:
         copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index)
         if copied is None:
-            copied = self._copied_in_part(item, apart)
+            match = self.reference.best_match(picture.grey, apart)
+            copied = rules.rejects_detail_of_training(*match, self.reference.copy_detail)
         values = dict(picture.values) | self.reference.scores(picture, item.record.labels, near)
         for limit in self.reference.limits:
             self.beyond[limit] += limit.is_passed_by(values.get(limit.measure.name, float("nan")))
         found = list(rules.beyond_limits(values, self.reference.limits))
         return found if copied is None else [copied, *found]
-
-    def _copied_in_part(self, item: Examined, apart: Float64) -> Rejection | None:
-        if not self.reference.may_hold(apart):
-            return None
-        image = decode(self.extraction.store.get(item.record.image), item.record.image)
-        match = self.reference.best_detail_match(self.extraction.store, image, apart)
-        return rules.rejects_detail_of_training(*match, self.reference.copy_detail)
 
     def _of_classes(self, item: Examined, picture: Picture, classifier: dict[str, Row]) -> list[Rejection]:
         verifier, labels, verified = self.reference.verifier, item.record.labels, {}

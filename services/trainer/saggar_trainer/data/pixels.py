@@ -113,8 +113,9 @@ def shrink(image: Image.Image, side_px: int, by: Callable[[tuple[int, int]], int
 def normalise(images: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """uint8 [N, 3, S, S] to float32, as `spec` wants it, in the memory layout that convolutions like best."""
 
-    def channels(values: Sequence[Any]) -> torch.Tensor:
+    def channels(values: Any) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32, device=images.device)[:, None, None]
 
-    scaled = (images.float() / 255 - channels(spec.mean)) / channels(spec.std)
+    mean, std = np.array(spec.mean), np.array(spec.std)
+    scaled = images.to(torch.float32, copy=True).mul_(channels(1 / (255 * std))).sub_(channels(mean / std))  # in place
     return scaled.contiguous(memory_format=torch.channels_last)

@@ -19,7 +19,7 @@ from saggar.certainty.calibration import (
     softmax,
     tempered,
 )
-from saggar.certainty.novelty import Float32, NoveltyModel, NoveltyRule, to_unit_length
+from saggar.certainty.novelty import Float32, NoveltyModel, NoveltyRule, Whitened, novelty_model, to_unit_length
 from saggar.certainty.sets import COVERAGES, KINDS, SetRule, conformal_threshold, coverage_spread, set_scores
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
@@ -37,7 +37,7 @@ def calibrate(logits: Float32, truth: Indices, object_ids: Sequence[str]) -> Cal
     """Temperature of one task (Guo et al. 2017, arXiv:1706.04599) by least Brier score, and its fit.
 
     By Brier score, not by likelihood: on a network that is wildly wrong on a few photographs, likelihood raises the
-    temperature for these few until all other answers are too timid (`bench/certainty.py`).
+    temperature for these few until all other answers are too timid (`bench/classifiers/certainty.py`).
     logits [N, C], truth [N] (UNKNOWN left out). None without a known label.
     """
     known = truth != UNKNOWN
@@ -106,11 +106,10 @@ def prevalence_of(counts: Float64) -> tuple[float, ...]:
 
 
 def fit_novelty(features: Float32, labels: Mapping[str, Indices]) -> NoveltyModel:
-    """Means and covariances of real training photographs: features [N, F], labels by task [N]."""
+    """Of real training photographs: features [N, F], labels by task [N]."""
     unit = to_unit_length(features).astype(np.float64)
     mean = unit.mean(axis=0)
-    overall = _whitening(unit - mean)
-    within, means = {}, {}
+    tasks = {}
     for task, classes in labels.items():
         counts = np.bincount(np.maximum(classes, 0), classes != UNKNOWN)
         own = [index for index, count in enumerate(counts) if count >= FEWEST_FOR_A_MEAN]
@@ -119,10 +118,8 @@ def fit_novelty(features: Float32, labels: Mapping[str, Indices]) -> NoveltyMode
         centres = np.stack([unit[classes == index].mean(axis=0) for index in own])  # [C, F]
         rows = np.isin(classes, own)
         residuals = unit[rows] - centres[np.searchsorted(own, classes[rows])]
-        whitening = _whitening(residuals)
-        within[task] = whitening.astype(np.float32)
-        means[task] = (centres @ whitening).astype(np.float32)
-    return NoveltyModel(within, means, overall.astype(np.float32), (mean @ overall).astype(np.float32))
+        tasks[task] = Whitened(_whitening(residuals), centres)
+    return novelty_model(Whitened(_whitening(unit - mean), mean[None]), tasks)
 
 
 def novelty_rule(model: NoveltyModel, features: Float32, object_ids: Sequence[str]) -> NoveltyRule:

@@ -63,7 +63,10 @@ def companions_of(exported: Exported, evidence: Evidence, work: Work) -> Compani
         else:
             work.report(Progress("reducing precision"))
             standard = Standard(
-                evidence.validation_pictures, evidence.validation_logits, _labels(evidence.validation, tasks)
+                evidence.validation_pictures,
+                evidence.validation_logits,
+                _labels(evidence.validation, tasks),
+                evidence.validation.object_ids,
             )
             note, network = reduced(exported.onnx, evidence.calibration_pictures, standard, exported.golden)
     return Companions(

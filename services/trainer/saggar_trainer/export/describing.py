@@ -16,12 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from saggar_trainer.data.rows import UNKNOWN, Indices
 from saggar_trainer.evidence.metrics import task_metrics
+from saggar_trainer.export.resampling import confusions, drawn, macro_f1_and_top_1
 from saggar_trainer.export.sessions import processor, timed
 from saggar_trainer.model.network import MultiTaskClassifier
-
-RESAMPLES = 1000
-
-Float64 = npt.NDArray[np.float64]
 
 
 def data_note(manifest: Manifest, taxonomy: Taxonomy) -> DataNote:
@@ -55,24 +52,10 @@ def validation_scores(
         known = truth[task] != UNKNOWN
         objects = np.unique(np.asarray(object_ids, str)[known], return_inverse=True)[1]
         count = int(objects.max()) + 1
-        size = scores.shape[1]
-        tables = np.zeros((count, size * size))  # a confusion matrix per object
-        np.add.at(tables, (objects, truth[task][known] * size + scores[known].argmax(1)), 1)
-        draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-        matrices = (draws.astype(np.float64) @ tables).reshape(RESAMPLES, size, size)
-        f1, top_1 = (np.percentile(values, [2.5, 97.5]).tolist() for values in _scores_of(matrices))
+        matrices = confusions(scores[known], truth[task][known], objects, drawn(count))
+        f1, top_1 = (np.percentile(values, [2.5, 97.5]).tolist() for values in macro_f1_and_top_1(matrices))
         found[task] = TaskScore(objects=count, macro_f1=(metrics.macro_f1, *f1), top_1=(metrics.top_1, *top_1))
     return found
-
-
-def _scores_of(matrices: Float64) -> tuple[Float64, Float64]:
-    """(macro-F1 over the classes that occur in the truth, top-1) of confusion matrices [B, C, C], true by predicted."""
-    right = np.diagonal(matrices, axis1=1, axis2=2)
-    actual, predicted = matrices.sum(2), matrices.sum(1)
-    f1 = 2 * right / np.maximum(actual + predicted, 1)
-    occurs = actual > 0
-    macro = (f1 * occurs).sum(1) / np.maximum(occurs.sum(1), 1)
-    return macro, right.sum(1) / np.maximum(actual.sum(1), 1)
 
 
 def cost_of(model: MultiTaskClassifier, size_px: int) -> Cost:

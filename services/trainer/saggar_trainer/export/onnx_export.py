@@ -1,5 +1,5 @@
-"""From torch to ONNX: `images` [N, 3, S, S] in; `logits_<task>` [N, C] each, `features` [N, 960] and `maps`
-[N, 960, S/32, S/32], of which features are the mean, out.
+"""From torch to ONNX: `images` [N, 3, S, S] in; `logits_<task>` [N, C] each, `features` [N, D] and `maps`
+[N, F, S/32, S/32] out; features are the means of the first D maps, of all but in an ensemble.
 """
 
 from __future__ import annotations

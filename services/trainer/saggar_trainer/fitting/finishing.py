@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import UNKNOWN
-from saggar_trainer.data.views import ViewSettings, random_view
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.course import epoch_seed
 from saggar_trainer.fitting.heads import Taught, chosen_heads
@@ -27,8 +26,6 @@ from saggar_trainer.fitting.loop import Examples, Lessons, predict
 from saggar_trainer.model.network import MultiTaskClassifier
 
 TAUS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-HEAD_VIEWS = 4  # random views of each photograph, beside the photograph itself
-HEAD_ROWS = 40_000  # where photographs are many, fewer views: the features of so many rows lie in memory
 STATISTICS_SEED = 2**62  # an epoch's number that no run reaches
 
 
@@ -94,20 +91,15 @@ def reestimate_statistics(
 def retrain_heads(
     model: MultiTaskClassifier, real: Examples, lessons: Lessons, settings: TrainingSettings, device: torch.device
 ) -> dict[str, float]:
-    """Fit every taught task's head anew, on features of real photographs and random views of each, all classes alike.
+    """Fit every taught task's head anew, on features of real photographs, all classes alike.
 
     The backbone, and the projection where there is one, stay as they are: see `saggar_trainer.fitting.heads`. Returns
     the penalty that the validation split chose for each task.
     """
-    views = 1 + min(HEAD_VIEWS, max(0, HEAD_ROWS // len(real) - 1))
-    features = torch.cat(
-        [shared_features(model, real, lessons.spec, settings, device, view) for view in range(views)]
-    )  # [V * N, F]
+    features = shared_features(model, real, lessons.spec, settings, device)  # [N, F]
     held_out = shared_features(model, lessons.validation, lessons.spec, settings, device)
     taught = {
-        task: Taught(
-            real.labels[task].repeat(views), real.row_weights[task].repeat(views), model.head(task).out_features
-        )
+        task: Taught(real.labels[task], real.row_weights[task], model.head(task).out_features)
         for task in lessons.objective.task_weights
         if ((real.labels[task] != UNKNOWN) & (real.row_weights[task] > 0)).any()
     }
@@ -123,27 +115,14 @@ def retrain_heads(
 
 @torch.no_grad()
 def shared_features(
-    model: MultiTaskClassifier,
-    examples: Examples,
-    spec: InputSpec,
-    settings: TrainingSettings,
-    device: torch.device,
-    view: int = 0,
+    model: MultiTaskClassifier, examples: Examples, spec: InputSpec, settings: TrainingSettings, device: torch.device
 ) -> Tensor:
-    """float32 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode; with `view` above 0, of a random
-    view of each.
-    """
+    """float32 [N, F] on the CPU: what the heads see of `examples`, in evaluation mode."""
     model.eval()
-    seen = ViewSettings(spec.size_px, settings.hue_jitter, settings.random_downscale)
-
-    def picture(row: int) -> Tensor:
-        pixels = examples.pixels[row]
-        return random_view(pixels, seen, np.random.default_rng([settings.seed, view, row])) if view else pixels
-
     parts = []
     for start in range(0, len(examples), settings.batch_size):
         stop = min(start + settings.batch_size, len(examples))
-        images = torch.stack([picture(row) for row in range(start, stop)])
+        images = torch.stack([examples.pixels[row] for row in range(start, stop)])
         parts.append(model.shared(normalise(images.to(device), spec)).cpu())
     return torch.cat(parts)
 

@@ -12,7 +12,7 @@ import torch
 from saggar.errors import InvalidInputError
 from saggar.images import InputSpec
 from saggar.job_settings.training import TrainingSettings
-from saggar.progress import Progress, Work
+from saggar.progress import Progress
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
 
@@ -21,8 +21,9 @@ from saggar_trainer.data.pixels import cache_pixels
 from saggar_trainer.data.prepared import PreparedPhotographs, Recipe
 from saggar_trainer.data.rows import Samples
 from saggar_trainer.fitting.drawing import Draws
-from saggar_trainer.fitting.loop import Examples, Lessons
+from saggar_trainer.fitting.loop import Examples, Lessons, Precision
 from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
+from saggar_trainer.listening import TrainingWork
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Workplace:
     threads: int = 2
     scratch: Path | None = None  # folder for a job's decoded images; None: the system's
     pixels: PixelStore | None = None  # keeps them for other jobs
+    precision: Precision = "float32"  # of a training step
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Classroom:
     settings: TrainingSettings
     spec: InputSpec
     at: Workplace
-    work: Work
+    work: TrainingWork
 
     def lessons(self) -> Lessons:
         """Decodes all images of both splits. Raises CancelledError, and for an image that cannot be read."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from saggar_trainer.listening import EpochScores
 from saggar_trainer.model.network import MultiTaskClassifier
 
 State = dict[str, Tensor]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,18 @@ def fit(
     settings: TrainingSettings,
     *,
     device: torch.device,
+    precision: Precision = "float32",
     resume: Snapshot | None = None,
     watch: Watch | None = None,
 ) -> Snapshot:
     """Train `model` to the end of its course, see `saggar_trainer.fitting.course`.
 
+    With bfloat16 the forward pass is computed in it where torch deems that safe; weights, losses, gradients of weights
+    and validation stay in float32.
+
     Raises CancelledError between batches, and WrongStateError when the loss is not finite.
     """
-    run = _Run(model, lessons, settings, device, watch or Watch())
+    run = _Run(model, lessons, settings, device, precision, watch or Watch())
     history: tuple[EpochScores, ...] = ()
     best_model: State = {}
     if resume:
@@ -122,6 +128,7 @@ class _Run:
         lessons: Lessons,
         settings: TrainingSettings,
         device: torch.device,
+        precision: Precision,
         watch: Watch,
     ) -> None:
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -135,6 +142,7 @@ class _Run:
         self.lessons = lessons
         self.settings = settings
         self.device = device
+        self.precision = precision
         self.watch = watch
         self.objective = lessons.objective.on(device)
         self.optimizer = torch.optim.AdamW(
@@ -229,15 +237,21 @@ class _Run:
 
         training = self.lessons.training
         if self.settings.mixup == 0:
-            logits, _ = self.model(images)  # task -> [B, C]
+            logits = self._logits(images)
             return losses(rows)
         # Zhang et al. 2018, arXiv:1710.09412: images and losses of a batch and of its permutation, mixed by Beta(a, a)
         share = float(rng.beta(self.settings.mixup, self.settings.mixup))
         partner = torch.from_numpy(rng.permutation(len(rows)))
         mixed = share * images + (1 - share) * images[partner.to(images.device)]
-        logits, _ = self.model(mixed.contiguous(memory_format=torch.channels_last))
+        logits = self._logits(mixed.contiguous(memory_format=torch.channels_last))
         own, other = losses(rows), losses(rows[partner])
         return {task: share * own[task] + (1 - share) * other[task] for task in own}
+
+    def _logits(self, images: Tensor) -> dict[str, Tensor]:
+        """Float32 [B, C] by task."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            logits, _ = self.model(images)
+        return {task: values.float() for task, values in logits.items()}
 
 
 def predict(

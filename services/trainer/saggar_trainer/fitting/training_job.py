@@ -6,8 +6,8 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Examples, Lessons, Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
-from saggar_trainer.fitting.saving import CheckpointWriter
-from saggar_trainer.listening import TrainingWork
+from saggar_trainer.fitting.saving import OCTETS, CheckpointWriter
+from saggar_trainer.listening import EpochScores, TrainingWork
 from saggar_trainer.model.backbone import build_backbone, input_spec
+from saggar_trainer.model.ensemble import member_seed, together
 from saggar_trainer.model.network import MultiTaskClassifier
 
 __all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "train"]
@@ -57,6 +58,7 @@ class TrainingJob:
     taxonomy: ObjectRef
     settings: TrainingSettings
     annotations: Mapping[str, str] = field(default_factory=dict)
+    fresh: str = ""  # what equal jobs of another token have left is not taken over
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,14 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     work = work or TrainingWork()
     settings = job.settings
     initial_weights = _initial_weights(settings)
-    name = results.request_hash("train", _inputs(job, initial_weights))
+    name = results.request_hash("train", _inputs(job, initial_weights, at))
     if finished := _finished(at.store, name):
         return finished
     room, manifest, tasks = _read(job, at, work)
     taxonomy, training, spec = room.taxonomy, room.training, room.spec
     torch.set_num_threads(at.threads)
-    torch.manual_seed(settings.seed)
-    work.report(Progress("loading initial weights"))
-    backbone = build_backbone(settings)
-    classes = {task: len(taxonomy.task(task).classes) for task in tasks}
-    model = MultiTaskClassifier(backbone.layers, classes, settings.dropout, settings.projection)
-    warnings = (*backbone.warnings, *notes_on_teaching(training, taxonomy, settings))
+    networks = [_network(room, tasks, member) for member in range(settings.ensemble)]
+    warnings = (*networks[0][1], *notes_on_teaching(training, taxonomy, settings))
     for warning in warnings:
         log.warning("%s", warning)
 
@@ -98,28 +96,13 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
     only_real = settings.batch_norm == "real" or settings.retrain_heads == "real"
     plain = photographs if only_real else room.plain_training(real_only=False)
     lessons = room.lessons()
-    checkpoint_key = f"checkpoints/trainer/{name}/state.safetensors"
-    with CheckpointWriter(at.store, checkpoint_key) as writer:
-
-        def epoch_done(current: Snapshot) -> None:
-            writer.offer(current)
-            work.epoch(current.history[-1])
-
-        snapshot = fit(
-            model,
-            lessons,
-            settings,
-            device=at.device,
-            resume=_interrupted(at.store, checkpoint_key, work),
-            watch=Watch(work, on_step=_StepReports(work, settings), on_epoch=epoch_done, clock=time.monotonic),
-        )
-
-    best = best_epoch(snapshot.history)
-    model.load_state_dict(snapshot.best_model)
+    histories = [_fitted(network, room, lessons, name, member) for member, (network, _) in enumerate(networks)]
+    best = best_epoch(histories[0])
+    model = together([network for network, _ in networks])
     priors = log_priors(training, taxonomy, settings)
     finished_by = finish(model, lessons, plain, settings, priors=priors, device=at.device, work=work)
     unseen = _discriminants(model, room, lessons, photographs)
-    chosen = finished_by.chosen | _kept(unseen, room)
+    chosen = finished_by.chosen | _kept(unseen, room) | _of_members(histories)
     macro_f1 = dict(best.validation_macro_f1_by_task)
     if chosen or unseen:
         macro_f1 = _validated(model, room, lessons, unseen)
@@ -144,7 +127,7 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         architecture=settings.architecture,
         initial_weights=initial_weights,
         warnings=warnings,
-        training=shown | {"manifest": job.manifest.sha256},
+        training=shown | {"manifest": job.manifest.sha256, "precision": at.precision},
         metrics={
             "best_epoch": best.epoch,
             "validation_macro_f1": mean,
@@ -161,9 +144,10 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         "warnings": list(warnings),
         "counts": _counts(manifest),
         "best_epoch": best.epoch,
-        "steps": sum(scores.steps for scores in snapshot.history),
+        "steps": sum(scores.steps for history in histories for scores in history),
         "finishing": chosen,
-        "epochs": [asdict(scores) for scores in snapshot.history],
+        "epochs": [asdict(scores) for scores in histories[0]],
+        "epochs_of_other_members": [[asdict(scores) for scores in history] for history in histories[1:]],
     }
     outcome = TrainingOutcome(
         bundle=bundle,
@@ -173,8 +157,60 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         warnings=warnings,
     )
     kept = results.keep(at.store, name, asdict(outcome))
-    at.store.delete(checkpoint_key)
+    for member in range(settings.ensemble):
+        at.store.delete(_checkpoint_key(name, member))
     return _outcome(kept)
+
+
+def _network(room: Classroom, tasks: Sequence[str], member: int) -> tuple[MultiTaskClassifier, tuple[str, ...]]:
+    """A network with its first weights, and warnings about these."""
+    settings = room.settings
+    torch.manual_seed(member_seed(settings.seed, member))
+    room.work.report(Progress("loading initial weights"))
+    backbone = build_backbone(settings)
+    classes = {task: len(room.taxonomy.task(task).classes) for task in tasks}
+    return MultiTaskClassifier(backbone.layers, classes, settings.dropout, settings.projection), backbone.warnings
+
+
+def _fitted(
+    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, name: str, member: int
+) -> tuple[EpochScores, ...]:
+    """Train `model`, to its best weights; where an earlier run of the job has done so, take them from there."""
+    key, at, work = _checkpoint_key(name, member), room.at, room.work
+    listener = work if member == 0 else replace(work, epoch=lambda _: None)
+    with CheckpointWriter(at.store, key) as writer:
+
+        def epoch_done(current: Snapshot) -> None:
+            writer.offer(current)
+            listener.epoch(current.history[-1])
+
+        snapshot = fit(
+            model,
+            lessons,
+            room.settings.with_values(seed=member_seed(room.settings.seed, member)),
+            device=at.device,
+            precision=at.precision,
+            resume=_interrupted(at.store, key, listener),
+            watch=Watch(
+                work, on_step=_StepReports(work, room.settings, member), on_epoch=epoch_done, clock=time.monotonic
+            ),
+        )
+    if member + 1 < room.settings.ensemble:  # whoever is killed later begins with the next
+        at.store.replace(key, checkpoint.to_bytes(snapshot), OCTETS)
+    model.load_state_dict(snapshot.best_model)
+    return snapshot.history
+
+
+def _checkpoint_key(name: str, member: int) -> str:
+    return f"checkpoints/trainer/{name}/{'state' if member == 0 else f'member-{member + 1}'}.safetensors"
+
+
+def _of_members(histories: Sequence[Sequence[EpochScores]]) -> dict[str, Any]:
+    """What each network of an ensemble came to, for the card."""
+    if len(histories) == 1:
+        return {}
+    best = [best_epoch(history) for history in histories]
+    return {"members": [{"best_epoch": one.epoch, "validation_macro_f1": one.validation_macro_f1} for one in best]}
 
 
 def _discriminants(
@@ -246,7 +282,7 @@ def notes_on_teaching(training: Samples, taxonomy: Taxonomy, settings: TrainingS
     return tuple(found)
 
 
-def _inputs(job: TrainingJob, initial_weights: str) -> dict[str, Any]:
+def _inputs(job: TrainingJob, initial_weights: str, at: Workplace) -> dict[str, Any]:
     return {
         "manifest": job.manifest.sha256,
         "taxonomy": job.taxonomy.sha256,
@@ -254,6 +290,8 @@ def _inputs(job: TrainingJob, initial_weights: str) -> dict[str, Any]:
         "initial_weights": initial_weights,
         "annotations": dict(job.annotations),
         "torch": torch.__version__,  # another version rounds otherwise
+        **({"fresh": job.fresh} if job.fresh else {}),
+        "precision": at.precision,
     }
 
 
@@ -328,9 +366,10 @@ def _interrupted(store: ObjectStore, key: str, work: TrainingWork) -> Snapshot |
 class _StepReports:
     """Turns optimiser steps into progress, at most two a second."""
 
-    def __init__(self, work: TrainingWork, settings: TrainingSettings) -> None:
+    def __init__(self, work: TrainingWork, settings: TrainingSettings, member: int = 0) -> None:
         self._work = work
         self._settings = settings
+        self._member = member
         self._last = self._started = time.monotonic()
         self._steps = 0
 
@@ -341,8 +380,9 @@ class _StepReports:
             return
         self._last = now
         rate = self._steps * self._settings.batch_size / max(now - self._started, 1e-9)
-        done = (report.epoch - 1) * report.steps + report.step
-        total = self._settings.max_epochs * report.steps
+        epochs = self._settings.max_epochs
+        done = (self._member * epochs + report.epoch - 1) * report.steps + report.step
+        total = self._settings.ensemble * epochs * report.steps
         metrics = {"loss": report.loss, "epoch": float(report.epoch), "images_per_second": rate}
         self._work.report(Progress("training", done, total, "steps", metrics))
 

@@ -1,1 +1,1 @@
-"""The network: MobileNetV3's trunk, and one linear head per task."""
+"""The network: MobileNetV3's trunk, one linear head per task, and several networks as one."""

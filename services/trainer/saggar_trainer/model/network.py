@@ -14,27 +14,37 @@ SECOND_DROPOUT_RATIO = 0.7
 
 
 class MultiTaskClassifier(nn.Module):
-    """Images [N, 3, S, S] to (logits [N, C] per task, pooled backbone features [N, 960])."""
+    """Images [N, 3, S, S] to (logits [N, C] per task, pooled backbone features [N, D])."""
 
     def __init__(
-        self, backbone: nn.Module, classes: Mapping[str, int], dropout: float = 0.5, projection: bool = True
+        self,
+        backbone: nn.Module,
+        classes: Mapping[str, int],
+        dropout: float = 0.5,
+        projection: bool = True,
+        features: int = FEATURES,
+        described_by: int | None = None,
     ) -> None:
-        """`classes`: how many per task. New layers start from torch's global generator: seed it first."""
+        """`classes`: how many per task; `features`: how many channels F the backbone's maps have; `described_by`: how
+        many of them, D, the features that are given have, the first ones, all by default. New layers start from
+        torch's global generator: seed it first.
+        """
         super().__init__()
         self.backbone = backbone
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.trunk = _projection(dropout) if projection else nn.Dropout(dropout)
-        width = 256 if projection else FEATURES
+        self.trunk = _projection(features, dropout) if projection else nn.Dropout(dropout)
+        width = 256 if projection else features
         # A bare "type" would collide with nn.Module.type.
         self.heads = nn.ModuleDict({_key(task): nn.Linear(width, count) for task, count in classes.items()})
         self.tasks = tuple(classes)
+        self.described_by = described_by or features
         for layer in [*self.trunk.modules(), *self.heads.modules()]:
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
     def shared(self, images: Tensor) -> Tensor:
-        """What the heads see: [N, 256], or [N, 960] without projection."""
+        """What the heads see: [N, 256], or [N, F] without projection."""
         shared: Tensor = self.trunk(torch.flatten(self.pool(self.backbone(images)), 1))
         return shared
 
@@ -48,19 +58,20 @@ class MultiTaskClassifier(nn.Module):
         return self.answers(self.backbone(images))
 
     def answers(self, maps: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Logits and features of the backbone's maps [N, 960, h, w]."""
-        features = torch.flatten(self.pool(maps), 1)  # [N, 960]
-        shared = self.trunk(features)  # [N, 256], or [N, 960] without projection
-        return {task: self.heads[_key(task)](shared) for task in self.tasks}, features
+        """Logits, of all features, and the first D features of the backbone's maps [N, F, h, w]."""
+        features = torch.flatten(self.pool(maps), 1)  # [N, F]
+        shared = self.trunk(features)  # [N, 256], or [N, F] without projection
+        logits = {task: self.heads[_key(task)](shared) for task in self.tasks}
+        return logits, features if self.described_by == features.shape[1] else features[:, : self.described_by]
 
     def head_parameters(self) -> list[nn.Parameter]:
         """Parameters that learn at the heads' rate: all but the backbone's."""
         return [*self.trunk.parameters(), *self.heads.parameters()]
 
 
-def _projection(dropout: float) -> nn.Sequential:
+def _projection(features: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(FEATURES, 512),
+        nn.Linear(features, 512),
         nn.ReLU(),
         nn.Dropout(dropout),
         nn.Linear(512, 256),

@@ -123,3 +123,9 @@ def test_an_index_finds_what_comparing_with_all_finds(installed: bool, monkeypat
     one, other = found.nearest(features[:50], CODES, 3), indexed.nearest(features[:50], CODES, 3)
     agreed = np.mean([a.image == b.image for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True)])
     assert agreed == 1 if not installed else agreed > 0.95
+
+
+def test_the_index_of_the_same_photographs_has_the_same_bytes() -> None:
+    pytest.importorskip("usearch")
+    _, found = some(3000, seed=5)
+    assert build_index(found.features) == build_index(found.features.copy())

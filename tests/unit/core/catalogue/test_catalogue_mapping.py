@@ -172,7 +172,7 @@ def test_record_of_a_row() -> None:
 def test_a_real_catalogue_against_labels_given_by_hand(project_data: Path) -> None:
     """The project's measure: precision of at least 0.98, recall of at least 0.95 on Song and Yuan rows."""
     catalogue = project_data / "catalogue" / "palace_museum_ceramics.csv"
-    command = [sys.executable, str(REPOSITORY / "bench" / "mapper.py"), str(catalogue)]
+    command = [sys.executable, str(REPOSITORY / "bench" / "collections" / "mapper.py"), str(catalogue)]
     subprocess.run([*command, "--check-sample"], check=True, capture_output=True)
     told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)
     assert told["rows"] == 1408

@@ -170,6 +170,30 @@ def test_linked_art_has_the_shape_that_the_model_asks_for(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize("wrong", [None, "property", "actor"])
+def test_linked_art_is_read_by_the_models_own_library(wrong: str | None) -> None:
+    """Cromulent knows the classes of Linked Art, their properties, and what these may point at.
+
+    Its 1.0.1 wants a Type as `assigned_property`, where the API's documentation has a name: that one is left out.
+    """
+    model = pytest.importorskip("cromulent.model", reason="cromulent is not installed (`make setup` brings it)")
+    from cromulent.reader import Reader
+
+    (made,) = objects(decided())
+    found = document(made, WORDS, "urn:object:{number}")
+    for each in found["attributed_by"]:
+        del each["assigned_property"]
+    if wrong == "property":
+        found["attributed_by"][0]["made_from"] = found["attributed_by"][2]["assigned"]
+    if wrong == "actor":
+        found["attributed_by"][0]["carried_out_by"][0]["type"] = "Material"
+    if wrong:
+        with pytest.raises(model.DataError):
+            Reader().read(found)
+    else:
+        assert len(Reader().read(found).attributed_by) == 4
+
+
 def test_linked_art_says_who_and_from_what() -> None:
     (made,) = objects(decided(corrected={"type": "vase"}, accepted={"dynasty": "Song", "glaze": "Celadon"}))
     found = document(made, WORDS, "urn:object:{number}")

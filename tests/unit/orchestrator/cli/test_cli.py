@@ -190,7 +190,12 @@ def test_a_home_has_one_supervisor_and_a_stale_note_is_known(tmp_path):
 
 def test_addresses_are_distinct_or_in_a_row():
     free = choose_addresses(0)
-    assert len(set(free.values())) == 6
-    fixed = choose_addresses(6000)
+    assert len(set(free.values())) == 7
+    fixed = choose_addresses(6000, trainers=2)
     assert fixed["orchestrator"] == "127.0.0.1:6000"
     assert fixed["classifier"] == "127.0.0.1:6004"
+    assert (fixed["review"], fixed["status"], fixed["trainer-2"]) == (
+        "127.0.0.1:6005",
+        "127.0.0.1:6006",
+        "127.0.0.1:6007",
+    )

@@ -275,7 +275,7 @@ def test_with_and_without_an_adapter(home, compared):
     assert told.splitlines() == [
         "\twithout adapter\twith adapter\tchange\tphotographs",
         "FID\t40.0\t20.0\t-50%\t",
-        "KID (95 % interval)\t0.0200 (0.0000 to 0.0000)\t0.0100 (0.0000 to 0.0000)\t-50%\t",
+        "KID (95 % interval)\t0.0200 (0.0200 to 0.0200)\t0.0100 (0.0100 to 0.0100)\t-50%\t",
         "n images / photographs\t20 / 20\t20 / 20\t\t",
         f"surface and form as asked\t{why}\t\t\t",
     ]
@@ -286,8 +286,23 @@ def test_with_and_without_an_adapter(home, compared):
     assert "−50%" in text
     assert why in text
     assert "not known whether the adapter was trained on them" in text
+    assert "fidelity (32 px, stretched)" in text
     assert 1 <= text.count("<figure>") <= 12
     assert text.count("<img") % 3 == 0  # as many of each kind
+
+
+def test_the_resize_mode_goes_to_qc_and_stands_beside_the_values(home, compared):
+    weights = ("--inception", home.folder / "inception.pth")
+    code, told, err = compared("--json", *weights, "--resize", "clean")
+    assert code == 0, err
+    facts = json.loads(told)
+    assert facts["resize mode"] == "clean (32 px, stretched)"
+    assert facts["with_adapter"]["resize"] == facts["without_adapter"]["resize"] == "clean"
+    code, _, err = compared(*weights)
+    assert "resize mode: fidelity (32 px, stretched)" in err
+    code, _, err = compared("--resize", "clean")
+    assert code == 2
+    assert "--resize goes with --inception" in " ".join(err.split())
 
 
 def test_how_often_the_classifier_finds_what_was_asked_for(home, compared, photographs):
@@ -307,7 +322,7 @@ def test_how_often_the_classifier_finds_what_was_asked_for(home, compared, photo
         ["glaze and type as asked", none_of, all_of, "+100 points"],
     ]
     assert {row[-1].split(" ")[0] for row in rows} == {fresh}
-    text = page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8").replace("\u00a0%", " %")
     on_page = none_of.replace(" (", "<small>(") + "</small>"
     assert all(words in text for words in (on_page, "+100 points", f"classifier {identity}"))
 

@@ -1,5 +1,5 @@
 """Do intervals hold the truth, and are verdicts as rarely false as they say? Simulated with invented trainings whose
-answers depend on the object, on the seed and on chance. `bench/verdicts.py` asks the same of real trainings.
+answers depend on the object, on the seed and on chance. `bench/evidence/verdicts.py` asks the same of real trainings.
 """
 
 import dataclasses

@@ -1,6 +1,7 @@
 """Which replica a call goes to."""
 
 import socket
+import time
 
 import pytest
 from saggar_orchestrator.peers import replicas
@@ -94,3 +95,22 @@ def test_a_list_is_here_when_all_of_it_is():
     assert Peers({"trainer": "127.0.0.1:1,localhost:2"}).is_here("trainer")
     assert not Peers({"trainer": "127.0.0.1:1,trainer:2"}).is_here("trainer")
     assert Peers({"trainer": "127.0.0.1:1,localhost:2"}).replicas("trainer") == 2
+
+
+def test_one_that_failed_is_left_alone_for_a_while_though_it_has_nothing_to_do(monkeypatch):
+    two = Replicas("127.0.0.1:1,127.0.0.1:2")
+    two.failed("127.0.0.1:1")
+    with two.least_busy() as first, two.least_busy() as second:
+        assert {first, second} == {"127.0.0.1:2"}
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    with two.least_busy() as first, two.least_busy() as second:
+        assert {first, second} == {"127.0.0.1:1", "127.0.0.1:2"}
+
+
+def test_where_all_have_failed_they_are_asked_all_the_same():
+    two = Replicas("127.0.0.1:1,127.0.0.1:2")
+    two.failed("127.0.0.1:1")
+    two.failed("127.0.0.1:2")
+    with two.least_busy() as first, two.least_busy() as second:
+        assert {first, second} == {"127.0.0.1:1", "127.0.0.1:2"}

@@ -12,8 +12,8 @@ from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Board, Cancellation
 from saggar_orchestrator.workflow import run as running
-from saggar_orchestrator.workflow.order import stages_of
 from saggar_orchestrator.workflow.run import BrokenOff, Resources, Run, Specification, Stage
+from saggar_orchestrator.workflow.stages.order import stages_of
 
 KINDS = {"trainer": "train", "generator": "adapter", "orchestrator": "mix"}
 

@@ -19,7 +19,7 @@ from saggar.settings import PREFIX
 from saggar.store import ObjectRef
 
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.requests import AdapterPreview, TrainedAdapter, TrainingRequest
+from saggar_generator.requests import AdapterPreview, KeptAdapter, TrainedAdapter, TrainingRequest
 from saggar_generator.settings import GeneratorSettings
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def train_together(
         "on_gpu": on_gpu,
         "base_model": training.base_model,
         "manifest": training.manifest.to_json(),
+        "fresh": training.fresh,
         "settings": training.settings.model_dump(mode="json"),
     }
     threads = str(max(1, (settings.threads or os.cpu_count() or 1) // settings.training_processes))
@@ -144,5 +145,10 @@ def _environment(settings: GeneratorSettings) -> dict[str, str]:
 
 
 def _trained(value: dict[str, Any]) -> TrainedAdapter:
+    kept = tuple(KeptAdapter(**_with_references(one)) for one in value["kept"])
+    return TrainedAdapter(**{**_with_references(value), "kept": kept})
+
+
+def _with_references(value: dict[str, Any]) -> dict[str, Any]:
     refs = {key: ObjectRef.from_json(one) for key, one in value.items() if isinstance(one, dict)}
-    return TrainedAdapter(**{**value, **refs})
+    return {**value, **refs}

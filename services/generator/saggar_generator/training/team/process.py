@@ -52,6 +52,7 @@ def main() -> int:
                 job["base_model"],
                 ObjectRef.from_json(job["manifest"]),
                 AdapterSettings.model_validate(job["settings"]),
+                job["fresh"],
             ),
             Work(_tell_progress if first else _say_nothing, cancelled),
             _tell_preview if first else _say_nothing,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saggar_orchestrator.cli.data.datasets import ChosenTaxonomy, Dataset, read_dataset, taxonomy_of
+from saggar_orchestrator.cli.terminal.datasets import ChosenTaxonomy, Dataset, read_dataset, taxonomy_of
 from saggar_orchestrator.cli.terminal.output import (
     AsJson,
     open_home_store,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from saggar_orchestrator.cli.data.datasets import Dataset, read_dataset
+from saggar_orchestrator.cli.terminal.datasets import Dataset, read_dataset
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, plural, print_json, say, settings
 from saggar_orchestrator.cli.terminal.progress_line import counting
 

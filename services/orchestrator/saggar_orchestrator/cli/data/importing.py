@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saggar_orchestrator.cli.data.correcting import import_corrections
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, plural, print_json, say, settings
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
@@ -64,12 +65,18 @@ class Labels:
         sources = [name for name, value in given.items() if value is not None]
         if len(sources) != 1:
             raise typer.BadParameter("give one of --labels, --catalogue, --layout, --labelbee and --accepted")
-        if sources == ["--catalogue"] and not self.image_column:
-            raise typer.BadParameter("--catalogue needs --image-column: the column that names the photographs")
         if sources == ["--accepted"] and self.image_column:
             raise typer.BadParameter("--accepted knows its column of photographs; leave --image-column out")
         if sources[0] in {"--layout", "--labelbee"} and (self.image_column or self.encoding):
             raise typer.BadParameter("--image-column and --encoding go with --labels or --catalogue")
+
+    def check_none(self, images: Path | None) -> None:
+        """Raises BadParameter where anything is given that --corrections goes without."""
+        others = (self.labels, self.catalogue, self.layout, self.labelbee, self.accepted or None, self.image_column)
+        if images is not None or any(value is not None for value in others):
+            raise typer.BadParameter(
+                "--corrections takes no folder and no other labels: its data set has the photographs already"
+            )
 
     def read(self, images: Path, taxonomy: Taxonomy, store: ObjectStore, **shared: Any) -> ImportReport:
         """Imports from the source that is given; raises as `saggar.importing.intake` does."""
@@ -81,9 +88,7 @@ class Labels:
                 images, self.labels, taxonomy, store, image_column=column, encoding=encoding, **shared
             )
         if self.catalogue:
-            return intake.import_catalogue(
-                images, self.catalogue, column or "", taxonomy, store, encoding=encoding, **shared
-            )
+            return intake.import_catalogue(images, self.catalogue, column, taxonomy, store, encoding=encoding, **shared)
         if self.accepted:
             from saggar.proposals.accepted import import_accepted
 
@@ -96,9 +101,15 @@ class Labels:
 
 def import_collection(
     context: typer.Context,
-    images: Annotated[Path, typer.Argument(help="Folder of the photographs.")],
+    images: Annotated[
+        Path | None, typer.Argument(metavar="IMAGES", help="Folder of the photographs; none with --corrections.")
+    ] = None,
     *,
     labels: Labels,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(help="Table of `saggar data doubts`: make its data set anew with the labels accepted there."),
+    ] = None,
     taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Leave bad rows and files out, and import the others.")
@@ -111,8 +122,15 @@ def import_collection(
     Checks every row and file, then copies them into the store.
 
     A bad row stops it before anything is written, unless --keep-going is given. Give one of --labels,
-    --catalogue, --layout, --labelbee and --accepted.
+    --catalogue, --layout, --labelbee and --accepted; or --corrections alone, for photographs that are imported already.
     """
+    if corrections is not None:
+        labels.check_none(images)
+        given = getattr(context.get_parameter_source("taxonomy"), "name", "DEFAULT") != "DEFAULT"
+        import_corrections(context, corrections, taxonomy if given else None, labels.encoding, as_json=as_json)
+        return
+    if images is None:
+        raise typer.BadParameter("name the folder of the photographs: saggar data import IMAGES --labels CSV")
     from saggar.errors import InvalidInputError
     from saggar.importing.report import RowsRefusedError, report_csv, write_report
     from saggar.stored_datasets import write_manifest
@@ -169,13 +187,14 @@ def _with_remedy(error: RowsRefusedError, images: Path, report: Path | None) -> 
 
 
 def _with_catalogue(error: InvalidInputError, labels: Path | None, tasks: Sequence[str]) -> Exception:
-    """Points to --catalogue where a table has none of the tasks' columns."""
+    """Points to --catalogue where a table lacks columns of several tasks, or of the only one."""
     from saggar.errors import InvalidInputError
 
-    if labels is None or not set(tasks) <= {violation.field for violation in error.violations}:
+    lacking = {violation.field for violation in error.violations} & set(tasks)
+    if labels is None or len(lacking) < min(2, len(tasks)):
         return error
     text = "a catalogue in columns of its own goes in with"
-    return InvalidInputError(f"{error}\n{text} --catalogue {labels} --image-column COLUMN", error.violations)
+    return InvalidInputError(f"{error}\n{text} --catalogue {labels}", error.violations)
 
 
 def _show_refused(found: ImportReport) -> None:

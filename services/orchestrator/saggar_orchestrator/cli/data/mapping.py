@@ -13,7 +13,9 @@ from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, 
 if TYPE_CHECKING:
     from saggar.catalogue.columns import Column, Role
     from saggar.catalogue.mapping import MappedRow
+    from saggar.catalogue.tables import Catalogue
 
+_TAXONOMY = "song-yuan-porcelain"
 _SHOWN = 20  # conflicts on the terminal; JSON and --output have all
 
 Columns = list[str] | None
@@ -47,12 +49,15 @@ class ColumnRoles:
 def map_catalogue(
     catalogue: Annotated[Path, typer.Argument(help="CSV with a row per object, Chinese or English.")],
     *,
-    taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = "song-yuan-porcelain",
+    taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = _TAXONOMY,
     output: Annotated[
         Path | None, typer.Option(help="Also write the labels to this CSV, to be corrected by hand.")
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
+    ] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Column of photographs, for --output. [default: as found]")
     ] = None,
     roles: ColumnRoles,
     as_json: AsJson = False,
@@ -63,28 +68,50 @@ def map_catalogue(
     overrule that, and can be given several times. Rows count as in a spreadsheet.
     """
     from saggar.catalogue.mapping import looks_like_an_object, map_rows
-    from saggar.catalogue.tables import given_roles, read_catalogue, row_record, write_labels
+    from saggar.catalogue.tables import given_roles, read_catalogue, row_record
+    from saggar.catalogue.tables import image_column as found_column
     from saggar.taxonomy import load_taxonomy
 
     table = read_catalogue(catalogue, encoding)
     classes = load_taxonomy(taxonomy)
+    image = found_column(table, image_column)
     columns, mapped = map_rows(classes, table.header, table.rows, given_roles(table, roles.given()))
     rows = list(mapped)
     say(f"{catalogue}: {plural(len(rows), 'row')}, {table.encoding}")
     for column in columns:
-        say(f"  {column.name}: {_ROLES[column.role]}")
+        say(f"  {column.name}: {'photographs' if column.index == image else _ROLES[column.role]}")
     if not rows:
         say("there are no rows below the header")
     if looks_like_an_object(classes, table.header):
         say("warning: the first row looks like an object; it was taken for the names of the columns")
         say("put a row of names above it, or that object has no labels")
     if output is not None:
-        write_labels(output, rows, columns, table)
-        say(f"labels written to {output}")
+        _write(output, rows, columns, table, image=image, taxonomy=taxonomy)
     if as_json:
         print_json([row_record(row, table) for row in rows])
     else:
         _show(rows, columns, table.numbers)
+
+
+def _write(
+    output: Path,
+    rows: list[MappedRow],
+    columns: tuple[Column, ...],
+    table: Catalogue,
+    *,
+    image: int | None,
+    taxonomy: str,
+) -> None:
+    from saggar.catalogue.tables import names_files, write_labels
+
+    write_labels(output, rows, columns, table, image)
+    say(f"labels written to {output}")
+    if image is None:
+        say("it cannot be imported: no column names photographs; add one called image, or name one with --image-column")
+    else:
+        options = "" if names_files(table, image) else " --image-column image"
+        options += "" if taxonomy == _TAXONOMY else f" --taxonomy {taxonomy}"
+        say(f"correct them, then: saggar data import PHOTOGRAPHS --labels {output}{options}")
 
 
 _ROLES: dict[Role, str] = {

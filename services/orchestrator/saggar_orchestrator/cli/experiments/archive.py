@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,15 +76,27 @@ class Archive:
         self.ids = ids_in(keys, "specification.json")
         self._finished = set(ids_in(keys, "report.html"))
 
+    def need_store(self) -> None:
+        """Raises UnavailableError where the workflow database knows experiments, and the store has none at all."""
+        if not self.ids:
+            from saggar.errors import UnavailableError
+
+            from saggar_orchestrator.workflow.upkeep.emptied import emptied
+
+            if found := emptied(self.store, self._attempts.begun):
+                raise UnavailableError(found)
+
     def find(self, beginning: str) -> str:
-        """The one experiment whose id begins so. Raises NotFoundError naming what there is."""
+        """The one experiment whose id begins so. Raises NotFoundError naming what there is, and as `need_store`."""
+        self.need_store()
         return chosen(self.ids, beginning, "experiment", "`saggar experiment list` shows all")
 
     def is_finished(self, identity: str) -> bool:
         return identity in self._finished
 
     def records(self) -> list[Record]:
-        """Newest first."""
+        """Newest first. Raises as `need_store`."""
+        self.need_store()
         unfinished = [identity for identity in self.ids if identity not in self._finished]
         attempts = self._attempts.latest(unfinished) if unfinished else {}
         found = [self._record(identity, attempts.get(identity)) for identity in self.ids]
@@ -119,14 +132,15 @@ class Archive:
 
     def photographs_of(self, experiment: Experiment) -> int:
         """How many photographs an experiment's data have, without reading them; labels' rows of a CSV."""
-        data = experiment.data
-        if data.kilnsim is not None:
-            return data.kilnsim.count
-        if data.dataset is not None:
-            from saggar.stored_datasets import manifest_key, read_manifest
+        from saggar_orchestrator.workflow.expense import photographs_of
 
-            return len(read_manifest(self.store, self.store.stat(manifest_key(data.dataset))))
-        return max(0, Path(data.labels or "").read_bytes().count(b"\n") - 1)
+        return photographs_of(self.store, experiment)
+
+    def finished(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """(settings, results) of all finished experiments, newest first."""
+        for record in self.records():
+            if record.results is not None:
+                yield record.specification["experiment"], record.results
 
     def delete(self, identity: str) -> None:
         """Takes the experiment's record, results and report out of the store, and its attempts out of the notes."""
@@ -152,9 +166,9 @@ def _attempts_of(home: Home, store: ObjectStore) -> Attempts:
 
 def _step_titles(record: Record) -> tuple[str, ...]:
     from saggar_orchestrator.experiment.schema import Experiment
-    from saggar_orchestrator.workflow.order import stages_of
+    from saggar_orchestrator.workflow.stages.order import titles_of
 
-    return tuple(stage.title for stage in stages_of(Experiment.model_validate(record.specification["experiment"])))
+    return titles_of(Experiment.model_validate(record.specification["experiment"]))
 
 
 def _read_json(store: ObjectStore, key: str) -> dict[str, Any]:

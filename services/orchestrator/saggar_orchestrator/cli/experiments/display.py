@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from saggar.v1 import orchestrator_pb2
 
 from saggar_orchestrator.cli.terminal.output import err, knows_unicode, print_json_line, say
+from saggar_orchestrator.progress import seconds_left
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,10 +54,9 @@ def describe_progress(step: orchestrator_pb2.Step) -> str:
 
 def time_left(step: orchestrator_pb2.Step, seconds: float) -> str:
     """By what is done, e.g. `3 min left`; empty before a twentieth, or two seconds, are over."""
-    progress = step.progress
-    if not progress.total or progress.done * 20 < progress.total or seconds < 2 or progress.done >= progress.total:
+    left = seconds_left(step.progress.done, step.progress.total, seconds)
+    if left is None:
         return ""
-    left = seconds * (progress.total - progress.done) / progress.done
     return (
         f"{left:.0f} s left"
         if left < 90

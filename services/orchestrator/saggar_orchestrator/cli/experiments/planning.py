@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.experiments import expense
 from saggar_orchestrator.cli.experiments.archive import Archive
 from saggar_orchestrator.cli.experiments.differing import differing, with_defaults
 from saggar_orchestrator.cli.experiments.reading import duration
 from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, print_table, say, settings
+from saggar_orchestrator.local.capacity import trainer_count
 from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
     from saggar.taxonomy import Taxonomy
 
     from saggar_orchestrator.experiment.schema import Experiment
+    from saggar_orchestrator.workflow.expense import Expense
     from saggar_orchestrator.workflow.forecast import Foreseen
 
 _WORDS = {
@@ -46,6 +47,7 @@ def plan(
     """
     from saggar_orchestrator.cli.experiments.running import read_file
     from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+    from saggar_orchestrator.workflow import expense
 
     home = settings(context).home
     base = file.resolve().parent
@@ -54,7 +56,7 @@ def plan(
     with _archive_of(home) as archive:
         steps = _foresee(home, archive, experiment, taxonomy)
         nearest = _nearest(archive, experiment)
-        costs = expense.estimate(archive, experiment, steps)
+        costs = expense.estimate(archive, experiment, steps, 1 if home.remote else trainer_count())
     if as_json:
         print_json(
             {
@@ -77,7 +79,7 @@ def plan(
     _show(costs)
 
 
-def _show(costs: expense.Expense) -> None:
+def _show(costs: Expense) -> None:
     if costs.images:
         say(f"images to generate: about {costs.images:,}")
     if costs.seconds is None:

@@ -1,7 +1,8 @@
-"""`saggar report`: an experiment's report and results as files."""
+"""`saggar report`: reports and results of one experiment, or of several beside one another, as files."""
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,10 +26,12 @@ class Language(StrEnum):
 
 def report(
     context: typer.Context,
-    experiment: Annotated[
-        str,
+    experiments: Annotated[
+        list[str],
         typer.Argument(
-            metavar="ID", help="Experiment, or the beginning of its id.", autocompletion=complete_experiment
+            metavar="ID...",
+            help="Experiments, or the beginnings of their ids; several are compared on one page.",
+            autocompletion=complete_experiment,
         ),
     ],
     *,
@@ -37,24 +40,50 @@ def report(
         Language, typer.Option(help="Of the page: en, or zh for simplified Chinese (report.zh.html).")
     ] = Language.EN,
 ) -> None:
-    """Writes an experiment's report and tables to a folder.
+    """Writes reports and tables of experiments to a folder.
 
-    report.html and results.json; tables as CSV, LaTeX and JSON; figures as SVG and PNG. Needs no running services.
+    report.html and results.json; tables as CSV, LaTeX and JSON; figures as SVG and PNG. Several experiments get a
+    folder each, and comparison.html with its own tables beside them. Needs no running services.
     """
-    import json
-
-    from saggar.errors import InvalidInputError, NotFoundError
-
-    from saggar_orchestrator.cli.experiments.results import is_of_this_version
-    from saggar_orchestrator.cli.terminal.identities import choose, ids_in
-    from saggar_orchestrator.pages.exports import write_exports
+    from saggar.errors import InvalidInputError
 
     store = open_home_store(settings(context).home)
+    identities = list(dict.fromkeys(_chosen(store, beginning) for beginning in experiments))
+    if len(identities) == 1:
+        print(_write(store, identities[0], output, language))
+        return
+    every = [json.loads(store.get(f"experiments/{identity}/results.json")) for identity in identities]
+    tasks = [[task["name"] for task in one["taxonomy"]["tasks"]] for one in every]
+    if not set.intersection(*map(set, tasks)):
+        named = "; ".join(f"{identity}: {', '.join(of)}" for identity, of in zip(identities, tasks, strict=True))
+        raise InvalidInputError(
+            f"the experiments have no task in common ({named}), so there is nothing to compare; report each by itself"
+        )
+    for identity in identities:
+        _write(store, identity, output / identity, language)
+    print(_compare(every, output, language))
+
+
+def _chosen(store: ObjectStore, beginning: str) -> str:
+    from saggar.errors import NotFoundError
+
+    from saggar_orchestrator.cli.terminal.identities import choose, ids_in
+
     ids = ids_in(store.list("experiments/"), "report.html")
-    identity = choose(ids, experiment)
+    identity = choose(ids, beginning)
     if identity is None:
         known = f"; finished: {', '.join(ids)}" if ids else ""
-        raise NotFoundError(f"no finished experiment '{experiment}' in this home{known}", experiment)
+        raise NotFoundError(f"no finished experiment '{beginning}' in this home{known}", beginning)
+    return identity
+
+
+def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> Path:
+    """Everything of one experiment; the path of its page. An English page and one in `code`."""
+    from saggar.errors import InvalidInputError
+
+    from saggar_orchestrator.cli.experiments.results import is_of_this_version
+    from saggar_orchestrator.pages.exports import write_exports
+
     output.mkdir(parents=True, exist_ok=True)
     for name in ("report.html", "results.json"):
         store.fetch(f"experiments/{identity}/{name}", output / name)
@@ -66,28 +95,31 @@ def report(
         )
     with spinner("drawing tables and figures"):
         written = write_exports(results, output)
+    say(f"{plural(len(written), 'file')} in {output / 'tables'} and {output / 'figures'}")
     page = output / "report.html"
-    if language is not Language.EN:
-        page = output / f"report.{language}.html"
-        page.write_text(_page(store, results, language), encoding="utf-8")
-    print(page)
-    say(f"and {plural(len(written), 'file')} in {output / 'tables'} and {output / 'figures'}")
+    if code is not Language.EN:
+        page = output / f"report.{code}.html"
+        page.write_text(_page(store, results, code), encoding="utf-8")
+    return page
 
 
 def _page(store: ObjectStore, results: dict[str, Any], code: Language) -> str:
-    """The report drawn anew in another language, with the taxonomy's names of classes in it."""
-    import json
+    from functools import partial
 
-    from saggar.taxonomy import Taxonomy
+    from saggar_orchestrator.explanations.cases import explain_cases
+    from saggar_orchestrator.pages.redrawn import redrawn
 
-    from saggar_orchestrator.pages import report as page
+    return redrawn(store, results, code, partial(explain_cases, store))
+
+
+def _compare(every: list[dict[str, Any]], output: Path, code: Language) -> Path:
+    """The page of several experiments, and its tables and figures."""
+    from saggar_orchestrator.pages.exports import write_comparison
     from saggar_orchestrator.pages.language import language
+    from saggar_orchestrator.pages.report.several import render_several
 
-    key = f"experiments/{results['experiment']['id']}/specification.json"
-    taxonomy = Taxonomy.model_validate(json.loads(store.get(key))["taxonomy"])
-    names = {
-        (task.name, entry.code): entry.names.zh_hans or entry.names.zh_hant or entry.names.en
-        for task in taxonomy.tasks
-        for entry in task.classes
-    }
-    return page.render(results, store.get, language(code), names)
+    path = output / ("comparison.html" if code is Language.EN else f"comparison.{code}.html")
+    with spinner("comparing"):
+        write_comparison(every, output)
+        path.write_text(render_several(every, language(code)), encoding="utf-8")
+    return path

@@ -14,11 +14,14 @@ from saggar_orchestrator.cli.terminal.output import AsJson, print_json, say, set
 from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from saggar.v1 import orchestrator_pb2
 
     from saggar_orchestrator.local.supervisor import Supervisor
 
 Detach = Annotated[bool, typer.Option("--detach", help="Return once it has started.")]
+_MOST_TITLES = 6  # named at once
 _DEADLINE_S = 120.0  # reading the names of a large collection takes a while
 # Errors whose cause is in the experiment file, or in what it names: another attempt would end as this one did.
 _OF_THE_FILE = {"InvalidInputError", "NotFoundError", "RowsRefusedError"}
@@ -28,13 +31,22 @@ def run_file(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAML).")],
     *,
+    fresh: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STEP",
+            help="Do this step again whatever has done it before: a kind (train), or a title of `saggar experiment "
+            "plan`. May be given several times.",
+        ),
+    ] = None,
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Runs an experiment file, or goes on with what it started.
 
     Uses the running services, or its own for the duration. What is finished is shown again, and no service is
-    started for it.
+    started for it. With --fresh steps are done again, and those after them where they come out differently; what the
+    experiment found before is kept in the store.
     """
     from saggar_orchestrator.cli.services.local import local_services
 
@@ -45,19 +57,35 @@ def run_file(
 
         text = with_files_sent(home, text, file)
     finished = finished_before(home, text, file)  # misspelt keys show here, before any service starts
-    if finished is not None:
+    if fresh:
+        _announce(home, text, file, fresh)
+    elif finished is not None:
         say(f"experiment {finished} was finished already; nothing is done again")
         _conclude(home, finished, as_json=as_json)
         return
     if detach:
         _need_services(home)
     with local_services(home) as supervisor:
-        experiment = start(home, text, file)
+        experiment = start(home, text, file, fresh or ())
         if detach:
             print(experiment.experiment_id)
             return
         finish(home, experiment.experiment_id, supervisor)
         _conclude(home, experiment.experiment_id, as_json=as_json)
+
+
+def _announce(home: Home, text: str, file: Path, fresh: Sequence[str]) -> None:
+    """Says what is done again; raises what is wrong with the names before any service starts."""
+    from saggar_orchestrator.experiment.file import parse_experiment
+    from saggar_orchestrator.workflow.fresh import stages_named
+    from saggar_orchestrator.workflow.stages.order import stages_of
+
+    experiment, _ = parse_experiment(text, str(file), Path("/") if home.remote else file.resolve().parent)
+    titles = [stage.title for stage in stages_named(fresh, stages_of(experiment))]
+    shown = ", ".join(titles[:_MOST_TITLES]) + (
+        f" and {len(titles) - _MOST_TITLES} more" * (len(titles) > _MOST_TITLES)
+    )
+    say(f"done again: {shown}; then results and report, and what follows from a step that comes out differently")
 
 
 def watch(context: typer.Context, experiment: Id, *, as_json: AsJson = False) -> None:
@@ -168,8 +196,8 @@ def finished_before(home: Home, text: str, file: Path) -> str | None:
     return identity if archive.is_finished(identity) else None
 
 
-def start(home: Home, text: str, file: Path) -> orchestrator_pb2.Experiment:
-    """Starts what `text` describes, or continues it where it was stopped; says which."""
+def start(home: Home, text: str, file: Path, fresh: Sequence[str] = ()) -> orchestrator_pb2.Experiment:
+    """Starts what `text` describes, or continues it where it was stopped; says which. `fresh`: steps to do again."""
     from saggar.v1 import orchestrator_pb2
 
     from saggar_orchestrator.cli.services.client import orchestrator
@@ -177,7 +205,9 @@ def start(home: Home, text: str, file: Path) -> orchestrator_pb2.Experiment:
     base = "/" if home.remote else str(file.resolve().parent)
     with orchestrator(home) as stub:
         answer = stub.RunExperiment(
-            orchestrator_pb2.RunExperimentRequest(specification=text, source_name=str(file), base_path=base),
+            orchestrator_pb2.RunExperimentRequest(
+                specification=text, source_name=str(file), base_path=base, fresh=fresh
+            ),
             timeout=_DEADLINE_S,
         )
         experiment: orchestrator_pb2.Experiment = answer.experiment

@@ -54,9 +54,11 @@ def _listen(home: Home, identity: str, events: queue.Queue[Any]) -> None:
         try:
             for event in _watch(home, identity):
                 lost_at = None
-                events.put(event.ended if event.HasField("ended") else event.step)
                 if event.HasField("ended"):
+                    events.put(event.ended)
                     return
+                for step in event.past or (event.step,):
+                    events.put(step)
         except UnavailableError as error:
             lost_at = lost_at or time.monotonic()
             if time.monotonic() - lost_at > _PATIENCE_S:
@@ -70,4 +72,5 @@ def _listen(home: Home, identity: str, events: queue.Queue[Any]) -> None:
 
 def _watch(home: Home, identity: str) -> Iterator[orchestrator_pb2.WatchExperimentResponse]:
     with orchestrator(home) as stub:
-        yield from stub.WatchExperiment(orchestrator_pb2.WatchExperimentRequest(experiment_id=identity))
+        request = orchestrator_pb2.WatchExperimentRequest(experiment_id=identity, past_at_once=True)
+        yield from stub.WatchExperiment(request)

@@ -53,6 +53,8 @@ def init(
     """
     from saggar.errors import AlreadyExistsError, InvalidInputError
 
+    from saggar_orchestrator.experiment.shipped import shipped_text
+
     home = settings(context).home
     chosen = origin or _ask()
     given = list(names or [])
@@ -73,18 +75,11 @@ def init(
     say(f"next: saggar experiment plan {path}, then saggar experiment run {path}")
 
 
-def shipped_text(name: str) -> str:
-    """The text of an experiment file that comes with the package."""
-    from importlib import resources
-
-    return (resources.files("saggar_orchestrator") / "experiment" / "shipped" / f"{name}.yaml").read_text("utf-8")
-
-
 def _for_dataset(home: Home, beginning: str) -> tuple[str, str]:
     from saggar.errors import InvalidInputError
     from saggar.stored_datasets import manifest_key, read_manifest
 
-    from saggar_orchestrator.cli.data.datasets import find_dataset, taxonomy_of
+    from saggar_orchestrator.cli.terminal.datasets import find_dataset, taxonomy_of
     from saggar_orchestrator.experiment.beginning import experiment_text
 
     store = open_home_store(home)

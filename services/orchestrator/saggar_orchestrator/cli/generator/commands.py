@@ -10,6 +10,7 @@ import typer
 from saggar_orchestrator.cli.generator.compare import compare
 from saggar_orchestrator.cli.generator.generate import generate
 from saggar_orchestrator.cli.generator.options import open_calls
+from saggar_orchestrator.cli.generator.sweep import sweep
 from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, print_table, say, settings
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
@@ -62,7 +63,7 @@ def adapters(context: typer.Context, as_json: AsJson = False) -> None:
             card["base_model"],
             card["origin"],
             str(card["images"] or ""),
-            str(card["steps"] or ""),
+            _steps(card),
             card["caption_sample"] or "",
         )
         for card in cards
@@ -109,6 +110,13 @@ def import_adapter(
 
 app.command()(grouped(generate))
 app.command()(grouped(compare))
+app.command()(grouped(sweep))
+
+
+def _steps(card: dict[str, Any]) -> str:
+    """How long it was trained, and of which training it is where it was kept on the way."""
+    whole = card.get("kept_from")
+    return f"{card['steps']} of {whole[:8]}" if whole else str(card["steps"] or "")
 
 
 def _stage(progress: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from saggar_orchestrator.adapter_comparison.comparing import Comparison
 
 
+class ResizeMode(StrEnum):
+    """How images are brought to the size that Inception-v3 takes."""
+
+    fidelity = "fidelity"
+    clean = "clean"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judges:
     """What measures the images, and what names the classes in them."""
@@ -38,16 +46,27 @@ class Judges:
     inception: Annotated[
         Path | None, typer.Option(help="Compare by Inception-v3, from torch-fidelity's weights in this file.")
     ] = None
+    resize: Annotated[
+        ResizeMode | None,
+        typer.Option(
+            help="How images are brought to Inception-v3's size: as torch-fidelity does, without antialiasing "
+            "(default), or clean, as clean-fid does. Values of the two do not compare."
+        ),
+    ] = None
 
     def classifier(self, store: ObjectStore) -> ObjectRef | None:
         """None where only Inception-v3 measures."""
+        if self.resize is not None and self.inception is None:
+            raise typer.BadParameter("--resize goes with --inception; a classifier's backbone has its own preparation")
         return _classifier(store, self.model) if self.inception is None or self.model is not None else None
 
     def extractor(self, classifier: ObjectRef | None) -> qc_pb2.FeatureExtractor:
         from saggar.rpc.refs import ref_to_proto
         from saggar.v1 import qc_pb2
 
-        extractor = qc_pb2.FeatureExtractor()
+        from saggar_orchestrator.peers.messages import resize_mode
+
+        extractor = qc_pb2.FeatureExtractor(resize=resize_mode(self.resize or ResizeMode.fidelity))
         if self.inception is not None:
             extractor.inception_weights_path = str(self.inception.resolve())
         elif classifier is not None:
@@ -79,7 +98,7 @@ def compare(
     from saggar.prompts import NEGATIVE_PROMPT
 
     from saggar_orchestrator.adapter_comparison import comparing, page
-    from saggar_orchestrator.cli.data.datasets import read_dataset, taxonomy_of
+    from saggar_orchestrator.cli.terminal.datasets import read_dataset, taxonomy_of
     from saggar_orchestrator.peers.adapters import adapter_uses
     from saggar_orchestrator.peers.shards import Order
 
@@ -110,6 +129,7 @@ def compare(
             f"unknown: {', '.join(undeclared)} does not say what it was trained on" if undeclared else "all of them"
         ),
         "extractor": found.adapter.measures.get("extractor", ""),
+        "resize mode": comparing.resize_words(found.adapter.measures),
         "classifier": found.recognised.classifier or "none",
         "seed": str(seed),
         "negative prompt": f'"{NEGATIVE_PROMPT}", without "cracked" for the {crackled} of {len(planned)} '

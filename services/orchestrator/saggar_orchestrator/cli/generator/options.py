@@ -46,6 +46,14 @@ class Sampling:
 
     steps: Annotated[int | None, typer.Option(help="Denoising steps; default 20.", min=1, max=1000)] = None
     guidance: Annotated[float | None, typer.Option(help="Guidance scale; default 7.", min=0, max=100)] = None
+    guidance_to: Annotated[
+        float | None,
+        typer.Option(
+            help="Draw each image's guidance by its seed, from --guidance up to this; default guidance_scale for all.",
+            min=0,
+            max=100,
+        ),
+    ] = None
     scheduler: Annotated[
         str | None, typer.Option(help="E.g. `DPM++ 2M Karras`, `Euler a`, `ddim`; default dpmpp_2m_karras.")
     ] = None
@@ -65,6 +73,7 @@ class Sampling:
         return generator_pb2.GenerationSettings(
             steps=self.steps,
             guidance_scale=self.guidance,
+            guidance_scale_to=self.guidance_to,
             scheduler=canonical(self.scheduler) if self.scheduler else None,
             clip_skip=self.clip_skip,
             width_px=width,

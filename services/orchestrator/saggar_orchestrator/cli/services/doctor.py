@@ -13,12 +13,13 @@ import typer
 
 from saggar_orchestrator.cli.terminal.output import AsJson, command_settings, print_json, settings
 from saggar_orchestrator.local.home import Home
-from saggar_orchestrator.local.supervisor import PAGES, SERVICES
+from saggar_orchestrator.local.supervisor import PAGES, SERVICES, STATUS
 
 if TYPE_CHECKING:
     from saggar.rpc.channel import ClientTls
 
 _TORCH_S = 60
+_SITES = (PAGES, STATUS)  # speak HTTP
 
 Check = tuple[str, str, str]  # what; ok, note or missing; detail with the remedy
 
@@ -101,12 +102,12 @@ def _running(home: Home) -> list[Check]:
     found = []
     for name, address in running.addresses.items():
         try:
-            if name == PAGES:
-                _answers_http(address)
+            if name in _SITES:
+                _answers_http(name, address)
             else:
                 wait_ready(address, 2.0, tls=tls)
         except SaggarError as error:
-            if name == PAGES and home.remote:  # the address is for people's browsers, which may be elsewhere
+            if name in _SITES and home.remote:  # the address is for people's browsers, which may be elsewhere
                 found.append((f"{name} at {address}", "note", f"{error}; that may be well on another machine"))
                 continue
             log = "" if home.remote else f"; see {home.logs / name}.log"
@@ -121,7 +122,7 @@ def _serves(name: str, address: str, tls: ClientTls | None) -> tuple[str, str]:
     from saggar.errors import SaggarError
     from saggar.rpc.channel import wait_ready
 
-    if name == PAGES:
+    if name in _SITES:
         return "ok", "serving"
     try:
         wait_ready(address, 2.0, tls=tls, service="", patient=False)
@@ -131,7 +132,7 @@ def _serves(name: str, address: str, tls: ClientTls | None) -> tuple[str, str]:
     return "ok", "serving"
 
 
-def _answers_http(address: str) -> None:
+def _answers_http(name: str, address: str) -> None:
     import urllib.request
 
     from saggar.errors import UnavailableError
@@ -142,4 +143,4 @@ def _answers_http(address: str) -> None:
         with direct.open(f"{place.rstrip('/')}/healthz", timeout=2.0):
             pass
     except OSError as error:
-        raise UnavailableError(f"the review pages do not answer ({error})") from error
+        raise UnavailableError(f"the {name} pages do not answer ({error})") from error

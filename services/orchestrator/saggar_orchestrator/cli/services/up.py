@@ -12,7 +12,7 @@ from saggar.errors import WrongStateError
 from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say, settings
 from saggar_orchestrator.local.capacity import MOST, trainer_count
-from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, Supervisor, choose_addresses
+from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, STATUS, Supervisor, choose_addresses
 
 
 def up(
@@ -55,6 +55,9 @@ def up(
             say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
             supervisor.start()
             home.publish(supervisor.addresses)
+            say(
+                f"pages: http://{supervisor.addresses[STATUS]} (`saggar status --link` prints a link that signs you in)"
+            )
             supervisor.run(lambda: bool(stopping))
         finally:
             supervisor.stop()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
@@ -15,7 +16,7 @@ from saggar_orchestrator.progress import Board, StepView
 from saggar_orchestrator.workflow.database.connecting import connect, tables
 
 _EVERY_S = 0.5
-_AT_ONCE = 1000  # events of one answer
+AT_ONCE = 1000  # events of one answer
 _FIELDS = {each.name for each in fields(StepView)}
 
 _events = sa.Table(
@@ -44,7 +45,7 @@ class Events:
             sa.select(_events)
             .where(_events.c.experiment == experiment, _events.c.number > after)
             .order_by(_events.c.number)
-            .limit(_AT_ONCE)
+            .limit(AT_ONCE)
         )
         with self._engine.connect() as connection:
             rows = connection.execute(asked).all()
@@ -89,8 +90,13 @@ class Events:
         with self._engine.connect() as connection:
             asked = sa.select(sa.func.max(_events.c.number)).where(_events.c.experiment == experiment)
             first = (connection.scalar(asked) or 0) + 1
+        now = round(time.time(), 3)
         rows = [
-            {"experiment": experiment, "number": number, "step": json.dumps(asdict(view), ensure_ascii=False)}
+            {
+                "experiment": experiment,
+                "number": number,
+                "step": json.dumps(asdict(view) | {"at": now}, ensure_ascii=False),
+            }
             for number, view in enumerate(views, first)
         ]
         with self._engine.begin() as connection:

@@ -131,6 +131,11 @@ class Fleet:
         """Its number begins anywhere: one that comes back does not look as if it had stood still."""
         return {"executor": self.executor, "beat": secrets.randbelow(1 << 40), "version": self.version}
 
+    def under_way(self, prefix: str) -> set[str]:
+        """Names, beginning so, of the blocks that somebody who lives is in, or waits at the door of."""
+        rows = self._read(sa.select(_work).where(_work.c.name.startswith(prefix, autoescape=True)))
+        return {row.name for row in rows if not self._is_free(row.executor, row.token)}
+
     def is_free(self, name: str) -> bool:
         """Whether nobody who lives is in a block of that name."""
         return all(

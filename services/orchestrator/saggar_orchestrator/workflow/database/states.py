@@ -24,3 +24,10 @@ def state_of(latest: WorkflowStatus | None) -> tuple[str, dict[str, Any]]:
         "error": f"the workflow stopped: {latest.error or latest.status}",
         "error_kind": "InternalError",
     }
+
+
+def in_words(state: str) -> str:
+    """E.g. `has succeeded`, of an experiment that does not run."""
+    return {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "was cancelled"}.get(
+        state, "was interrupted"
+    )

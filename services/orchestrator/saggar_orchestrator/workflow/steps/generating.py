@@ -58,7 +58,12 @@ def train_adapter(
         "weights": ref_from_proto(result.weights).to_json(),
         "final_loss": result.final_loss,
         "steps": result.steps,
+        **({"kept": [_kept(one) for one in result.kept]} if result.kept else {}),
     }
+
+
+def _kept(adapter: generator_pb2.KeptAdapter) -> Result:
+    return {"step": adapter.step, "adapter": ref_from_proto(adapter.adapter).to_json()}
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Painter:
             "plan": plan.sha256,
             "adapter": self.adapter.sha256,
             "adapter_weight": self.generation.adapter_weight,
+            **({"weights": [rule.model_dump() for rule in self.generation.weights]} if self.generation.weights else {}),
             "further_adapters": [as_inputs(use) for use in self._further_adapters()],
             "settings": as_inputs(messages.generation_settings(self.generation)),
         }
@@ -95,7 +101,7 @@ class Painter:
         images = generate_in_shards(
             self.calls,
             order,
-            messages.prompt_items(planned, self.store, self.framing),
+            self._items(planned),
             shard_size=self.generation.shard_size,
             parallel=self.parallel_shards,
             report=report,
@@ -108,6 +114,14 @@ class Painter:
             "truncated_prompts": sum(image.truncated_tokens > 0 for image in images.values()),
             "shards": -(-len(planned) // self.generation.shard_size),
         }
+
+    def _items(self, planned: Sequence[PlannedImage]) -> list[generator_pb2.PromptItem]:
+        items = messages.prompt_items(planned, self.store, self.framing)
+        for item, image in zip(items, planned, strict=True):
+            weight = self.generation.weight_of(image.labels)
+            if weight != self.generation.adapter_weight:
+                item.prompt += messages.adapter_tag(weight)
+        return items
 
     def _further_adapters(self) -> list[generator_pb2.AdapterUse]:
         """Adapters of the store that the experiment adds to its own."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-from saggar.errors import CancelledError
 from saggar.progress import Progress, Report
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
@@ -19,7 +18,10 @@ from saggar_orchestrator.experiment.sections import Review, Screening
 from saggar_orchestrator.peers import messages
 from saggar_orchestrator.peers.calls import Calls, file_digest
 from saggar_orchestrator.peers.messages import as_inputs
+from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.workflow.database.open_reviews import OpenReview
 from saggar_orchestrator.workflow.reuse import Result
+from saggar_orchestrator.workflow.run import ReviewNotes
 
 _REVIEW_POLL_S = 3.0
 _CLOSE_S = 10.0
@@ -35,12 +37,13 @@ class Judges:
     baseline: ObjectRef  # bundle
 
     def screen_inputs(self, images: ObjectRef) -> Result:
-        path = self.screening.inception_weights_path
+        path, mode = self.screening.inception_weights_path, messages.resize_mode(self.screening.resize)
         return {
             "manifest": images.sha256,
             "reference": self.reference.sha256,
             "extractor": file_digest(Path(path)) if path else self.baseline.sha256,
             "settings": as_inputs(messages.screen_settings(self.screening)),
+            **({"resize": mode} if mode else {}),
         }
 
     def screen(self, images: ObjectRef, report: Report) -> Result:
@@ -74,6 +77,7 @@ class Reviewers:
     taxonomy: ObjectRef
     title: str
     experiment: str  # as reviewers read it
+    notes: ReviewNotes
 
     def inputs(self, images: ObjectRef) -> Result:
         return {
@@ -87,30 +91,24 @@ class Reviewers:
     def review(self, images: ObjectRef, report: Report, *, further: bool = False) -> Result:
         """Waits until people have judged the images; days, if need be. `further`: they are in place of rejected ones.
 
-        Cancelling the experiment closes the review; resuming it opens it again.
+        Cancelling the experiment closes the review, whoever does it; resuming it opens it again.
         """
         calls = self.judges.calls
-        opened = calls.call(
-            "qc",
-            "OpenReview",
-            qc_pb2.OpenReviewRequest(
-                manifest=ref_to_proto(images),
-                photographs=ref_to_proto(self.judges.reference),
-                taxonomy=ref_to_proto(self.taxonomy),
-                title=f"{self.title}: in place of rejected images" if further else self.title,
-                experiment=self.experiment,
-                settings=messages.review_settings(self.terms),
-                extractor=messages.extractor(self.judges.screening, self.judges.baseline),
-            ),
+        request = qc_pb2.OpenReviewRequest(
+            manifest=ref_to_proto(images),
+            photographs=ref_to_proto(self.judges.reference),
+            taxonomy=ref_to_proto(self.taxonomy),
+            title=f"{self.title}: in place of rejected images" if further else self.title,
+            experiment=self.experiment,
+            settings=messages.review_settings(self.terms),
+            extractor=messages.extractor(self.judges.screening, self.judges.baseline),
         )
-        try:
-            self._wait(opened.review_id, report)
-        except CancelledError:
-            if calls.cancellation.by_somebody:
-                request = qc_pb2.CloseReviewRequest(review_id=opened.review_id)
-                calls.peers.call("qc", "CloseReview", request, _CLOSE_S)
-            raise
+        self.notes.asked(request)
+        opened = calls.call("qc", "OpenReview", request)
+        self.notes.opened(request, opened.review_id)
+        self._wait(opened.review_id, report)
         result = calls.call("qc", "ConcludeReview", qc_pb2.ConcludeReviewRequest(review_id=opened.review_id))
+        self.notes.ended(request)
         return {
             "review_id": opened.review_id,
             "policy": self.terms.policy,
@@ -144,6 +142,16 @@ class Reviewers:
             if standing.finished:
                 return
             calls.cancellation.wait(_REVIEW_POLL_S)
+
+
+def close_review(peers: Peers, review: OpenReview) -> None:
+    """Closes a review that nobody waits for any more, unless people have finished it. Raises qc's errors."""
+    identity = review.review_id
+    if not identity:  # whether it came to be opened is not known: asked for again, it is the same
+        identity = peers.call("qc", "OpenReview", review.request, _CLOSE_S).review_id
+    standing = peers.call("qc", "DescribeReview", qc_pb2.DescribeReviewRequest(review_id=identity), _CLOSE_S)
+    if not standing.finished:
+        peers.call("qc", "CloseReview", qc_pb2.CloseReviewRequest(review_id=identity), _CLOSE_S)
 
 
 def _plain(message: Message) -> Result:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from saggar.bundle import read_card
 from saggar.dataset.balance import imbalance, lorenz
 from saggar.dataset.manifest import Manifest
 from saggar.prompts import crackled_classes, negative_prompt
@@ -22,19 +23,25 @@ from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.answers import Trained
+from saggar_orchestrator.findings.certainty import certainty
+from saggar_orchestrator.findings.one_model import interval_of_mean_macro_f1
 from saggar_orchestrator.findings.predictions import class_numbers, read_predictions
+from saggar_orchestrator.findings.proposal import propose
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
 from saggar_orchestrator.findings.worth import worth
 from saggar_orchestrator.workflow.reuse import Result, StepRecord
 from saggar_orchestrator.workflow.run import Specification
+from saggar_orchestrator.workflow.steps.gathering.advising import advised
+from saggar_orchestrator.workflow.steps.gathering.cases import cases
+from saggar_orchestrator.workflow.steps.gathering.pictures import pictured
+from saggar_orchestrator.workflow.steps.gathering.tail import tail
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
 from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, read_plan
 from saggar_orchestrator.workflow.steps.training import deciding_versions
 
-SCHEMA = 2  # of results.json; 2: verdicts count seeds too
+SCHEMA = 3  # of results.json; 2: verdicts count seeds too; 3: what certainty, galleries and cases are made from
 _POINTS = 60  # of the training loss: means of as many equal stretches
-_PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 _FROM_SCREENING = ("combinations", "texture", "embedding")
 
 
@@ -56,21 +63,34 @@ def _values(
     base_name = experiment.baseline.name
     splits = [read_manifest(store, ObjectRef.from_json(one.split["manifest"])) for one in outcomes.splits]
     scored = taxonomy.narrowed(experiment.scored_tasks(taxonomy))
+    runs = {
+        arm.name: [(number, run) for number, one in enumerate(outcomes.splits) for run in one.arms[arm.name].runs]
+        for arm in (experiment.baseline, *experiment.other_arms)
+    }
     trained = {
-        arm.name: [
+        name: [
             Trained(
                 run["seed"],
                 read_predictions(store, ObjectRef.from_json(run["evaluate"]["predictions"]), scored),
                 fold=number,
             )
-            for number, one in enumerate(outcomes.splits)
-            for run in one.arms[arm.name].runs
+            for number, run in of_arm
         ]
-        for arm in (experiment.baseline, *experiment.other_arms)
+        for name, of_arm in runs.items()
     }
     findings = find(scored, trained, base_name, _training_counts(splits, scored))
-    arms = [_arm(store, specification, arm, outcomes, found) for arm, found in findings.arms.items()]
+    intervals = {
+        arm: [interval_of_mean_macro_f1(one.predictions, scored) for one in trainings]
+        for arm, trainings in trained.items()
+    }
+    arms = [_arm(store, specification, arm, outcomes, found, intervals[arm]) for arm, found in findings.arms.items()]
+    for arm in arms:
+        cards = [read_card(store, ObjectRef.from_json(run["train"]["bundle"])) for _, run in runs[arm["name"]]]
+        rules = [card.prediction_sets for card in cards]
+        arm["certainty"] = certainty(scored, trained[arm["name"]], rules)
+        arm["novelty"] = [card.novelty.model_dump() if card.novelty else None for card in cards]
     _say_worth(arms, base_name)
+    winner = propose(arms, base_name)
     trainings = [
         run["train"].get("made_with", {}) for one in outcomes.splits for arm in one.arms.values() for run in arm.runs
     ]
@@ -111,24 +131,43 @@ def _values(
         "arms": arms,
         "synthesis": _synthesis(store, specification, outcomes, first),
         "reviews": [_without_refs(review) for one in outcomes.splits for review in one.reviews],
-        "winner": _winner(arms),
-        "pictures": _pictures(store, taxonomy, first, splits[0]),
-        "steps": [
-            {"title": r["title"], "step_id": r["step_id"], "seconds": r["seconds"], "reused": r["reused"]}
-            for r in records
-        ],
+        "winner": winner,
+        "pictures": pictured(store, taxonomy, first, splits[0]),
+        "cases": _cases(scored, trained, winner),
+        "advice": advised(splits[0].select(origin="real"), scored, reviewed=bool(first.reviews)),
+        "steps": _steps(records),
         "warnings": _warnings(outcomes, arms),
     }
 
 
+def _steps(records: Sequence[StepRecord]) -> list[dict[str, Any]]:
+    """Reused is what another experiment did, or a step before it: not what an attempt before this one did."""
+    first = {record["step_id"]: record["position"] for record in reversed(records)}
+    return [
+        {
+            "title": record["title"],
+            "step_id": record["step_id"],
+            "seconds": record["seconds"],
+            "reused": record["taken_over"] or first[record["step_id"]] != record["position"],
+        }
+        for record in records
+    ]
+
+
 def _arm(
-    store: ObjectStore, specification: Specification, name: str, outcomes: Outcomes, found: Result
+    store: ObjectStore,
+    specification: Specification,
+    name: str,
+    outcomes: Outcomes,
+    found: Result,
+    intervals: Sequence[tuple[float, float] | None],
 ) -> dict[str, Any]:
-    """What the arm was trained on and how, and what was found of it."""
+    """What the arm was trained on and how, and what was found of it; `intervals` of its trainings' test scores."""
     arm = next(arm for arm in specification.experiment.all_arms if arm.name == name)
     of_splits = [one.arms[name] for one in outcomes.splits]
     data = of_splits[0].data
     manifest = read_manifest(store, ObjectRef.from_json(data["manifest"])).select(split="train")
+    split = read_manifest(store, ObjectRef.from_json(outcomes.splits[0].split["manifest"]))
     combinations = [int(n) for n in manifest.combinations().value_counts()]
     several = len(of_splits) > 1
     runs = [(number, run) for number, one in enumerate(of_splits) for run in one.runs]
@@ -151,6 +190,7 @@ def _arm(
         "given_back": data.get("given_back"),
         "imbalance": imbalance(combinations),
         "lorenz": lorenz(combinations).round(4).tolist(),
+        "tail": tail(manifest, split.select(split="train", origin="real")),
         "screening": _screening(store, of_splits[0].screen),
         "warnings": list(dict.fromkeys(text for one in of_splits for text in one.data.get("warnings", ()))),
         **found,
@@ -160,13 +200,15 @@ def _arm(
                 "fold": number,
                 "model_id": run["train"]["bundle"]["key"].split("/")[1],
                 "bundle": run["train"]["bundle"],
+                "predictions": run["evaluate"]["predictions"],
                 "best_epoch": run["train"]["best_epoch"],
                 "validation_macro_f1": run["train"]["validation_macro_f1"],
                 "test_mean_macro_f1": mean,
+                "test_interval": interval,
                 "warnings": run["train"]["warnings"],
                 "epochs": _epochs(json.loads(store.read(ObjectRef.from_json(run["train"]["history"])))),
             }
-            for (number, run), mean in zip(runs, means, strict=True)
+            for (number, run), mean, interval in zip(runs, means, intervals, strict=True)
         ],
     }
 
@@ -219,6 +261,7 @@ def _data(experiment: Any, outcomes: Outcomes, splits: Sequence[Manifest], taxon
     parts = {name: split.select(split=name) for name in ("train", "validation", "test")}
     return {
         "source": outcomes.imported["source"],
+        "manifest": outcomes.imported["manifest"],
         "where": experiment.data.where,
         "images": len(split),
         "objects": int(split.frame["object_id"].nunique()),
@@ -281,55 +324,11 @@ def _cracked(specification: Specification, split: SplitOutcome, plan: StoredPlan
     }
 
 
-def _winner(arms: list[dict[str, Any]]) -> dict[str, Any]:
-    """The arm with the best mean validation macro-F1 over seeds, and its best seed; the test split has no
-    say.
-    """
-
-    def mean(arm: dict[str, Any]) -> float:
-        return float(np.mean([r["validation_macro_f1"] for r in arm["runs"]]))
-
-    arm = max(arms, key=mean)
-    best = max(arm["runs"], key=lambda r: r["validation_macro_f1"])
-    return {
-        "arm": arm["name"],
-        "mean_validation_macro_f1": mean(arm),
-        "seed": best["seed"],
-        "model_id": best["model_id"],
-        "bundle": best["bundle"],
-        "validation_macro_f1": best["validation_macro_f1"],
-    }
-
-
-def _pictures(store: ObjectStore, taxonomy: Taxonomy, outcome: SplitOutcome, split: Manifest) -> dict[str, Any]:
-    """Keys of real beside generated images of the same combinations, and one held-out photograph."""
-    tasks = taxonomy.task_names
-    example = max(
-        split.select(split="test").records(),
-        key=lambda r: (sum(code is not None for code in r.labels.values()), r.image),
-    )
-    pictures: dict[str, Any] = {
-        "held_out": {"image": example.image, "labels": dict(example.labels)},
-        "grid": [],
-    }
-    made = outcome.synthesis
-    if made is None:
-        return pictures
-    generated = read_manifest(store, ObjectRef.from_json(made["generate"]["manifest"]))
-    plan = read_plan(store, ObjectRef.from_json(made["plan"]["plan"]))
-    wanted = [*plan.combinations, *(labels for pair in plan.pairs for labels in pair)]
-    training = split.select(split="train")
-
-    def some(manifest: Manifest, labels: dict[str, str | None]) -> list[str]:
-        rows = [r.image for r in manifest.records() if all(r.labels.get(t) == labels.get(t) for t in tasks)]
-        return rows[:_PICTURES_EACH]
-
-    for labels in wanted:
-        made_for = some(generated, dict(labels))
-        real_of = some(training, dict(labels))
-        if made_for and len(pictures["grid"]) < _PICTURED_COMBINATIONS:
-            pictures["grid"].append({"labels": dict(labels), "real": real_of, "generated": made_for})
-    return pictures
+def _cases(taxonomy: Taxonomy, trained: Mapping[str, Sequence[Trained]], winner: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the model that is proposed for service."""
+    seed, fold = winner["seed"], winner["fold"]
+    one = next(one for one in trained[winner["arm"]] if (one.seed, one.fold) == (seed, fold))
+    return cases(taxonomy, one, winner["model_id"])
 
 
 def _warnings(outcomes: Outcomes, arms: Sequence[Mapping[str, Any]]) -> list[str]:

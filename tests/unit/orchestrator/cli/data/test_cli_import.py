@@ -57,7 +57,7 @@ def test_a_wrong_folder_and_a_catalogue_are_told_apart_from_bad_rows(saggar, pho
     table.write_text("Inventory,Title,Date\n1,A bowl,Song\n")
     code, _, err = import_with(saggar, photos, "--labels", table)
     assert code == 2
-    assert f"goes in with --catalogue {table} --image-column COLUMN" in err
+    assert f"goes in with --catalogue {table}\n" in err
     table.write_text("image,dynasty,type\nwhite/a.jpg,Song,\n")
     assert "--catalogue" not in import_with(saggar, photos, "--labels", table)[2]
 
@@ -85,13 +85,60 @@ def test_keep_going_imports_the_others_and_keeps_a_report(saggar, photos, tmp_pa
         ((), "give one of --labels, --catalogue, --layout, --labelbee and --accepted"),
         (("--layout", "glaze", "--labelbee", "x.json"), "give one of"),
         (("--layout", "glaze", "--image-column", "no"), "go with --labels or --catalogue"),
-        (("--catalogue", "x.csv"), "--catalogue needs --image-column"),
     ],
 )
 def test_sources_that_do_not_go_together(saggar, photos, arguments, told):
     code, out, err = import_with(saggar, photos, *arguments)
     assert (code, out) == (2, "")
     assert told in " ".join(err.replace("│", " ").split())
+
+
+CATALOGUE = """Inventory no.,File,Period,Glaze,Shape,Notes,licence
+1978.1,white/a.jpg,Song,white,bowl,,CC0
+1978.2,painted/c.jpg,Yuan,blue and white,vase,,CC0
+1978.3,white/b.jpg,Song,white,plate,,CC0
+"""
+
+
+def test_what_map_writes_is_imported_once_it_is_corrected(saggar, photos, tmp_path):
+    catalogue, labels = tmp_path / "my pieces.csv", tmp_path / "labels.csv"
+    catalogue.write_text(CATALOGUE, encoding="utf-8-sig")
+    code, _, err = saggar("data", "map", "--taxonomy", "palace-visual", catalogue, "--output", labels)
+    assert code == 0, err
+    assert "File: photographs" in err
+    assert f"saggar data import PHOTOGRAPHS --labels {labels} --taxonomy palace-visual\n" in err
+    code, out, err = import_with(saggar, photos, "--labels", labels, "--json", "--keep-going")
+    assert code == 0, err
+    assert json.loads(out)["images"] == 3
+    assert "not used" not in err
+    code, out, err = import_with(saggar, photos, "--labels", catalogue)
+    assert code == 2
+    assert f"--catalogue {catalogue}" in err
+    code, out, err = import_with(saggar, photos, "--catalogue", catalogue, "--json", "--keep-going")
+    assert code == 0, err
+    assert json.loads(out)["images"] == 3
+
+
+def test_map_says_when_no_column_names_photographs(saggar, photos, tmp_path):
+    catalogue, labels = tmp_path / "pieces.csv", tmp_path / "labels.csv"
+    catalogue.write_text("No,Title,Period\na,white bowl,Song\nc,white vase,Yuan\n", encoding="utf-8")
+    code, _, err = saggar("data", "map", "--taxonomy", "palace-visual", catalogue, "--output", labels)
+    assert code == 0, err
+    assert "no column names photographs" in err
+    labels.unlink()
+    code, _, err = saggar(
+        "data", "map", "--taxonomy", "palace-visual", catalogue, "--output", labels, "--image-column", "No"
+    )
+    assert code == 0, err
+    assert "--image-column image" in err
+    code, out, err = import_with(saggar, photos, "--labels", labels, "--image-column", "image", "--json")
+    assert code == 0, err
+    assert json.loads(out)["images"] == 2
+    code, _, err = saggar("data", "map", "--taxonomy", "palace-visual", catalogue, "--image-column", "Nr")
+    assert (code, "no column 'Nr'; it has: No, Title, Period" in err) == (2, True)
+    code, _, err = import_with(saggar, photos, "--catalogue", catalogue)
+    assert code == 2
+    assert "no column names photographs by their files; --image-column names one" in err
 
 
 def test_a_catalogue_is_read_for_its_labels(saggar, photos, tmp_path):

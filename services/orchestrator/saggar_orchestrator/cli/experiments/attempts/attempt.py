@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,12 @@ class Attempt:
 
 class Attempts(Protocol):
     """What keeps note of attempts and of their steps."""
+
+    def begun(self) -> Collection[str]:
+        """The experiments that have any attempt. Of an orchestrator elsewhere: UnavailableError when its store was
+        emptied.
+        """
+        ...
 
     def latest(self, ids: Sequence[str]) -> dict[str, Attempt]:
         """The latest attempt at each of `ids` that has one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saggar_orchestrator.cli.experiments.attempts.attempt import Attempt
@@ -23,6 +23,13 @@ class DatabaseAttempts:
     def __init__(self, home: Home, store: ObjectStore) -> None:
         self._home = home
         self._store = store
+
+    def begun(self) -> Collection[str]:
+        with self._client() as client:
+            if client is None:
+                return set()
+            found = client.list_workflows(name="experiment", load_input=False, load_output=False)
+            return {status.workflow_id.rpartition(".")[0] for status in found}
 
     def latest(self, ids: Sequence[str]) -> dict[str, Attempt]:
         latest: dict[str, tuple[int, Any]] = {}
@@ -71,16 +78,15 @@ class DatabaseAttempts:
         from saggar_orchestrator.workflow.database.events import Events
         from saggar_orchestrator.workflow.stored import delete_experiment
 
-        delete_experiment(self._store, identity)
         with self._client() as client:
-            if client is None:
-                return
-            found = client.list_workflows(workflow_id_prefix=f"{identity}.", load_input=False, load_output=False)
-            if ids := [status.workflow_id for status in found]:
-                client.delete_workflows(ids)
-        events = Events(self._url)
-        events.forget(identity)
-        events.close()
+            if client is not None:
+                found = client.list_workflows(workflow_id_prefix=f"{identity}.", load_input=False, load_output=False)
+                if ids := [status.workflow_id for status in found]:
+                    client.delete_workflows(ids)
+                events = Events(self._url)
+                events.forget(identity)
+                events.close()
+        delete_experiment(self._store, identity)  # last: the database knows of nothing that the store lacks
 
     @property
     def _url(self) -> str:

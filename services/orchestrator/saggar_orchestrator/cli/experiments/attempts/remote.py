@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from saggar.v1 import orchestrator_pb2
@@ -20,6 +20,11 @@ class RemoteAttempts:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+
+    def begun(self) -> Collection[str]:
+        with orchestrator(self._home) as stub:
+            answer = stub.ListExperiments(orchestrator_pb2.ListExperimentsRequest(), timeout=_DEADLINE_S)
+        return {each.experiment_id for each in answer.experiments}
 
     def latest(self, ids: Sequence[str]) -> dict[str, Attempt]:
         with orchestrator(self._home) as stub:

@@ -1,0 +1,1 @@
+"""`saggar store`: the objects that all work is kept in."""

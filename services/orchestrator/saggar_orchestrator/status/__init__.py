@@ -1,0 +1,1 @@
+"""Pages to see, start and stop experiments, choose models and try photographs; `server` serves them."""

@@ -1,0 +1,162 @@
+"""What a review decides, how far reviewers agree, and how controls score them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from review_desk import BAD, GOOD, WRONG_GLAZE, judge_all, manifest, review
+from saggar.errors import WrongStateError
+from saggar_qc.review.agreement import agreement, agreement_of
+from saggar_qc.review.journal import Desk
+from saggar_qc.review.outcome import conclude, verdict_rows
+from saggar_qc.review.sampling import allocate
+from saggar_qc.review.verdicts import Verdict
+from sklearn.metrics import cohen_kappa_score
+
+
+def test_disagreement_is_settled_by_somebody(store, clock):
+    asked = review(4, double_share=1.0)
+    desk = Desk(store, asked, clock)
+    assert judge_all(desk, "ana", GOOD) == 4
+    assert judge_all(desk, "ana", GOOD) == 0  # nobody is their own second
+    first = desk.take("bo")
+    desk.judge("bo", first.item_id, BAD)
+    judge_all(desk, "bo", GOOD)
+    ledger = desk.read()
+    assert [s.item.item_id for s in ledger.conflicts()] == [first.item_id]
+    assert not ledger.complete
+    assert ledger.decision(first.item_id) is None
+    with pytest.raises(WrongStateError, match="1 conflicts to settle"):
+        conclude(ledger, manifest(4))
+    desk.settle("bo", first.item_id, BAD)
+    with pytest.raises(WrongStateError, match="no conflict"):
+        desk.settle("ana", first.item_id, GOOD)
+    assert desk.read().complete
+    outcome = conclude(desk.read(), manifest(4))
+    assert len(outcome.accepted) == 3
+    assert [r.source for r in outcome.rejected.records()] == [first.source]
+
+
+def test_a_wrong_glaze_makes_the_label_unknown_and_keeps_the_image(store, clock):
+    desk = Desk(store, review(4), clock)
+    wrong = desk.take("ana")
+    desk.judge("ana", wrong.item_id, WRONG_GLAZE)
+    judge_all(desk, "ana", GOOD)
+    outcome = conclude(desk.read(), manifest(4))
+    assert len(outcome.accepted) == 4
+    assert outcome.masked == {"glaze": 1}
+    labels = {r.source: r.labels for r in outcome.accepted.records()}
+    assert labels[wrong.source] == {"glaze": None, "type": "Bowl"}
+    assert sum(each["glaze"] is None for each in labels.values()) == 1
+
+
+@pytest.mark.parametrize(("bad", "whole"), [(0, False), (3, True)])
+def test_a_sample_decides_for_the_set(store, clock, bad, whole):
+    asked = review(200, policy="sample", sample_size=20)
+    desk = Desk(store, asked, clock)
+    for _ in range(bad):
+        desk.judge("ana", desk.take("ana").item_id, BAD)
+    judge_all(desk, "ana", GOOD)
+    outcome = conclude(desk.read(), manifest(200))
+    assert outcome.whole_set_rejected == whole
+    assert len(outcome.accepted) == (0 if whole else 200)
+    assert (outcome.passed.hits, outcome.passed.n) == (20 - bad, 20)
+
+
+def test_a_sample_decides_for_each_combination(store, clock):
+    asked = review(200, policy="sample", sample_size=100, least_pass_rate=0.6)
+    desk = Desk(store, asked, clock)
+    while (item := desk.take("ana")) is not None:
+        bad = item.labels["glaze"] == "Celadon" and int(item.source.rpartition("-")[2]) % 3
+        desk.judge("ana", item.item_id, BAD if bad else GOOD)
+    outcome = conclude(desk.read(), manifest(200))
+    assert {each.combination: each.kept for each in outcome.combinations} == {
+        "Celadon, Bowl": False,
+        "White, Bowl": True,
+    }
+    assert not outcome.whole_set_rejected
+    assert {record.labels["glaze"] for record in outcome.accepted.records()} == {"White"}
+    assert len(outcome.accepted) == 100
+    assert outcome.passed.low < 0.6 < outcome.combinations[1].passed.low
+
+
+@given(
+    st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(1, 300), min_size=1, max_size=12),
+    st.integers(1, 400),
+)
+def test_a_sample_has_some_of_every_combination(strata, size):
+    found = allocate(strata, size)
+    assert sum(found.values()) == min(size, sum(strata.values()))
+    assert all(0 <= found[name] <= strata[name] for name in strata)
+    if size >= len(strata):
+        assert all(found.values())
+
+
+def test_shares_count_what_is_unsure(store, clock):
+    desk = Desk(store, review(10), clock)
+    answers = ["right"] * 6 + ["unsure"] * 3 + ["wrong"]
+    for answer in answers:
+        desk.judge("ana", desk.take("ana").item_id, Verdict(attributes={"glaze": answer, "type": "right"}))
+    shares = {share.subject: share for share in conclude(desk.read(), manifest(10)).attributes}
+    assert (shares["glaze"].right.hits, shares["glaze"].right.n, shares["glaze"].unsure) == (6, 10, 3)
+    assert shares["glaze"].right.low == pytest.approx(0.3127, abs=1e-4)  # Wilson, by hand
+    assert (shares["type"].right.hits, shares["no_modern"].right.hits) == (10, 10)
+
+
+def test_krippendorff_s_worked_example():
+    # Krippendorff (2011), "Computing Krippendorff's alpha-reliability", C: four observers, nominal: 0.743.
+    table = """1 2 3 3 2 1 4 1 2 . . .
+               1 2 3 3 2 2 4 1 2 5 . 3
+               . 3 3 3 2 3 4 2 2 5 1 .
+               1 2 3 3 2 4 4 1 2 5 1 ."""
+    rows = [line.split() for line in table.splitlines()]
+    units = [{str(who): code for who, code in enumerate(column) if code != "."} for column in zip(*rows, strict=True)]
+    found = agreement_of("values", [unit for unit in units if len(unit) > 1])
+    assert found.alpha.value == pytest.approx(0.743, abs=5e-4)
+    assert found.alpha.low < found.alpha.value < found.alpha.high
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=2, max_size=30))
+def test_kappa_is_scikit_learn_s(pairs):
+    found = agreement_of("x", [{"one": one, "two": two} for one, two in pairs])
+    if found.kappa is not None:
+        assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)), nan_ok=True)
+
+
+def test_controls_score_reviewers_and_stay_out_of_the_set(store, clock):
+    asked = review(6, controls=3)
+    desk = Desk(store, asked, clock)
+    assert judge_all(desk, "ana", GOOD) == 12  # accepts everything: half of the controls
+    score = desk.read().score_of("ana")
+    assert (score.controls.hits, score.controls.n, score.verdicts) == (3, 6, 12)
+    assert score.median_seconds == 2.0
+    assert len(conclude(desk.read(), manifest(6)).accepted) == 6
+
+
+def test_kappa_is_cohen_s(store, clock):
+    # 20 pairs: both accept 12, both reject 4, 4 differ one way: po .8, pe .6 * .8 + .4 * .2 = .56
+    desk = Desk(store, review(20, double_share=1.0), clock)
+    firsts = [GOOD] * 12 + [BAD] * 8
+    seconds = [GOOD] * 16 + [BAD] * 4
+    order = []
+    for verdict in firsts:
+        item = desk.take("ana")
+        order.append(item.item_id)
+        desk.judge("ana", item.item_id, verdict)
+    for item_id, verdict in zip(order, seconds, strict=True):
+        assert desk.take("bo").item_id == item_id
+        desk.judge("bo", item_id, verdict)
+    by_subject = {one.subject: one for one in agreement(desk.read())}
+    found = by_subject["decision"].kappa
+    assert found.low < found.value < found.high
+    assert by_subject["decision"].alpha is None
+    assert found.value == pytest.approx((0.8 - 0.56) / (1 - 0.56))
+    assert (by_subject["decision"].agreed, by_subject["decision"].pairs) == (16, 20)
+    assert by_subject["glaze"].kappa is None  # everybody said "right"
+
+
+def test_the_table_has_a_row_per_verdict(store, clock):
+    desk = Desk(store, review(2), clock)
+    judge_all(desk, "ana", WRONG_GLAZE)
+    rows = list(verdict_rows(desk.read()))
+    assert len(rows) == 2
+    assert {(r["reviewer"], r["glaze_is"], r["decision"]) for r in rows} == {("ana", "wrong", "mask")}
