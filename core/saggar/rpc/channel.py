@@ -21,6 +21,7 @@ from saggar.settings import CallerSettings
 
 MIB = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_FIRST_RETRY_S = 0.2
 _NO_ANSWER = "no answer"
 
 
@@ -51,17 +52,19 @@ def open_channel(
 ) -> grpc.Channel:
     """A channel to `target`: host:port, or `dns:///name:port` to spread calls over all addresses of a name.
 
-    Calls raise domain errors (`saggar.errors`). Calls that find the peer unavailable are tried `attempts`
-    times (at most 5) within a second or two; a stream only as long as nothing has arrived (see `call_stream`
-    for more patience). A unary call without a timeout of its own gets `timeout_s`. Nothing is sent before the
-    first call. Close it after use.
+    Calls raise domain errors (`saggar.errors`). A unary call that finds the peer unavailable is tried `attempts` times
+    within a second or two; a stream once (see `call_stream` for patience). A unary call without a timeout of its own
+    gets `timeout_s`. Nothing is sent before the first call. Close it after use.
+
+    gRPC's own retries are off: a call whose peer dies while it is being connected to may hang in them for good, and
+    neither cancelling it nor a deadline ends it (grpcio 1.85).
 
     `api_key` is shown with every call, to services that ask for one. Addresses of this machine are never asked for
     through a proxy; a name's addresses are asked for again every ten seconds, so that new replicas get work.
     """
     options: list[tuple[str, Any]] = [
-        ("grpc.service_config", json.dumps(_service_config(attempts))),
-        ("grpc.enable_retries", 1),
+        ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+        ("grpc.enable_retries", 0),
         ("grpc.max_send_message_length", max_message_mib * MIB),
         ("grpc.max_receive_message_length", max_message_mib * MIB),
         ("grpc.keepalive_time_ms", 30_000),
@@ -81,7 +84,7 @@ def open_channel(
         return grpc.secure_channel(target, credentials, options)
 
     channel = RenewingChannel(connect) if is_name(target) else connect()
-    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, proxy_hint(target), api_key))
+    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, attempts, proxy_hint(target), api_key))
 
 
 def call_stream(
@@ -179,19 +182,6 @@ def _once(method: Callable[..., Any], request: Any, deadline: float | None, idle
         call.cancel()
 
 
-def _service_config(attempts: int) -> dict[str, Any]:
-    method: dict[str, Any] = {"name": [{}]}
-    if attempts > 1:
-        method["retryPolicy"] = {
-            "maxAttempts": min(attempts, 5),
-            "initialBackoff": "0.2s",
-            "maxBackoff": "2s",
-            "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
-        }
-    return {"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [method]}
-
-
 def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
     def content(path: Path | None, variable: str) -> bytes | None:
         try:
@@ -246,17 +236,22 @@ class _DomainErrors(
     grpc.StreamUnaryClientInterceptor,  # type: ignore[type-arg,unused-ignore]
     grpc.StreamStreamClientInterceptor,  # type: ignore[type-arg,unused-ignore]
 ):
-    """Every call raises domain errors; a unary call without a deadline gets one."""
+    """Every call raises domain errors; a unary call is tried again, and one without a deadline gets one."""
 
-    def __init__(self, timeout_s: float, hint: str, api_key: str) -> None:
+    def __init__(self, timeout_s: float, attempts: int, hint: str, api_key: str) -> None:
         self._timeout_s = timeout_s
+        self._attempts = attempts
         self._hint = hint
         self._key = [("authorization", f"Bearer {api_key}")] if api_key else []
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        if client_call_details.timeout is None:
-            client_call_details = client_call_details._replace(timeout=self._timeout_s)
-        return _Call(continuation(self._with_key(client_call_details), request), self._hint)
+        details = self._with_key(client_call_details)
+        deadline = time.monotonic() + (self._timeout_s if details.timeout is None else details.timeout)
+
+        def begin() -> Any:
+            return continuation(details._replace(timeout=max(0.001, deadline - time.monotonic())), request)
+
+        return _PatientCall(begin, deadline, self._attempts, self._hint)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return _Call(continuation(self._with_key(client_call_details), request), self._hint)
@@ -295,3 +290,23 @@ class _Call:
             return next(self._call)
         except grpc.RpcError as error:
             raise domain_error(error, self._hint) from error
+
+
+class _PatientCall(_Call):
+    """A unary call; whoever asks for its result begins it again while the peer cannot be reached."""
+
+    def __init__(self, begin: Callable[[], Any], deadline: float, attempts: int, hint: str) -> None:
+        super().__init__(begin(), hint)
+        self._begin, self._deadline = begin, deadline
+        self._waits = [_FIRST_RETRY_S * 2.0**number for number in range(attempts - 1)]
+
+    def result(self, timeout: float | None = None) -> Any:
+        while True:
+            try:
+                return self._call.result(timeout)
+            except grpc.RpcError as error:
+                is_away = getattr(error, "code", lambda: None)() == grpc.StatusCode.UNAVAILABLE
+                if not (is_away and self._waits and time.monotonic() + self._waits[0] < self._deadline):
+                    raise domain_error(error, self._hint) from error
+            time.sleep(self._waits.pop(0))
+            self._call = self._begin()

@@ -126,3 +126,31 @@ def test_versions_are_those_of_the_living(fleets):
     for _ in range(LOOKS + 1):
         one.beat()
     assert one.versions() == {"1"}
+
+
+def test_what_is_begun_during_a_sign_of_life_stays_held(fleets, monkeypatch):
+    one, other = fleets("one"), fleets("other")
+    read, begun = one._read, []
+
+    def begin_at_first(question):
+        if not begun:
+            begun.append(one.alone("step/a", give_up))
+            begun[0].__enter__()
+        return read(question)
+
+    monkeypatch.setattr(one, "_read", begin_at_first)
+    one.beat()
+    assert not other.is_free("step/a")
+    with pytest.raises(GaveUpError), other.alone("step/a", give_up):
+        pytest.fail("done twice at once")
+    begun[0].__exit__(None, None, None)
+    assert other.is_free("step/a")
+
+
+def test_what_the_database_did_not_learn_of_is_free_after_a_sign_of_life(fleets):
+    one, other = fleets("one"), fleets("other")
+    with one.alone("step/a", give_up), other.alone("step/b", give_up):
+        one._held.clear()  # as where it could not be told that the block has ended
+        one.beat()
+        assert other.is_free("step/a")
+        assert not one.is_free("step/b")

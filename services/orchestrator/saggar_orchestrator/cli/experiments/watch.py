@@ -41,13 +41,14 @@ def follow(
                     return event
                 if isinstance(event, Exception):
                     raise event
-                display.update(event)
+                for step in event:
+                    display.update(step)
             display.tick()
 
 
 def _listen(home: Home, identity: str, events: queue.Queue[Any]) -> None:
-    """Puts steps, and at last the experiment or an error, into `events`; reconnects to a restarted
-    orchestrator.
+    """Puts steps that came together, and at last the experiment or an error, into `events`; reconnects to a
+    restarted orchestrator.
     """
     lost_at: float | None = None
     while True:
@@ -57,8 +58,7 @@ def _listen(home: Home, identity: str, events: queue.Queue[Any]) -> None:
                 if event.HasField("ended"):
                     events.put(event.ended)
                     return
-                for step in event.past or (event.step,):
-                    events.put(step)
+                events.put(event.past or (event.step,))
         except UnavailableError as error:
             lost_at = lost_at or time.monotonic()
             if time.monotonic() - lost_at > _PATIENCE_S:

@@ -62,16 +62,17 @@ class Fleet:
     def beat(self) -> None:
         """A sign of life, and a look at those of the others."""
         own = _orchestrators.c.executor == self.executor
-        with self._lock:
-            held = set(self._held)
         known = {row.executor: row.beat for row in self._read(sa.select(_orchestrators))}
+        claimed = {row.token for row in self._read(sa.select(_work.c.token).where(_work.c.executor == self.executor))}
+        with self._lock:  # after they were read: what is claimed meanwhile is no leftover
+            left = claimed - self._held
         with self._engine.begin() as connection:  # apart from reading: SQLite refuses to go from one to the other
             if self.executor in known:
                 connection.execute(sa.update(_orchestrators).where(own).values(beat=_orchestrators.c.beat + 1))
             else:  # taken for dead while it slept
                 connection.execute(sa.insert(_orchestrators).values(self._row()))
-            left = sa.delete(_work).where(_work.c.executor == self.executor, _work.c.token.not_in(held))
-            connection.execute(left)  # whose letting go the database did not learn of
+            if left:  # whose letting go the database did not learn of
+                connection.execute(sa.delete(_work).where(_work.c.token.in_(left)))
         with self._lock:
             seen = self._seen
             self._seen = {

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from saggar.rpc.channel import call_stream
 from saggar.v1 import orchestrator_pb2
 
 from saggar_orchestrator.cli.experiments.attempts.attempt import Attempt
@@ -48,7 +49,8 @@ class RemoteAttempts:
     def recorded_steps(self) -> dict[str, dict[str, Any]]:
         request = orchestrator_pb2.ListStepResultsRequest()
         with orchestrator(self._home) as stub:
-            return {each.step_id: json.loads(each.result_json) for each in stub.ListStepResults(request)}
+            found = call_stream(stub.ListStepResults, request, attempts=3)
+            return {each.step_id: json.loads(each.result_json) for each in found}
 
     def delete(self, identity: str) -> None:
         request = orchestrator_pb2.DeleteExperimentRequest(experiment_id=identity)
