@@ -33,7 +33,7 @@ from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced
 from saggar.taxonomy import load_taxonomy
 from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
-from saggar_trainer.fitting.heads import Taught, fitted_heads
+from saggar_trainer.fitting.completing.heads import Taught, fitted_heads
 from saggar_trainer.model.backbone import build_backbone, input_spec
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score

@@ -49,10 +49,10 @@ from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.evidence.calibrating import calibrate, set_rules
 from saggar_trainer.evidence.evaluating import EvaluationJob, evaluate
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.fitting.discriminant import Photographs, fitted
-from saggar_trainer.fitting.discriminating import Mirrored
-from saggar_trainer.fitting.finishing import shared_features
-from saggar_trainer.fitting.heads import Taught, chosen_heads
+from saggar_trainer.fitting.completing.discriminant import Photographs, fitted
+from saggar_trainer.fitting.completing.discriminating import Mirrored
+from saggar_trainer.fitting.completing.finishing import shared_features
+from saggar_trainer.fitting.completing.heads import Taught, chosen_heads
 from saggar_trainer.fitting.loop import Examples
 from saggar_trainer.fitting.training_job import TrainingJob, Workplace, train
 from saggar_trainer.model.backbone import build_backbone, input_spec

@@ -40,9 +40,9 @@ import numpy.typing as npt
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
 from saggar_orchestrator.findings.comparison import MEAN, Row, compare
-from saggar_orchestrator.findings.counting import count
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts
+from saggar_orchestrator.findings.statistics.counting import count
 from scipy import stats
 from verdict_invented import invented_runs
 from verdict_runs import kept_runs, make_runs

@@ -25,7 +25,7 @@ import grpc
 from adapter_data import choose
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 

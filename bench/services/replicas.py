@@ -23,8 +23,8 @@ from multiprocessing.connection import Connection
 
 import grpc
 from saggar.progress import Progress
-from saggar.rpc.server import RunningServer, start_server
-from saggar.rpc.work import stream_events
+from saggar.rpc.serving.server import RunningServer, start_server
+from saggar.rpc.serving.work import stream_events
 from saggar.settings import ServiceSettings
 from saggar.v1 import common_pb2, generator_pb2, generator_pb2_grpc
 from saggar_orchestrator.peers.calls import Calls

@@ -2,7 +2,7 @@
 
 A job takes one argument `work: Work`, reports with `work.report(Progress("training", 3, 50, "epochs"))` and looks at
 `work.stop_if_cancelled("training")` between two steps. A servicer makes the `Work` of a call with
-`saggar.rpc.work.stream_events`, whose `emit` takes a `Progress` as it is. A test makes one with `Work()`, which
+`saggar.rpc.serving.work.stream_events`, whose `emit` takes a `Progress` as it is. A test makes one with `Work()`, which
 listens to nothing, or with `Work(report=reports.append)`.
 """
 

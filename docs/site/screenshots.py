@@ -25,9 +25,9 @@ from saggar.store import DirectoryStore
 from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar_qc.pages.server import review_pages
-from saggar_qc.review.controls import disguise
+from saggar_qc.review.choosing.controls import disguise
+from saggar_qc.review.choosing.plan import HeldReview, Question, plan_review
 from saggar_qc.review.journal import keep_review
-from saggar_qc.review.plan import HeldReview, Question, plan_review
 from saggar_qc.servicer import QcServicer
 from saggar_qc.settings import QcSettings
 

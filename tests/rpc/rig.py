@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 from saggar.rpc.channel import open_channel
-from saggar.rpc.server import RunningServer, start_server
+from saggar.rpc.serving.server import RunningServer, start_server
 from saggar.settings import ServiceSettings
 from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 

@@ -96,7 +96,7 @@ def table(
 
 
 def _macro(answers: Answers, taxonomy: Taxonomy) -> dict[str, np.ndarray]:
-    from saggar_orchestrator.findings.counting import count
+    from saggar_orchestrator.findings.statistics.counting import count
 
     by_task = {
         task.name: np.array([

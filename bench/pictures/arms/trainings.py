@@ -17,7 +17,7 @@ from saggar_trainer.data.pixel_store import PixelStore
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import samples_of
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.fitting.finishing import finish
+from saggar_trainer.fitting.completing.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import fit
 from saggar_trainer.fitting.objective import log_priors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from saggar.errors import SaggarError
-from saggar.rpc.server import leave, serve
+from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
 from saggar_classifier.operations.memory import give_back_large_buffers

@@ -14,9 +14,9 @@ from typing import Any
 
 import grpc
 from saggar.errors import UnavailableError, WrongStateError
-from saggar.rpc.pools import waits_on_store
 from saggar.rpc.readiness import Readiness
 from saggar.rpc.refs import ref_from_proto
+from saggar.rpc.serving.pools import waits_on_store
 from saggar.store import ObjectRef, ObjectStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 

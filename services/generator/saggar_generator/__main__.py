@@ -6,7 +6,7 @@ import os
 import sys
 
 from saggar.errors import SaggarError
-from saggar.rpc.server import leave, serve
+from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
 from saggar_generator.servicer import GeneratorServicer

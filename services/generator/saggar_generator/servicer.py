@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from saggar.errors import UnavailableError
 from saggar.progress import Work
-from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.rpc.serving.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 

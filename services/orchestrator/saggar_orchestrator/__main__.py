@@ -9,7 +9,7 @@ import grpc
 from saggar.errors import SaggarError
 from saggar.pages.server import PagesServer
 from saggar.rpc.channel import client_tls
-from saggar.rpc.server import leave, serve
+from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 from saggar.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 

@@ -14,7 +14,7 @@ import grpc
 from saggar.errors import CancelledError, InvalidInputError, SaggarError
 from saggar.progress import Progress
 from saggar.rpc.progress import progress_to_message
-from saggar.rpc.work import Emit, stream_events
+from saggar.rpc.serving.work import Emit, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import classifier_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 

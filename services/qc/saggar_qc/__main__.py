@@ -6,7 +6,7 @@ import sys
 
 import grpc
 from saggar.errors import SaggarError
-from saggar.rpc.server import leave, serve
+from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 

@@ -20,11 +20,11 @@ from saggar_qc.extractors.choice import BundleChoice, Choice, Dinov2Choice, Ince
 from saggar_qc.extractors.features import Dinov2Model
 from saggar_qc.picture.texture import EDGES
 from saggar_qc.review.agreement import Agreement, Coefficient, agreement
+from saggar_qc.review.choosing.plan import HeldReview
+from saggar_qc.review.choosing.sampling import CombinationDecision
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.opening import Opening
 from saggar_qc.review.outcome import AttributeShare, Outcome
-from saggar_qc.review.plan import HeldReview
-from saggar_qc.review.sampling import CombinationDecision
 from saggar_qc.screening.limits import Limit
 from saggar_qc.screening.rules import report_only
 from saggar_qc.screening.screen_run import Screened, Verified

@@ -12,7 +12,7 @@ from saggar.job_settings.messages import from_message
 from saggar.job_settings.screening import ScreenSettings, SetMeasureSettings
 from saggar.progress import Progress, Work
 from saggar.rpc.refs import ref_from_proto
-from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.rpc.serving.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import qc_pb2, qc_pb2_grpc

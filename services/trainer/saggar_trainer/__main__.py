@@ -7,7 +7,7 @@ import sys
 from functools import partial
 
 from saggar.errors import InvalidInputError
-from saggar.rpc.server import leave, serve
+from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
 from saggar_trainer.settings import TrainerSettings

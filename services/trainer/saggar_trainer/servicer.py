@@ -13,7 +13,7 @@ import grpc
 import torch
 from saggar.errors import InvalidInputError
 from saggar.progress import Work
-from saggar.rpc.work import Emit, JobQueue, stream_events
+from saggar.rpc.serving.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 

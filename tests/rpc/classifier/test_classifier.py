@@ -17,7 +17,7 @@ from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError,
 from saggar.images import InputSpec
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
-from saggar.rpc.server import RunningServer, start_server
+from saggar.rpc.serving.server import RunningServer, start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc

@@ -19,7 +19,7 @@ from saggar.errors import BusyError, InvalidInputError, NotFoundError, WrongStat
 from saggar.rpc import request_ids
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 from saggar_classifier.access import keyring

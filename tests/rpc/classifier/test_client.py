@@ -17,7 +17,7 @@ from saggar.client import AsyncClassifier, Classification, Question
 from saggar.client import Classifier as Client
 from saggar.errors import BusyError, InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
 from saggar.progress import Progress
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc
 from test_classifier import BLUE, RED, TAXONOMY, Classifier, bundle

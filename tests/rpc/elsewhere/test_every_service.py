@@ -63,7 +63,7 @@ def test_its_store_is_lost_and_found_and_it_ends_at_once(name, tmp_path):
             wait_ready(address, 120, service="")
         process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 60
-        while "saggar.rpc.server: stopped" not in log.read_text():
+        while "saggar.rpc.serving.server: stopped" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
         stopped = time.monotonic()

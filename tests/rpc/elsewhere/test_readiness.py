@@ -11,7 +11,7 @@ from saggar.errors import UnavailableError
 from saggar.rpc.channel import wait_ready
 from saggar.rpc.health import store_watch
 from saggar.rpc.readiness import Readiness, all_of
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore
 from saggar_orchestrator.cli.services import doctor

@@ -16,7 +16,7 @@ from saggar.errors import (
 )
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.store.staging import staging

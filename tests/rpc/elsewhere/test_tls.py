@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rig import Orchestrator
 from saggar.errors import NotFoundError, UnavailableError
 from saggar.rpc.channel import ClientTls, client_tls, open_channel, wait_ready
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import CallerSettings, ServiceSettings
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 from orchestrator_fakes import EXPERIMENT, SERVICES, serve_fakes
 from saggar.rpc.channel import open_channel
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc

@@ -9,7 +9,7 @@ import pytest
 from rig import Rig
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError
 from saggar.rpc.channel import call_stream, wait_ready
-from saggar.rpc.server import cancellation
+from saggar.rpc.serving.server import cancellation
 from saggar.v1.orchestrator_pb2 import (
     ListExperimentsRequest,
     ListExperimentsResponse,
@@ -183,7 +183,7 @@ def test_leaving_the_iteration_cancels_the_work(rig: Rig) -> None:
 def test_calls_go_round_all_replicas(rig: Rig) -> None:
     counts = {}
     from rig import Orchestrator
-    from saggar.rpc.server import start_server
+    from saggar.rpc.serving.server import start_server
 
     for name in "ab":
         servicer = Orchestrator()

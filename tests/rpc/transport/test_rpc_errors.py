@@ -169,7 +169,7 @@ def test_a_deadline_is_unavailable(rig: Rig) -> None:
 
 
 def wait_for_end(context: grpc.ServicerContext) -> Iterator[Any]:
-    from saggar.rpc.server import cancellation
+    from saggar.rpc.serving.server import cancellation
 
     cancellation(context).wait(20)
     yield WatchExperimentResponse()

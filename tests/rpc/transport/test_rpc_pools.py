@@ -14,9 +14,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from rig import Rig
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
-from saggar.rpc import pools
 from saggar.rpc.errors import domain_error
-from saggar.rpc.server import cancellation, start_server
+from saggar.rpc.serving import pools
+from saggar.rpc.serving.server import cancellation, start_server
 from saggar.settings import ServiceSettings
 from saggar.v1.orchestrator_pb2 import (
     ListExperimentsRequest,

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from rig import SERVICE, Orchestrator, Rig
 from saggar.errors import NotFoundError, UnavailableError, WrongStateError
 from saggar.rpc.channel import wait_ready
-from saggar.rpc.server import Readiness, start_server
+from saggar.rpc.serving.server import Readiness, start_server
 from saggar.settings import ServiceSettings
 from saggar.v1.orchestrator_pb2 import ListExperimentsRequest, WatchExperimentRequest, WatchExperimentResponse
 
@@ -119,7 +119,7 @@ def test_drain_lets_a_running_stream_end_and_takes_no_new_calls(rig: Rig) -> Non
 
 
 def test_a_stream_that_outlasts_the_drain_is_cancelled(rig: Rig) -> None:
-    from saggar.rpc.server import cancellation
+    from saggar.rpc.serving.server import cancellation
 
     ended = threading.Event()
 
@@ -196,7 +196,7 @@ import os, sys, time
 sys.path.insert(0, {tests!r})
 from rig import Orchestrator
 from saggar.errors import SaggarError
-from saggar.rpc.server import cancellation, leave, serve
+from saggar.rpc.serving.server import cancellation, leave, serve
 from saggar.settings import read_settings, ServiceSettings
 from saggar.v1.orchestrator_pb2 import WatchExperimentResponse
 
@@ -333,7 +333,7 @@ def test_a_signal_at_any_moment_of_waiting_is_noticed() -> None:
     """In particular while the waiting thread holds the lock of what it waits for."""
     waiting = """
 import signal, random
-from saggar.rpc.server import _Signals
+from saggar.rpc.serving.server import _Signals
 
 signals = _Signals()
 signals.interrupt = False

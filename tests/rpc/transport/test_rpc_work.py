@@ -10,8 +10,8 @@ import pytest
 from rig import Rig
 from saggar.errors import BusyError, CancelledError, InvalidInputError
 from saggar.rpc.channel import open_channel
-from saggar.rpc.server import start_server
-from saggar.rpc.work import JobQueue, stream_events
+from saggar.rpc.serving.server import start_server
+from saggar.rpc.serving.work import JobQueue, stream_events
 from saggar.v1 import trainer_pb2_grpc
 from saggar.v1.common_pb2 import Progress
 from saggar.v1.trainer_pb2 import EpochMetrics, TrainRequest, TrainResponse, TrainResult

@@ -11,7 +11,7 @@ import torch
 from saggar.errors import InvalidInputError, NotFoundError, WrongStateError
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 from saggar_generator.servicer import GeneratorServicer

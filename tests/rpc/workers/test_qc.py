@@ -21,7 +21,7 @@ from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.rpc.channel import open_channel, wait_ready
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore, ObjectRef
 from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import common_pb2, qc_pb2, qc_pb2_grpc

@@ -15,7 +15,7 @@ from saggar.dataset.record import Record
 from saggar.images import decode, preprocess
 from saggar.rpc.channel import open_channel
 from saggar.rpc.refs import ref_to_proto
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore, ObjectRef, put_image
 from saggar.stored_datasets import write_manifest
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc

@@ -5,7 +5,7 @@ from saggar.dataset.record import Record
 from saggar.files.yamlfile import parse_yaml
 from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
-from saggar_qc.review.plan import HeldReview, Question, plan_review
+from saggar_qc.review.choosing.plan import HeldReview, Question, plan_review
 from saggar_qc.review.verdicts import Verdict
 
 TASKS = ("glaze", "type")

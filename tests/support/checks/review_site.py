@@ -9,9 +9,9 @@ from saggar.dataset.record import Record
 from saggar.store import put_image
 from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
-from saggar_qc.review.controls import disguise
+from saggar_qc.review.choosing.controls import disguise
+from saggar_qc.review.choosing.plan import HeldReview, Question, plan_review
 from saggar_qc.review.journal import keep_review
-from saggar_qc.review.plan import HeldReview, Question, plan_review
 
 TOKENS = {"ana": "secret-of-ana", "bo": "secret-of-bo-"}
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from saggar.errors import InvalidInputError, SaggarError, WrongStateError
 from saggar.rpc.errors import status_of
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.taxonomy import load_taxonomy
 from saggar.v1 import classifier_pb2, classifier_pb2_grpc

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from saggar.rpc.server import serve
+from saggar.rpc.serving.server import serve
 from saggar.settings import ServiceSettings
 
 if __name__ == "__main__":

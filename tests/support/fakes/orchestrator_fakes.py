@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar.v1 import classifier_pb2_grpc, generator_pb2_grpc, qc_pb2_grpc, trainer_pb2_grpc
 from stand_ins.classifier import FakeClassifier

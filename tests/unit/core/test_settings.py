@@ -102,6 +102,6 @@ def test_logs_are_plain_lines_by_default(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_server_and_the_bundle_import_no_heavy_library() -> None:
     heavy = "{'torch', 'onnxruntime', 'pandas', 'minio'}"
-    code = f"import saggar.rpc.server, saggar.bundle, sys; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import saggar.rpc.serving.server, saggar.bundle, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from minio import crypto
 from saggar.rpc.channel import ClientTls, wait_ready
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.settings import ServiceSettings
 from saggar_classifier.access.keyring import Keyring
 

@@ -12,8 +12,8 @@ from saggar.prompts import NEGATIVE_PROMPT, caption, prompt
 from saggar.taxonomy import load_taxonomy
 from saggar_generator.nano import checkpoint, weights_path
 from saggar_generator.nano.captions import TAXONOMIES, build_tokenizer, draw_caption, taxonomy_text
-from saggar_generator.nano.denoiser import lots
 from saggar_generator.nano.sampling import draw, load
+from saggar_generator.nano.stages.denoiser import lots
 from saggar_generator.nano.train import Settings, train
 
 LIMIT_BYTES = 20 * 1000 * 1000

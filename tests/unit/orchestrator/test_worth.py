@@ -1,7 +1,7 @@
 """Gains read as photographs: on the line through the arms that were given some back."""
 
 import pytest
-from saggar_orchestrator.findings.worth import Worth, worth
+from saggar_orchestrator.findings.statistics.worth import Worth, worth
 
 DOSES = [(200, 0.04), (100, 0.03)]  # in any order
 

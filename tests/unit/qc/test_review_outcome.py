@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from review_desk import BAD, GOOD, WRONG_GLAZE, judge_all, manifest, review
 from saggar.errors import WrongStateError
 from saggar_qc.review.agreement import agreement, agreement_of
+from saggar_qc.review.choosing.sampling import allocate
 from saggar_qc.review.journal import Desk
 from saggar_qc.review.outcome import conclude, verdict_rows
-from saggar_qc.review.sampling import allocate
 from saggar_qc.review.verdicts import Verdict
 from sklearn.metrics import cohen_kappa_score
 

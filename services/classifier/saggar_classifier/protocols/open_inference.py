@@ -19,7 +19,7 @@ import grpc
 import numpy as np
 from saggar import __version__
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError, WrongStateError
-from saggar.rpc.pools import waits_on_store
+from saggar.rpc.serving.pools import waits_on_store
 from saggar.store import ObjectStore
 
 from saggar_classifier.protocols import tensors

@@ -16,7 +16,7 @@ from saggar.prompts import NEGATIVE_PROMPT, prompt
 from saggar.taxonomy import load_taxonomy
 
 from saggar_generator.nano import weights_path
-from saggar_generator.nano.denoiser import embed
+from saggar_generator.nano.stages.denoiser import embed
 
 
 def load(base: Path | None = None) -> StableDiffusionPipeline:

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from saggar_generator.nano.autoencoder import encode, train_autoencoder
 from saggar_generator.nano.captions import build_tokenizer
-from saggar_generator.nano.denoiser import train_denoiser
 from saggar_generator.nano.export import describe_training, export
 from saggar_generator.nano.pool import open_pool
+from saggar_generator.nano.stages.autoencoder import encode, train_autoencoder
+from saggar_generator.nano.stages.denoiser import train_denoiser
 
 
 @dataclass(frozen=True)

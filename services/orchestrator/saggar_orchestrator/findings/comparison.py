@@ -17,9 +17,15 @@ from saggar.describing import power as of_counts
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.answers import Answers, check_same_test
-from saggar_orchestrator.findings.counting import accuracy_without, count, macro_f1_without
-from saggar_orchestrator.findings.seed_tests import Discordant, SignFlip, discordant, share_of_better, sign_flip
-from saggar_orchestrator.findings.variance_of_difference import (
+from saggar_orchestrator.findings.statistics.counting import accuracy_without, count, macro_f1_without
+from saggar_orchestrator.findings.statistics.seed_tests import (
+    Discordant,
+    SignFlip,
+    discordant,
+    share_of_better,
+    sign_flip,
+)
+from saggar_orchestrator.findings.statistics.variance_of_difference import (
     LEAST_OBJECTS,
     LEAST_SEEDS,
     Needs,

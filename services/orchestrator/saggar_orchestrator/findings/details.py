@@ -12,9 +12,9 @@ from saggar.taxonomy import Task, Taxonomy
 
 from saggar_orchestrator.findings.answers import Answers
 from saggar_orchestrator.findings.comparison import Difference, difference
-from saggar_orchestrator.findings.counting import accuracy_without, count, macro_f1_without
 from saggar_orchestrator.findings.scores import TrainingCounts, confusions
-from saggar_orchestrator.findings.variance_of_difference import LEAST_OBJECTS, Scored
+from saggar_orchestrator.findings.statistics.counting import accuracy_without, count, macro_f1_without
+from saggar_orchestrator.findings.statistics.variance_of_difference import LEAST_OBJECTS, Scored
 
 NAMED_CONFUSIONS = 5  # per task, the baseline's most frequent
 # The paper's Table 17, by the codes of the shipped taxonomies.

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.findings.counting import count, macro_f1_without
 from saggar_orchestrator.findings.predictions import Predictions
-from saggar_orchestrator.findings.variance_of_difference import quantile
+from saggar_orchestrator.findings.statistics.counting import count, macro_f1_without
+from saggar_orchestrator.findings.statistics.variance_of_difference import quantile
 
 _LEVEL = 0.95
 

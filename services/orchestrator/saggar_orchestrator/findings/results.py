@@ -12,7 +12,7 @@ from saggar_orchestrator.findings.answers import Answers, Trained, bring_togethe
 from saggar_orchestrator.findings.comparison import Difference, Row, Rules, compare
 from saggar_orchestrator.findings.details import group_differences, named_confusions
 from saggar_orchestrator.findings.scores import TrainingCounts, arm_scores
-from saggar_orchestrator.findings.variance_of_difference import Variance
+from saggar_orchestrator.findings.statistics.variance_of_difference import Variance
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from saggar.taxonomy import Task, Taxonomy
 
 from saggar_orchestrator.findings.answers import Answers
-from saggar_orchestrator.findings.counting import ClassCounts, Classes, Values, confusion, count
+from saggar_orchestrator.findings.statistics.counting import ClassCounts, Classes, Values, confusion, count
 
 TOP = 5  # top-5 says something of tasks with more classes than that
 RARE_AT_MOST = 5  # real training photographs of a combination that is rare: the plan's default

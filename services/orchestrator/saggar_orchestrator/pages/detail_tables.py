@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saggar_orchestrator.pages.report import besides, several
-from saggar_orchestrator.pages.report.drawing import combination_words
+from saggar_orchestrator.pages.report.drawn.drawing import combination_words
 
 Results = Mapping[str, Any]
 Cell = str | int | float | None

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from saggar.pages.words import class_name, task_name
 
 from saggar_qc.pages.words import WORDS
+from saggar_qc.review.choosing.plan import Item, Review
 from saggar_qc.review.ledger import Ledger
 from saggar_qc.review.outcome import ClassStanding, own_verdicts, verdict_rows
-from saggar_qc.review.plan import Item, Review
 from saggar_qc.review.verdicts import REASONS, Verdict
 
 _RATE_MINUTES = 10

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from saggar.errors import AlreadyExistsError, NotFoundError, WrongStateError
 from saggar.store import ObjectStore
 
+from saggar_qc.review.choosing.plan import Item, Review
 from saggar_qc.review.ledger import Event, Ledger
-from saggar_qc.review.plan import Item, Review
 from saggar_qc.review.verdicts import Verdict
 
 _ATTEMPTS = 20

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from saggar.errors import InvalidInputError, WrongStateError
 
-from saggar_qc.review.plan import Item, Review
+from saggar_qc.review.choosing.plan import Item, Review
 from saggar_qc.review.reliability import ReviewerScore, score
 from saggar_qc.review.verdicts import Decision, Verdict, decide
 

@@ -11,10 +11,10 @@ from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_qc.extractors.extraction import Extraction
-from saggar_qc.review.controls import disguise
+from saggar_qc.review.choosing.controls import disguise
+from saggar_qc.review.choosing.nearest import nearest_photographs
+from saggar_qc.review.choosing.plan import HeldReview, Question, Review, plan_review
 from saggar_qc.review.journal import keep_review, review_key
-from saggar_qc.review.nearest import nearest_photographs
-from saggar_qc.review.plan import HeldReview, Question, Review, plan_review
 from saggar_qc.screening.reference import training_photographs
 
 

@@ -13,8 +13,8 @@ from saggar.describing.shares import Share, wilson
 from saggar.errors import WrongStateError
 
 from saggar_qc.measures.featureset import combination_tag
+from saggar_qc.review.choosing.sampling import CombinationDecision, decide_combinations
 from saggar_qc.review.ledger import Ledger, Standing
-from saggar_qc.review.sampling import CombinationDecision, decide_combinations
 from saggar_qc.review.verdicts import Verdict, decide
 
 CHECKS = ("plausible", "coherent", "no_modern")  # beside the tasks

@@ -31,9 +31,9 @@ from saggar_trainer.export.companions import Exported, companions_of
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.bundle_certainty import certainty_of, evidence_of, first_images, look
+from saggar_trainer.fitting.completing.discriminating import discriminate
+from saggar_trainer.fitting.completing.finishing import finish
 from saggar_trainer.fitting.course import best_epoch
-from saggar_trainer.fitting.discriminating import discriminate
-from saggar_trainer.fitting.finishing import finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Examples, Lessons, Snapshot, StepReport, Watch, fit, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from saggar.errors import CancelledError
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.rpc.work import stream_events
+from saggar.rpc.serving.work import stream_events
 from saggar.store import put_image
 from saggar.stored_datasets import read_manifest
 from saggar.v1 import generator_pb2, generator_pb2_grpc

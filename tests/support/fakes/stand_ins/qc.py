@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from saggar.dataset.manifest import Manifest
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.rpc.work import stream_events
+from saggar.rpc.serving.work import stream_events
 from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.v1 import qc_pb2, qc_pb2_grpc
 

@@ -14,7 +14,7 @@ from saggar.bundle import BundleCard
 from saggar.errors import CancelledError
 from saggar.images import InputSpec
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
-from saggar.rpc.work import stream_events
+from saggar.rpc.serving.work import stream_events
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 from saggar.v1 import common_pb2, trainer_pb2, trainer_pb2_grpc

@@ -20,7 +20,7 @@ from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_orchestrator.cli.data.advise import show
 from saggar_orchestrator.experiment.file import parse_experiment
-from saggar_orchestrator.pages.advice import caveats, render, suggested_yaml
+from saggar_orchestrator.pages.datasets.advice import caveats, render, suggested_yaml
 from saggar_orchestrator.pages.names import Names
 from web_page import check, words
 

@@ -16,7 +16,7 @@ from saggar.describing.describe import describe, rarest_combinations
 from saggar.describing.remarks import remarks
 from saggar.taxonomy import load_taxonomy
 from saggar_orchestrator.cli.data.describe import show
-from saggar_orchestrator.pages.description import render
+from saggar_orchestrator.pages.datasets.description import render
 from saggar_orchestrator.pages.names import Names
 from web_page import check, words
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from saggar.kilnsim.collection import write_collection
-from saggar.rpc.server import start_server
+from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import qc_pb2_grpc
 from saggar_orchestrator.cli.main import run

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from saggar.kilnsim.collection import write_collection
 from saggar.v1 import common_pb2, orchestrator_pb2
-from saggar_orchestrator.cli.experiments.display import JsonEvents, Live, describe_progress, time_left
+from saggar_orchestrator.cli.experiments.following.display import JsonEvents, Live, describe_progress, time_left
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.cli.terminal.output import write_page
 

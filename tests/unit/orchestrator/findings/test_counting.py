@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
-from saggar_orchestrator.findings.counting import accuracy_without, confusion, count, macro_f1_without
+from saggar_orchestrator.findings.statistics.counting import accuracy_without, confusion, count, macro_f1_without
 from sklearn import metrics
 
 EXACT = {"rel": 1e-12, "abs": 1e-12}

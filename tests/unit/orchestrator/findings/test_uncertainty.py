@@ -10,8 +10,8 @@ import pytest
 from invented_answers import taxonomy
 from saggar_orchestrator.findings.answers import Answers
 from saggar_orchestrator.findings.comparison import compare
-from saggar_orchestrator.findings.counting import count
-from saggar_orchestrator.findings.variance_of_difference import (
+from saggar_orchestrator.findings.statistics.counting import count
+from saggar_orchestrator.findings.statistics.variance_of_difference import (
     Scored,
     Variance,
     needs,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from saggar.bundle import softmax
 from saggar.certainty.calibration import brier
-from saggar_trainer.fitting.discriminant import FOLDS, NEVER, Photographs, discriminant, fitted, folds
+from saggar_trainer.fitting.completing.discriminant import FOLDS, NEVER, Photographs, discriminant, fitted, folds
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 

@@ -8,9 +8,9 @@ from saggar.progress import Work
 from saggar_trainer.data.pixels import cache_pixels, normalise
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.evidence.metrics import task_metrics
+from saggar_trainer.fitting.completing.finishing import adjust_heads, finish, reestimate_statistics
+from saggar_trainer.fitting.completing.heads import Taught, chosen_heads, fitted_heads
 from saggar_trainer.fitting.drawing import Draws
-from saggar_trainer.fitting.finishing import adjust_heads, finish, reestimate_statistics
-from saggar_trainer.fitting.heads import Taught, chosen_heads, fitted_heads
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.model.backbone import build_backbone, input_spec

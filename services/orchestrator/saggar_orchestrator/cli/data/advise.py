@@ -67,7 +67,7 @@ def advise_collection(
     from saggar.describing.advise import advise, experiment_file
     from saggar.errors import InvalidInputError
 
-    from saggar_orchestrator.pages.advice import caveats, render
+    from saggar_orchestrator.pages.datasets.advice import caveats, render
     from saggar_orchestrator.pages.names import Names
 
     manifest = read_dataset(open_home_store(settings(context).home), dataset)
@@ -104,7 +104,7 @@ def advise_collection(
 
 def show(dataset: str, advice: Advice, names: Names, console: Console) -> None:
     """The advice as text of at most 80 columns."""
-    from saggar_orchestrator.pages.advice import caveats, suggested_yaml
+    from saggar_orchestrator.pages.datasets.advice import caveats, suggested_yaml
 
     console.print(f"{dataset}, labels of {advice.taxonomy}")
     console.print(
@@ -133,7 +133,7 @@ def show(dataset: str, advice: Advice, names: Names, console: Console) -> None:
 def _show_task(task: TaskAdvice, power: float, console: Console) -> None:
     from rich.text import Text
 
-    from saggar_orchestrator.pages.advice import VERDICTS, power_sentence
+    from saggar_orchestrator.pages.datasets.advice import VERDICTS, power_sentence
 
     heading = Text(f"\n{task.task}: ", style="bold")
     heading.append(VERDICTS[task.verdict], style=_STYLES.get(task.verdict, "bold"))
@@ -157,7 +157,7 @@ def _show_conditions(conditions: Sequence[Condition], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from saggar_orchestrator.pages.advice import MET
+    from saggar_orchestrator.pages.datasets.advice import MET
 
     table = Table.grid(padding=(0, 2))
     table.add_column(width=max(map(len, MET.values())))

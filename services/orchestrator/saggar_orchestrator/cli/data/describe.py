@@ -83,7 +83,7 @@ def describe_collection(
     summary = describe(manifest, **asdict(augmenting))
     summary["remarks"] = list(remarks(summary, names.of))
     if html:
-        from saggar_orchestrator.pages.description import render
+        from saggar_orchestrator.pages.datasets.description import render
 
         write_page(html, render(dataset, summary, names, manifest, store.get))
     if as_json:

@@ -182,7 +182,7 @@ def _found(store: ObjectStore, held: HeldOut) -> Doubts:
 def _write(store: ObjectStore, held: HeldOut, found: Doubts, files: Files) -> None:
     from saggar.proposals.doubts.table import write_doubts
 
-    from saggar_orchestrator.pages.doubts import render
+    from saggar_orchestrator.pages.datasets.doubts import render
     from saggar_orchestrator.pages.language import language
 
     names = {

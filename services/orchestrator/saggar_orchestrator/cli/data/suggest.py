@@ -169,6 +169,6 @@ def _write_sheet(path: Path, asked: Asked, found: list[dict[str, Any]]) -> None:
 
 
 def _page(found: list[dict[str, Any]], asked: Asked, read: Callable[[str], bytes]) -> str:
-    from saggar_orchestrator.pages.suggestions import render
+    from saggar_orchestrator.pages.datasets.suggestions import render
 
     return render(asked.card.bundle_id, asked.card.taxonomy, found, read)

@@ -247,7 +247,7 @@ def resume_if_stopped(stub: Any, identity: str) -> None:
 
 def finish(home: Home, identity: str, supervisor: Supervisor | None, *, as_json: bool = False) -> None:
     """Follows an experiment to its end; raises what ended it when that was not success."""
-    from saggar_orchestrator.cli.experiments.watch import follow
+    from saggar_orchestrator.cli.experiments.following.watch import follow
 
     try:
         ended = follow(home, identity, supervisor, as_json=as_json)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from saggar_orchestrator.pages.language import Language, signed
-from saggar_orchestrator.pages.report import embedding_plot
-from saggar_orchestrator.pages.report.drawing import adapter_course, best_other, doses, worths
+from saggar_orchestrator.pages.report.drawn import embedding_plot
+from saggar_orchestrator.pages.report.drawn.drawing import adapter_course, best_other, doses, worths
 
 Results = dict[str, Any]
 

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from saggar_orchestrator.pages.report import paper
-from saggar_orchestrator.pages.report.drawing import best_other
+from saggar_orchestrator.pages.report.drawn.drawing import best_other
 
 Results = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saggar_orchestrator.pages.language import Language, signed
-from saggar_orchestrator.pages.report import figures
+from saggar_orchestrator.pages.report.drawn import figures
 
 Results = dict[str, Any]
 _FEW_TEST = 10  # test photographs of a class, below which its F1 says little

@@ -8,7 +8,7 @@ from typing import Any
 
 from saggar_orchestrator.pages.language import Language
 from saggar_orchestrator.pages.page import thumbnail
-from saggar_orchestrator.pages.report.drawing import adapter_course, combination_words
+from saggar_orchestrator.pages.report.drawn.drawing import adapter_course, combination_words
 
 Results = dict[str, Any]
 Picture = Callable[[str], bytes]

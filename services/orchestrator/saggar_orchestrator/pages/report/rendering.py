@@ -10,7 +10,7 @@ from saggar_orchestrator.pages.language import Language, language, signed
 from saggar_orchestrator.pages.page import render_page, zoomable
 from saggar_orchestrator.pages.report import besides, overview, paper, pictures
 from saggar_orchestrator.pages.report.alternative_texts import alternative_texts
-from saggar_orchestrator.pages.report.drawing import best_other, combination_words, draw
+from saggar_orchestrator.pages.report.drawn.drawing import best_other, combination_words, draw
 from saggar_orchestrator.pages.report.methods import methods_text, provenance
 
 Results = dict[str, Any]

@@ -29,7 +29,7 @@ from saggar_orchestrator.findings.predictions import class_numbers, read_predict
 from saggar_orchestrator.findings.proposal import propose
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
-from saggar_orchestrator.findings.worth import worth
+from saggar_orchestrator.findings.statistics.worth import worth
 from saggar_orchestrator.workflow.reuse import Result, StepRecord
 from saggar_orchestrator.workflow.run import Specification
 from saggar_orchestrator.workflow.steps.gathering.advising import advised

@@ -25,8 +25,8 @@ from saggar.taxonomy import Taxonomy
 from saggar_orchestrator.experiment.arms import Arm, Plan, Synthetic
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.sections import Generation
-from saggar_orchestrator.findings.counting import confusion
 from saggar_orchestrator.findings.predictions import Predictions
+from saggar_orchestrator.findings.statistics.counting import confusion
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest

@@ -12,7 +12,7 @@ from typing import Any
 from saggar.errors import SaggarError, UnavailableError
 from saggar.v1 import orchestrator_pb2
 
-from saggar_orchestrator.cli.experiments.display import Display, JsonEvents, Lines, Live
+from saggar_orchestrator.cli.experiments.following.display import Display, JsonEvents, Lines, Live
 from saggar_orchestrator.cli.services.client import orchestrator
 from saggar_orchestrator.cli.terminal.output import is_live
 from saggar_orchestrator.local.home import Home

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from saggar_orchestrator.findings.counting import Values
+from saggar_orchestrator.findings.statistics.counting import Values
 
 LEAST_SEEDS = 3  # two give one degree of freedom: an interval six times as wide as with three
 LEAST_OBJECTS = 6  # fewer cannot reach 5 % in an exact test even if all speak for one arm: 2 / 2^5 > 0.05

@@ -17,7 +17,7 @@ from saggar.store import ObjectRef
 from saggar.taxonomy import Taxonomy
 
 from saggar_qc.measures.featureset import combination_tag
-from saggar_qc.review.sampling import Strata, draw, tally
+from saggar_qc.review.choosing.sampling import Strata, draw, tally
 
 NEIGHBOURS = 4  # photographs of each kind shown beside an image
 

@@ -32,11 +32,11 @@ from grpc_reflection.v1alpha import reflection
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
 from saggar.rpc.descriptors import Descriptors
 from saggar.rpc.health import Health, StoreWatch
-from saggar.rpc.interceptor import CallInterceptor
 from saggar.rpc.logs import configure_logs
-from saggar.rpc.pools import LIMITS, Pools
 from saggar.rpc.readiness import LIVE, Readiness, all_of
-from saggar.rpc.work import cancellation
+from saggar.rpc.serving.interceptor import CallInterceptor
+from saggar.rpc.serving.pools import LIMITS, Pools
+from saggar.rpc.serving.work import cancellation
 from saggar.settings import ServiceSettings
 from saggar.store import ObjectStore
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saggar_orchestrator.findings.counting import Classes, Values
+from saggar_orchestrator.findings.statistics.counting import Classes, Values
 
 _MOST_FLIPS = 2**14  # all of them up to 14 seeds; beyond that as many at random
 _SEED = 0

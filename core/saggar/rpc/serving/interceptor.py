@@ -14,8 +14,8 @@ from grpc_status import rpc_status
 from saggar.errors import BusyError, CancelledError, InvalidInputError
 from saggar.rpc import request_ids
 from saggar.rpc.errors import status_of
-from saggar.rpc.pools import Pools, refusal, run_in
 from saggar.rpc.request_ids import request_of
+from saggar.rpc.serving.pools import Pools, refusal, run_in
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.evidence.metrics import task_metrics
+from saggar_trainer.fitting.completing.heads import Taught, chosen_heads
 from saggar_trainer.fitting.course import epoch_seed
-from saggar_trainer.fitting.heads import Taught, chosen_heads
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
 from saggar_trainer.model.network import MultiTaskClassifier
 
@@ -93,8 +93,8 @@ def retrain_heads(
 ) -> dict[str, float]:
     """Fit every taught task's head anew, on features of real photographs, all classes alike.
 
-    The backbone, and the projection where there is one, stay as they are: see `saggar_trainer.fitting.heads`. Returns
-    the penalty that the validation split chose for each task.
+    The backbone, and the projection where there is one, stay as they are: see
+    `saggar_trainer.fitting.completing.heads`. Returns the penalty that the validation split chose for each task.
     """
     features = shared_features(model, real, lessons.spec, settings, device)  # [N, F]
     held_out = shared_features(model, lessons.validation, lessons.spec, settings, device)

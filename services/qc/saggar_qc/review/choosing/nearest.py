@@ -10,7 +10,7 @@ from saggar.dataset.manifest import Manifest
 from saggar_qc.extractors.extraction import Extraction
 from saggar_qc.extractors.reading import examine
 from saggar_qc.measures.neighbours import Neighbours, in_blocks
-from saggar_qc.review.plan import NEIGHBOURS
+from saggar_qc.review.choosing.plan import NEIGHBOURS
 
 
 def nearest_photographs(

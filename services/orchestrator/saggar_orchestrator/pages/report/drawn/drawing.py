@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from saggar_orchestrator.pages import plots
-from saggar_orchestrator.pages.report import embedding_plot, figures
+from saggar_orchestrator.pages.report.drawn import embedding_plot, figures
 
 Results = dict[str, Any]
 _CONFUSION_LIMIT = 24  # classes that occur; more would not be readable side by side

@@ -12,8 +12,8 @@ from torch import Tensor
 from saggar_trainer.data.pixels import PixelCache
 from saggar_trainer.data.rows import UNKNOWN, Samples
 from saggar_trainer.evidence.unseen import UnseenAnswers
-from saggar_trainer.fitting.discriminant import Photographs, fitted
-from saggar_trainer.fitting.finishing import shared_features
+from saggar_trainer.fitting.completing.discriminant import Photographs, fitted
+from saggar_trainer.fitting.completing.finishing import shared_features
 from saggar_trainer.fitting.lessons import Classroom
 from saggar_trainer.fitting.loop import Examples, Lessons
 from saggar_trainer.model.network import MultiTaskClassifier

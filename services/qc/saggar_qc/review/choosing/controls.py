@@ -17,7 +17,7 @@ from saggar.images import decode
 from saggar.store import ObjectStore, put_image
 
 from saggar_qc.picture.artefacts import sharpness
-from saggar_qc.review.plan import Item, Review
+from saggar_qc.review.choosing.plan import Item, Review
 
 _MODELS = 40  # images under review that are looked at
 _SOFTEST = 8.0  # pixels; standard deviation of the widest blur

@@ -1,0 +1,1 @@
+"""The two trainings of nano: of its autoencoder, then of its denoiser."""

@@ -1,0 +1,1 @@
+"""What a review shows: which images, which controls among them, which photographs beside them."""

@@ -1,0 +1,1 @@
+"""What follows the last epoch: normalisation re-estimated, heads re-trained or computed, the better of them chosen."""
