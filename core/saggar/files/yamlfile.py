@@ -40,7 +40,8 @@ def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     except IsADirectoryError:
         raise InvalidInputError(f"{path}: is a folder, not a YAML file") from None
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidInputError(f"{path}:{line}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
     return parse_yaml(text, model, source=str(path))
 
 
@@ -84,7 +85,26 @@ def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolatio
         description = f"unknown key '{location[-1]}'{hint}"
     elif problem["type"] == "missing":
         description = f"key '{location[-1]}' is missing"
+    elif shape := _shape_wanted(problem):
+        description = shape
     return FieldViolation(f":{line} {path}".rstrip(), description)
+
+
+def _shape_wanted(problem: Any) -> str:
+    """What a value of another shape should be, as YAML writes it; blank for other problems."""
+    kind, value = problem["type"], problem["input"]
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return "is empty; write `key: value` lines" if value is None else "is no mapping; write `key: value` lines"
+    if kind in {"tuple_type", "list_type", "set_type", "frozen_set_type"}:
+        return "is empty; write a list, `[one, other]`" if value is None else "is no list; write `[one, other]`"
+    if kind == "string_type":
+        if value is None:
+            return "is empty; write a text"
+        return "is no text" if isinstance(value, list | dict) else "is no text to YAML; put it in quotation marks"
+    if kind == "too_short":
+        least = problem["ctx"]["min_length"]
+        return f"is too short; write at least {least} item{'' if least == 1 else 's'}"
+    return ""
 
 
 def _locate(root: Any, location: tuple[Any, ...]) -> tuple[int, str]:

@@ -24,6 +24,19 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # What reads as one number and is another: 0100 is 64, and 1:30 is 90.
 _OTHER_BASES = ((re.compile(r"[-+]?0[0-7_]*[0-7]"), 8), (re.compile(r"[-+]?[0-9._]+(:[0-9._]+)+"), 60))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # by "\\0": a path with it is no path to anything
+_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?= |$)", re.MULTILINE)
+_REMEDIES = (  # for what the parser says
+    (
+        "mapping values are not allowed",
+        "a key has a colon and a blank behind it, here and in the line above; a text with a colon is quoted",
+    ),
+    ("tab character that violates", "indent with blanks, not with a tab"),
+    ("found another document", "one file holds one: remove the line ---"),
+    ("unknown escape character", "write the backslash twice, or use single quotation marks"),
+    ("did not find expected", "close quotation marks and brackets, and indent alike what belongs together"),
+    ("while scanning a simple key", "a key has a colon and a blank behind it"),
+)
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _NO_DATES = "tag:yaml.org,2002:timestamp"  # 2026-02-30 is a text here, not an error of the calendar
 
@@ -48,6 +61,7 @@ def load(text: str, source: str) -> tuple[yaml.Node | None, Any]:
     """
     if len(text) > LARGEST:
         raise InvalidInputError(f"{source}: {len(text):,} characters; at most {LARGEST:,} are read")
+    _check_characters(text, source)
     try:
         _check_events(text, source)
         root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
@@ -63,9 +77,31 @@ def load(text: str, source: str) -> tuple[yaml.Node | None, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        raise InvalidInputError(f"{source}{line}: not valid YAML: {problem}") from None
+        way_out = _way_out(problem, text[mark.index : mark.index + 1] if mark else "")
+        raise InvalidInputError(f"{source}{line}: not valid YAML: {problem}{way_out}") from None
     except ValueError as error:  # a tag's constructor, such as that of a number
         raise InvalidInputError(f"{source}: not valid YAML: {error}") from None
+
+
+def _check_characters(text: str, source: str) -> None:
+    """Refuses what no YAML text holds, and what a merge has left, by the line: the parser names neither."""
+    if found := _NO_TEXT.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        if text[:64].count("\0") > 8:
+            raise InvalidInputError(f"{source}: not valid YAML: UTF-16 or UTF-32 text; save it as UTF-8")
+        character = f"character U+{ord(found[0]):04X}, which no YAML holds"
+        raise InvalidInputError(f"{source}:{line}: not valid YAML: {character}; remove it")
+    if found := _CONFLICT.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise InvalidInputError(f"{source}:{line}: '{found[0]}', left by a merge; keep one side, and remove the marks")
+
+
+def _way_out(problem: str, character: str) -> str:
+    """What to do about the parser's `problem`, which it found at `character`."""
+    if "cannot start any token" in problem:
+        what = "indent with blanks, not with a tab" if character == "\t" else "put the value in quotation marks"
+        return f" ({character!r}); {what}"
+    return next((f"; {remedy}" for part, remedy in _REMEDIES if part in problem), "")
 
 
 def _check_events(text: str, source: str) -> None:
@@ -125,6 +161,11 @@ def _check_keys(root: yaml.Node, source: str) -> None:
                 raise InvalidInputError(f"{source}:{number}: a list or mapping as a key; keys are words")
             if key.tag == "tag:yaml.org,2002:merge":
                 raise InvalidInputError(f"{source}:{number}: merge key '<<' is not read; write the values out")
+            if key.tag != "tag:yaml.org,2002:str":
+                kind = key.tag.rpartition(":")[2]
+                raise InvalidInputError(
+                    f"{source}:{number}: key '{key.value}' is read as {kind}; put it in quotation marks"
+                )
             if key.value in seen:
                 raise InvalidInputError(
                     f"{source}:{number}: key '{key.value}' appears twice, first in line {seen[key.value]}; remove one"

@@ -211,7 +211,7 @@ def test_a_base_model_has_a_name(name):
 
 @pytest.mark.parametrize("value", ["~", "[]", "5", "no", "{}"])
 def test_a_base_model_is_a_text(value):
-    with pytest.raises(InvalidInputError, match=r"file\.yaml:11 base_model: Input should be a valid string"):
+    with pytest.raises(InvalidInputError, match=r"file\.yaml:11 base_model: is (empty|no text)"):
         parse(GOOD + f"base_model: {value}\n")
 
 
@@ -232,9 +232,9 @@ IN_FOLDER = GOOD.replace("  kilnsim: {count: 100}", "  images: photographs\n  la
         ("{glaze: [none]}", "glaze has no class 'none'"),
         ("{nothing: [White]}", "unknown task 'nothing'"),
         ("{'': [White]}", "unknown task ''"),
-        ("{glaze: White}", "Input should be a valid list"),
-        ("{glaze: [1]}", "Input should be a valid string"),
-        ("[]", "Input should be a valid dictionary"),
+        ("{glaze: White}", "is no list; write"),
+        ("{glaze: [1]}", "is no text to YAML; put it in quotation marks"),
+        ("[]", "is no mapping; write"),
     ],
 )
 def test_what_is_kept_are_classes_of_the_taxonomy(where, told):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from saggar.errors import InvalidInputError
 from saggar.files.yamlfile import parse_yaml
 from saggar.files.yamltext import DEEPEST, LARGEST, load
@@ -18,6 +18,7 @@ from saggar.taxonomy import Taxonomy
 class Small(BaseModel):
     name: str = ""
     count: int = 0
+    items: tuple[str, ...] = Field(default=("x",), min_length=1)
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -56,6 +57,30 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("name: !!binary '%%'", "f.yaml:1: tag"),
         ("name: x\n--- \nname: y\n", "f.yaml:2: not valid YAML"),
         ("name: [x", "not valid YAML"),
+        ("name: x\n~: y\n", "f.yaml:2: key '~' is read as null; put it in quotation marks"),
+        ("name: x\nyes: y\n", "f.yaml:2: key 'yes' is read as bool; put it in quotation marks"),
+        ("name: x\n1.5: y\n", "f.yaml:2: key '1.5' is read as float; put it in quotation marks"),
+        ("name: no", "f.yaml:1 name: is no text to YAML; put it in quotation marks"),
+        ("name: 1.10", "f.yaml:1 name: is no text to YAML; put it in quotation marks"),
+        ("name:\ncount: 1", "f.yaml:1 name: is empty; write a text"),
+        ("name: [a]", "f.yaml:1 name: is no text"),
+        ("", "f.yaml:1: is empty; write `key: value` lines"),
+        ("# only a remark\n---\n", "is empty; write `key: value` lines"),
+        ("version https://git-lfs.github.com/spec/v1", "f.yaml:1: is no mapping; write `key: value` lines"),
+        ("- a\n- b", "f.yaml:1: is no mapping; write `key: value` lines"),
+        ("items: a", "f.yaml:1 items: is no list; write `[one, other]`"),
+        ("items: []", "f.yaml:1 items: is too short; write at least 1 item"),
+        ("name: x\ncount: 1 \x01", "f.yaml:2: not valid YAML: character U+0001, which no YAML holds; remove it"),
+        ("name: x\n\ufeffcount: 1", "f.yaml:2: not valid YAML: character U+FEFF"),
+        ("name: x\ncount: \ud800", "f.yaml:2: not valid YAML: character U+D800"),
+        ("name: a text\ncount: 1".encode("utf-16-le").decode("latin-1"), "UTF-16 or UTF-32 text; save it as UTF-8"),
+        ("name: x\n<<<<<<< HEAD\ncount: 1\n", "f.yaml:2: '<<<<<<<', left by a merge; keep one side"),
+        ("name:\n\tcount: 1", "f.yaml:2: not valid YAML: found character that cannot start any token ('\\t'); indent"),
+        ("name: x\n\tcount: 1", "indent with blanks, not with a tab"),
+        ("name: @x", "f.yaml:1: not valid YAML: found character that cannot start any token ('@'); put the value in"),
+        ("name:x\ncount: 1", "a key has a colon and a blank behind it, here and in the line above"),
+        ("name: x\n---\nname: y", "one file holds one: remove the line ---"),
+        ('name: "C:\\pictures"', "write the backslash twice"),
         ("name: \x00", "not valid YAML"),
         ("name: '" + "x" * LARGEST + "'", f"at most {LARGEST:,} are read"),
         ("- 1\n" * (LARGEST // 4 + 1), f"at most {LARGEST:,} are read"),
