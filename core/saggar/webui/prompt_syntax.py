@@ -25,7 +25,7 @@ from saggar.errors import InvalidInputError
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 _FORM = "write <lora:NAME:WEIGHT>, with a name of letters, digits, '.', '_' and '-' and one weight"
-_TAG = re.compile(r"<\s*([A-Za-z]+)\s*:([^<>]*)>")
+_TAG = re.compile(r"<\s*([A-Za-z][\w-]*)\s*:([^<>]*)>")
 _UNCLOSED_TAG = re.compile(
     r"[<\uff1c]\s*lora\b.{0,40}|(?<![\w\ufffc])lora\s*[:\uff1a]\s*[\w.-]+\s*[:\uff1a]\s*[-+]?[0-9.]+",
     re.IGNORECASE | re.DOTALL,
@@ -46,13 +46,17 @@ _FIELD = (
 )
 _BLOCK = re.compile(
     rf"\b(?:{_NEGATIVE}).{{0,20}}|^Steps: ?[0-9]+,.{{0,20}}"
+    r"|\b(?:Schedule type|CFG scale|Clip skip|Denoising strength|Model hash)\s*[:\uff1a].{0,20}"
     rf"|\b{_FIELD}[^,\uff0c\n]{{1,40}}[,\uff0c\n]\s*{_FIELD}.{{0,20}}",
     re.IGNORECASE | re.MULTILINE,
 )
 _OPTION = re.compile(
     r"^/imagine\b.{0,10}|(?<!\S)(?:--|[\u2013\u2014])(ar|aspect|chaos|iw|niji|no|q|quality|raw|s|seed|stop|style|stylize|tile|v|version|weird)\b.{0,10}"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Also what nobody sees and an encoder reads (blanks of no width, directions, byte order marks), and halves of signs
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _PLAIN = "\ufffc"  # stands for a sign that a backslash has made plain, while syntax is looked for
 _NO_WORDS = re.compile(r"[\W_]*")
@@ -118,7 +122,7 @@ def _parse(prompt: str) -> ParsedPrompt:
 def _unescaped(prompt: str) -> tuple[str, str]:
     """`prompt` as plain text, and, sign by sign the same, what of it can be syntax."""
     if control := _CONTROL.search(prompt):
-        raise InvalidInputError(f"has a control character, U+{ord(control[0]):04X}; remove it")
+        raise InvalidInputError(f"has a control or invisible character, U+{ord(control[0]):04X}; remove it")
     if len(prompt) - len(prompt.rstrip("\\")) & 1:
         raise InvalidInputError("ends with a backslash, which makes the next sign plain text; leave it out")
     return _ESCAPE.sub(r"\1", prompt), _ESCAPE.sub(_PLAIN, prompt)

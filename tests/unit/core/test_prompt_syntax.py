@@ -66,6 +66,8 @@ def test_adapters_leave_the_text(written, text, weights):
         "a __forms/open*__",
         "bowl, embedding:badhand",
         "bowl, <embedding:badhand>",
+        "bowl <clip_skip:2>",
+        "bowl <lora-xy:x:1>",
         "bowl, Embedding : badhand",
         "a \uff1clora:x:1\uff1e bowl",
         "bowl --ar 3:2",
@@ -110,6 +112,9 @@ def test_a_weight_is_a_plain_number_or_refused(weight, complaint):
         "Song bowl, Steps: 20, Sampler: Euler a, CFG scale: 7",
         "Song bowl\nModel hash: 4c86efd062, Seed: 1",
         "Song bowl\nNegative Prompt\uff1a blurry",
+        "bowl, CFG scale: 7",
+        "bowl, Clip skip: 2",
+        "bowl, denoising strength\uff1a0.5",
         "宋代青瓷碗 负面提示词：模糊",
         "宋代青瓷碗\n反向提示词: 模糊",
         "宋代青瓷碗，負面提示詞：模糊",
@@ -120,9 +125,12 @@ def test_a_pasted_block_of_parameters_is_not_read_as_words(parse, pasted):
         parse(pasted)
 
 
-@pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\x85"])
+@pytest.mark.parametrize(
+    "character",
+    ["\0", "\x07", "\x1b", "\x7f", "\x85", "\xad", "\u200b", "\u2028", "\u202e", "\u2066", "\ufeff", "\ud800"],
+)
 def test_control_characters_are_no_words(character):
-    with pytest.raises(InvalidInputError, match=f"control character, U\\+{ord(character):04X}; remove it"):
+    with pytest.raises(InvalidInputError, match=f"invisible character, U\\+{ord(character):04X}; remove it"):
         parse_prompt(f"a {character}bowl")
 
 
