@@ -25,13 +25,17 @@ _BY_KEYS: tuple[tuple[str, str], ...] = (
     (r"\.lora_mid\.weight$", f"has convolutions in three parts (Tucker, LyCORIS); {_OTHER_METHOD}"),
     (r"\.(diff|diff_b|w_norm|b_norm)$", f"changes whole weights beside LoRA layers (LyCORIS); {_OTHER_METHOD}"),
     (r"\.[ab][12]\.weight$", f"is a GLoRA adapter (LyCORIS); {_OTHER_METHOD}"),
-    (r"^lora_te[23]_|^text_encoder_2\.|add_embedding", f"is an adapter of Stable Diffusion XL; {_OTHER_MODEL}"),
-    (r"joint_transformer_blocks|joint_blocks|^lora_te3", f"is an adapter of Stable Diffusion 3; {_OTHER_MODEL}"),
+    (
+        r"joint_transformer_blocks|joint_blocks|^lora_te3|^text_encoder_3\.",
+        f"is an adapter of Stable Diffusion 3; {_OTHER_MODEL}",
+    ),
     (r"single_(transformer_)?blocks|double_blocks", f"is an adapter of Flux or a model like it; {_OTHER_MODEL}"),
     (
-        r"^(base_model\.model\.)?transformer\.|^diffusion_model\.",
+        r"^(base_model\.model\.)?transformer\.|^diffusion_model\.|^lora_(unet|transformer)_(blocks|layers|transformer_blocks)_",
         f"is an adapter of a diffusion transformer; {_OTHER_MODEL}",
     ),
+    # their text encoders are called alike: only the network tells it from those above
+    (r"^lora_te2_|^text_encoder_2\.|add_embedding", f"is an adapter of Stable Diffusion XL; {_OTHER_MODEL}"),
     (r"^lora_prior_|prior", f"is an adapter of another kind of model (a prior); {_OTHER_MODEL}"),
     (r"image_proj|ip_adapter", "is an IP-Adapter, which is not read here; give a LoRA adapter"),
     (r"motion_modules", "is a motion module of AnimateDiff, which is not read here; give a LoRA adapter"),
@@ -41,7 +45,7 @@ _BY_KEYS: tuple[tuple[str, str], ...] = (
         "is a whole base model; set base_model to it, and give a LoRA adapter here",
     ),
     (
-        r"^(emb_params|clip_[lg]|string_to_param.*)$",
+        r"^(bundle_emb\..*|emb_params|clip_[lg]|string_to_param.*)$",
         "is an embedding (textual inversion), which is not read here; give a LoRA adapter",
     ),
     (
@@ -58,7 +62,10 @@ _ARCHITECTURES: tuple[tuple[str, str], ...] = (
     (r"xl|pony|illustrious|noobai", "Stable Diffusion XL"),
     (r"stable-diffusion-3|sd3", "Stable Diffusion 3"),
     (r"flux", "Flux"),
-    (r"pixart|sana|hunyuan|lumina|chroma|wan|qwen|ltx|auraflow|cascade|kolors|hidream", "another kind of model"),
+    (
+        r"pixart|sana|hunyuan|lumina|chroma|wan|qwen|ltx|auraflow|cascade|kolors|hidream|z-?image|cosmos|mochi|cogvideo|omnigen",
+        "another kind of model",
+    ),
     (r"stable-diffusion-v2|sd_?v2|sd_?2", "Stable Diffusion 2.x"),
     (r"stable-diffusion-v1|sd_?v1|sd_?1", "Stable Diffusion 1.x"),
 )

@@ -223,6 +223,26 @@ def test_other_kinds_of_adapters_are_named_by_their_keys(base, key, what):
         taken(base, {key: torch.ones(2, 2)})
 
 
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        (["lora_te2_text_model_x.alpha", "lora_unet_joint_blocks_0_x.alpha"], "Stable Diffusion 3"),
+        (["lora_te2_text_model_x.alpha", "lora_te3_encoder_block_0_x.alpha"], "Stable Diffusion 3"),
+        (["text_encoder_2.x.lora_A.weight", "text_encoder_3.x.lora_A.weight"], "Stable Diffusion 3"),
+        (["text_encoder_2.x.lora_A.weight", "transformer.single_transformer_blocks.0.x.lora_A.weight"], "Flux"),
+        (["lora_te2_x.alpha", "lora_unet_double_blocks_0_img_attn_qkv.alpha"], "Flux"),
+        (["lora_unet_blocks_0_self_attn_q.alpha"], "diffusion transformer"),
+        (["lora_unet_transformer_blocks_0_attn_to_q.alpha"], "diffusion transformer"),
+        (["lora_unet_layers_0_attention_qkv.alpha"], "diffusion transformer"),
+        (["lora_te2_x.alpha", "lora_unet_down_blocks_1_attentions_0_transformer_blocks_1_x.alpha"], "Diffusion XL"),
+        (["bundle_emb.word.string_to_param.*"], "embedding"),
+    ],
+)
+def test_a_text_encoder_that_several_models_have_does_not_name_one(base, keys, what):
+    with pytest.raises(WrongStateError, match=f"the file .*{what}"):
+        taken(base, {key: torch.ones(2, 2) for key in keys})
+
+
 def test_our_own_files_are_no_other_kind(base):
     layers = taken(base, kohya()).lora
     from saggar_generator.adapters.lora_formats import to_diffusers, to_kohya
