@@ -332,7 +332,7 @@ def _what_it_is(data: bytes, formats: tuple[str, ...]) -> str:
     names = "WebP or TIFF" if formats == FORMATS else "WebP, TIFF, GIF, BMP, AVIF or HEIC"
     if is_heic(data) and "HEIF" in formats and not _register_heif():
         return "is a HEIC photograph; `pip install pillow-heif` to have it read, or save it as JPEG"
-    return known_kind(data) or f"is not a JPEG, PNG, {names} image; replace it"
+    return known_kind(data, formats) or f"is not a JPEG, PNG, {names} image; replace it"
 
 
 _quiet_lock = threading.Lock()

@@ -23,17 +23,25 @@ def is_heic(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
 
 
-def known_kind(data: bytes) -> str:
-    """What it is and what to do, for an error; blank where it begins as nothing that is known."""
+def known_kind(data: bytes, formats: tuple[str, ...] = ()) -> str:
+    """What it is and what to do, for an error; blank where it begins as nothing that is known.
+
+    A file of one of `formats`, which are read, is damaged.
+    """
     if not data:
         return "is empty; replace it"
-    if name := next((name for start, name in _READ if data.startswith(start)), None):
+    name = next((name for start, name in _READ if data.startswith(start)), None)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        name = "WebP"
+    if name:
         return f"is a {name} file of a kind that cannot be read, or damaged; save it as JPEG or PNG"
     if data.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the image; `git lfs pull` gets it"
     if data[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "is a web page, not an image; download the image itself"
     other = _boxed(data) or _drawn(data) or next((name for start, name in _OTHERS if data.startswith(start)), "")
+    if any(name in other for name in formats):
+        other += " of a kind that cannot be read, or damaged"
     return f"is {other}; save it as JPEG or PNG" if other else ""
 
 

@@ -281,6 +281,24 @@ def test_what_is_no_image_is_named_as_what_it_is(data: bytes, told: str) -> None
         decode(data, "a")
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"GIF89a" + bytes(4), "is a GIF of a kind that cannot be read, or damaged"),
+        (b"BM" + bytes(4), "is a BMP image of a kind that cannot be read, or damaged"),
+        (b"\0\0\0\x18ftypavif" + bytes(40), "is an AVIF image of a kind that cannot be read, or damaged"),
+        (
+            b"RIFF\x40\0\0\0WEBPVP8 " + bytes(4),
+            "WebP file of a kind that cannot be read, or damaged|is truncated or damaged",
+        ),
+        (b"RIFF\x40\0\0\0WEBP", "WebP file of a kind that cannot be read, or damaged|is truncated or damaged"),
+    ],
+)
+def test_what_is_read_where_it_is_whole_is_called_damaged(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidInputError, match=told):
+        read_image(data, "a", IMPORTED)
+
+
 def test_lab_pictures_need_no_apology() -> None:
     from PIL import ImageCms
 
