@@ -12,6 +12,8 @@ _EXPORT = "export the table as CSV"
 _BEGINNINGS = (
     ((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), "a spreadsheet workbook", SAVE_AS),  # .xlsx and .ods are ZIP files; .xls
     ((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd"), "an archive", "unpack it"),
+    ((b"MIME-Version:", b"From: <Saved by"), "a saved web page (MHT)", f"open it in a spreadsheet, then {SAVE_AS}"),
+    ((b"ID;P",), "a SYLK table", f"open it in a spreadsheet, then {SAVE_AS}"),
     ((b"%PDF-",), "a PDF", f"{_EXPORT} from where it was made"),
     ((b"{\\rtf",), "a text document (RTF)", f"{_EXPORT} from where it was made"),
     ((b"SQLite format 3\x00",), "a database (SQLite)", _EXPORT),

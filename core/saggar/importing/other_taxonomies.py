@@ -22,6 +22,8 @@ def hint(error: InvalidInputError, taxonomy: Taxonomy, read: Callable[[Taxonomy]
             return error
     elif not error.violations:
         return error
+    if _fits(taxonomy, read):  # each label is right: two rows disagree, say
+        return error
     found = [name for name in shipped_taxonomies() if name != taxonomy.id and _fits(load_taxonomy(name), read)]
     if not found:
         return error

@@ -227,6 +227,9 @@ def test_the_taxonomy_that_fits_is_named(store, tmp_path: Path) -> None:
     with pytest.raises(RowsRefusedError, match="--taxonomy palace-visual") as caught:
         import_folders(root, ["glaze"], load_taxonomy("kilnsim"), store)
     assert len(caught.value.refused) == 1  # `white` is a class of kilnsim too
+    text = refusal(root, table(tmp_path, f"{HEAD}\na.jpg,Song,,,Bowl\na.jpg,Yuan,,,Bowl"), store)
+    assert "with other labels" in text  # kilnsim has both labels too, and would not help
+    assert "fit taxonomy" not in text
     rows.append("b.jpg,Ming,pianted,vase")
     assert "fit taxonomy" not in refusal(root, table(tmp_path, "\n".join(rows)), store)
     with pytest.raises(RowsRefusedError) as caught:

@@ -306,6 +306,14 @@ def test_a_task_with_one_class_is_a_warning(collection):
     assert all("an experiment leaves it out with `tasks: [type]`" in warning for warning in told)
 
 
+@pytest.mark.parametrize(("encoding", "name"), [("gb18030", "GB18030"), ("big5", "Big5")])
+def test_an_encoding_that_was_recognised_is_told(collection, encoding, name):
+    rows = [row + "," for row in GOOD]
+    rows[0] = "0.jpg,Song,white,bowl,g0,青瓷碗的口"
+    collection.write(*rows, header=HEADER + ",文字", encoding=encoding)
+    assert any(f"not UTF-8; read as {name}. If" in warning for warning in collection.load().warnings)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_encodings_and_delimiters(collection, encoding, delimiter):

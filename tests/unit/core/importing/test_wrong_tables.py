@@ -49,6 +49,8 @@ def refusal(photographs: Path, data: str | bytes) -> str:
         (b'[{"image": "a.jpg", "dynasty": "Song"}]', "is JSON"),
         (b'{\n "image": "a.jpg"}', "is JSON"),
         (b"%PDF-1.7\n...", "is a PDF"),
+        (b"MIME-Version: 1.0\nX-Document-Type: Workbook\n", "is a saved web page (MHT)"),
+        (b'ID;PWXL;N;E\nC;Y1;X1;K"image"\n', "is a SYLK table"),
         (b"SQLite format 3\x00" + bytes(84), "is a database (SQLite)"),
         (b"PAR1" + bytes(64) + b"PAR1", "is a Parquet file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "`git lfs pull` brings the file"),
