@@ -34,6 +34,8 @@ _LEAST_NULS = 0.01  # share of NULs in one half of UTF-16's bytes: digits and co
 
 LARGEST_TEXT_BYTES = 1 << 30
 
+_NO_FILES = {"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined"}  # Python's own, of no table
+
 
 def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
     """The text of `path` and its encoding: UTF-8, UTF-16, UTF-32, GB18030 or Big5 unless one is given.
@@ -65,11 +67,15 @@ def decoded_text(data: bytes, source: str, encoding: str | None = None) -> tuple
 
 def _known(encoding: str) -> str:
     try:
-        return codecs.lookup(encoding).name
-    except LookupError:
+        "".encode(encoding)  # rot13 and base64 are known too, and no encodings of text
+        name = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        name = ""
+    if not name or name.replace("-", "_") in _NO_FILES:
         raise InvalidInputError(
             f"'{encoding}' is not a known encoding; try utf-8, gb18030, big5, cp950, utf-16 or windows-1252"
-        ) from None
+        )
+    return name
 
 
 def _recognised(data: bytes, source: str) -> tuple[str, str]:

@@ -127,6 +127,8 @@ def import_folders(
     See `import_table`.
     """
     root = _folder(images_root)
+    if twice := [task for task in layout if layout.count(task) > 1]:
+        raise InvalidInputError(f"the layout has the task '{twice[0]}' twice; name one task for each level of folders")
     kept = taxonomy.narrowed(layout)
 
     def read(other: Taxonomy) -> tuple[LabelTable, list[Note]]:

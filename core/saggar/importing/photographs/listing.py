@@ -18,7 +18,7 @@ _NO_IMAGE = "without the extension of an image"
 _LITTER_FOLDERS = {
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@synoresource", "#recycle", "#snapshot", "__macosx",
     "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "found.000",
-    "network trash folder", "temporary items", "_vti_cnf",
+    "network trash folder", "temporary items", "_vti_cnf", "~snapshot", "@snapshot", "captureone", "__pycache__",
 }  # fmt: skip
 _LITTER_FILES = {
     "thumbs.db",

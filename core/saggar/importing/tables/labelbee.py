@@ -29,6 +29,17 @@ from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Task
 
 _LARGEST_MIB = 512
+_OTHER_TOOLS = (  # by keys that LabelBee's exports do not have
+    ({"images", "annotations", "categories"}, "COCO"),
+    ({"_via_img_metadata"}, "VIA"),
+    ({"project", "config", "attribute"}, "VIA"),
+    ({"shapes", "imagePath"}, "LabelMe"),
+    ({"data", "annotations"}, "Label Studio"),
+    ({"data", "completions"}, "Label Studio"),
+    ({"categories", "items"}, "Datumaro (CVAT)"),
+    ({"asset", "regions"}, "VoTT"),
+    ({"data_row", "projects"}, "Labelbox"),
+)
 
 
 def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, list[Refusal], list[Note]]:
@@ -84,6 +95,13 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
     return table, refused, skipped
 
 
+def _other_tool(export: Any) -> str:
+    """The program that wrote an export of such a shape; blank where it may be LabelBee."""
+    first = export[0] if isinstance(export, list) and export else export
+    keys = set(first) if isinstance(first, dict) else set()
+    return next((tool for signs, tool in _OTHER_TOOLS if signs <= keys), "")
+
+
 def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[[], Any]]]:
     """(number, image, how to read its annotation) of every image."""
     if export.is_dir():
@@ -91,6 +109,11 @@ def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[
             yield number, path.relative_to(export).as_posix().removesuffix(".json"), partial(_json, path)
         return
     entries = _json(export)
+    if tool := _other_tool(entries):
+        raise InvalidInputError(
+            f"{export}: is an export of {tool}, not of LabelBee; make a CSV of it, with a column image and one for "
+            "each task, and give that with --labels"
+        )
     if not isinstance(entries, list):
         raise InvalidInputError(
             f"{export}: must be an array with an entry per image (LabelBee: Export, Standard format)"

@@ -94,6 +94,7 @@ def test_what_file_managers_leave_behind_is_told_once(store, tmp_path: Path) -> 
         "#recycle/old.jpg", "lost+found/x.jpg", "System Volume Information/y.jpg", "@Recycle/z.jpg", "#snapshot/s.jpg",
         "Ding/Thumbs.db", "Ding/desktop.ini", "Ding/~$list.jpg", "Ru/A2.jpg.part", "Ru/A3.jpg.crdownload",
         "Ru/old.jpg~", "Ding/SYNOFILE_THUMB_M.jpg", "photos.lrdata/preview.jpg",
+        "~snapshot/a.jpg", "@Snapshot/b.jpg", "Ding/CaptureOne/Cache/Thumbnails/c.jpg", "__pycache__/d.jpg",
     )  # fmt: skip
     for number, name in enumerate((*litter, "Ding/._A1.jpg", "Ru/.DS_Store", ".Trash-1000/x.jpg")):
         put(root, name, 50 + number)

@@ -67,8 +67,17 @@ def test_wrong_or_unknown_encoding_is_told(tmp_path: Path) -> None:
     path.write_bytes("名称\n碗\n".encode("gb18030"))
     with pytest.raises(InvalidInputError, match=r"line 1: byte 0xC3 \(number 0 of the file\) is not UTF-8"):
         read_csv_text(path, "utf-8")
-    with pytest.raises(InvalidInputError, match="'latin-chinese' is not a known encoding; try"):
-        read_csv_text(path, "latin-chinese")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["latin-chinese", "", "rot13", "base64", "hex", "zlib", "idna", "unicode_escape", "undefined", "utf\0", "é" * 9],
+)
+def test_what_is_no_encoding_of_text_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"name\nbowl\n")
+    with pytest.raises(InvalidInputError, match=r"is not a known encoding; try"):
+        read_csv_text(path, name)
 
 
 def test_missing_file_folder_empty_file_and_workbook(tmp_path: Path) -> None:

@@ -181,6 +181,12 @@ def test_labelbees_result_folder(root, store, tmp_path):
         ("[]", "no image is tagged with one of dynasty, glaze, type"),
         (json.dumps([entry("a.jpg", {"colour": "red"})]), "its tags are called: colour"),
         (json.dumps([3, {"result": 5}]), "is not an annotation of LabelBee"),
+        ('{"images": [], "annotations": [], "categories": []}', "is an export of COCO, not of LabelBee; make a CSV"),
+        ('{"_via_settings": {}, "_via_img_metadata": {}}', "is an export of VIA"),
+        ('{"project": {}, "config": {}, "attribute": {}, "file": {}}', "is an export of VIA"),
+        ('{"version": "5.4", "flags": {}, "shapes": [], "imagePath": "a.jpg"}', "is an export of LabelMe"),
+        ('[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]', "is an export of Label Studio"),
+        ('{"info": {}, "categories": {}, "items": []}', "is an export of Datumaro"),
     ],
 )
 def test_what_is_no_export_of_labelbee(root, store, tmp_path, text, told):

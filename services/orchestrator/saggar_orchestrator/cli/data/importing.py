@@ -93,7 +93,7 @@ class Labels:
             from saggar.proposals.accepted import import_accepted
 
             return import_accepted(images, self.accepted, taxonomy, store, encoding=encoding, **shared)
-        if self.layout:
+        if self.layout is not None:
             tasks = [name.strip() for name in self.layout.strip("/").split("/")]
             return intake.import_folders(images, tasks, taxonomy, store, **shared)
         return intake.import_labelbee(images, self.labelbee or Path(), taxonomy, store, **shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,12 +26,16 @@ ChosenTaxonomy = Annotated[
     ),
 ]
 
+_WHOLE_ID = re.compile(r"[0-9a-f]{16}")
+
 
 def find_dataset(store: ObjectStore, beginning: str) -> str:
     """The one data set whose id begins so. Raises NotFoundError naming what there is."""
     from saggar.stored_datasets import manifest_key
 
-    if store.exists(manifest_key(beginning)):  # a store on a bucket need not be listed
+    if _WHOLE_ID.fullmatch(beginning) and store.exists(
+        manifest_key(beginning)
+    ):  # a store on a bucket need not be listed
         return beginning
     known = ids_in(store.list("datasets/"), "manifest.parquet")
     return chosen(known, beginning, "data set", "`saggar data list` shows all")

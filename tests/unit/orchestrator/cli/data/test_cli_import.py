@@ -30,6 +30,20 @@ def photos(tmp_path):
     return root
 
 
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("", "has no task ''; known"),
+        ("glaze//type", "has no task ''; known"),
+        ("glaze/glaze", "the layout has the task 'glaze' twice"),
+    ],
+)
+def test_a_layout_that_names_no_tasks_is_told(saggar, photos, layout, said):
+    code, out, err = import_with(saggar, photos, "--layout", layout)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
 def import_with(saggar, photos, *arguments):
     return saggar("data", "import", photos, "--taxonomy", "palace-visual", *arguments)
 
