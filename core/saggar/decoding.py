@@ -214,6 +214,8 @@ def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
+        if alpha.getextrema() == (0, 0):
+            raise _RefusedError("all of it is transparent, so that nothing is seen; save it without transparency")
         image = image.convert("RGB")
     elif image.mode not in {"RGB", "L", "CMYK", "LAB"}:
         image = image.convert("RGB")

@@ -299,6 +299,19 @@ def test_what_is_read_where_it_is_whole_is_called_damaged(data: bytes, told: str
         read_image(data, "a", IMPORTED)
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("WEBP", "RGBA"), ("TIFF", "RGBA")])
+def test_a_picture_that_nobody_sees_is_refused_and_not_white(kind: str, mode: str) -> None:
+    picture = Image.linear_gradient("L").convert(mode)
+    picture.putalpha(0)
+    out = io.BytesIO()
+    picture.save(out, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    with pytest.raises(InvalidInputError, match="all of it is transparent"):
+        decode(out.getvalue(), "a")
+    picture.putpixel((0, 0), (9, 255) if mode == "LA" else (9, 9, 9, 255))
+    picture.save(out := io.BytesIO(), "PNG")
+    assert decode(out.getvalue(), "a").getpixel((0, 0)) == (9, 9, 9)
+
+
 def test_lab_pictures_need_no_apology() -> None:
     from PIL import ImageCms
 
