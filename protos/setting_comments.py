@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
 from saggar.job_settings.declared import JobSettings, help_line
-from saggar.job_settings.generation import GenerationSettings, StartSettings
+from saggar.job_settings.generation import ControlSettings, GenerationSettings, StartSettings
 from saggar.job_settings.review import ReviewSettings
 from saggar.job_settings.screening import ExtractorSettings, ScreenSettings, SetMeasureSettings
 from saggar.job_settings.training import TrainingSettings
@@ -22,6 +22,7 @@ DECLARED: dict[tuple[str, str], type[JobSettings]] = {
     ("generator.proto", "GenerationSettings"): GenerationSettings,
     ("generator.proto", "AdapterUse"): AdapterWeight,
     ("generator.proto", "StartImage"): StartSettings,
+    ("generator.proto", "ControlNet"): ControlSettings,
     ("qc.proto", "ScreenSettings"): ScreenSettings,
     ("qc.proto", "FeatureExtractor"): ExtractorSettings,
     ("qc.proto", "CompareSetsRequest"): SetMeasureSettings,

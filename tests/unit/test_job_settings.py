@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from saggar.errors import InvalidInputError
 from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
 from saggar.job_settings.declared import JobSettings, bounds, help_line
-from saggar.job_settings.generation import GenerationSettings, StartSettings
+from saggar.job_settings.generation import ControlSettings, GenerationSettings, StartSettings
 from saggar.job_settings.messages import from_message, to_message
 from saggar.job_settings.review import ReviewSettings
 from saggar.job_settings.screening import ExtractorSettings, Resize, ScreenSettings, SetMeasureSettings
@@ -41,7 +41,7 @@ IN_FILES = {
     ScreenSettings: sections.Screening,
 }
 REF = ref_to_proto(ObjectRef("datasets/a/manifest.parquet", "a" * 64, 7, "application/vnd.apache.parquet"))
-EVERY = [*MESSAGES, AdapterWeight, StartSettings, SetMeasureSettings, ExtractorSettings]
+EVERY = [*MESSAGES, AdapterWeight, StartSettings, ControlSettings, SetMeasureSettings, ExtractorSettings]
 
 
 @pytest.mark.parametrize("settings", MESSAGES, ids=lambda one: one.__name__)

@@ -76,3 +76,29 @@ class StartSettings(JobSettings):
         description="How the photograph becomes as large as the image: `crop` scales by the shorter side and cuts from "
         "the centre; `pad` keeps the whole and carries its ground on beyond the longer edges",
     )
+
+
+class ControlSettings(JobSettings):
+    """How a ControlNet makes an image follow the form of a photograph."""
+
+    condition: Literal["edges", "outline"] = Field(
+        default="edges",
+        description="What the network sees of the photograph, white on black: `edges` are Canny's; `outline` is where "
+        "the piece ends and its ground begins",
+    )
+    scale: float = Field(default=1.0, gt=0, le=2, description="How strongly the network steers the picture")
+    begin: float = Field(default=0.0, ge=0, le=1, description="Share of the denoising steps before it steers")
+    end: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the denoising steps after which it steers no more"
+    )
+    framing: Literal["crop", "pad"] = Field(
+        default="crop",
+        description="How the photograph becomes as large as the image: `crop` scales by the shorter side and cuts from "
+        "the centre; `pad` keeps the whole and carries its ground on beyond the longer edges",
+    )
+
+    @model_validator(mode="after")
+    def _steers(self) -> Self:
+        if self.end <= self.begin:
+            raise ProblemAt(("end",), f"must be above begin, {self.begin:g}")
+        return self

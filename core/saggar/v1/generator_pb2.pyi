@@ -216,20 +216,22 @@ class GenerationSettings(_message.Message):
     def __init__(self, steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., clip_skip: _Optional[int] = ..., scheduler: _Optional[str] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., batch_size: _Optional[int] = ..., guidance_scale_to: _Optional[float] = ...) -> None: ...
 
 class PromptItem(_message.Message):
-    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start", "transfer")
+    __slots__ = ("prompt_id", "prompt", "negative_prompt", "seed", "start", "transfer", "control_photograph")
     PROMPT_ID_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_PHOTOGRAPH_FIELD_NUMBER: _ClassVar[int]
     prompt_id: str
     prompt: str
     negative_prompt: str
     seed: int
     start: StartImage
     transfer: GlazeTransfer
-    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ..., transfer: _Optional[_Union[GlazeTransfer, _Mapping]] = ...) -> None: ...
+    control_photograph: _common_pb2.ObjectRef
+    def __init__(self, prompt_id: _Optional[str] = ..., prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., seed: _Optional[int] = ..., start: _Optional[_Union[StartImage, _Mapping]] = ..., transfer: _Optional[_Union[GlazeTransfer, _Mapping]] = ..., control_photograph: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ...) -> None: ...
 
 class GlazeTransfer(_message.Message):
     __slots__ = ("forms", "glazes")
@@ -249,6 +251,22 @@ class StartImage(_message.Message):
     framing: str
     def __init__(self, image: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., strength: _Optional[float] = ..., framing: _Optional[str] = ...) -> None: ...
 
+class ControlNet(_message.Message):
+    __slots__ = ("path", "condition", "scale", "begin", "end", "framing")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    FRAMING_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    condition: str
+    scale: float
+    begin: float
+    end: float
+    framing: str
+    def __init__(self, path: _Optional[str] = ..., condition: _Optional[str] = ..., scale: _Optional[float] = ..., begin: _Optional[float] = ..., end: _Optional[float] = ..., framing: _Optional[str] = ...) -> None: ...
+
 class AdapterUse(_message.Message):
     __slots__ = ("name", "adapter", "weight")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -260,20 +278,22 @@ class AdapterUse(_message.Message):
     def __init__(self, name: _Optional[str] = ..., adapter: _Optional[_Union[_common_pb2.ObjectRef, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("request_id", "base_model", "adapters", "prompts", "settings", "fresh")
+    __slots__ = ("request_id", "base_model", "adapters", "prompts", "settings", "fresh", "control_net")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     SETTINGS_FIELD_NUMBER: _ClassVar[int]
     FRESH_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_NET_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     base_model: str
     adapters: _containers.RepeatedCompositeFieldContainer[AdapterUse]
     prompts: _containers.RepeatedCompositeFieldContainer[PromptItem]
     settings: GenerationSettings
     fresh: str
-    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapters: _Optional[_Iterable[_Union[AdapterUse, _Mapping]]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ..., fresh: _Optional[str] = ...) -> None: ...
+    control_net: ControlNet
+    def __init__(self, request_id: _Optional[str] = ..., base_model: _Optional[str] = ..., adapters: _Optional[_Iterable[_Union[AdapterUse, _Mapping]]] = ..., prompts: _Optional[_Iterable[_Union[PromptItem, _Mapping]]] = ..., settings: _Optional[_Union[GenerationSettings, _Mapping]] = ..., fresh: _Optional[str] = ..., control_net: _Optional[_Union[ControlNet, _Mapping]] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
     __slots__ = ("prompt_id", "image", "seed", "reused", "truncated_tokens", "made_from")

@@ -104,8 +104,10 @@ class GeneratorServiceServicer:
         """Generates one image per prompt. Streams progress and every finished image, and ends with one result. The image of a prompt depends only
         on base model, adapters and their weights, prompt, seed, photograph and settings; one that exists in the store is returned, not made again.
 
-        INVALID_ARGUMENT: bad settings, no prompts, a prompt_id twice, or a prompt that names an unknown adapter or uses a syntax that has no meaning here.
-        NOT_FOUND: base model, adapter or photograph is missing. FAILED_PRECONDITION: an adapter was trained on another base model.
+        INVALID_ARGUMENT: bad settings, no prompts, a prompt_id twice, or a prompt that names an unknown adapter or uses a syntax that has no meaning here;
+        a ControlNet that is none, or in another format.
+        NOT_FOUND: base model, adapter, ControlNet or photograph is missing. FAILED_PRECONDITION: an adapter was trained on another base model, or the
+        ControlNet is for another kind.
         RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: store down.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from saggar.errors import FieldViolation, InvalidInputError, refuse
 from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
-from saggar.job_settings.generation import GenerationSettings, StartSettings
+from saggar.job_settings.generation import ControlSettings, GenerationSettings, StartSettings
 from saggar.job_settings.messages import from_message
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef
@@ -17,6 +17,7 @@ from saggar.webui.prompt_syntax import ADAPTER_NAME
 from saggar_generator.requests import (
     AdapterPreview,
     AdapterUse,
+    ControlUse,
     GeneratedImage,
     GenerationRequest,
     GlazeTransfer,
@@ -55,6 +56,7 @@ def prompt_items(messages: Iterable[generator_pb2.PromptItem]) -> list[PromptIte
                 one.seed,
                 _start(one, f"prompts[{number}].start"),
                 _transfer(one, f"prompts[{number}].transfer"),
+                _control_photograph(one, f"prompts[{number}].control_photograph"),
             ),
         )
         for number, one in enumerate(messages)
@@ -122,8 +124,21 @@ def generation_request(request: generator_pb2.GenerateRequest) -> GenerationRequ
         prompt_items(request.prompts),
         adapter_uses(request.adapters),
         generation_settings(request.settings),
+        control_use(request),
         request.fresh,
     )
+
+
+def control_use(request: generator_pb2.GenerateRequest) -> ControlUse | None:
+    """Raises InvalidInputError when a prompt has a photograph for a ControlNet and the request names none."""
+    if request.HasField("control_net"):
+        if not request.control_net.path:
+            refuse([FieldViolation("control_net.path", "must not be empty; give a ControlNet's folder")])
+        settings = from_message(ControlSettings, request.control_net, "control_net")
+        return ControlUse(request.control_net.path, settings)
+    if any(one.HasField("control_photograph") for one in request.prompts):
+        refuse([FieldViolation("control_net", "must be given, for there are prompts with a control_photograph")])
+    return None
 
 
 def trained_adapter(value: TrainedAdapter) -> generator_pb2.TrainAdapterResult:
@@ -195,6 +210,14 @@ def _transfer(message: generator_pb2.PromptItem, field: str) -> GlazeTransfer | 
             refuse([FieldViolation(f"{field}.{name}", f"has {len(given)} photographs; give 1 to {_MOST_DONORS}")])
         found[name] = tuple(ref_from_proto(one, f"{field}.{name}[{place}]") for place, one in enumerate(given))
     return GlazeTransfer(**found)
+
+
+def _control_photograph(message: generator_pb2.PromptItem, field: str) -> ObjectRef | None:
+    if not message.HasField("control_photograph"):
+        return None
+    if message.HasField("start") or message.HasField("transfer"):
+        refuse([FieldViolation(field, "goes without start and transfer: give one of them")])
+    return ref_from_proto(message.control_photograph, field)
 
 
 def _start(message: generator_pb2.PromptItem, field: str) -> StartImage | None:

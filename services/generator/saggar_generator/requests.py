@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saggar.job_settings.adapter import AdapterSettings, AdapterWeight
-from saggar.job_settings.generation import GenerationSettings, StartSettings
+from saggar.job_settings.generation import ControlSettings, GenerationSettings, StartSettings
 from saggar.store import ObjectRef
 
 
@@ -106,13 +106,16 @@ class GlazeTransfer:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """One image to make: by the model, from noise or from `start`, or by composing two photographs (`transfer`)."""
+    """One image to make: by the model, from noise or from `start`, or by composing two photographs (`transfer`). One
+    from noise may follow the form of `control`, a photograph.
+    """
 
     prompt: str
     negative_prompt: str
     seed: int
     start: StartImage | None = None
     transfer: GlazeTransfer | None = None
+    control: ObjectRef | None = None
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,22 @@ class PromptItem:
 
 
 @dataclass(frozen=True)
+class ControlUse:
+    """A ControlNet's folder, and how it steers."""
+
+    path: str
+    settings: ControlSettings
+
+
+@dataclass(frozen=True)
 class GenerationRequest:
-    """Images to make with `base_model` and `adapters`."""
+    """Images to make with `base_model` and `adapters`; `control` takes part in those that follow a photograph."""
 
     base_model: str
     items: Sequence[PromptItem]
     adapters: Sequence[AdapterUse] = ()
     settings: GenerationSettings = field(default_factory=GenerationSettings)
+    control: ControlUse | None = None
     fresh: str = ""  # images that equal requests of another token have left are not taken over
 
 

@@ -17,9 +17,11 @@ from saggar.store import ObjectRef, ObjectStore
 
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
+from saggar_generator.base_models.control_net import load_control_net
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.images.composing import compose_image
 from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.controlling import Control
 from saggar_generator.images.guidance import with_drawn_guidance
 from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
@@ -42,9 +44,13 @@ class _Job:
     numbers: list[int]
 
     @property
-    def kind(self) -> tuple[Mix, float | None, float]:
-        """What images of one batch have in common: adapters, the strength of a start, and guidance."""
-        return self.mix, self.request.start.strength if self.request.start else None, self.settings.guidance_scale
+    def kind(self) -> tuple[Mix, float | None, float, bool]:
+        """What images of one batch have in common: adapters, the strength of a start, guidance, and whether they
+        follow a photograph.
+        """
+        request, settings = self.request, self.settings
+        strength = request.start.strength if request.start else None
+        return self.mix, strength, settings.guidance_scale, request.control is not None
 
 
 def generate(
@@ -71,6 +77,11 @@ def generate(
         if item.request.start is not None:
             check_strength(item.request.start.strength, settings.steps, f"prompts[{number}].start.strength")
     weights = _weights(store, base, request.adapters)
+    control = (
+        Control(load_control_net(request.control.path, base), request.control.settings, store)
+        if request.control
+        else None
+    )
     index = ImageIndex(store, signer)
 
     finished: dict[str, GeneratedImage] = {}
@@ -80,7 +91,7 @@ def generate(
         work.stop_if_cancelled("generation")
         mix = by_weights(one.adapters, hashes)
         own = with_drawn_guidance(settings, one.request.seed)
-        inputs = index.inputs(base, mix, one.request, own)
+        inputs = index.inputs(base, mix, one.request, own, control)
         key = index_key(inputs, request.fresh)
         found = index.find(key, one.prompt_id, reused=True) if key not in jobs else None
         if found:
@@ -106,7 +117,7 @@ def generate(
         work.report(Progress("generating", len(finished), len(items), "images", pace))
 
     batch_size = settings.batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
-    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size)
+    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size, control)
     _finish_beside(studio.draw(list(jobs.values()), work), finish)
     _warn_of_truncation([image.truncated_tokens for image in finished.values()])
     return [finished[item.prompt_id] for item in items]
@@ -158,6 +169,7 @@ class _Studio:
     weights: Mapping[str, ObjectRef]
     settings: GenerationSettings
     batch_size: int
+    control: Control | None
 
     def draw(self, jobs: Sequence[_Job], work: Work) -> Iterator[list[tuple[_Job, Picture]]]:
         """All of `jobs`, batch after batch; those with other adapters, weights, strengths or guidance apart, composed
@@ -185,6 +197,7 @@ class _Studio:
                 self.batch_size,
                 on_step=lambda: work.stop_if_cancelled("generation"),
                 open_photograph=self._open_photograph,
+                control=self.control,
             ):
                 yield list(zip(alike[made : made + len(pictures)], pictures, strict=True))
                 made += len(pictures)

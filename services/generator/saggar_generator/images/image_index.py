@@ -14,6 +14,7 @@ from saggar.store import ObjectRef, ObjectStore, put_image
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.content_credentials import Signer
+from saggar_generator.images.controlling import Control
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.request_prompts import Mix
 from saggar_generator.images.synthesis import Picture
@@ -33,7 +34,14 @@ class ImageIndex:
         self._store = store
         self._signer = signer
 
-    def inputs(self, base: BaseModel, mix: Mix, request: ImageRequest, settings: GenerationSettings) -> Inputs:
+    def inputs(
+        self,
+        base: BaseModel,
+        mix: Mix,
+        request: ImageRequest,
+        settings: GenerationSettings,
+        control: Control | None = None,
+    ) -> Inputs:
         """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights; `settings`:
         the image's own, its guidance drawn. A composed image's are its photographs and its size; its prompt is noted
         with them.
@@ -66,6 +74,8 @@ class ImageIndex:
                 "strength": request.start.strength,
                 **({} if request.start.framing == "crop" else {"framing": request.start.framing}),
             }
+        if request.control is not None and control is not None:
+            inputs["control"] = control.inputs(request.control)
         if self._signer is not None:
             inputs["signed_by"] = self._signer.identity
         return inputs

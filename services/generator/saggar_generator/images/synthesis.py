@@ -24,6 +24,7 @@ from saggar.job_settings.generation import GenerationSettings
 from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.prompt_encoding import MOST_WINDOWS, EncodedPrompt, encode_all
+from saggar_generator.images.controlling import Control
 from saggar_generator.images.starting import draw_noise, from_photographs
 from saggar_generator.requests import ImageRequest, StartImage
 
@@ -66,19 +67,22 @@ def draw(
     *,
     on_step: Callable[[], None] = lambda: None,
     open_photograph: Callable[[StartImage], Image.Image] | None = None,
+    control: Control | None = None,
 ) -> Iterator[list[Picture]]:
     """Makes the images of `requests`, batch after batch, in order; calls `on_step` after every denoising step.
 
     The adapters that are set in the pipeline take part. Either all of `requests` start from photographs, with
-    one strength, or none. A batch that does not fit into the GPU's memory is halved, and so are those after
-    it. Raises WrongStateError when an image is not finite, or when not even one fits.
+    one strength, or none; likewise all or none follow one through `control`. A batch that does not fit into the
+    GPU's memory is halved, and so are those after it. Raises WrongStateError when an image is not finite, or when not even one fits.
     """
     start = 0
     while start < len(requests):
         batch = _alike(requests[start : start + batch_size], encoded, settings)
         full = [*batch, *[batch[-1]] * (batch_size - len(batch))]
         try:
-            pixels = _forward(base, full, encoded, settings, on_step=on_step, open_photograph=open_photograph)
+            pixels = _forward(
+                base, full, encoded, settings, on_step=on_step, open_photograph=open_photograph, control=control
+            )
         except torch.OutOfMemoryError:
             batch_size = _smaller(base, batch_size)
             continue
@@ -128,6 +132,7 @@ def _forward(
     *,
     on_step: Callable[[], None],
     open_photograph: Callable[[StartImage], Image.Image] | None,
+    control: Control | None,
 ) -> npt.NDArray[np.uint8]:
     """[B, H, W, 3]."""
     base.pipeline.scheduler = schedulers.build(settings.scheduler, base.scheduler_config)  # it keeps state
@@ -138,6 +143,11 @@ def _forward(
         return {}
 
     pipeline, beginning = _beginning(base, batch, settings, randoms, open_photograph)
+    if guides := [one.control for one in batch if one.control is not None]:
+        if len(guides) < len(batch) or control is None:
+            raise ValueError("a batch of which some follow a photograph")  # an error of this program
+        pipeline = control.pipeline(base)
+        beginning |= control.arguments(guides, settings.width_px, settings.height_px)
     length, empty = prompt_length(encoded, batch[0], settings), encoded[""]
     images = pipeline(
         prompt_embeds=torch.cat([encoded[one.prompt].widened(length, empty) for one in batch]),
