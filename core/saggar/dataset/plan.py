@@ -44,7 +44,8 @@ class PlannedImage:
     """One image to generate. `prompt_id` is the combination's code and a number; it decides the seed.
 
     `photograph` is the store key of the photograph that it starts from, of which `strength` gives way; None: from
-    noise. An image with `forms` and `glazes`, keys of photographs too, is composed of one of each instead.
+    noise. An image with `forms` and `glazes`, keys of photographs too, is composed of one of each instead. One with
+    `control` follows the form of that photograph.
     """
 
     prompt_id: str
@@ -56,6 +57,7 @@ class PlannedImage:
     strength: float | None = None
     forms: tuple[str, ...] = ()
     glazes: tuple[str, ...] = ()
+    control: str | None = None
 
 
 def plan(

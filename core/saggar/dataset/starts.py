@@ -93,6 +93,28 @@ def compose_of_photographs(
     return tuple(chosen)
 
 
+def follow_photographs(
+    planned: Sequence[PlannedImage], manifest: Manifest, form: str, seed: int = 0
+) -> tuple[PlannedImage, ...]:
+    """The same images, each with the real training photograph of its form (a task's name) that it follows.
+
+    Raises InvalidInputError when the training split has no photograph of an image's form.
+    """
+    by_form = _by_labels(manifest.select(split="train", origin="real"), (form,))
+    chosen = []
+    for image in planned:
+        keys = by_form.get((str(image.labels.get(form)),), [])
+        if not keys:
+            raise InvalidInputError(
+                f"no training photograph with {form} {image.labels.get(form)} for {image.prompt_id} to follow; leave "
+                "this combination out, or generate without control"
+            )
+        number = derived_seed("control", seed, image.prompt_id)
+        chosen.append(replace(image, control=keys[number % len(keys)]))
+    check_photographs({image.control for image in chosen if image.control}, manifest)
+    return tuple(chosen)
+
+
 def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
     """Raises InvalidInputError unless all of `keys` are real training photographs of `manifest`, and of no
     other split: an image made from a validation or test photograph would show the classifier what it is

@@ -8,10 +8,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ResolveBaseModelRequest(_message.Message):
-    __slots__ = ("base_model",)
+    __slots__ = ("base_model", "control_net_path")
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_NET_PATH_FIELD_NUMBER: _ClassVar[int]
     base_model: str
-    def __init__(self, base_model: _Optional[str] = ...) -> None: ...
+    control_net_path: str
+    def __init__(self, base_model: _Optional[str] = ..., control_net_path: _Optional[str] = ...) -> None: ...
 
 class ResolveBaseModelResponse(_message.Message):
     __slots__ = ("progress", "result")
@@ -22,12 +24,14 @@ class ResolveBaseModelResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_common_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ResolveBaseModelResult, _Mapping]] = ...) -> None: ...
 
 class ResolveBaseModelResult(_message.Message):
-    __slots__ = ("content_hash", "configuration_hash")
+    __slots__ = ("content_hash", "configuration_hash", "control_net_hash")
     CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATION_HASH_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_NET_HASH_FIELD_NUMBER: _ClassVar[int]
     content_hash: str
     configuration_hash: str
-    def __init__(self, content_hash: _Optional[str] = ..., configuration_hash: _Optional[str] = ...) -> None: ...
+    control_net_hash: str
+    def __init__(self, content_hash: _Optional[str] = ..., configuration_hash: _Optional[str] = ..., control_net_hash: _Optional[str] = ...) -> None: ...
 
 class AdapterSettings(_message.Message):
     __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing", "prior_weight", "prior_images", "prior_prompts", "keep_every_steps")

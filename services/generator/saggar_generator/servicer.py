@@ -56,7 +56,9 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
 
         def work(emit: Emit, _cancelled: threading.Event) -> generator_pb2.ResolveBaseModelResult:
             identity = workshop.identify(base_model, emit)
-            return generator_pb2.ResolveBaseModelResult(**asdict(identity))
+            path = request.control_net_path
+            control_net_hash = workshop.identify_control_net(path, base_model) if path else ""
+            return generator_pb2.ResolveBaseModelResult(**asdict(identity), control_net_hash=control_net_hash)
 
         return stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
 

@@ -10,6 +10,7 @@ from saggar.progress import Progress, Report, Work
 from saggar.store import ObjectStore
 
 from saggar_generator.adapters import adapter_import
+from saggar_generator.base_models import control_net
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import Placement, choose
@@ -68,6 +69,10 @@ class Workshop:
         """What a base model is, downloaded first when need be."""
         report(Progress("finding base model", message=base_model))
         return self._models.identify(base_model)
+
+    def identify_control_net(self, path: str, base_model: str) -> str:
+        """The hash of a ControlNet that fits `base_model`. Raises as `control_net.identify`."""
+        return control_net.identify_for(path, base_model)
 
     def train_adapter(
         self, training: TrainingRequest, work: Work, on_preview: Callable[[AdapterPreview], None]

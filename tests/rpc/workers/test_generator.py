@@ -23,6 +23,7 @@ from saggar.store import DirectoryStore, ObjectRef
 from saggar.v1 import generator_pb2, generator_pb2_grpc
 from saggar_generator.servicer import GeneratorServicer
 from saggar_generator.settings import GeneratorSettings
+from tiny_control import put_pot, save_tiny_control_net
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
@@ -216,3 +217,27 @@ def test_it_does_not_serve_before_its_libraries_are_loaded(generator: Generator)
     finally:
         server.stop()
     assert health_at_warm_up == [health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+def test_a_control_net_is_checked_with_its_base_and_steers_images(generator: Generator, tmp_path: Path) -> None:
+    net, other = (str(save_tiny_control_net(tmp_path / n, cross_attention_dim=d)) for n, d in (("net", 16), ("o", 24)))
+
+    def resolve(path: str) -> str:
+        request = generator_pb2.ResolveBaseModelRequest(base_model=generator.base, control_net_path=path)
+        return str(list(generator.stub.ResolveBaseModel(request))[-1].result.control_net_hash)
+
+    assert resolve("") == ""
+    with pytest.raises(WrongStateError, match="for another base model"):
+        resolve(other)
+    prompts = [generator_pb2.PromptItem(prompt_id=one, prompt="white bowl", seed=3) for one in ("free", "led")]
+    prompts[1].control_photograph.CopyFrom(ref_to_proto(put_pot(generator.store, 8)))
+    request = generator_pb2.GenerateRequest(
+        base_model=generator.base,
+        prompts=prompts,
+        settings=generator_pb2.GenerationSettings(steps=2, width_px=32, height_px=32),
+        control_net=generator_pb2.ControlNet(path=net, condition="outline", end=0.8),
+    )
+    images = list(generator.stub.Generate(request))[-1].result.images
+    assert images[0].image != images[1].image
+    control = json.loads(images[1].made_from)["control"]
+    assert (control["sha256"], control["condition"], control["end"]) == (resolve(net), "outline", 0.8)

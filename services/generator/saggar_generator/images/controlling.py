@@ -13,7 +13,7 @@ from saggar.images import decode
 from saggar.job_settings.generation import ControlSettings
 from saggar.outlines import find_outline
 from saggar.store import ObjectRef, ObjectStore
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 from skimage.color import rgb2lab
 from skimage.feature import canny
 
@@ -70,7 +70,7 @@ def condition(pixels: Any, kind: str, name: str) -> Any:
     """
     if kind == "edges":
         grey = np.asarray(pixels, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
-        return canny(grey, sigma=1.0, low_threshold=_LOW, high_threshold=_HIGH)
+        return canny(grey, sigma=1.0, low_threshold=_LOW, high_threshold=_HIGH)  # type: ignore[no-untyped-call]
     mask = find_outline(rgb2lab(pixels).astype(np.float32)).mask
     if not mask.any():
         raise InvalidInputError(f"{name}: no piece stands out from its ground; take condition: edges")

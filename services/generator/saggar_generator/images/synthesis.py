@@ -73,7 +73,8 @@ def draw(
 
     The adapters that are set in the pipeline take part. Either all of `requests` start from photographs, with
     one strength, or none; likewise all or none follow one through `control`. A batch that does not fit into the
-    GPU's memory is halved, and so are those after it. Raises WrongStateError when an image is not finite, or when not even one fits.
+    GPU's memory is halved, and so are those after it. Raises WrongStateError when an image is not finite, or
+    when not even one fits.
     """
     start = 0
     while start < len(requests):

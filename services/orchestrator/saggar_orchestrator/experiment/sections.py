@@ -10,7 +10,7 @@ from saggar.errors import InvalidInputError
 from saggar.files.yamlfile import ProblemAt
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.declared import JobSettings
-from saggar.job_settings.generation import GenerationSettings
+from saggar.job_settings.generation import ControlSettings, GenerationSettings
 from saggar.job_settings.review import ReviewTerms
 from saggar.job_settings.screening import ExtractorSettings, ScreenSettings
 from saggar.job_settings.training import LARGEST_SEED, TrainingSettings
@@ -23,7 +23,7 @@ MOST = 1_000_000  # photographs or images that anything is counted in
 PLANNING = frozenset(
     {
         *("seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_strength_to"),
-        *("photograph_task", "photograph_tasks", "photograph_form_strength", "glaze_transfer"),
+        *("photograph_task", "photograph_tasks", "photograph_form_strength", "glaze_transfer", "control"),
     }
 )
 
@@ -162,6 +162,15 @@ class WeightRule(JobSettings):
     weight: float = Field(ge=-10, le=10, description="How strongly the adapter changes them")
 
 
+class Control(ControlSettings):
+    """A ControlNet, and how it steers the images along training photographs of their form."""
+
+    path: str = Field(
+        min_length=1,
+        description="Folder of a ControlNet for Stable Diffusion 1.x or 2.x in diffusers format, as safetensors",
+    )
+
+
 class Generation(GenerationSettings):
     """How images are sampled; what is left out takes its default."""
 
@@ -216,6 +225,11 @@ class Generation(GenerationSettings):
         description="Compose every image of two training photographs, the form of one and the glaze of another, "
         "instead of letting the model draw it",
     )
+    control: Control | None = Field(
+        default=None,
+        description="Let every image follow the form of a training photograph of the same form, through a ControlNet",
+        json_schema_extra={"left_out": "none"},
+    )
     negative_prompt: str | None = Field(
         default=None, description="What to avoid", json_schema_extra={"left_out": "the paper's words"}
     )
@@ -229,6 +243,8 @@ class Generation(GenerationSettings):
             raise ProblemAt(("photograph_task",), "stands beside photograph_tasks; give one of them")
         if self.glaze_transfer and self.photograph_strength is not None:
             raise ProblemAt(("glaze_transfer",), "goes without photograph_strength; give one of them")
+        if self.control and (self.glaze_transfer or self.photograph_strength is not None):
+            raise ProblemAt(("control",), "goes without photograph_strength and glaze_transfer; give one of them")
         low, high = self.photograph_strength, self.photograph_strength_to
         if high is not None and (low is None or high < low):
             raise ProblemAt(("photograph_strength_to",), "must be at least photograph_strength, which it goes with")

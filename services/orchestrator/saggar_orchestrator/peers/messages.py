@@ -46,6 +46,11 @@ def generation_settings(generation: Generation) -> generator_pb2.GenerationSetti
     return to_message(generation, generator_pb2.GenerationSettings)
 
 
+def control_net(generation: Generation) -> generator_pb2.ControlNet | None:
+    control = generation.control
+    return to_message(control, generator_pb2.ControlNet(path=control.path)) if control else None
+
+
 def screen_settings(screening: Screening) -> qc_pb2.ScreenSettings:
     return to_message(screening, qc_pb2.ScreenSettings)
 
@@ -85,7 +90,12 @@ def prompt_items(
     padded, which keeps the whole piece as well.
     """
     at_start = {"crop": None, "buckets": "pad"}.get(framing, framing)
-    keys = {key for image in planned for key in (image.photograph, *image.forms, *image.glazes) if key is not None}
+    keys = {
+        key
+        for image in planned
+        for key in (image.photograph, image.control, *image.forms, *image.glazes)
+        if key is not None
+    }
     photographs = {key: ref_to_proto(store.stat(key)) for key in sorted(keys)}
 
     def start(image: PlannedImage) -> generator_pb2.StartImage | None:
@@ -108,6 +118,7 @@ def prompt_items(
             seed=image.seed,
             start=start(image),
             transfer=transfer(image),
+            control_photograph=photographs[image.control] if image.control else None,
         )
         for image in planned
     ]

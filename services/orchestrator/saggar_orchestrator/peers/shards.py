@@ -30,6 +30,7 @@ class Order:
     base_model: str
     adapters: tuple[generator_pb2.AdapterUse, ...] = ()
     settings: generator_pb2.GenerationSettings = field(default_factory=generator_pb2.GenerationSettings)
+    control_net: generator_pb2.ControlNet | None = None
 
 
 def generate_in_shards(
@@ -54,7 +55,11 @@ def generate_in_shards(
 
     def make(shard: _Shard) -> None:
         request = generator_pb2.GenerateRequest(
-            base_model=order.base_model, adapters=order.adapters, prompts=shard, settings=order.settings
+            base_model=order.base_model,
+            adapters=order.adapters,
+            prompts=shard,
+            settings=order.settings,
+            control_net=order.control_net,
         )
         request.request_id = digest(as_inputs(request))[:32]
 

@@ -7,7 +7,13 @@ import pytest
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlanSettings, plan
 from saggar.dataset.record import Record
-from saggar.dataset.starts import StartRule, check_photographs, compose_of_photographs, start_from_photographs
+from saggar.dataset.starts import (
+    StartRule,
+    check_photographs,
+    compose_of_photographs,
+    follow_photographs,
+    start_from_photographs,
+)
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import load_taxonomy
 
@@ -74,6 +80,17 @@ def test_one_task_alone_has_no_form_to_fall_back_to():
     assert {one.strength for one in started} == {0.6}
     with pytest.raises(InvalidInputError, match="no training photograph with glaze crackle_celadon"):
         start_from_photographs(_planned({"glaze": "crackle_celadon"}), TRAINED, rule)
+
+
+def test_an_image_follows_a_training_photograph_of_its_form():
+    planned = _planned({"glaze": "painted", "type": "vase"}, {"glaze": "white", "type": "plate"})
+    found = follow_photographs(planned, TRAINED, "type", seed=1)
+    assert {one.control for one in found if one.labels["type"] == "vase"} == {"1-0", "1-1"}  # of training, not of test
+    assert {one.control for one in found if one.labels["type"] == "plate"} == {"5-0", "5-1"}
+    assert {one.photograph for one in found} == {None}
+    assert follow_photographs(planned[::-1], TRAINED, "type", seed=1) == found[::-1]
+    with pytest.raises(InvalidInputError, match="no training photograph with type censer .* to follow"):
+        follow_photographs(_planned({"glaze": "white", "type": "censer"}), TRAINED, "type")
 
 
 def test_photographs_of_held_out_splits_are_refused():

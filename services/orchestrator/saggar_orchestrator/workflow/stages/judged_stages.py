@@ -51,7 +51,7 @@ class JudgedStages(SplitBase):
     @property
     def _painting(self) -> tuple[str, ...]:
         """What `_topping_up` and `_top_up_inputs` read."""
-        return self._key("plan"), self._key("adapter"), self._key(self._real), *self._judging
+        return "base", self._key("plan"), self._key("adapter"), self._key(self._real), *self._judging
 
     def _arm_images(self, shop: Workshop, done: Done, arm: Arm) -> ObjectRef:
         plan = read_plan(shop.store, done.ref(self._key("plan"), "plan"))
@@ -73,7 +73,7 @@ class JudgedStages(SplitBase):
             store=shop.store,
             taxonomy=shop.taxonomy,
             stored=read_plan(shop.store, done.ref(self._key("plan"), "plan")),
-            painter=painter(shop, done.ref(self._key("adapter"), "adapter")),
+            painter=painter(shop, done.ref(self._key("adapter"), "adapter"), done["base"]),
             judges=self._judges(shop, done),
             photographs=done.ref(self._key(self._real)),
             rounds=shop.experiment.plan.top_up_rounds,
@@ -81,7 +81,7 @@ class JudgedStages(SplitBase):
 
     def _top_up_inputs(self, shop: Workshop, done: Done) -> Result:
         """What decides further images: all that decides images, and how many are asked for."""
-        made_by = painter(shop, done.ref(self._key("adapter"), "adapter"))
+        made_by = painter(shop, done.ref(self._key("adapter"), "adapter"), done["base"])
         return {
             "generation": made_by.inputs(done.ref(self._key("plan"), "plan")),
             "photographs": done.ref(self._key(self._real)).sha256,

@@ -37,7 +37,9 @@ def _base_model() -> Stage:
         kind="base",
         title="find base model",
         inputs=lambda shop, _: {"base_model": shop.experiment.base_model},
-        work=lambda shop, _, report: generating.resolve_base_model(shop.calls, shop.experiment.base_model, report),
+        work=lambda shop, _, report: generating.resolve_base_model(
+            shop.calls, shop.experiment.base_model, shop.experiment.generation.control, report
+        ),
         reuse=False,
     )
 

@@ -41,7 +41,7 @@ class SplitBase:
         return f"train/{self._base.name}/{self._experiment.seeds[0]}"
 
 
-def painter(shop: Workshop, adapter: ObjectRef) -> Painter:
+def painter(shop: Workshop, adapter: ObjectRef, base: Result) -> Painter:
     return Painter(
         store=shop.store,
         calls=shop.calls,
@@ -51,6 +51,7 @@ def painter(shop: Workshop, adapter: ObjectRef) -> Painter:
         framing=shop.experiment.adapter.framing,
         parallel_shards=shop.parallel_shards,
         tasks=shop.taxonomy.task_names,
+        control_net_hash=base.get("control_net_hash", ""),
     )
 
 

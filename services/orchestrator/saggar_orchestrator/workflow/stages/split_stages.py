@@ -195,11 +195,13 @@ class SplitStages(JudgedStages):
             "generate",
             "generate",
             "generate images",
-            lambda shop, done: painter(shop, done.ref(adapter, "adapter")).inputs(done.ref(planned, "plan")),
-            lambda shop, done, report: painter(shop, done.ref(adapter, "adapter")).generate(
+            lambda shop, done: painter(shop, done.ref(adapter, "adapter"), done["base"]).inputs(
+                done.ref(planned, "plan")
+            ),
+            lambda shop, done, report: painter(shop, done.ref(adapter, "adapter"), done["base"]).generate(
                 read_plan(shop.store, done.ref(planned, "plan")).images, report
             ),
-            needs=(adapter, planned),
+            needs=("base", adapter, planned),
         )
 
     def _arm(self, arm: Arm) -> Iterator[Stage]:

@@ -13,7 +13,7 @@ from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment.digest import digest
-from saggar_orchestrator.experiment.sections import Adapter, Generation
+from saggar_orchestrator.experiment.sections import Adapter, Control, Generation
 from saggar_orchestrator.peers import messages
 from saggar_orchestrator.peers.adapters import find_adapter
 from saggar_orchestrator.peers.calls import Calls
@@ -23,14 +23,17 @@ from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.steps.manifests import generated_manifest
 
 
-def resolve_base_model(calls: Calls, name: str, report: Report) -> Result:
-    """What the base model's name stands for now: a hub's or a folder's content can change under its name."""
-    request = generator_pb2.ResolveBaseModelRequest(base_model=name)
+def resolve_base_model(calls: Calls, name: str, control: Control | None, report: Report) -> Result:
+    """What the base model's name stands for now: a hub's or a folder's content can change under its name.
+    So does a ControlNet's, which is to fit it.
+    """
+    request = generator_pb2.ResolveBaseModelRequest(base_model=name, control_net_path=control.path if control else "")
     result: generator_pb2.ResolveBaseModelResult = calls.stream("generator", "ResolveBaseModel", request, report)
     return {
         "base_model": name,
         "content_hash": result.content_hash,
         "configuration_hash": result.configuration_hash,
+        **({"control_net_hash": result.control_net_hash} if control else {}),
     }
 
 
@@ -78,6 +81,7 @@ class Painter:
     framing: str  # of photographs that images start from
     parallel_shards: int
     tasks: tuple[str, ...]
+    control_net_hash: str = ""  # empty without one
 
     def inputs(self, plan: ObjectRef) -> Result:
         """What decides the images of a plan."""
@@ -88,6 +92,7 @@ class Painter:
             **({"weights": [rule.model_dump() for rule in self.generation.weights]} if self.generation.weights else {}),
             "further_adapters": [as_inputs(use) for use in self._further_adapters()],
             "settings": as_inputs(messages.generation_settings(self.generation)),
+            **self._control_inputs(),
         }
 
     def generate(self, planned: Sequence[PlannedImage], report: Report) -> Result:
@@ -96,6 +101,7 @@ class Painter:
             self.base_model,
             (messages.adapter_use(self.adapter, self.generation.adapter_weight), *self._further_adapters()),
             messages.generation_settings(self.generation),
+            messages.control_net(self.generation),
         )
         report(Progress("waiting for the generator", 0, len(planned), "images"))
         images = generate_in_shards(
@@ -122,6 +128,12 @@ class Painter:
             if weight != self.generation.adapter_weight:
                 item.prompt += messages.adapter_tag(weight)
         return items
+
+    def _control_inputs(self) -> Result:
+        control = self.generation.control
+        if control is None:
+            return {}
+        return {"control": {"sha256": self.control_net_hash, **control.model_dump(exclude={"path"})}}
 
     def _further_adapters(self) -> list[generator_pb2.AdapterUse]:
         """Adapters of the store that the experiment adds to its own."""

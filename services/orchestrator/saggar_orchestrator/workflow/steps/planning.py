@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.plan import PlannedImage
-from saggar.dataset.starts import compose_of_photographs, start_from_photographs
+from saggar.dataset.starts import compose_of_photographs, follow_photographs, start_from_photographs
 from saggar.prompts import caption
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
@@ -78,10 +78,15 @@ def starting(
     generation: Generation,
     taxonomy: Taxonomy,
 ) -> tuple[PlannedImage, ...]:
-    """`images`, each with the photographs that it starts from, or is composed of, where the experiment says so."""
+    """`images`, each with the photographs that it starts from, is composed of or follows, where the experiment says
+    so.
+    """
     if generation.glaze_transfer and images:
         surface, form = taxonomy.pair_tasks
         return compose_of_photographs(images, read_manifest(store, photographs), surface, form, generation.seed)
+    if generation.control and images:
+        form = taxonomy.pair_tasks[1]
+        return follow_photographs(images, read_manifest(store, photographs), form, generation.seed)
     if generation.photograph_strength is None or not images:
         return tuple(images)
     manifest = read_manifest(store, photographs)
