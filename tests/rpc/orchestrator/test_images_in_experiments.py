@@ -103,3 +103,20 @@ def test_a_glaze_can_have_a_weight_of_its_own(bench):
     assert asked.keys() == {True, False}
     assert "white glaze" in asked[True]
     assert "moon white glaze" in asked[False]
+
+
+def test_images_follow_training_photographs_through_a_control_net(bench, tmp_path):
+    text = SHORT.replace("{shard_size: 8}", f"{{shard_size: 8, control: {{path: {tmp_path}, condition: outline}}}}")
+    with bench.orchestrator() as stub:
+        _, ended = run(stub, text)
+        made = sum(bench.fakes.generated.values())
+        bench.fakes.control_net_hash = "d" * 64  # another network in the same folder
+        run(stub, text.replace("name: ", "name: again-"))
+    assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+    assert set(bench.fakes.controls) == set(bench.fakes.generated)
+    nets, photographs = zip(*bench.fakes.controls.values(), strict=True)
+    assert {(net.path, net.condition, net.scale) for net in nets} == {(str(tmp_path), "outline", 1.0)}
+    assert all(bench.store.exists(uri.removeprefix("store:")) for uri in photographs)
+    records = [json.loads(bench.store.get(key)) for key in bench.store.list("steps/")]
+    assert made
+    assert sum(record["kind"] == "generate" for record in records) == 2

@@ -48,7 +48,7 @@ def generation_settings(generation: Generation) -> generator_pb2.GenerationSetti
 
 def control_net(generation: Generation) -> generator_pb2.ControlNet | None:
     control = generation.control
-    return to_message(control, generator_pb2.ControlNet(path=control.path)) if control else None
+    return None if control is None else to_message(control, generator_pb2.ControlNet)
 
 
 def screen_settings(screening: Screening) -> qc_pb2.ScreenSettings:

@@ -54,7 +54,9 @@ class FakeGenerator(FakeService, generator_pb2_grpc.GeneratorServiceServicer):
         self._begin("ResolveBaseModel")
 
         def work(emit, cancelled):
-            return generator_pb2.ResolveBaseModelResult(content_hash=self.base_hash)
+            return generator_pb2.ResolveBaseModelResult(
+                content_hash=self.base_hash, control_net_hash=self.control_net_hash if request.control_net_path else ""
+            )
 
         yield from stream_events(context, generator_pb2.ResolveBaseModelResponse, work)
 
@@ -68,6 +70,11 @@ class FakeGenerator(FakeService, generator_pb2_grpc.GeneratorServiceServicer):
             made = []
             self.uses = {use.name: (use.adapter.uri, use.weight) for use in request.adapters}
             self.strengths |= {prompt.prompt_id: prompt.start.strength for prompt in request.prompts}
+            self.controls |= {
+                one.prompt_id: (request.control_net, one.control_photograph.uri)
+                for one in request.prompts
+                if one.HasField("control_photograph")
+            }
             self.avoided |= {prompt.prompt: prompt.negative_prompt for prompt in request.prompts}
             for prompt in request.prompts:
                 self._wait("Generate", emit, cancelled)

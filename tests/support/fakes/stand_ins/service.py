@@ -43,6 +43,8 @@ class FakeService:
         self.bare_kid, self.kid_spread = 0.02, 0.0  # without an adapter; half an interval's width
         self.compared = []  # (images, photographs) of every comparison, as manifests
         self.strengths = {}  # prompt id -> of the photograph that it starts from; 0: of none
+        self.controls = {}  # network and photograph, by prompt
+        self.control_net_hash = "c" * 64
         self.fresh = defaultdict(set)  # rpc -> tokens under which work was asked for again
         self.avoided = {}  # prompt -> negative prompt, as they were asked for
 

@@ -89,7 +89,7 @@ def test_an_image_follows_a_training_photograph_of_its_form():
     assert {one.control for one in found if one.labels["type"] == "plate"} == {"5-0", "5-1"}
     assert {one.photograph for one in found} == {None}
     assert follow_photographs(planned[::-1], TRAINED, "type", seed=1) == found[::-1]
-    with pytest.raises(InvalidInputError, match="no training photograph with type censer .* to follow"):
+    with pytest.raises(InvalidInputError, match=r"no training photograph with type censer .* to follow"):
         follow_photographs(_planned({"glaze": "white", "type": "censer"}), TRAINED, "type")
 
 
