@@ -106,7 +106,7 @@ def test_a_glaze_can_have_a_weight_of_its_own(bench):
 
 
 def test_images_follow_training_photographs_through_a_control_net(bench, tmp_path):
-    text = SHORT.replace("{shard_size: 8}", f"{{shard_size: 8, control: {{path: {tmp_path}, condition: outline}}}}")
+    text = SHORT.replace("{shard_size: 8}", f"{{shard_size: 8, control_net: {{path: {tmp_path}, condition: outline}}}}")
     with bench.orchestrator() as stub:
         _, ended = run(stub, text)
         made = sum(bench.fakes.generated.values())

@@ -48,7 +48,7 @@ def test_a_taxonomy_outside_the_roots_is_refused_before_it_is_read(tmp_path):
     [
         ("training: {initial_weights: file, initial_weights_path: none.safetensors}", "of arm baseline: there is no"),
         ("screening: {inception_weights_path: none.pth}", "screening.inception_weights_path: there is no"),
-        ("generation: {control: {path: none}}", r"generation\.control\.path: there is no .*/none"),
+        ("generation: {control_net: {path: none}}", r"generation\.control_net\.path: there is no .*/none"),
         ("base_model: ./none", "base_model: there is no"),
     ],
 )

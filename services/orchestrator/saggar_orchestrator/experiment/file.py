@@ -73,7 +73,7 @@ def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
     def copy(part: BaseModel, *names: str) -> Any:
         return part.model_copy(update={name: absolute(getattr(part, name)) for name in names})
 
-    control = experiment.generation.control
+    control = experiment.generation.control_net
     return experiment.model_copy(
         update={
             "data": copy(experiment.data, "images", "labels"),
@@ -81,7 +81,7 @@ def resolve_paths(experiment: Experiment, base: Path) -> Experiment:
             "arms": tuple(_with_absolute_weights(arm, absolute) for arm in experiment.arms),
             "screening": copy(experiment.screening, "inception_weights_path"),
             "taxonomy": _taxonomy_name(experiment.taxonomy, base),
-            "generation": experiment.generation.model_copy(update={"control": control and copy(control, "path")}),
+            "generation": experiment.generation.model_copy(update={"control_net": control and copy(control, "path")}),
             "base_model": with_absolute_path(experiment.base_model, base),
         }
     )

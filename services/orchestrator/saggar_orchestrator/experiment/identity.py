@@ -10,7 +10,7 @@ from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.schema import Experiment
 
 # Settings that came later: left out of a file, they leave the experiment the id that it had before them.
-_LATER = {("adapter", "keep_every_steps"): 0, ("generation", "weights"): [], ("generation", "control"): None}
+_LATER = {("adapter", "keep_every_steps"): 0, ("generation", "weights"): [], ("generation", "control_net"): None}
 
 
 def experiment_id(experiment: Experiment, taxonomy: Taxonomy, source: dict[str, Any]) -> str:

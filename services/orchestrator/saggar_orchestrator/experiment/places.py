@@ -45,8 +45,8 @@ def check_files(experiment: Experiment, is_here: Callable[[str], bool]) -> None:
     ]
     if experiment.synthetic_arms and Path(experiment.base_model).is_absolute():
         named.append(("base_model", experiment.base_model, "generator"))
-    if experiment.synthetic_arms and experiment.generation.control:
-        named.append(("generation.control.path", experiment.generation.control.path, "generator"))
+    if experiment.synthetic_arms and experiment.generation.control_net:
+        named.append(("generation.control_net.path", experiment.generation.control_net.path, "generator"))
     for key, path, service in named:
         if path and is_here(service) and not Path(path).exists():
             raise NotFoundError(

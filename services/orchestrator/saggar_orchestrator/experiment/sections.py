@@ -23,7 +23,7 @@ MOST = 1_000_000  # photographs or images that anything is counted in
 PLANNING = frozenset(
     {
         *("seed", "negative_prompt", "keep_cracked", "photograph_strength", "photograph_strength_to"),
-        *("photograph_task", "photograph_tasks", "photograph_form_strength", "glaze_transfer", "control"),
+        *("photograph_task", "photograph_tasks", "photograph_form_strength", "glaze_transfer", "control_net"),
     }
 )
 
@@ -162,7 +162,7 @@ class WeightRule(JobSettings):
     weight: float = Field(ge=-10, le=10, description="How strongly the adapter changes them")
 
 
-class Control(ControlSettings):
+class ControlNet(ControlSettings):
     """A ControlNet, and how it steers the images along training photographs of their form."""
 
     path: str = Field(
@@ -225,7 +225,7 @@ class Generation(GenerationSettings):
         description="Compose every image of two training photographs, the form of one and the glaze of another, "
         "instead of letting the model draw it",
     )
-    control: Control | None = Field(
+    control_net: ControlNet | None = Field(
         default=None,
         description="Let every image follow the form of a training photograph of the same form, through a ControlNet",
         json_schema_extra={"left_out": "none"},
@@ -243,8 +243,8 @@ class Generation(GenerationSettings):
             raise ProblemAt(("photograph_task",), "stands beside photograph_tasks; give one of them")
         if self.glaze_transfer and self.photograph_strength is not None:
             raise ProblemAt(("glaze_transfer",), "goes without photograph_strength; give one of them")
-        if self.control and (self.glaze_transfer or self.photograph_strength is not None):
-            raise ProblemAt(("control",), "goes without photograph_strength and glaze_transfer; give one of them")
+        if self.control_net and (self.glaze_transfer or self.photograph_strength is not None):
+            raise ProblemAt(("control_net",), "goes without photograph_strength and glaze_transfer; give one of them")
         low, high = self.photograph_strength, self.photograph_strength_to
         if high is not None and (low is None or high < low):
             raise ProblemAt(("photograph_strength_to",), "must be at least photograph_strength, which it goes with")

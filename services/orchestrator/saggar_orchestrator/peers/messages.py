@@ -47,7 +47,7 @@ def generation_settings(generation: Generation) -> generator_pb2.GenerationSetti
 
 
 def control_net(generation: Generation) -> generator_pb2.ControlNet | None:
-    control = generation.control
+    control = generation.control_net
     return None if control is None else to_message(control, generator_pb2.ControlNet)
 
 

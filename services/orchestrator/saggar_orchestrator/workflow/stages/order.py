@@ -38,7 +38,7 @@ def _base_model() -> Stage:
         title="find base model",
         inputs=lambda shop, _: {"base_model": shop.experiment.base_model},
         work=lambda shop, _, report: generating.resolve_base_model(
-            shop.calls, shop.experiment.base_model, shop.experiment.generation.control, report
+            shop.calls, shop.experiment.base_model, shop.experiment.generation.control_net, report
         ),
         reuse=False,
     )

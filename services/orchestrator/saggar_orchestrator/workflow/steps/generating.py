@@ -13,7 +13,7 @@ from saggar.taxonomy import Taxonomy
 from saggar.v1 import generator_pb2
 
 from saggar_orchestrator.experiment.digest import digest
-from saggar_orchestrator.experiment.sections import Adapter, Control, Generation
+from saggar_orchestrator.experiment.sections import Adapter, ControlNet, Generation
 from saggar_orchestrator.peers import messages
 from saggar_orchestrator.peers.adapters import find_adapter
 from saggar_orchestrator.peers.calls import Calls
@@ -23,7 +23,7 @@ from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.steps.manifests import generated_manifest
 
 
-def resolve_base_model(calls: Calls, name: str, control: Control | None, report: Report) -> Result:
+def resolve_base_model(calls: Calls, name: str, control: ControlNet | None, report: Report) -> Result:
     """What the base model's name stands for now: a hub's or a folder's content can change under its name.
     So does a ControlNet's, which is to fit it.
     """
@@ -130,7 +130,7 @@ class Painter:
         return items
 
     def _control_inputs(self) -> Result:
-        control = self.generation.control
+        control = self.generation.control_net
         if control is None:
             return {}
         return {"control": {"sha256": self.control_net_hash, **control.model_dump(exclude={"path"})}}

@@ -84,7 +84,7 @@ def starting(
     if generation.glaze_transfer and images:
         surface, form = taxonomy.pair_tasks
         return compose_of_photographs(images, read_manifest(store, photographs), surface, form, generation.seed)
-    if generation.control and images:
+    if generation.control_net and images:
         form = taxonomy.pair_tasks[1]
         return follow_photographs(images, read_manifest(store, photographs), form, generation.seed)
     if generation.photograph_strength is None or not images:
