@@ -41,9 +41,11 @@ def test_the_exif_orientation_turns_the_picture() -> None:
 
 def test_transparent_parts_become_white() -> None:
     clear = Image.new("RGBA", (2, 2), (10, 20, 30, 0))
+    clear.putpixel((1, 1), (10, 20, 30, 255))
     assert decode(encoded(clear), "a").getpixel((0, 0)) == (255, 255, 255)
     palette = Image.new("P", (2, 2), 0)
-    palette.putpalette([10, 20, 30])
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putpixel((1, 1), 1)
     assert decode(encoded(palette, transparency=0), "a").getpixel((0, 0)) == (255, 255, 255)
 
 
