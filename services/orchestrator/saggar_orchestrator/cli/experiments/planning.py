@@ -47,12 +47,14 @@ def plan(
     """
     from saggar_orchestrator.cli.experiments.running import read_file
     from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
+    from saggar_orchestrator.experiment.places import check_files
     from saggar_orchestrator.workflow import expense
 
     home = settings(context).home
     base = file.resolve().parent
     experiment, taxonomy = parse_experiment(read_file(file), str(file), base)
     experiment = resolve_paths(experiment, base)
+    check_files(experiment, lambda _service: not home.remote)
     with _archive_of(home) as archive:
         steps = _foresee(home, archive, experiment, taxonomy)
         nearest = _nearest(archive, experiment)

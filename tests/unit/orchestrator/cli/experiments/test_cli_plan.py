@@ -128,3 +128,12 @@ def test_a_wrong_file_is_named_and_nothing_is_planned(saggar):
     code, out, err = saggar("experiment", "plan", saggar.file)
     assert (code, out) == (2, "")
     assert "did you mean 'seeds'?" in err
+
+
+def test_weights_that_are_not_there_are_named(saggar, tmp_path):
+    code, _, err = saggar("experiment", "plan", saggar.file)
+    assert code == 0, err
+    saggar.file.write_text(f"{FILE}\nscreening: {{inception_weights_path: none.safetensors}}\n")
+    code, out, err = saggar("experiment", "plan", saggar.file)
+    assert (code, out) == (2, "")
+    assert f"screening.inception_weights_path: there is no {tmp_path / 'none.safetensors'}" in err
