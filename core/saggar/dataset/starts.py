@@ -107,7 +107,7 @@ def follow_photographs(
         if not keys:
             raise InvalidInputError(
                 f"no training photograph with {form} {image.labels.get(form)} for {image.prompt_id} to follow; leave "
-                "this combination out, or generate without control"
+                "this combination out, or generate without control_net"
             )
         number = derived_seed("control", seed, image.prompt_id)
         chosen.append(replace(image, control=keys[number % len(keys)]))

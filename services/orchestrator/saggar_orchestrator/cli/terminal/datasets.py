@@ -33,9 +33,8 @@ def find_dataset(store: ObjectStore, beginning: str) -> str:
     """The one data set whose id begins so. Raises NotFoundError naming what there is."""
     from saggar.stored_datasets import manifest_key
 
-    if _WHOLE_ID.fullmatch(beginning) and store.exists(
-        manifest_key(beginning)
-    ):  # a store on a bucket need not be listed
+    # a store on a bucket need not be listed for a whole id
+    if _WHOLE_ID.fullmatch(beginning) and store.exists(manifest_key(beginning)):
         return beginning
     known = ids_in(store.list("datasets/"), "manifest.parquet")
     return chosen(known, beginning, "data set", "`saggar data list` shows all")

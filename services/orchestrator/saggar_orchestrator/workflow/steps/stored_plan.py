@@ -49,7 +49,7 @@ def read_plan(store: ObjectStore, reference: ObjectRef) -> StoredPlan:
 
 
 def planned_to_json(image: PlannedImage) -> dict[str, Any]:
-    return {name: value for name, value in asdict(image).items() if name != "control" or value is not None}
+    return asdict(image)
 
 
 def planned_from_json(values: Mapping[str, Any]) -> PlannedImage:
