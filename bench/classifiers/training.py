@@ -4,8 +4,8 @@
     python bench/classifiers/training.py --memory 200 800
 
 Three ways to make the same number of optimiser steps of MobileNetV3-Large:
-`limit`: a batch that is already there, again and again;  `saggar`: the trainer's loop (decoded once, random views in a
-thread beside the step);  `loop`: Dataset and DataLoader with Pillow and torchvision.transforms.v2, decoding every time,
+`limit`: a batch that is already there, again and again;  `saggar`: the trainer's loop (decoded once, random views of
+a batch at a time);  `loop`: Dataset and DataLoader with Pillow and torchvision.transforms.v2, decoding every time,
 with the number of workers (0, 1, 2) that was best in a round before, kept alive between rounds.
 
 Each round has all three, one after the other, so that other work on the machine meets all alike; a ratio is of one
@@ -52,7 +52,9 @@ SCENES = {"kilnsim-64": (64, 64), "photographs-384": (384, 224), "photographs-40
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--at", nargs="*", default=[], choices=list(SCENES))
+    parser.add_argument(
+        "--at", nargs="*", default=list(SCENES), choices=list(SCENES), help="left out: all; none: no scene"
+    )
     parser.add_argument("--memory", nargs="*", type=int, default=[], metavar="PHOTOGRAPHS")
     parser.add_argument("--photographs", type=int, default=32, help="of a scene; of 4,000 px a quarter of them")
     parser.add_argument("--batch", type=int, default=16)

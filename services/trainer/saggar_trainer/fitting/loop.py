@@ -202,12 +202,13 @@ class _Run:
             batches,
             ViewSettings(spec.size_px, self.settings.hue_jitter, self.settings.random_downscale),
             seed,
+            self.device,
         )
         with closing(views):
-            for step, (rows, pixels) in enumerate(views, start=1):
+            for step, (rows, pixels) in enumerate(views, start=1):  # [B], [B, 3, S, S]
                 self.watch.work.stop_if_cancelled(f"training, in epoch {epoch.number + 1}, step {step},")
                 self._set_rates(epoch.place + (step - 1) / len(batches))
-                images = normalise(pixels.to(self.device), spec)  # [B, 3, S, S]
+                images = normalise(pixels, spec)
                 losses = self._losses(images, rows, np.random.default_rng([seed, step]))
                 loss = self.objective.total(losses)
                 value = float(loss.detach())
