@@ -21,14 +21,15 @@ from arms.holdings import Fresh
 
 @dataclass(frozen=True)
 class Replicate:
-    """A data seed and a training seed."""
+    """A data seed, a training seed, and for how many epochs an arm is trained."""
 
     data: int
     seed: int
+    epochs: int
 
     def file(self, work: Path, arm: str) -> Path:
         """Where its answers are kept."""
-        return work / f"answers-{self.data}-{self.seed:02}-{arm}.npz"
+        return work / f"answers-{self.data}-{self.seed:02}-{self.epochs}-{arm}.npz"
 
 
 def answers_of(work: Path, arm: str, replicates: Sequence[Replicate], fresh: Fresh) -> Answers:
