@@ -33,6 +33,7 @@ from saggar.images import InputSpec, decode
 from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import all_classes, render, sample_balanced
 from saggar_trainer.data.pixels import PixelCache, cache_pixels, evaluation_pixels, normalise, training_pixels
+from saggar_trainer.data.views import ViewSettings, random_views
 from saggar_trainer.fitting.drawing import Draws
 from saggar_trainer.fitting.loop import Examples, Lessons, Watch, fit
 from saggar_trainer.fitting.objective import Objective
@@ -44,6 +45,7 @@ from torchvision.transforms import v2
 Taken = tuple[float, float]  # seconds by the clock, and of the processor
 
 CPU = torch.device("cpu")
+_VIEWED = 20  # batches whose views alone are timed
 TASKS = {"glaze": 17, "type": 20}
 
 
@@ -100,6 +102,11 @@ def measured(scene: str, options: argparse.Namespace) -> dict[str, Any]:
     for _ in range(options.rounds):
         for name, run in ways.items():
             taken[name].append(run() if name != "loop without workers" or best is not loops[0] else taken["loop"][-1])
+    pictures_of_a_batch = [pixels[row % len(pixels)] for row in range(options.batch)]
+    started = now()
+    for seed in range(_VIEWED):
+        random_views(pictures_of_a_batch, ViewSettings(size), np.random.default_rng(seed))
+    viewing = since(started, now())
     images = options.steps * options.batch
     clock = {name: np.array([values[0] for values in of]) / images for name, of in taken.items()}
     work = {name: np.array([values[1] for values in of]) / images for name, of in taken.items()}
@@ -118,6 +125,8 @@ def measured(scene: str, options: argparse.Namespace) -> dict[str, Any]:
         "times_the_loop_processor": ratio(work["loop without workers"], work["saggar"]),
         "times_the_loop_processor_over_10_epochs": ratio(work["loop without workers"], work["saggar"] + once[1]),
         "decode_ms": round(decoding[0] / len(files) * 1000, 2),
+        "view_ms": round(viewing[0] / _VIEWED / options.batch * 1000, 3),
+        "view_processor_ms": round(viewing[1] / _VIEWED / options.batch * 1000, 3),
     }
 
 

@@ -38,7 +38,6 @@ from saggar_orchestrator.workflow.steps.gathering.pictures import pictured
 from saggar_orchestrator.workflow.steps.gathering.tail import tail
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
 from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, read_plan
-from saggar_orchestrator.workflow.steps.training import deciding_versions
 
 SCHEMA = 3  # of results.json; 2: verdicts count seeds too; 3: what certainty, galleries and cases are made from
 _POINTS = 60  # of the training loss: means of as many equal stretches
@@ -365,9 +364,9 @@ def _screening(store: ObjectStore, screen: Result | None) -> Result | None:
 
 
 def _versions() -> dict[str, str]:
-    """Of all that numbers may depend on, as far as it is installed here."""
+    """Of what numbers may depend on here; what trained has told its own."""
     names = ("saggar-core", "saggar-orchestrator", "dbos", "grpcio", "numpy", "pandas", "scipy", "pyarrow", "pillow")
-    return {name: importlib.metadata.version(name) for name in names} | deciding_versions()
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def _adapter_course(store: ObjectStore, adapter: ObjectRef) -> Result:

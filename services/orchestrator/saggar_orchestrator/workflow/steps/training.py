@@ -28,7 +28,11 @@ class Lesson:
     seed: int
 
     def inputs(self) -> Result:
-        """What decides the classifier: settings as they resolve, first weights by their content."""
+        """What decides the classifier: settings as they resolve, first weights by their content, Saggar's version.
+
+        Not the versions of libraries, which the orchestrator does not know where the trainer is elsewhere: they are in
+        the bundle's card and in the results.
+        """
         settings = as_inputs(training_settings(self.settings, self.seed))
         path = settings.pop("initial_weights_path", "")  # the file counts, not where it lies
         if path:
@@ -37,19 +41,8 @@ class Lesson:
             "manifest": self.manifest.sha256,
             "taxonomy": self.taxonomy.sha256,
             "settings": settings,
-            "versions": deciding_versions(),
+            "version": importlib.metadata.version("saggar-core"),
         }
-
-
-def deciding_versions() -> dict[str, str]:
-    """Versions of what is installed here that changes numbers; the trainer's own are in its bundles."""
-    found = {}
-    for name in ("saggar-core", "saggar-trainer", "torch", "torchvision", "onnxruntime"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # on another machine
-            continue
-    return found
 
 
 def train(calls: Calls, lesson: Lesson, annotations: dict[str, str], report: Report) -> Result:
