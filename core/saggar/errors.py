@@ -6,11 +6,14 @@ one gRPC status and back. Nothing here knows of gRPC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 _VIOLATIONS_SHOWN = 50
+# Control characters but for line ends and tabs, marks of direction, and halves of characters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class FieldViolation:
 class SaggarError(Exception):
     """Base class: anything that the user can understand and act upon.
 
-    Its text can be sent and printed anywhere: bytes of file names that are no UTF-8 are escaped.
+    Its text can be sent and printed anywhere: bytes of file names that are no UTF-8, and characters that steer a
+    terminal or turn the direction of text, are escaped.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -165,16 +169,14 @@ _KINDS: dict[str, type[SaggarError]] = {
 
 
 def _sendable(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join(
-        f"\\x{ord(c) - 0xDC00:02x}"
-        if "\udc80" <= c <= "\udcff"
-        else f"\\u{ord(c):04x}"
-        if "\ud800" <= c <= "\udfff"
-        else c
-        for c in text
-    )
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
 def refuse(violations: Iterable[FieldViolation], about: str = "") -> None:

@@ -94,3 +94,11 @@ def test_an_error_of_an_unknown_kind_or_with_broken_details_is_still_reported(
 ) -> None:
     read = SaggarError.from_json(value)
     assert (type(read), str(read)) == (kind, "x")
+
+
+@pytest.mark.parametrize("steering", ["\x1b[31m", "\x00", "\r", "\x9b", "\u202e", "\u2066", "\udcff"])
+def test_no_text_steers_a_terminal(steering: str) -> None:
+    text = str(InvalidInputError(f"key a{steering}b\n\tcorrect it, 定窑"))
+    assert "\\" in text
+    assert text.encode("utf-8")
+    assert all(c.isprintable() or c in "\n\t" for c in text)

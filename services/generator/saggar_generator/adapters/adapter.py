@@ -21,7 +21,7 @@ from saggar_generator.base_models.base_model import BaseModel
 
 WEIGHTS_TYPE = "application/octet-stream"
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
-_SHOWN = 10
+_SHOWN, _LONGEST_KEY = 10, 200  # keys and their characters in a message
 _LARGEST = 65504.0  # of float16, in which a base model may be loaded
 
 
@@ -197,7 +197,7 @@ def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None =
         raise WrongStateError(
             (f"the file {what}; " if what else "")
             + f"{len(found.unmatched)} of the adapter's keys match nothing in {base.spec}: "
-            f"{', '.join(found.unmatched[:_SHOWN])}"
+            f"{', '.join(key[:_LONGEST_KEY] for key in found.unmatched[:_SHOWN])}"
             f"{f' and {more} more' if more > 0 else ''}; it would do less than it says, or nothing: give "
             f"a LoRA adapter of this base model, with both halves of every layer, or train an adapter on {base.spec}"
         )

@@ -46,6 +46,7 @@ def import_adapter(
     file_kinds.refuse_other_base(base, found.metadata)
     warnings = _check_base(base, found.metadata)
     warnings += _doubts(found)
+    warnings += file_kinds.special_purposes(found.metadata, source.name if isinstance(source, Path) else "")
     licence = request.licence or _licence_in(found.metadata)
     files = [hashlib.sha256(content).hexdigest() for content in (data, configuration or b"")]
     inputs = ["import", 2, asdict(base.identity), files, licence]
@@ -125,8 +126,8 @@ def _doubts(found: LoraFile) -> list[str]:
             f"{found.lacks_alpha} of {len(layers)} layers have no alpha in the file; it is taken to equal the rank, as "
             "other programs take it: if the adapter acts too strongly, give it less weight"
         )
-    if idle := sum(layer.alpha == 0 for layer in layers):
-        doubts.append(f"{idle} of {len(layers)} layers are without effect: their alpha is 0")
+    if idle := sum(not layer.has_effect for layer in layers):
+        doubts.append(f"{idle} of {len(layers)} layers are without effect: their alpha or their weights are 0")
     return doubts
 
 

@@ -20,7 +20,22 @@ _BY_KEYS: tuple[tuple[str, str], ...] = (
         r"\.(dora_scale|lora_magnitude_vector)\b",
         f"is a DoRA adapter; {_OTHER_METHOD}, for without its scales it acts otherwise",
     ),
-    (r"\.(oft_blocks|oft_diag|oft_R)\b", f"is an OFT adapter; {_OTHER_METHOD}"),
+    (r"\.(oft_blocks|oft_diag|b?oft_[RS])\b", f"is an OFT adapter; {_OTHER_METHOD}"),
+    (r"\bvera_(lambda|[AB])", f"is a VeRA adapter; {_OTHER_METHOD}"),
+    (r"\.lora_E\b", f"is an AdaLoRA adapter; {_OTHER_METHOD}"),
+    (
+        r"\.lora_embedding_[AB]\b|\.modules_to_save\.|\.(lora_B|base_layer)\.bias$",
+        f"changes more than layers' weights (embeddings, biases or whole layers); {_OTHER_METHOD}",
+    ),
+    (
+        r"\.lora_[AB]\.\w+\.weight$",
+        "has the adapter's name in its keys, as peft has them in memory; save it with peft's save_pretrained",
+    ),
+    (
+        r"^_orig_mod\.|^module\.",
+        "has the keys of a wrapped network (torch.compile, DistributedDataParallel); save the network inside",
+    ),
+    (r"(^|\.)(scaled_fp8|scale_weight)$", f"is quantised with scales of its own; {_OTHER_METHOD}"),
     (r"\.on_input$|ia3", f"is an IA3 adapter; {_OTHER_METHOD}"),
     (r"\.lora_mid\.weight$", f"has convolutions in three parts (Tucker, LyCORIS); {_OTHER_METHOD}"),
     (r"\.(diff|diff_b|w_norm|b_norm)$", f"changes whole weights beside LoRA layers (LyCORIS); {_OTHER_METHOD}"),
@@ -45,15 +60,25 @@ _BY_KEYS: tuple[tuple[str, str], ...] = (
         "is a whole base model; set base_model to it, and give a LoRA adapter here",
     ),
     (
-        r"^(bundle_emb\..*|emb_params|clip_[lg]|string_to_param.*)$",
+        r"^(bundle_emb\..*|emb_params|clip_[lg]|string_to_param.*|<[^>]*>)$",
         "is an embedding (textual inversion), which is not read here; give a LoRA adapter",
     ),
+    (
+        r"^\d+\.[01]\.(linear|layer)\w*\.",
+        "is a hypernetwork, which is not read here; give a LoRA adapter",
+    ),
+    (r"^(adapter\.)?body\.\d+\.", "is a T2I-Adapter, which is not read here; give a LoRA adapter"),
+    (r"^lora_controlnet$", "is a Control-LoRA, which is not read here; give a LoRA adapter"),
+    (r"_custom_diffusion", f"is a Custom Diffusion adapter; {_OTHER_METHOD}"),
+    (r"^vision_model\.", "is an image encoder or a safety checker; give a LoRA adapter"),
+    (r"^exp_avg|^optimizer\.|^state\.", "is the state of a training; give the adapter that it wrote"),
+    (r"(^|\.)model\.layers\.\d+\.|^lm_head\.", "is of a language model; give a LoRA adapter of Stable Diffusion"),
     (
         r"(^|[._])(input|output|middle)_blocks?[._]",
         f"names its layers as the original Stable Diffusion code; export it as kohya or diffusers, or {_OTHER_MODEL}",
     ),
     (
-        r"^(conv_in|down_blocks|mid_block|up_blocks|encoder|decoder)\.(?!.*lora)",
+        r"^(conv_in|down_blocks|mid_block|up_blocks|encoder|decoder|text_model|quant_conv)\.(?!.*lora)",
         "is a part of a base model; set base_model to the whole, and give a LoRA adapter here",
     ),
 )
@@ -68,6 +93,14 @@ _ARCHITECTURES: tuple[tuple[str, str], ...] = (
     ),
     (r"stable-diffusion-v2|sd_?v2|sd_?2", "Stable Diffusion 2.x"),
     (r"stable-diffusion-v1|sd_?v1|sd_?1", "Stable Diffusion 1.x"),
+)
+_NAMES = ("modelspec.architecture", "modelspec.title", "ss_output_name", "ss_sd_model_name", "ss_base_model_version")
+_PURPOSES: tuple[tuple[str, str], ...] = (
+    (
+        r"(?<![a-z])(lcm|tcd|turbo|lightning|hyper-?sd\w*|dmd2?|pcm|flash)(?![a-z])",
+        "the file calls itself distilled (LCM, Turbo, Hyper): it needs few steps, low guidance and its own scheduler",
+    ),
+    (r"inpaint", "the file names an inpainting model: its adapter may act wrongly on whole images"),
 )
 _WIDTHS = {"Stable Diffusion 1.x": SD1_WIDTH, "Stable Diffusion 2.x": SD2_WIDTH}
 _PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon"}
@@ -100,6 +133,12 @@ def prediction_type(metadata: Mapping[str, str]) -> str | None:
     if found is None and metadata.get("ss_base_model_version", "").casefold().endswith("_v"):
         return "v_prediction"
     return found
+
+
+def special_purposes(metadata: Mapping[str, str], file_name: str) -> list[str]:
+    """What an adapter is for, where its metadata or its file's name say that it is no plain style or subject."""
+    said = " ".join([*(metadata.get(key, "") for key in _NAMES), file_name])
+    return [text for pattern, text in _PURPOSES if re.search(pattern, said, re.IGNORECASE)]
 
 
 def refuse_other_base(base: BaseModel, metadata: Mapping[str, str]) -> None:

@@ -43,6 +43,8 @@ _ROLES = {  # endings of diffusers' keys, newest first
     "alpha": "alpha",
 }
 _KOHYA_ROLES = {"lora_down.weight": "down", "lora_up.weight": "up", "alpha": "alpha"}
+# Of alpha_pattern's keys: a path, its beginning or end, perhaps with one gap.
+_PLAIN_PATTERN = re.compile(r"\^?(?:[\w-]|\\?\.)*(?:\.\*(?:[\w-]|\\?\.)*)?\$?")
 # Of diffusers before 0.22, whose attention processors held the layers.
 _PROCESSOR = re.compile(r"(?:processor\.)?to_(q|k|v|out)_lora\.(down|up)\.weight$")
 _PROCESSOR_NAMES = {
@@ -72,7 +74,9 @@ def read(data: bytes, modules: Mapping[str, Iterable[str]], peft_configuration: 
     try:
         tensors, metadata = load(data), metadata_of(data)
     except (SafetensorError, ValueError) as error:
-        raise InvalidInputError(f"the adapter's file cannot be read ({error}); download it again") from None
+        raise InvalidInputError(
+            f"the adapter's file cannot be read ({error}); download it again, or let its program write it anew"
+        ) from None
     settings = _settings_in(metadata.get(_PEFT_METADATA, "{}"), f"metadata {_PEFT_METADATA}")
     is_pefts = any(key.startswith(_PEFT_ROOT) for key in tensors) and not settings
     if is_pefts and peft_configuration is not None:
@@ -136,7 +140,7 @@ def from_kohya(
         if place is None or ending not in _KOHYA_ROLES:
             unmatched.append(key)
         else:
-            found.setdefault(place, {})[_KOHYA_ROLES[ending]] = key
+            _place(found, place, _KOHYA_ROLES[ending], key, unmatched)
     return _assemble(tensors, found, {}, unmatched)
 
 
@@ -150,8 +154,17 @@ def from_diffusers(tensors: Mapping[str, torch.Tensor], settings: Mapping[str, A
             unmatched.append(key)
         else:
             part, path, role = place
-            found.setdefault((part, path), {})[role] = key
+            _place(found, (part, path), role, key, unmatched)
     return _assemble(tensors, found, settings, unmatched)
+
+
+def _place(
+    found: dict[tuple[str, str], dict[str, str]], place: tuple[str, str], role: str, key: str, unmatched: list[str]
+) -> None:
+    """Notes which key has a role in a layer; a second one, under another program's name, would be lost in silence."""
+    first = found.setdefault(place, {}).setdefault(role, key)
+    if first != key:
+        unmatched.append(f"{key} (the same as {first})")
 
 
 def _diffusers_place(key: str) -> tuple[str, str, str] | None:
@@ -179,8 +192,8 @@ def _assemble(
     lora: dict[str, dict[str, LoraLayer]] = {part: {} for part in PARTS}
     lacking = 0
     for (part, path), keys in found.items():
-        if not {"down", "up"} <= keys.keys() or not _is_layer(tensors, keys):
-            unmatched.extend(keys.values())
+        if problem := _no_layer(tensors, keys):
+            unmatched.extend(f"{key} ({problem})" for key in keys.values())
             continue
         down, up = tensors[keys["down"]].float(), tensors[keys["up"]].float()
         alpha = float(tensors[keys["alpha"]]) if "alpha" in keys else _alpha(settings, part, path, len(down))
@@ -189,21 +202,55 @@ def _assemble(
     return lora, sorted(unmatched), lacking
 
 
-def _is_layer(tensors: Mapping[str, torch.Tensor], keys: Mapping[str, str]) -> bool:
-    """Whether they are two matrices of real numbers, or kernels, and one number, if any."""
+def _no_layer(tensors: Mapping[str, torch.Tensor], keys: Mapping[str, str]) -> str | None:
+    """Why they are not two matrices of real numbers, or kernels, and one number, if any; None where they are."""
+    if lost := [role for role in ("down", "up") if role not in keys]:
+        return f"without its {' and '.join(lost)}"
     halves = [tensors[keys[role]] for role in ("down", "up")]
+    for half in halves:
+        if not half.is_floating_point():
+            return f"of {str(half.dtype).removeprefix('torch.')}, not of real numbers"
+        if half.ndim not in {2, 4} or not half.numel():
+            return f"its shape is {list(half.shape)}"
     alpha = tensors[keys["alpha"]] if "alpha" in keys else None
-    return all(half.is_floating_point() and half.ndim in {2, 4} and half.numel() for half in halves) and (
-        alpha is None or alpha.numel() == 1
-    )
+    if alpha is not None and (alpha.numel() != 1 or alpha.is_complex()):
+        return "its alpha is not one number"
+    return None
 
 
 def _settings_in(text: str | bytes, where: str) -> dict[str, Any]:
+    """Peft's settings. Raises InvalidInputError where they are none, or are of another method than the layers."""
     try:
         settings = json.loads(text)
-    except ValueError as error:
-        raise InvalidInputError(f"the adapter's {where} is not JSON: {error}") from None
-    return settings if isinstance(settings, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"the adapter's {where} is not JSON ({error}); save the adapter again") from None
+    if not isinstance(settings, dict):
+        raise InvalidInputError(f"the adapter's {where} is no JSON object of peft's settings; save the adapter again")
+    for name, value in settings.items():
+        setting = name.rpartition(".")[2]
+        if setting == "peft_type" and value not in {None, "LORA"}:
+            raise InvalidInputError(f"the adapter is of peft's method {value!r}, by its {where}; take one of LORA")
+        if setting == "use_dora" and value:
+            raise InvalidInputError(
+                f"the adapter is a DoRA adapter, by its {where}, which acts otherwise; take one of plain LoRA layers"
+            )
+        if setting == "use_rslora" and not isinstance(value, bool | None):
+            raise InvalidInputError(f"the adapter's {where} has {name}: {value!r}; it is true or false: correct it")
+        if setting == "alpha_pattern" and value is not None:
+            _check_patterns(value, where)
+    return settings
+
+
+def _check_patterns(patterns: Any, where: str) -> None:
+    """Raises InvalidInputError unless they name layers, by path or by a plain expression: others may take hours."""
+    if not isinstance(patterns, dict):
+        raise InvalidInputError(f"the adapter's {where} has an alpha_pattern that is no object of layers; correct it")
+    for pattern in patterns:
+        if not _PLAIN_PATTERN.fullmatch(pattern):
+            raise InvalidInputError(
+                f"the adapter's {where} has {pattern[:80]!r} in alpha_pattern, which is not read: name the "
+                "layers, with one `.*` at most"
+            )
 
 
 def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> float | None:
@@ -217,8 +264,10 @@ def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> floa
         return None
     try:
         alpha = float(given)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"the adapter's alpha of {path} is '{given}', no number; correct it") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInputError(
+            f"the adapter's alpha of {path} is '{str(given)[:40]}', no number; correct it"
+        ) from None
     # "Rank-stabilised": the update is divided by the rank's root.
     return alpha * rank**0.5 if settings.get(f"{part}.use_rslora") else alpha
 

@@ -133,8 +133,54 @@ def test_weights_that_make_no_sense_are_refused(base, value, half):
 )
 def test_tensors_that_are_no_layer_are_refused(base, halves):
     tensors = dict(zip((f"{KOHYA}.lora_down.weight", f"{KOHYA}.lora_up.weight"), halves, strict=True))
-    with pytest.raises(WrongStateError, match=r"2 of the adapter's keys match nothing"):
+    with pytest.raises(WrongStateError, match=r"2 of the adapter's keys match nothing.*\((of int8|its shape is)"):
         taken(base, tensors)
+
+
+def test_two_programs_keys_for_one_layer_are_not_merged_in_silence(base):
+    tensors = dict(zip((f"unet.{LAYER}.lora_A.weight", f"unet.{LAYER}.lora_B.weight"), pair(), strict=True))
+    tensors |= dict(zip((f"unet.{LAYER}.lora.down.weight", f"unet.{LAYER}.lora.up.weight"), pair(), strict=True))
+    with pytest.raises(WrongStateError, match=r"2 of the adapter's keys .*\(the same as unet"):
+        taken(base, tensors)
+
+
+def test_a_half_alone_and_a_complex_alpha_say_so(base):
+    tensors = kohya()
+    del tensors[f"{KOHYA}.lora_up.weight"]
+    with pytest.raises(WrongStateError, match="without its up"):
+        taken(base, tensors)
+    with pytest.raises(WrongStateError, match="its alpha is not one number"):
+        taken(base, kohya() | {f"{KOHYA}.alpha": torch.tensor(1 + 2j)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ('{"lora_alpha": 8, "alpha_pattern": [1]}', "no object of layers"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"(": 4}}', "is not read"),
+        ('{"lora_alpha": 8, "alpha_pattern": {"(a|aa)+$": 4}}', "is not read"),  # would match for ever
+        ('{"lora_alpha": 8, "alpha_pattern": {"(.*.*.*.*.*.*.*.*)*z": 4}}', "is not read"),
+        (f'{{"lora_alpha": 1{"0" * 400}}}', "no number"),
+        ('{"lora_alpha": 8, "use_rslora": "false"}', "true or false"),
+        ('{"lora_alpha": 8, "use_dora": true}', "DoRA"),
+        ('{"lora_alpha": 8, "peft_type": "LOHA"}', "'LOHA'"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no JSON object"),
+    ],
+)
+def test_settings_of_peft_that_make_no_sense_are_refused(base, settings, complaint):
+    down, up = pair()
+    layer = {f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}
+    with pytest.raises(InvalidInputError, match=complaint):
+        adapter.read_layers(base, saved({f"base_model.model.{k}": v for k, v in layer.items()}), settings.encode())
+
+
+@pytest.mark.parametrize("pattern", [LAYER, "^down_blocks", r".*attn1\.to_q$", "to_q"])
+def test_plain_patterns_of_peft_are_read(base, pattern):
+    down, up = pair()
+    tensors = {f"base_model.model.{LAYER}.lora_A.weight": down, f"base_model.model.{LAYER}.lora_B.weight": up}
+    settings = f'{{"lora_alpha": 8, "alpha_pattern": {{"{pattern}": 4}}}}'.replace("\\", "\\\\")
+    assert adapter.read_layers(base, saved(tensors), settings.encode()).lora["unet"][LAYER].alpha in {4.0, 8.0}
 
 
 def test_a_layer_without_effect_among_others_is_said(base, folder, tmp_path):
@@ -144,6 +190,20 @@ def test_a_layer_without_effect_among_others_is_said(base, folder, tmp_path):
         **{f"{other}.lora_down.weight": down, f"{other}.lora_up.weight": up, f"{other}.alpha": torch.zeros(())}
     )
     assert "1 of 2 layers are without effect" in " ".join(warnings_of(folder, tmp_path, tensors))
+    tensors |= {f"{other}.lora_up.weight": torch.zeros_like(up), f"{other}.alpha": torch.ones(())}
+    assert "1 of 2 layers are without effect" in " ".join(warnings_of(folder, tmp_path, tensors))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        ({"modelspec.title": "LCM LoRA SD 1.5"}, "distilled"),
+        ({"ss_output_name": "Hyper-SD15-8steps-lora"}, "distilled"),
+        ({"ss_sd_model_name": "sd-v1-5-inpainting.safetensors"}, "inpainting"),
+    ],
+)
+def test_what_a_special_adapter_is_for_is_said(folder, tmp_path, metadata, what):
+    assert what in " ".join(warnings_of(folder, tmp_path, kohya(), metadata))
 
 
 def warnings_of(folder, tmp_path, tensors, metadata=None):
@@ -216,6 +276,18 @@ def test_a_folder_is_answered_with_its_files(folder, tmp_path):
         ("image_proj.proj.weight", "IP-Adapter"),
         ("control_model.input_blocks.0.0.weight", "ControlNet"),
         ("down_blocks.0.motion_modules.0.proj_in.weight", "AnimateDiff"),
+        ("768.0.linear.0.weight", "hypernetwork"),
+        ("<ru-ware>", "embedding"),
+        ("text_model.embeddings.position_embedding.weight", "part of a base model"),
+        ("vision_model.vision_model.embeddings.class_embedding", "safety checker"),
+        ("base_model.model.down_blocks.0.attn1.to_q.boft_R", "OFT"),
+        ("base_model.vera_A", "VeRA"),
+        ("base_model.model.down_blocks.0.attn1.to_q.lora_E", "AdaLoRA"),
+        ("base_model.model.conv_in.modules_to_save.weight", "changes more than"),
+        ("unet.down_blocks.0.attn1.to_q.lora_A.default.weight", "save_pretrained"),
+        (f"{KOHYA}.scale_weight", "quantised"),
+        ("body.0.block1.weight", "T2I-Adapter"),
+        ("model.layers.0.self_attn.q_proj.weight", "language model"),
     ],
 )
 def test_other_kinds_of_adapters_are_named_by_their_keys(base, key, what):
