@@ -7,14 +7,15 @@ A taxonomy is data. `load_taxonomy("song-yuan-porcelain")` reads a shipped one,
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.csv_text import plain_heading
 from saggar.files.yamlfile import ProblemAt, parse_yaml, read_yaml
 
 Labels = Mapping[str, str | None]  # task name -> class code, None for unknown
@@ -23,6 +24,27 @@ Nature = Literal["form", "surface", "context"]
 
 _NATURE_OF_KIND: dict[str, Nature] = {"form": "form", "glaze": "surface", "period": "context", "kiln": "context"}
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_-]+)(:description)?\}")
+_LONGEST_CODE = 100  # characters
+# Codes are names of folders, cells of tables and parts of lists in reports.
+_NO_CODE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^[.\s]|\s$")
+# Columns of tables to import, from which a task of that name could not be told.
+_RESERVED = frozenset({"image", "object_id", "group", "licence", "credit_line", "object_url"})
+
+
+def _code(text: str) -> str:
+    if _NO_CODE.search(text):
+        raise ValueError("a code has no slash, line end or control character, no dot first, and no blank at its ends")
+    return text
+
+
+def _word(text: str) -> str:
+    if not plain_heading(text):
+        raise ValueError("is blank; write a text, or leave the entry out")
+    return text
+
+
+_Code = Annotated[str, Field(min_length=1, max_length=_LONGEST_CODE), AfterValidator(_code)]
+_Word = Annotated[str, AfterValidator(_word)]
 
 
 class _Part(BaseModel):
@@ -32,27 +54,27 @@ class _Part(BaseModel):
 class Names(_Part):
     """Display names. English is required; Chinese in both scripts where known."""
 
-    en: str
-    zh_hans: str | None = Field(None, alias="zh-Hans")
-    zh_hant: str | None = Field(None, alias="zh-Hant")
+    en: _Word
+    zh_hans: _Word | None = Field(None, alias="zh-Hans")
+    zh_hant: _Word | None = Field(None, alias="zh-Hant")
 
 
 class TaxonomyClass(_Part):
     """One class of one task: `code` for manifests, `phrase` and `description` for captions and prompts."""
 
-    code: str = Field(min_length=1)
+    code: _Code
     names: Names
-    variants: tuple[str, ...] = Field((), description="Other spellings of the name: Chün, 均窑.")
-    terms: tuple[str, ...] = Field(
+    variants: tuple[_Word, ...] = Field((), description="Other spellings of the name: Chün, 均窑.")
+    terms: tuple[_Word, ...] = Field(
         (), description="Catalogue words that tell the class by themselves: meiping (a vase), qingbai."
     )
     yields_to: tuple[str, ...] = Field(
         (), description="Codes of the same task that win where a text names both: a clear glaze over blue."
     )
     years: tuple[int, int] | None = Field(None, description="First and last year (CE) of a period.")
-    aat: int | None = Field(None, description="Getty AAT id; null unless somebody looked it up.")
+    aat: int | None = Field(None, ge=1, description="Getty AAT id; null unless somebody looked it up.")
     verified_by: str | None = Field(None, description="Who looked the AAT id up, and when.")
-    phrase: str = Field(min_length=1)
+    phrase: _Word
     description: str | None = None
     source: tuple[str, ...] = Field((), description="Keys of `sources` that the description rests on.")
     crackled: bool = Field(False, description='Crackle is diagnostic: "cracked" leaves the negative prompt.')
@@ -65,12 +87,19 @@ class TaxonomyClass(_Part):
             raise ProblemAt(("years",), f"{self.years[0]} is after {self.years[1]}; the first year goes first")
         return self
 
+    def words(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What the class is called, each with its place below the class."""
+        names = (("en", self.names.en), ("zh-Hans", self.names.zh_hans), ("zh-Hant", self.names.zh_hant))
+        yield from ((("names", language), name) for language, name in names if name)
+        yield from ((("variants", place), word) for place, word in enumerate(self.variants))
+        yield from ((("terms", place), word) for place, word in enumerate(self.terms))
+
 
 class Task(_Part):
     """One attribute to predict, its loss weight and its classes in fixed order."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(1.0, gt=0, le=1000)
     kind: Literal["period", "kiln", "glaze", "form"] | None = Field(
         None, description="What the classes are, so that catalogue text is read accordingly."
     )
@@ -83,23 +112,42 @@ class Task(_Part):
 
     @model_validator(mode="after")
     def _distinct(self) -> Task:
-        codes: set[str] = set()
+        if self.name in _RESERVED:
+            raise ProblemAt(("name",), f"'{self.name}' is another column of tables to import; rename the task")
+        codes: dict[str, int] = {}
         owners: dict[str, str] = {}
         for number, entry in enumerate(self.classes):
-            if entry.code in codes:
-                raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' appears twice; rename one")
-            codes.add(entry.code)
+            same = codes.setdefault(plain_heading(entry.code), number)
+            if same != number:
+                other = self.classes[same].code
+                twice = "appears twice" if other == entry.code else f"differs from '{other}' in its form alone"
+                raise ProblemAt(("classes", number, "code"), f"code '{entry.code}' {twice}; rename one")
             unknown = [code for code in entry.yields_to if code not in self.codes]
             if unknown:
                 message = f"task {self.name} has no class {', '.join(unknown)}"
                 raise ProblemAt(("classes", number, "yields_to"), message)
-            for key in ("variants", "terms"):
-                for place, word in enumerate(getattr(entry, key)):
-                    owner = owners.setdefault(word.casefold(), entry.code)
-                    if owner != entry.code:
-                        at = ("classes", number, key, place)
-                        raise ProblemAt(at, f"'{word}' stands for {owner} already; keep it with one class")
+            for at, word in entry.words():
+                owner = owners.setdefault(plain_heading(word), entry.code)
+                if owner != entry.code:
+                    message = f"'{word}' stands for {owner} already; keep it with one class"
+                    raise ProblemAt(("classes", number, *at), message)
+        for number, entry in enumerate(self.classes):
+            if entry.code in self._beaten_by(entry):
+                raise ProblemAt(
+                    ("classes", number, "yields_to"), f"{entry.code} yields to itself, or to a class that yields to it"
+                )
         return self
+
+    def _beaten_by(self, entry: TaxonomyClass) -> set[str]:
+        """Codes of all classes to which `entry` yields, directly or through others."""
+        yields = {each.code: each.yields_to for each in self.classes}
+        found: set[str] = set()
+        ahead = [*entry.yields_to]
+        while ahead:
+            if (code := ahead.pop()) not in found:
+                found.add(code)
+                ahead += yields[code]
+        return found
 
     def with_classes(self, codes: Collection[str]) -> Task:
         """The same task with only the classes of `codes`, which may be one."""
@@ -134,7 +182,7 @@ class Task(_Part):
 class Combination(_Part):
     """Labels that are known to go together: any code of one task with any of another."""
 
-    labels: dict[str, tuple[str, ...]] = Field(min_length=2)
+    labels: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(min_length=2)
     source: tuple[str, ...] = Field(min_length=1, description="Keys of `sources`.")
 
     def allows(self, labels: Labels) -> bool:
@@ -178,6 +226,10 @@ class Taxonomy(_Part):
         return self
 
     def _check_segment(self, segment: str, at: tuple[str | int, ...]) -> None:
+        if set("{}") & set(_PLACEHOLDER.sub("", segment)):
+            raise ProblemAt(
+                at, f"segment '{segment}' has a brace that is of no task; write {{task}} or {{task:description}}"
+            )
         for name, description in _PLACEHOLDER.findall(segment):
             if name not in self.task_names:
                 raise ProblemAt(at, f"segment '{segment}' names the unknown task '{name}'")

@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import itertools
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -106,10 +106,10 @@ def _opened(path: Path, encoding: str) -> TextIO:
 
 def _beginning(path: Path, encoding: str, delimiter: str) -> list[Row]:
     with closing(_rows(path, encoding, delimiter)) as rows:
-        try:
-            return list(itertools.islice(rows, _JUDGED))
-        except InvalidInputError:
-            return []
+        found: list[Row] = []
+        with suppress(InvalidInputError):  # what comes before a quotation mark that is never closed tells as much
+            found.extend(itertools.islice(rows, _JUDGED))
+        return found
 
 
 def _rows(path: Path, encoding: str, delimiter: str) -> Generator[Row, None, None]:

@@ -51,4 +51,4 @@ def unwritable(path: Path, error: OSError) -> Exception:
     """What to tell of a file or folder that could not be written."""
     if error.errno in _NO_ROOM:
         return StorageFullError(f"{path}: no room left on the disk; make some and run the same command again")
-    return InvalidInputError(f"{path}: cannot be written ({error.strerror}); check the folder")
+    return InvalidInputError(f"{path}: cannot be written ({error.strerror or error}); check the folder")

@@ -84,7 +84,8 @@ def _violation(problem: Any, root: Any, model: type[BaseModel]) -> FieldViolatio
         hint = f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}" if known else ""
         description = f"unknown key '{location[-1]}'{hint}"
     elif problem["type"] == "missing":
-        description = f"key '{location[-1]}' is missing"
+        last = location[-1]
+        description = f"item {last + 1} is missing" if isinstance(last, int) else f"key '{last}' is missing"
     elif shape := _shape_wanted(problem):
         description = shape
     return FieldViolation(f":{line} {path}".rstrip(), description)

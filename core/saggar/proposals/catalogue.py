@@ -69,6 +69,8 @@ def open_catalogue(
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
     file = open_csv(path, encoding)
+    if file.count == 0:
+        raise InvalidInputError(f"{path}: has a header and no rows below it; check that it is the right file")
     header = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
     image = _column(path, header, image_column)
     if number_column is not None:

@@ -134,6 +134,47 @@ def test_one_spelling_cannot_stand_for_two_classes() -> None:
     assert "tiny.yaml:9 tasks.0.classes.1.terms.0: 'ting' stands for A already" in refused(text)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("code: B", "code: a", "1.code: code 'a' differs from 'A' in its form alone"),
+        ("code: B", "code: ａ", "1.code: code 'ａ' differs from 'A' in its form alone"),
+        ("code: B", 'code: "A\\u200b"', "in its form alone"),
+        ("code: B", "code: B/C", "1.code: a code has no slash"),
+        ("code: B", "code: ..", "a code has no slash"),
+        ("code: B", 'code: "B "', "no blank at its ends"),
+        ("code: B", 'code: "B\\nC"', "no slash, line end"),
+        ("code: B", 'code: "B\\u2028C"', "no slash, line end"),
+        ("code: B", f"code: {'b' * 101}", "at most 100"),
+        ("phrase: bb", 'phrase: " "', "is blank"),
+        ("phrase: bb", "phrase: bb, variants: ['']", "1.variants.0: is blank"),
+        ("phrase: bb", "phrase: bb, terms: ['  ']", "1.terms.0: is blank"),
+        ("phrase: bb", "phrase: bb, variants: [a]", "'a' stands for A already"),
+        ("phrase: bb", "phrase: bb, terms: [Ａ]", "stands for A already"),
+        ("phrase: bb", "phrase: bb, yields_to: [B]", "1.yields_to: B yields to itself"),
+        ("phrase: bb", "phrase: bb, years: [960]", "1.years.1: item 2 is missing"),
+        ("phrase: bb", "phrase: bb, aat: -3, verified_by: me", "greater than or equal to 1"),
+        ("name: glaze", "name: image", "0.name: 'image' is another column"),
+        ("{glaze} glaze with", "{ glaze } glaze with", "prompt.0: segment '{ glaze } glaze with"),
+        ("{glaze} glaze with", "{glaze:name} glaze with", "has a brace that is of no task"),
+        ("{glaze} glaze with", "{釉} glaze with", "has a brace that is of no task"),
+    ],
+)
+def test_what_cannot_be_told_apart_or_written_down_is_refused(old: str, new: str, says: str) -> None:
+    assert old in SMALL
+    assert says in refused(SMALL.replace(old, new))
+
+
+def test_classes_do_not_yield_to_one_another() -> None:
+    text = SMALL.replace("phrase: aa", "phrase: aa, yields_to: [B]").replace("phrase: bb", "phrase: bb, yields_to: [A]")
+    assert "A yields to itself, or to a class that yields to it" in refused(text)
+
+
+def test_a_combination_without_a_class_is_refused() -> None:
+    text = SMALL + "sources: {s: a book}\ncombinations:\n- {labels: {glaze: [], type: [C]}, source: [s]}\n"
+    assert "combinations.0.labels.glaze: is too short" in refused(text)
+
+
 def test_a_bad_class_is_not_also_reported_as_too_few_classes() -> None:
     assert "1 problem:" in refused(SMALL.replace("phrase: bb", "frase: bb, phrase: bb"))
 

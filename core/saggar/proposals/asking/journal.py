@@ -22,6 +22,7 @@ from saggar.files.wholefile import unwritable
 from saggar.proposals.answers import RowAnswer
 
 _NONE = -1
+_BEGINNING = b'{"'  # of a first line that a crash cut off; anything else is somebody's file
 
 
 class Journal:
@@ -86,6 +87,8 @@ class Journal:
         place = number = 0
         for number, line in enumerate(self._file, start=1):
             if not line.endswith(b"\n"):
+                if number == 1 and not line.startswith(_BEGINNING):
+                    raise self._foreign(number)
                 break
             try:
                 value = json.loads(line)
@@ -97,14 +100,16 @@ class Journal:
                     RowAnswer.from_json(value["answer"])
                     self._note(value["row"], place)
                     self.finished = False
-            except (ValueError, TypeError, KeyError, IndexError):
-                raise InvalidInputError(
-                    f"{self.path}, line {number}: is no journal of this catalogue; remove the file, or name "
-                    "another output"
-                ) from None
+            except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+                raise self._foreign(number) from None
             place += len(line)
         self._file.truncate(place)
         return first
+
+    def _foreign(self, line: int) -> InvalidInputError:
+        return InvalidInputError(
+            f"{self.path}, line {line}: is no journal of this catalogue; remove the file, or name another output"
+        )
 
     def begin(self, about: Mapping[str, Any]) -> None:
         """Writes the first line."""

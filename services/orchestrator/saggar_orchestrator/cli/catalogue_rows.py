@@ -144,6 +144,8 @@ def classify_catalogue(
         raise typer.BadParameter("--catalogue takes one folder of photographs")
     if table.profile in {"lido", "linked-art"}:
         raise typer.BadParameter(f"--profile {table.profile} goes with --accepted: people decide on a table first")
+    if folders and not folders[0].is_dir():
+        raise typer.BadParameter(f"{folders[0]}: no such folder; --catalogue takes the folder of its photographs")
     source, output = _given(table.catalogue), _given(table.output)
     catalogue = open_catalogue(source, table.image_column, table.number_column, table.encoding)
     photographs = Photographs(folders[0] if folders else source.parent, servers.open(), keep=servers.keep_images)

@@ -19,7 +19,7 @@ from saggar_orchestrator.cli.catalogue_rows import (
 from saggar_orchestrator.cli.classification_lines import entry_of, footer_of, lines_of
 from saggar_orchestrator.cli.services.api_key import read_key
 from saggar_orchestrator.cli.terminal.grouping import grouped
-from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, say, settings, warn
+from saggar_orchestrator.cli.terminal.output import AsJson, plural, print_json, printable, say, settings, warn
 from saggar_orchestrator.local.home import Home
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def classify(
         typer.Argument(metavar="IMAGE...", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them."),
     ] = None,
     *,
-    top: Annotated[int, typer.Option(help="Classes per task.", min=1)] = 3,
+    top: Annotated[int, typer.Option(help="Classes per task.", min=1, max=1000)] = 3,
     coverage: Annotated[
         float | None,
         typer.Option(help="Share of objects whose true class is in `one of`: one that the model has; else 0.9."),
@@ -66,8 +66,7 @@ def classify(
     from saggar.client import Question
 
     given = images or []
-    if [bool(given) and not table.catalogue, table.catalogue is not None, bool(table.accepted)].count(True) != 1:
-        raise typer.BadParameter("give photographs, --catalogue (with the folder of its photographs), or --accepted")
+    _check_given(given, table)
     if table.accepted:
         write_accepted_table(table, words, as_json=as_json)
         return
@@ -118,12 +117,19 @@ def classify_each(home: Home, files: Sequence[Path], question: Question, api_key
             yield entry_of(str(path), classification_from_message(answer))
 
 
+def _check_given(given: Sequence[Path], table: CatalogueTable) -> None:
+    if [bool(given) and not table.catalogue, table.catalogue is not None, bool(table.accepted)].count(True) != 1:
+        raise typer.BadParameter("give photographs, --catalogue (with the folder of its photographs), or --accepted")
+    if table.output and given and not table.catalogue:
+        raise typer.BadParameter("--output goes with --catalogue or --accepted; of photographs, --json prints a list")
+
+
 def _show(entry: dict[str, Any]) -> None:
     if "error" in entry:
-        warn(f"{entry['image']}: {entry['error']}")
+        warn(printable(f"{entry['image']}: {entry['error']}"))
     else:
         for line in lines_of(entry):
-            print(line)
+            print(printable(line))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -149,8 +155,12 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Folders and their files, without what file managers and network storage put beside photographs."""
+    """Folders and their files, without what file managers and network storage put beside photographs. Links to folders
+    are named, not followed: they may lead in circles.
+    """
     for folder, folders, names in os.walk(root):
+        for linked in sorted(f for f in folders if Path(folder, f).is_symlink()):
+            say(printable(f"{Path(folder, linked)}: is a link to a folder and not followed; name the folder itself"))
         folders[:] = sorted(f for f in folders if not f.startswith((".", "@", "#")) and f not in _LITTER)
         yield folder, names
 
@@ -158,13 +168,20 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
 def _read(path: Path) -> bytes:
     """Raises InvalidInputError, without the file's name, for what is no photograph that can be sent."""
     from saggar.errors import InvalidInputError
+    from saggar.files.regular import read_regular
 
     try:
         size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise InvalidInputError(f"{size / 2**20:.0f} MiB; a photograph may have 16 MiB at most: make it smaller")
-        return path.read_bytes()
+        data = read_regular(path, _LARGEST_BYTES) if size <= _LARGEST_BYTES else b""
+    except InvalidInputError as error:
+        raise InvalidInputError(str(error).removeprefix(f"{path}: ")) from None
     except FileNotFoundError:
-        raise InvalidInputError("no such file; check the path") from None
+        address = "; photographs at addresses are named by a catalogue (--catalogue)" if ":/" in str(path) else ""
+        raise InvalidInputError(f"no such file; check the path{address}") from None
     except OSError as error:
         raise InvalidInputError(f"cannot be read ({error.strerror})") from None
+    if size > _LARGEST_BYTES:
+        raise InvalidInputError(f"{size / 2**20:.0f} MiB; a photograph may have 16 MiB at most: make it smaller")
+    if not data:
+        raise InvalidInputError("is empty; copy it again")
+    return data

@@ -65,6 +65,11 @@ def knows_unicode(stream: Any) -> bool:
     return str(getattr(stream, "encoding", None) or "").lower().replace("-", "") in {"utf8", "utf16", "gb18030"}
 
 
+def printable(line: str) -> str:
+    """A line with its control characters, which file names may have, as escapes: none steers a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" or "\ud800" <= c <= "\udfff" else f"\\x{ord(c):02x}" for c in line)
+
+
 def settings(context: typer.Context) -> Settings:
     found = context.find_object(Settings)
     assert found is not None  # noqa: S101 the callback of `app` has set it

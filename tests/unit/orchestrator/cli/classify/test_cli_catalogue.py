@@ -148,6 +148,33 @@ def test_somebody_elses_file_is_not_overwritten(museum):
     assert (museum.folder / "out.csv").read_text() == "mine"
 
 
+@pytest.mark.parametrize("content", ["my diary", "my diary\nsecond line\n", "[" * 100_000 + "\n"])
+def test_somebody_elses_journal_is_kept(museum, content):
+    journal = museum.folder / "out.csv.journal"
+    journal.write_text(content)
+    code, _, err = museum.classify(museum.catalogue("image\n0.png\n"), museum.folder / "out.csv")
+    assert code == 2
+    assert "out.csv.journal, line 1: is no journal" in err
+    assert journal.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("image,number\n", "no rows below it"), ('image,number\n0.png,"a\n1.png,b\n', "row 2: not valid CSV")],
+)
+def test_a_catalogue_that_cannot_be_meant_is_refused(museum, text, complaint):
+    code, _, err = museum.classify(museum.catalogue(text), museum.folder / "out.csv")
+    assert code == 2
+    assert complaint in err
+
+
+def test_a_folder_of_photographs_that_is_not_there_is_one_error(museum):
+    museum.photographs = museum.folder / "elsewhere"
+    code, _, err = museum.classify(museum.catalogue("image\n0.png\n1.png\n"), museum.folder / "out.csv")
+    assert code == 2
+    assert "elsewhere: no such folder" in " ".join(err.split())
+
+
 def test_another_catalogue_does_not_go_on_with_the_journal(museum):
     output = museum.folder / "out.csv"
     museum.fake.gone.set()

@@ -1,6 +1,7 @@
 """`saggar classify` against a stand-in of the classifier: an answer or an error for every file."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -80,3 +81,38 @@ def test_a_file_too_large_for_the_contract_is_not_sent(classify, tmp_path):
     code, _, err = classify(tmp_path / "large.jpg")
     assert code == 1
     assert "17 MiB; a photograph may have 16 MiB at most" in err
+
+
+def test_what_is_no_file_or_empty_is_refused_and_the_rest_is_answered(classify, folder):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "empty.png").write_bytes(b"")
+    code, out, err = classify(folder, "/dev/zero", "https://example.org/a.jpg")
+    assert code == 1
+    assert out.count("a.png") == 1
+    for complaint in (
+        "pipe.png: is a device, a pipe or a socket",
+        "/dev/zero: is a device",
+        "empty.png: is empty",
+        "--catalogue",
+    ):
+        assert complaint in err
+
+
+def test_links_to_folders_are_named_and_not_followed(classify, folder, tmp_path):
+    (folder / "round").symlink_to(folder)
+    _, out, err = classify(folder)
+    assert "round/" not in out
+    assert "round: is a link to a folder and not followed" in err
+
+
+def test_file_names_steer_no_terminal(classify, folder):
+    (folder / "a.png").rename(folder / "a\x1b[31m\n.png")
+    _, out, _ = classify(folder)
+    assert "a\\x1b[31m\\x0a.png" in out
+
+
+@pytest.mark.parametrize("options", [("--top", 10**10), ("--output", "x.csv")])
+def test_options_that_cannot_be_meant_are_refused(classify, folder, options):
+    code, _, err = classify(folder, *options)
+    assert code == 2
+    assert options[0] in err
