@@ -23,11 +23,13 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, TiffTags, Uniden
 
 from saggar.errors import InvalidInputError
 from saggar.files.image_end import JPEG_END, image_end
+from saggar.files.jpeg_holes import has_hole
 from saggar.files.not_an_image import is_heic, known_kind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")
 LARGEST_PX = 64_000_000  # a decompression bomb otherwise: 64 Mpx are 192 MB of RGB
+SMALLEST_PX = 8  # on the shorter side; less is a tracking pixel or a spacer of a web page
 NARROWEST = 200  # sides to one; a line of pixels, enlarged to a network's input, takes gigabytes
 
 _HEAVY_PX = 24_000_000  # images above this are decoded one at a time, for the sake of memory
@@ -40,10 +42,17 @@ _JPEG = ("JPEG", "MPO")  # MPO: a JPEG with smaller pictures behind it, as phone
 _SCAN = b"\xff\xda"  # marker of a scan
 _SAME_EVERYWHERE = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1"), "WEBP": ("RGB",)}
 _SRGB = ("srgb", "c2")  # how descriptions of sRGB profiles begin; c2 is the one that some web sites embed
+_SRGB_GAMMA = 0.45455  # as PNG's gAMA has it
+_SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x and y of white, red, green and blue
+_NEAR = 0.01
+_PNG_HEAD = 1 << 16  # bytes before a PNG's pixels in which its colours are described
+_CICP_SRGB = (b"\x01\x0d", b"\x01\x01")  # primaries of BT.709 with the curve of sRGB or BT.709
+_SAME_COLOURS = 8  # of 255: by more than that, a profile called sRGB is none
 
 FIRST_OF_SEVERAL = "first of several frames or pages taken"
 MORE_PICTURES = "further pictures behind the first are left out"
 END_MISSING = "the file's end is missing, though all pixels are there"
+COLOURS_LEFT_OUT = "colours are described by gAMA, cHRM or cICP, which is not applied, taken as sRGB"
 PROFILE_UNREADABLE = "colour profile cannot be used, taken as sRGB"
 EXIF_UNREADABLE = "EXIF data cannot be read, taken as upright"
 NO_CMYK_PROFILE = "CMYK without a colour profile, so its colours are approximate"
@@ -121,6 +130,11 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
             raise _RefusedError(
                 f"{width} x {height} pixels: no photograph is so narrow (at most {NARROWEST} to 1 is read); crop it"
             )
+        if min(width, height) < SMALLEST_PX:
+            raise _RefusedError(f"{width} x {height} pixels: too small for a photograph; replace it")
+        if image.format in _JPEG and has_hole(data):
+            raise _RefusedError("a part of the data is lost (a run of zeros in its middle); copy or download it again")
+        notes += _colours_left_out(image, data)
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
             raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
         if enough_px and image.format in _JPEG:
@@ -179,7 +193,7 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str]) -
     """The opened file's present frame in RGB. Raises whatever Pillow's decoders do."""
     kind = "JPEG" if image.format in _JPEG else image.format or ""
     several = kind != "JPEG" and bool(getattr(image, "is_animated", False))
-    if several and not notes:
+    if several and image.format != "TIFF":
         notes.append(FIRST_OF_SEVERAL)
     if image.format == "MPO":
         notes.append(MORE_PICTURES)
@@ -199,6 +213,7 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str]) -
     except Exception:  # noqa: BLE001 the parser of EXIF raises anything; the pixels are read already
         notes.append(EXIF_UNREADABLE)
     plain = image.mode in _SAME_EVERYWHERE.get(kind, ()) and "transparency" not in image.info
+    plain &= COLOURS_LEFT_OUT not in notes
     if deep and image.mode in {"RGB", "RGBA", "LA"}:
         _refuse_dark(image)
     whole = _eight_bits(image, notes, negative) if image.mode.startswith(("I", "F")) else image
@@ -239,6 +254,23 @@ def _by_profile(image: Image.Image, profile: bytes | None, notes: list[str]) -> 
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append(PROFILE_UNREADABLE)
         return None
+
+
+def _colours_left_out(image: ImageFile.ImageFile, data: bytes) -> list[str]:
+    """What the file says of its colours that is not applied."""
+    info = image.info
+    if "icc_profile" in info:  # empty where parts of it are missing, or it cannot be unpacked
+        return [] if info["icc_profile"] else [PROFILE_UNREADABLE]
+    if image.format != "PNG":
+        return []
+    coded = data.find(b"cICP", 0, _PNG_HEAD) + 4
+    if coded > 3 and data[coded : coded + 2] not in _CICP_SRGB:
+        return [COLOURS_LEFT_OUT]
+    if "srgb" in info:
+        return []
+    gamma, primaries = info.get("gamma", _SRGB_GAMMA), info.get("chromaticity", _SRGB_PRIMARIES)
+    near = [abs(a - b) < _NEAR for a, b in zip((gamma, *primaries), (_SRGB_GAMMA, *_SRGB_PRIMARIES), strict=False)]
+    return [] if all(near) else [COLOURS_LEFT_OUT]
 
 
 def _is_negative(image: ImageFile.ImageFile) -> bool:
@@ -308,9 +340,13 @@ def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     if profile and mode == "RGB" and ImageCms.getProfileDescription(source).casefold().startswith(_SRGB):
-        return None
-    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        steps = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype=np.uint8)] * 3), axis=-1).reshape(1, -1, 3)
+        shown = np.asarray(ImageCms.applyTransform(Image.fromarray(steps), transform))
+        if np.abs(shown.astype(int) - steps).max() <= _SAME_COLOURS:  # linear curves are called sRGB too
+            return None
+    return transform
 
 
 def _likely(data: bytes, formats: tuple[str, ...]) -> tuple[str, ...]:

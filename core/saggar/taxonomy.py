@@ -87,10 +87,8 @@ class TaxonomyClass(_Part):
             raise ProblemAt(("years",), f"{self.years[0]} is after {self.years[1]}; the first year goes first")
         return self
 
-    def words(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """What the class is called, each with its place below the class."""
-        names = (("en", self.names.en), ("zh-Hans", self.names.zh_hans), ("zh-Hant", self.names.zh_hant))
-        yield from ((("names", language), name) for language, name in names if name)
+    def words(self) -> Iterator[tuple[tuple[str, int], str]]:
+        """What tells the class beside its names, each with its place below the class."""
         yield from ((("variants", place), word) for place, word in enumerate(self.variants))
         yield from ((("terms", place), word) for place, word in enumerate(self.terms))
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError, WrongStateError
 from saggar.pages.access import SESSION_S, owner_of
@@ -23,6 +25,7 @@ _STATUS: dict[type[SaggarError], int] = {
     WrongStateError: 409,
     UnavailableError: 503,
 }
+_SAID = {404: "there is no such page; check the address", 405: "this address does not take such a request"}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'none'",
@@ -39,13 +42,14 @@ def create_site(site: Site, title: str) -> FastAPI:
     app.state.site = site
     app.mount("/static/shared", StaticFiles(directory=Path(str(resources.files("saggar.pages") / "static"))))
     app.mount("/static", StaticFiles(directory=Path(str(resources.files(site.look.package) / "static"))))
+    _add_guard(app, site)
     _add_errors(app, site)
     _add_entrance(app, site)
     _add_common(app)
     return app
 
 
-def _add_errors(app: FastAPI, site: Site) -> None:
+def _add_guard(app: FastAPI, site: Site) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         origin = request.headers.get("origin")
@@ -57,20 +61,36 @@ def _add_errors(app: FastAPI, site: Site) -> None:
             response.headers.setdefault(name, value)
         return response
 
+
+def _add_errors(app: FastAPI, site: Site) -> None:
     @app.exception_handler(SignedOut)
     def to_sign_in(request: Request, _error: SignedOut) -> Response:
         if is_fragment(request):
             return JSONResponse({"error": WORDS[language_of(request)]["sign_in"]}, 401)
         return RedirectResponse("/signin", 303)
 
+    def to_page(request: Request, message: str, status: int) -> Response:
+        if is_fragment(request):
+            return JSONResponse({"error": message}, status)
+        return site.page("error.html", request, status, message=message, person="")
+
     @app.exception_handler(SaggarError)
-    def to_page(request: Request, error: SaggarError) -> Response:
+    def of_ours(request: Request, error: SaggarError) -> Response:
         status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 500)
         if status == 500:
             log.error("%s: %s", request.url.path, error)
-        if is_fragment(request):
-            return JSONResponse({"error": str(error)}, status)
-        return site.page("error.html", request, status, message=str(error), person="")
+        return to_page(request, str(error), status)
+
+    @app.exception_handler(RequestValidationError)
+    def of_a_field(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return to_page(request, f"{first['loc'][-1]}: {first['msg']}; correct the address, or load the page again", 400)
+
+    @app.exception_handler(HTTPException)
+    def of_the_framework(request: Request, error: HTTPException) -> Response:
+        answer = to_page(request, _SAID.get(error.status_code, error.detail), error.status_code)
+        answer.headers.update(error.headers or {})
+        return answer
 
 
 def _add_entrance(app: FastAPI, site: Site) -> None:
@@ -111,7 +131,7 @@ def _add_entrance(app: FastAPI, site: Site) -> None:
 
 
 def _add_common(app: FastAPI) -> None:
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=["GET", "HEAD"])  # some load balancers ask for the head alone
     def health() -> PlainTextResponse:
         return PlainTextResponse("ok")
 

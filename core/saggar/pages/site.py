@@ -84,7 +84,10 @@ class Site:
     def is_own(self, origin: str, request: Request) -> bool:
         """Whether a page of this site sent the request."""
         hosts = {request.headers.get("host", ""), urlsplit(self.url).netloc}
-        return urlsplit(origin).netloc in hosts - {""}
+        try:
+            return urlsplit(origin).netloc in hosts - {""}
+        except ValueError:  # no address at all: http://[
+            return False
 
 
 def language_of(request: Request) -> str:

@@ -149,8 +149,7 @@ def test_one_spelling_cannot_stand_for_two_classes() -> None:
         ("phrase: bb", 'phrase: " "', "is blank"),
         ("phrase: bb", "phrase: bb, variants: ['']", "1.variants.0: is blank"),
         ("phrase: bb", "phrase: bb, terms: ['  ']", "1.terms.0: is blank"),
-        ("phrase: bb", "phrase: bb, variants: [a]", "'a' stands for A already"),
-        ("phrase: bb", "phrase: bb, terms: [Ａ]", "stands for A already"),
+        ("phrase: bb", "phrase: bb, variants: [Chün], terms: [chu\u0308n], yields_to: [B]", "B yields to itself"),
         ("phrase: bb", "phrase: bb, yields_to: [B]", "1.yields_to: B yields to itself"),
         ("phrase: bb", "phrase: bb, years: [960]", "1.years.1: item 2 is missing"),
         ("phrase: bb", "phrase: bb, aat: -3, verified_by: me", "greater than or equal to 1"),
@@ -163,6 +162,12 @@ def test_one_spelling_cannot_stand_for_two_classes() -> None:
 def test_what_cannot_be_told_apart_or_written_down_is_refused(old: str, new: str, says: str) -> None:
     assert old in SMALL
     assert says in refused(SMALL.replace(old, new))
+
+
+@pytest.mark.parametrize("same", ["MEIPING", "ｍeiping", "mei\u200bping"])
+def test_a_word_in_another_form_stands_for_one_class_too(same: str) -> None:
+    text = SMALL.replace("phrase: aa", "phrase: aa, terms: [meiping]")
+    assert "stands for A already" in refused(text.replace("phrase: bb", f"phrase: bb, terms: [{same}]"))
 
 
 def test_classes_do_not_yield_to_one_another() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from urllib.parse import urlencode
 
 import pytest
 from review_site import TOKENS, open_review
@@ -100,6 +101,33 @@ def test_a_verdict_that_cannot_be_is_refused(visitor, review, form, text):
     assert answer.status == 400
     assert text in body
     assert item_of(visitor.ask("GET", page)[1]) == first
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("form", "content_type"),
+    [
+        ({}, FORM),
+        ({"other": "1"}, FORM),
+        (JUDGED, "application/json"),
+        (JUDGED, "text/plain"),
+        (JUDGED | {"action": "destroy"}, FORM),
+        (JUDGED | {"plausible": "maybe"}, FORM),
+    ],
+)
+def test_what_is_no_verdict_rejects_nothing(visitor, review, form, content_type):
+    page = f"/reviews/{review.review_id}"
+    first = item_of(visitor.ask("GET", page)[1])
+    headers = {"x-fragment": "1", "content-type": content_type}
+    assert visitor.send("POST", f"{page}/items/{first}", urlencode(form), headers)[0].status == 400
+    assert item_of(visitor.ask("GET", page)[1]) == first
+
+
+def test_a_number_that_is_none_is_told_on_a_page(visitor, review):
+    answer, body = visitor.ask("GET", f"/reviews/{review.review_id}/items?n=x")
+    assert (answer.status, "n: Input should be a valid integer" in body) == (400, True)
 
 
 def test_an_answer_given_twice_is_refused(visitor, review):

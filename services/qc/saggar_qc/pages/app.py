@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 from fastapi.responses import Response
+from saggar.errors import NotFoundError
 from saggar.pages.connection_limits import BodyLimit
 from saggar.pages.entrance import create_site
 from saggar.store import media_type_of
@@ -33,6 +34,9 @@ def create_app(desks: Desks, tokens: Callable[[], Mapping[str, str]], url: str =
 def _add_images(app: FastAPI, site: Site) -> None:
     @app.get("/images/{key:path}")
     def image(key: str, _reviewer: Reviewer) -> Response:
-        data = site.store.get(f"images/{key}")
+        try:
+            data = site.store.get(f"images/{key}")
+        except NotFoundError:
+            raise NotFoundError("this picture is not in the store any more; tell whoever runs Saggar") from None
         headers = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Response(data, media_type=media_type_of(key), headers=headers)

@@ -20,6 +20,8 @@ from saggar_qc.review.journal import Desk, list_reviews
 from saggar_qc.review.verdicts import REASONS, Verdict
 
 _NUMBER_LENGTH = 20
+_SHOWN = 40  # characters of a field
+_OF_A_VERDICT = frozenset({"plausible", "coherent", "modern", "reason", "seconds"})
 
 
 def add_judging(app: FastAPI, site: Site) -> None:
@@ -58,8 +60,14 @@ def add_judging(app: FastAPI, site: Site) -> None:
 def verdict_of(form: Mapping[str, Any]) -> Verdict:
     """The form's fields as a verdict: `is_<task>`, `plausible`, `coherent`, `modern`, `reason`, `comment`.
 
-    Raises InvalidInputError for an unknown answer or reason.
+    Raises InvalidInputError for an unknown answer or reason, and for a form without any of them: an empty body, or one
+    of another content type, would be a rejection.
     """
+    if not form.keys() & _OF_A_VERDICT and not any(name.startswith("is_") for name in form):
+        raise InvalidInputError("the form has no verdict in it; load the page again, or send it as a form")
+    for name in ("plausible", "coherent", "modern"):
+        if (said := form.get(name, "")) not in {"yes", "no", ""}:
+            raise InvalidInputError(f"this verdict cannot be read: {name} is '{said[:_SHOWN]}'; it is yes or no")
     reason = str(form.get("reason", "")) or None
     if reason is not None and reason not in REASONS:
         raise InvalidInputError(f"there is no reason '{reason}'; use one of {', '.join(REASONS)}")
@@ -98,9 +106,11 @@ def _answer(
         case "revise":
             desk.revise(reviewer, item_id, verdict_of(form))
             return Response(status_code=204) if is_fragment(request) else to_review(f"{review_id}/judged")
-        case _:
+        case "judge":
             desk.judge(reviewer, item_id, verdict_of(form))
             site.judged(review_id, reviewer)
+        case other:
+            raise InvalidInputError(f"there is no action '{other[:_SHOWN]}'; use judge, accept, revise or skip")
     return _following(site, request, review_id, reviewer)
 
 

@@ -144,3 +144,25 @@ def test_a_taken_port_is_named(server, store):
         PagesServer(
             create_site(Site(LOOK, store, dict, time.time), "test"), server.address, setting="SAGGAR_TEST_LISTEN"
         )
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://evil"])
+def test_no_origin_breaks_the_guard(server, origin):
+    assert Visitor(server.address).ask("POST", "/language", {"language": "zh"}, origin=origin)[0].status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/nowhere", 404, "there is no such page"),
+        ("DELETE", "/signin", 405, "does not take such a request"),
+        ("GET", "/static/../site.py", 404, "there is no such page"),
+    ],
+)
+def test_what_is_not_there_is_told_on_a_page(server, method, path, status, text):
+    answer, body = Visitor(server.address).ask(method, path)
+    assert (answer.status, text in body, "<html" in body) == (status, True, True)
+
+
+def test_a_balancer_may_ask_for_the_head_of_health(server):
+    assert Visitor(server.address).ask("HEAD", "/healthz")[0].status == 200
