@@ -16,6 +16,7 @@ from saggar.files.text_encoding import decoded_text, read_bytes
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
+_LINE_END = re.compile("[\u2028\u2029\x85]")  # of other programs; within a header they part what should be rows
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 alone
 _END_OF_FILE = "\x1a"  # Ctrl-Z, with which programs of DOS end a text
@@ -84,6 +85,11 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
+            if number == 1 and (end := next(filter(None, map(_LINE_END.search, map(str.strip, cells))), None)):
+                raise InvalidInputError(
+                    f"{source}: its lines end with U+{ord(end[0]):04X}, which tables are not parted by; save it with "
+                    "ordinary line ends"
+                )
             if cells and cells != [_END_OF_FILE]:
                 yield Row(number, tuple(_unwrapped(cell) for cell in cells))
     except csv.Error as error:

@@ -308,7 +308,8 @@ def _records(items: list[object_groups.Item], object_ids: list[str], tasks: Sequ
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:
-    if name := {"gb18030": "GB18030", "cp950": "Big5"}.get(table.encoding):
+    name = {"gb18030": "GB18030", "cp950": "Big5"}.get(table.encoding)
+    if name and table.recognised:
         yield f"{table.source}: not UTF-8; read as {name}. If Chinese text looks wrong, save it as UTF-8"
     if table.ignored:
         yield f"{table.source}: columns or tags that are not used: {listed(table.ignored, 20)}"

@@ -11,8 +11,8 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
-from saggar.decoding import IMPORTED, Decoded, decode, read_image
+from PIL import Image, ImageCms
+from saggar.decoding import COLOURS_LEFT_OUT, IMPORTED, PROFILE_UNREADABLE, Decoded, decode, read_image
 from saggar.errors import InvalidInputError
 from saggar.images import InputSpec, preprocess
 from saggar.importing.photographs.files import inspect
@@ -184,8 +184,8 @@ def test_greys_as_numbers_have_their_range(low: float, high: float) -> None:
 
 def test_greys_that_are_no_numbers_are_refused_and_constant_ones_are_not() -> None:
     with pytest.raises(InvalidInputError, match=r"a: grey values that are not numbers"):
-        decode(tiff(np.full((4, 4), np.nan, np.float32)), "a")
-    assert grey(read_image(tiff(np.full((4, 4), -7, np.float32)), "a")).max() == 0
+        decode(tiff(np.full((8, 8), np.nan, np.float32)), "a")
+    assert grey(read_image(tiff(np.full((8, 8), -7, np.float32)), "a")).max() == 0
 
 
 @pytest.mark.parametrize("values", [(RAMP * 4095).astype(np.uint16), RAMP.astype(np.float32)])
@@ -321,3 +321,79 @@ def test_lab_pictures_need_no_apology() -> None:
     found = read_image(data, "a")
     assert found.notes == ()
     assert np.abs(np.asarray(found.image, int) - np.asarray(picture, int)).mean() < 3
+
+
+def with_hole(data: bytes, length: int = 3000) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(length) + data[middle + length :]
+
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8))
+WAYS = [{}, {"optimize": True}, {"progressive": True}, {"quality": 95, "subsampling": 0}]
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_a_jpeg_with_a_hole_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError, match="a part of the data is lost"):
+        decode(with_hole(encoded(NOISE, "JPEG", **options)), "hole.jpg")
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_flat_areas_are_no_holes(options: dict[str, object]) -> None:
+    """White paper may be zeros for thousands of bytes."""
+    paper = Image.new("RGB", (1500, 1500), "white")
+    paper.paste(NOISE, (600, 600))
+    for data in (
+        encoded(paper, "JPEG", **options),
+        encoded(Image.new("RGB", (2000, 2000), "white"), "JPEG", **options),
+    ):
+        decode(data, "paper.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 7)])
+def test_tracking_pixels_are_no_photographs(size: tuple[int, int]) -> None:
+    with pytest.raises(InvalidInputError, match=f"{size[0]} x {size[1]} pixels: too small"):
+        decode(encoded(Image.new("RGB", size), "PNG"), "pixel.png")
+
+
+def png_with(kind: bytes, value: bytes) -> bytes:
+    whole = encoded(photograph(60, 40, 3), "PNG")
+    chunk = struct.pack(">I", len(value)) + kind + value + struct.pack(">I", zlib.crc32(kind + value))
+    return whole[:33] + chunk + whole[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        (b"gAMA", struct.pack(">I", 100_000), True),
+        (b"gAMA", struct.pack(">I", 45_455), False),
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), True),
+        (b"cICP", bytes([12, 13, 0, 1]), True),  # Display P3
+        (b"cICP", bytes([9, 16, 0, 1]), True),  # high dynamic range
+        (b"cICP", bytes([1, 13, 0, 1]), False),
+        (b"sRGB", b"\0", False),
+    ],
+)
+def test_colours_that_a_png_describes_otherwise_are_told(kind: bytes, value: bytes, told: bool) -> None:
+    assert (COLOURS_LEFT_OUT in read_image(png_with(kind, value), "a.png").notes) is told
+
+
+def test_a_profile_of_which_a_part_is_missing_is_told() -> None:
+    whole = encoded(photograph(60, 40, 3), "JPEG")
+    segment = b"ICC_PROFILE\0\x01\x03" + b"part"  # the first of three
+    data = whole[:2] + b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment + whole[2:]
+    assert PROFILE_UNREADABLE in read_image(data, "a.jpg").notes
+    assert PROFILE_UNREADABLE in read_image(png_with(b"iCCP", b"x\0\0no deflate"), "a.png").notes
+
+
+def test_a_profile_is_known_by_its_curves_not_by_its_name() -> None:
+    """`sRGB ... linear` is a profile of its own."""
+    srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    curve = srgb.find(b"para")  # of all three colours
+    linear = b"curv" + bytes(8)  # no entries: the identity
+    picture = photograph(60, 40, 3)
+    as_srgb = np.asarray(decode(encoded(picture, "PNG", icc_profile=bytes(srgb)), "a.png"), int)
+    assert (as_srgb == np.asarray(picture, int)).all()
+    srgb[curve : curve + len(linear)] = linear
+    as_linear = np.asarray(decode(encoded(picture, "PNG", icc_profile=bytes(srgb)), "a.png"), int)
+    assert as_linear.mean() > as_srgb.mean() + 20

@@ -69,6 +69,7 @@ def read_catalogue_table(
     table = LabelTable(
         source=str(path),
         encoding=catalogue.encoding,
+        recognised=encoding is None,
         delimiter=",",
         columns={name: i for i, name in enumerate(("image", *tasks, *owned))},
         ignored=(),

@@ -41,6 +41,7 @@ class LabelTable:
     width: int
     header: Row
     rows: tuple[Row, ...]
+    recognised: bool = False  # whether the encoding was found out, rather than given
 
 
 def read_label_table(
@@ -91,7 +92,7 @@ def read_label_table(
     used |= set(_for_people(header))
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
     rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
-    return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows)
+    return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows, encoding is None)
 
 
 def _rows(text: str, delimiter: str, source: str) -> Iterator[Row]:

@@ -201,6 +201,11 @@ def _json(path: Path) -> Any:
 
 
 def _parsed(text: str, place: str = "") -> Any:
+    if text.lstrip().startswith("<"):
+        raise InvalidInputError(
+            f"{place}is XML, as CVAT and Pascal VOC write it, not an export of LabelBee or labelU; make a CSV of it "
+            "with a row per photograph"
+        )
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -95,7 +95,9 @@ def read_specification(store: ObjectStore, identity: str) -> Specification:
     key = _specification_key(identity)
     if not store.exists(key):
         known = ", ".join(known_ids(store)) or "none"
-        raise NotFoundError(f"no experiment '{identity}'; there are: {known}", identity)
+        raise NotFoundError(
+            f"no experiment '{identity}'; there are: {known}; `saggar experiment list` shows them", identity
+        )
     try:
         record = json.loads(store.get(key))
         return Specification(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.csv_file import open_csv
 from saggar.files.csv_text import csv_rows, read_csv_text
 
 SIMPLIFIED = "名称,时代,窑口\n定窑白釉刻花碗,北宋,定窑\n青釉盘,元,龙泉窑\n"
@@ -102,3 +103,13 @@ def test_rows_keep_blank_cells_and_skip_empty_lines() -> None:
 def test_open_quotation_mark_is_named() -> None:
     with pytest.raises(InvalidInputError, match=r"table\.csv: row 2: not valid CSV"):
         list(csv_rows('a,b\n"x,2\n', ",", "table.csv"))
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85"])
+def test_lines_that_end_with_what_is_no_line_end_to_tables_are_told(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"image,glaze{end}a.png,white{end}", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match=f"lines end with U\\+{ord(end):04X}.*ordinary line ends"):
+        open_csv(path)
+    path.write_text(f"image,glaze\na.png,white{end}and blue\n", encoding="utf-8")
+    assert [row.cells[1] for row in open_csv(path).rows()] == [f"white{end}and blue"]

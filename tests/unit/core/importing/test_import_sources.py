@@ -187,6 +187,7 @@ def test_labelbees_result_folder(root, store, tmp_path):
         ('{"version": "5.4", "flags": {}, "shapes": [], "imagePath": "a.jpg"}', "is an export of LabelMe"),
         ('[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]', "is an export of Label Studio"),
         ('{"info": {}, "categories": {}, "items": []}', "is an export of Datumaro"),
+        ('<?xml version="1.0"?>\n<annotations><version>1.1</version></annotations>', "is XML, as CVAT .*make a CSV"),
     ],
 )
 def test_what_is_no_export_of_labelbee(root, store, tmp_path, text, told):

@@ -425,3 +425,9 @@ def test_real_photographs(project_data, tmp_path):
     assert report.dropped == 1220 - 245
     assert sum(report.manifest.counts("type").values()) == 244
     validate(report.manifest, TAXONOMY)
+
+
+def test_an_encoding_that_was_asked_for_is_no_surprise(collection):
+    collection.write("0.jpg,Song,white,bowl,g0,宋代定窑白釉碗", header=HEADER + ",说明", encoding="gb18030")
+    assert not any("not UTF-8" in w for w in collection.load(encoding="gb18030").warnings)
+    assert any("not UTF-8" in w for w in collection.load().warnings)

@@ -126,6 +126,7 @@ def test_a_report_that_does_not_exist(saggar):
     code, _, err = saggar("report", "nothing")
     assert code == 2
     assert "no finished experiment 'nothing'" in err
+    assert "`saggar experiment list`" in err
 
 
 def test_data_import_describe_split(saggar, tmp_path):

@@ -65,16 +65,11 @@ def report(
 
 
 def _chosen(store: ObjectStore, beginning: str) -> str:
-    from saggar.errors import NotFoundError
-
-    from saggar_orchestrator.cli.terminal.identities import choose, ids_in
+    from saggar_orchestrator.cli.terminal.identities import chosen, ids_in
 
     ids = ids_in(store.list("experiments/"), "report.html")
-    identity = choose(ids, beginning)
-    if identity is None:
-        known = f"; finished: {', '.join(ids)}" if ids else ""
-        raise NotFoundError(f"no finished experiment '{beginning}' in this home{known}", beginning)
-    return identity
+    remedy = "`saggar experiment list` shows all of this home, and how far they are"
+    return chosen(ids, beginning, "finished experiment", remedy)
 
 
 def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> Path:
