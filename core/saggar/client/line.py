@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError
+from saggar.files.regular import read_regular
 
 Image = bytes | str | Path  # encoded, or where the file is
+
+_MOST_BYTES = 1 << 30  # of a file; the service says what it takes, which is less
 
 
 def read_image(image: Image) -> bytes:
@@ -16,7 +19,7 @@ def read_image(image: Image) -> bytes:
     if isinstance(image, bytes):
         return image
     try:
-        return Path(image).read_bytes()
+        return read_regular(Path(image), _MOST_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"{image}: no such file; check the path", str(image)) from None
     except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from saggar.client.line import read_image
 from saggar.errors import InvalidInputError
 from saggar.files.regular import read_regular
 from saggar.files.text_encoding import read_text
@@ -18,10 +19,11 @@ READERS: list[Callable[[Path], object]] = [
     lambda path: read_regular(path, 100),
     read_text,
     lambda path: read_yaml(path, Taxonomy),
+    read_image,
 ]
 
 
-@pytest.mark.parametrize("read", READERS, ids=["regular", "text", "yaml"])
+@pytest.mark.parametrize("read", READERS, ids=["regular", "text", "yaml", "photograph to classify"])
 @pytest.mark.parametrize("kind", ["device", "pipe", "socket"])
 @pytest.mark.timeout(60)
 def test_what_is_no_file_is_refused(tmp_path: Path, read: Callable[[Path], object], kind: str) -> None:

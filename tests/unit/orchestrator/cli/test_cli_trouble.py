@@ -131,3 +131,12 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path, capsys):
     assert code in {1, 2}
     assert "bug" not in err
     assert str(tmp_path / "file") in err
+
+
+@pytest.mark.parametrize("command", [("experiment", "plan"), ("experiment", "run"), ("data", "import")])
+def test_a_pipe_for_a_file_is_named_and_not_waited_for(tmp_path, capsys, command):
+    pipe = tmp_path / "file.yaml"
+    os.mkfifo(pipe)
+    arguments = ("data", "import", tmp_path, "--labels", pipe) if command == ("data", "import") else (*command, pipe)
+    assert run(["--home", str(tmp_path / "home"), *map(str, arguments)]) == 2
+    assert "file.yaml: is a device, a pipe or a socket" in capsys.readouterr().err

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saggar_orchestrator.local.supervisor import Supervisor
 
 Detach = Annotated[bool, typer.Option("--detach", help="Return once it has started.")]
+_MOST_BYTES = 64 << 20  # of an experiment file
 _MOST_TITLES = 6  # named at once
 _DEADLINE_S = 120.0  # reading the names of a large collection takes a while
 # Errors whose cause is in the experiment file, or in what it names: another attempt would end as this one did.
@@ -160,9 +161,10 @@ def _need_services(home: Home) -> None:
 def read_file(file: Path) -> str:
     """The file's text. Raises NotFoundError and InvalidInputError."""
     from saggar.errors import InvalidInputError, NotFoundError
+    from saggar.files.regular import read_regular
 
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = read_regular(file, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(f"{file}: no such file; check the path", str(file)) from None
     except IsADirectoryError:
@@ -171,6 +173,7 @@ def read_file(file: Path) -> str:
         raise InvalidInputError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise InvalidInputError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def finished_before(home: Home, text: str, file: Path) -> str | None:

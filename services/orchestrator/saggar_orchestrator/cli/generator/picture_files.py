@@ -8,7 +8,9 @@ from pathlib import Path
 from PIL import Image
 from saggar.decoding import IMPORTED, read_image
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.regular import read_regular
 
+_MOST_BYTES = 1 << 30  # of a file to be read
 _GAP_PX = 4
 _LARGEST_TILE_PX = 256
 
@@ -16,7 +18,7 @@ _LARGEST_TILE_PX = 256
 def read_prompts(path: Path) -> list[str]:
     """A prompt a line; blank lines and those that begin with # are left out."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -32,7 +34,7 @@ def read_photograph(path: Path) -> tuple[bytes, str]:
     import io
 
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _MOST_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
     except OSError as error:
