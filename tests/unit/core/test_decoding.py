@@ -155,7 +155,7 @@ def test_heic_is_read_with_its_plug_in(picture):
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_profile_of_greys_is_converted_too(depth):
-    levels = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(1, 64)
+    levels = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(1, 64).repeat(8, axis=0)
     values = levels if depth == 8 else levels.astype(np.uint16) * 257
     data = encoded(Image.fromarray(values), "PNG", icc_profile=linear_profile(b"GRAY"))
     found = read_image(data, "a")
