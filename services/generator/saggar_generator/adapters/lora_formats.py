@@ -15,10 +15,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
-from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from saggar.errors import InvalidInputError
@@ -43,6 +43,7 @@ _ROLES = {  # endings of diffusers' keys, newest first
     "alpha": "alpha",
 }
 _KOHYA_ROLES = {"lora_down.weight": "down", "lora_up.weight": "up", "alpha": "alpha"}
+_MOST_PATTERNS = 4096  # layers of a base model that are named by themselves; Stable Diffusion has some 700
 # Of alpha_pattern's keys: a path, its beginning or end, perhaps with one gap.
 _PLAIN_PATTERN = re.compile(r"\^?(?:[\w-]|\\?\.)*(?:\.\*(?:[\w-]|\\?\.)*)?\$?")
 # Of diffusers before 0.22, whose attention processors held the layers.
@@ -245,6 +246,10 @@ def _check_patterns(patterns: Any, where: str) -> None:
     """Raises InvalidInputError unless they name layers, by path or by a plain expression: others may take hours."""
     if not isinstance(patterns, dict):
         raise InvalidInputError(f"the adapter's {where} has an alpha_pattern that is no object of layers; correct it")
+    if len(patterns) > _MOST_PATTERNS:
+        raise InvalidInputError(
+            f"the adapter's {where} has {len(patterns):,} entries in alpha_pattern; at most {_MOST_PATTERNS:,} are read"
+        )
     for pattern in patterns:
         if not _PLAIN_PATTERN.fullmatch(pattern):
             raise InvalidInputError(
@@ -258,7 +263,7 @@ def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> floa
     patterns = {
         name.removeprefix(_TEXT_ROOT): value for name, value in (settings.get(f"{part}.alpha_pattern") or {}).items()
     }
-    key = get_pattern_key(patterns.keys(), path)
+    key = next((pattern for pattern in patterns if _matcher(pattern).match(path)), path)
     given = patterns.get(key, settings.get(f"{part}.lora_alpha"))
     if given is None:
         return None
@@ -270,6 +275,12 @@ def _alpha(settings: Mapping[str, Any], part: str, path: str, rank: int) -> floa
         ) from None
     # "Rank-stabilised": the update is divided by the rank's root.
     return alpha * rank**0.5 if settings.get(f"{part}.use_rslora") else alpha
+
+
+@lru_cache(maxsize=_MOST_PATTERNS)
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """As peft matches layers with the keys of its patterns (`get_pattern_key`)."""
+    return re.compile(rf"(.*\.)?({pattern})$")
 
 
 def _file(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:

@@ -175,6 +175,19 @@ def test_settings_of_peft_that_make_no_sense_are_refused(base, settings, complai
         adapter.read_layers(base, saved({f"base_model.model.{k}": v for k, v in layer.items()}), settings.encode())
 
 
+def test_many_patterns_of_peft_take_no_time(base):
+    down, up = pair()
+    tensors = {f"base_model.model.{LAYER}.lora_A.weight": down, f"base_model.model.{LAYER}.lora_B.weight": up}
+    for count, told in ((4000, None), (5000, "5,001 entries")):
+        patterns = {f"up_blocks.{n}.to_q": 1 for n in range(count)} | {LAYER: 4}
+        settings = json.dumps({"lora_alpha": 8, "alpha_pattern": patterns}).encode()
+        if told:
+            with pytest.raises(InvalidInputError, match=told):
+                adapter.read_layers(base, saved(tensors), settings)
+        else:
+            assert adapter.read_layers(base, saved(tensors), settings).lora["unet"][LAYER].alpha == 4
+
+
 @pytest.mark.parametrize("pattern", [LAYER, "^down_blocks", r".*attn1\.to_q$", "to_q"])
 def test_plain_patterns_of_peft_are_read(base, pattern):
     down, up = pair()
