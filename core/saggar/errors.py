@@ -32,7 +32,7 @@ class SaggarError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_sendable(message))
+        super().__init__(sendable(message))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` makes an equal error of: `kind`, `message`, and what the class adds."""
@@ -168,7 +168,8 @@ _KINDS: dict[str, type[SaggarError]] = {
 }
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
+    """The text with what cannot be sent, or would steer a terminal, as escapes."""
     return _UNPRINTABLE.sub(_escaped, text)
 
 

@@ -66,8 +66,10 @@ def knows_unicode(stream: Any) -> bool:
 
 
 def printable(line: str) -> str:
-    """A line with its control characters, which file names may have, as escapes: none steers a terminal."""
-    return "".join(c if c.isprintable() or c == "\t" or "\ud800" <= c <= "\udfff" else f"\\x{ord(c):02x}" for c in line)
+    """A line in which nothing that a file's name may have steers the terminal or ends the line."""
+    from saggar.errors import sendable
+
+    return sendable(line).replace("\n", "\\x0a")
 
 
 def settings(context: typer.Context) -> Settings:

@@ -106,9 +106,9 @@ def test_links_to_folders_are_named_and_not_followed(classify, folder, tmp_path)
 
 
 def test_file_names_steer_no_terminal(classify, folder):
-    (folder / "a.png").rename(folder / "a\x1b[31m\n.png")
+    (folder / "a.png").rename(folder / "定\u3000窑\x1b[31m\n.png")
     _, out, _ = classify(folder)
-    assert "a\\x1b[31m\\x0a.png" in out
+    assert "定\u3000窑\\x1b[31m\\x0a.png" in out
 
 
 @pytest.mark.parametrize("options", [("--top", 10**10), ("--output", "x.csv")])
