@@ -133,7 +133,9 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
         if min(width, height) < SMALLEST_PX:
             raise _RefusedError(f"{width} x {height} pixels: too small for a photograph; replace it")
         if image.format in _JPEG and has_hole(data):
-            raise _RefusedError("a part of the data is lost (a run of zeros in its middle); copy or download it again")
+            raise _RefusedError(
+                "a part of the data is lost (a run of zeros or ones in its middle); copy or download it again"
+            )
         notes += _colours_left_out(image, data)
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
             raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")

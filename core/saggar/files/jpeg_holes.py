@@ -1,24 +1,29 @@
-"""Holes in a JPEG: runs of zeros where a copy failed, of which decoders make grey blocks or stripes in silence."""
+"""Holes in a JPEG: runs of zeros where a copy failed, or of ones where a memory card lost a block.
+
+Decoders make grey or stripes of them in silence.
+"""
 
 from __future__ import annotations
 
 import re
 
 _HOLE = bytes(64)  # hundreds of equal bits; no encoder writes them but for a flat area
+_ERASED = b"\xff" * 64  # within a scan 0xff has a zero behind it
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # not a stuffed byte, a restart or padding
 _BARE = (0x01, 0xD8)  # markers without a length
 _TABLES, _SCAN, _END = 0xC4, 0xDA, 0xD9
+_BEHIND_A_SCAN = {_TABLES, _SCAN, _END, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE}  # padding may be before these
 _ARITHMETIC = range(0xC9, 0xD0)  # frames whose bits are no codes
 _LONGEST_RUN = 0xF0  # symbol of sixteen coefficients that are 0, which does not end a block
 
 
 def has_hole(data: bytes) -> bool:
-    """Whether a scan of the JPEG has a run of zeros that stands for no flat area in the scan's codes.
+    """Whether a scan of the JPEG has a run of ones, or one of zeros that stands for no flat area in the scan's codes.
 
     Codes are Huffman's in canonical order (ITU T.81, annex C): zeros are the first symbol of a table. What they say is
     flat where that symbol is "no change" and "end of block".
     """
-    if _HOLE not in data:
+    if _HOLE not in data and _ERASED not in data:
         return False
     first: dict[int, int] = {}  # symbol that zeros stand for, by class (0x00: DC, 0x10: AC) and number of the table
     position = 2
@@ -34,10 +39,11 @@ def has_hole(data: bytes) -> bool:
             first |= _first_symbols(segment)
         elif marker == _SCAN:
             following = _MARKER.search(data, position)
-            if (
-                not _zeros_are_flat(segment, first)
-                and _HOLE in data[position : following.start() if following else None]
-            ):
+            coded = data[position : following.start() + 1 if following else None]
+            if _HOLE in coded and not _zeros_are_flat(segment, first):
+                return True
+            padded = following is None or following[0][1] in _BEHIND_A_SCAN
+            if _ERASED in (coded.rstrip(b"\xff") if padded else coded):
                 return True
     return False
 

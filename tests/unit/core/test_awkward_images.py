@@ -323,9 +323,9 @@ def test_lab_pictures_need_no_apology() -> None:
     assert np.abs(np.asarray(found.image, int) - np.asarray(picture, int)).mean() < 3
 
 
-def with_hole(data: bytes, length: int = 3000) -> bytes:
+def with_hole(data: bytes, value: bytes, length: int = 3000) -> bytes:
     middle = len(data) // 2
-    return data[:middle] + bytes(length) + data[middle + length :]
+    return data[:middle] + value * length + data[middle + length :]
 
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8))
@@ -333,9 +333,16 @@ WAYS = [{}, {"optimize": True}, {"progressive": True}, {"quality": 95, "subsampl
 
 
 @pytest.mark.parametrize("options", WAYS)
-def test_a_jpeg_with_a_hole_is_refused(options: dict[str, object]) -> None:
-    with pytest.raises(InvalidInputError, match="a part of the data is lost"):
-        decode(with_hole(encoded(NOISE, "JPEG", **options)), "hole.jpg")
+@pytest.mark.parametrize("value", [b"\0", b"\xff"])
+def test_a_jpeg_with_a_hole_is_refused(options: dict[str, object], value: bytes) -> None:
+    with pytest.raises(InvalidInputError, match=r"a part of the data is lost|truncated or damaged"):
+        decode(with_hole(encoded(NOISE, "JPEG", **options), value), "hole.jpg")
+
+
+def test_padding_before_the_end_is_no_hole() -> None:
+    data = encoded(NOISE, "JPEG")
+    decode(data[:-2] + b"\xff" * 100 + data[-2:], "padded.jpg")
+    decode(data[:-2] + b"\xff" * 100, "padded.jpg")
 
 
 @pytest.mark.parametrize("options", WAYS)
