@@ -89,5 +89,7 @@ def given_fields(pairs: list[str], tasks: tuple[str, ...]) -> dict[str, str]:
             raise InvalidInputError(
                 f"--field {pair}: write TASK=NAME, with a task of {', '.join(tasks)}, or number, e.g. {tasks[0]}=XY"
             )
+        if task.strip() in found or name.strip() in found.values():
+            raise InvalidInputError(f"--field {pair}: its task or its name is given twice; give each once")
         found[task.strip()] = name.strip()
     return found

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
-from saggar.files.csv_text import spreadsheet_cell
+from saggar.errors import InvalidInputError
+from saggar.files.csv_text import plain_heading, spreadsheet_cell
 from saggar.files.wholefile import whole_file
 from saggar.proposals.answers import RowAnswer, TaskProposal
 from saggar.proposals.catalogue import CatalogueRow, ObjectCatalogue
@@ -57,6 +58,19 @@ def review_columns(profile: Profile, vocabulary: Vocabulary) -> list[str]:
     codes = [f"{CODE}{task}" for task in vocabulary.tasks]
     of_row = [COVERAGE, NOT_PORCELAIN, DOUBT, NOTES, ERROR, MODEL, SNAPSHOT, ANSWERED, ROW, NUMBER, IMAGE]
     return [*of_tasks, *of_row, *codes]
+
+
+def refuse_reviewed(catalogue: ObjectCatalogue, profile: Profile, tasks: Sequence[str]) -> None:
+    """Raises InvalidInputError where the catalogue has columns by which decisions will be read: it is a table to review
+    already, and nothing could be read back from a second one made of it.
+    """
+    taken = {ROW, NUMBER, IMAGE, *(f"{CODE}{task}" for task in tasks)}
+    for name in catalogue.header if profile.whole_rows else ():
+        if plain_heading(name) in taken or plain_heading(name).startswith(DECISION):
+            raise InvalidInputError(
+                f"{catalogue.file.path}: has a column '{name}', as tables to review have; give the catalogue itself, "
+                "or rename the column"
+            )
 
 
 def write_review(

@@ -136,7 +136,7 @@ def classify_catalogue(
     """
     from saggar.proposals.asking.photographs import Photographs
     from saggar.proposals.catalogue import open_catalogue
-    from saggar.proposals.formats.review_table import write_review
+    from saggar.proposals.formats.review_table import refuse_reviewed, write_review
 
     from saggar_orchestrator.cli.services.client import classifier_client
 
@@ -152,6 +152,7 @@ def classify_catalogue(
     with classifier_client(home, api_key) as classifier:
         codes = classifier.describe().codes
         profile, vocabulary = _words(table, words, codes)
+        refuse_reviewed(catalogue, profile, tuple(codes))
         if not profile.whole_rows and catalogue.number_column is None:
             raise typer.BadParameter(f"{profile.title} needs object numbers: name their column with --number-column")
         about = {

@@ -168,6 +168,22 @@ def test_a_catalogue_that_cannot_be_meant_is_refused(museum, text, complaint):
     assert complaint in err
 
 
+@pytest.mark.parametrize("column", ["saggar_row", "Saggar_Image", "accept_or_reject_glaze", "code_glaze"])
+def test_a_table_to_review_is_no_catalogue(museum, column):
+    code, _, err = museum.classify(museum.catalogue(f"image,{column}\n0.png,1\n"), museum.folder / "out.csv")
+    assert code == 2
+    assert f"has a column '{column}'" in err
+    assert not (museum.folder / "out.csv").exists()
+
+
+@pytest.mark.parametrize("fields", [("glaze=A", "glaze=B"), ("glaze=A", "type=A")])
+def test_a_field_has_one_name_and_a_name_one_field(museum, fields):
+    options = [word for field in fields for word in ("--field", field)]
+    code, _, err = museum.classify(museum.catalogue("image\n0.png\n"), museum.folder / "out.csv", *options)
+    assert code == 2
+    assert "given twice" in err
+
+
 def test_a_folder_of_photographs_that_is_not_there_is_one_error(museum):
     museum.photographs = museum.folder / "elsewhere"
     code, _, err = museum.classify(museum.catalogue("image\n0.png\n1.png\n"), museum.folder / "out.csv")
