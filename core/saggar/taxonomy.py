@@ -130,7 +130,7 @@ class Task(_Part):
                     message = f"'{word}' stands for {owner} already; keep it with one class"
                     raise ProblemAt(("classes", number, *at), message)
         for number, entry in enumerate(self.classes):
-            if entry.code in self._beaten_by(entry):
+            if entry.yields_to and entry.code in self._beaten_by(entry):
                 raise ProblemAt(
                     ("classes", number, "yields_to"), f"{entry.code} yields to itself, or to a class that yields to it"
                 )
