@@ -40,10 +40,10 @@ def test_the_exif_orientation_turns_the_picture() -> None:
 
 
 def test_transparent_parts_become_white() -> None:
-    clear = Image.new("RGBA", (2, 2), (10, 20, 30, 0))
+    clear = Image.new("RGBA", (8, 8), (10, 20, 30, 0))
     clear.putpixel((1, 1), (10, 20, 30, 255))
     assert decode(encoded(clear), "a").getpixel((0, 0)) == (255, 255, 255)
-    palette = Image.new("P", (2, 2), 0)
+    palette = Image.new("P", (8, 8), 0)
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putpixel((1, 1), 1)
     assert decode(encoded(palette, transparency=0), "a").getpixel((0, 0)) == (255, 255, 255)
@@ -57,7 +57,7 @@ def test_other_modes_become_rgb(mode: str) -> None:
 
 
 def test_sixteen_bit_greys_are_scaled_not_clipped() -> None:
-    levels = np.array([[0, 257 * 100, 65535]], dtype=np.uint16)
+    levels = np.array([[0, 257 * 100, 65535, *[0] * 5]] * 8, dtype=np.uint16)
     image = decode(encoded(Image.fromarray(levels)), "a")
     assert [image.getpixel((x, 0))[0] for x in range(3)] == [0, 100, 255]
 
