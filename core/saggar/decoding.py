@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, TiffTags, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffTags, UnidentifiedImageError
 
 from saggar.errors import InvalidInputError
 from saggar.files.image_end import JPEG_END, image_end
@@ -48,6 +48,8 @@ _NEAR = 0.01
 _PNG_HEAD = 1 << 16  # bytes before a PNG's pixels in which its colours are described
 _CICP_SRGB = (b"\x01\x0d", b"\x01\x01")  # primaries of BT.709 with the curve of sRGB or BT.709
 _SAME_COLOURS = 8  # of 255: by more than that, a profile called sRGB is none
+
+PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # bytes unpacked; Pillow allows 1 MiB, and scanners' profiles have more
 
 FIRST_OF_SEVERAL = "first of several frames or pages taken"
 MORE_PICTURES = "further pictures behind the first are left out"

@@ -281,3 +281,11 @@ def test_only_a_jpeg_comes_smaller() -> None:
     file = io.BytesIO()
     Image.new("RGB", (1000, 1000), "red").save(file, "PNG")
     assert decode(file.getvalue(), "a.png", enough_px=100).size == (1000, 1000)
+
+
+def test_a_png_with_a_profile_of_megabytes_is_read():
+    """As scanners' tables of colours are; Pillow by itself refuses what unpacks to more than one."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + bytes(3 << 20)
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (200, 10, 10)).save(buffer, "PNG", icc_profile=profile)
+    assert decode(buffer.getvalue(), "scan").getpixel((0, 0)) == (200, 10, 10)
