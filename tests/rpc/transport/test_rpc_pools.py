@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -197,3 +198,21 @@ def test_bytes_that_are_no_message_are_the_callers_fault(rig: Rig, data: bytes) 
         assert isinstance(domain_error(error), InvalidInputError)
         assert "is not a message of this method" in error.details()
     assert rig.servicer.calls == []
+
+
+def test_a_stream_that_its_caller_leaves_has_its_line_in_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    def one_more_to_nobody(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield WatchExperimentResponse()
+        while context.is_active():
+            time.sleep(0.01)
+        yield WatchExperimentResponse()
+
+    rig.servicer.watch = one_more_to_nobody
+    with caplog.at_level(logging.INFO, "saggar.rpc.serving.interceptor"):
+        call = rig.stub().WatchExperiment(WatchExperimentRequest())
+        next(call)
+        call.cancel()
+        deadline = time.monotonic() + 5
+        while not caplog.messages and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert [message.rpartition(" s ")[2] for message in caplog.messages] == ["left by the client"]

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _STANDARD = "/inference."  # the standard inference protocol, whose clients take a full queue for UNAVAILABLE
 _OURS = ("/saggar.", _STANDARD)
+_LEFT = "left by the client"
 
 Continuation = Callable[[grpc.HandlerCallDetails], Any]
 
@@ -95,9 +96,12 @@ def _guarded_stream(behaviour: Callable[..., Any], method: str, read: Callable[[
             try:
                 _drop_if_over(context)
                 yield from behaviour(read(data), context)
+            except GeneratorExit:  # gRPC reads on for nobody, e.g. whose caller goes as soon as it has the result
+                _log_end(method, _LEFT, started)
+                raise
             except Exception as error:  # noqa: BLE001 as above
                 _abort(error, context, method, started)
-            _log_end(method, "OK" if context.is_active() else "cancelled by the client", started)
+            _log_end(method, "OK" if context.is_active() else _LEFT, started)
 
     return call
 
