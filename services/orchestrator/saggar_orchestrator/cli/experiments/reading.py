@@ -28,7 +28,7 @@ def list_experiments(context: typer.Context, as_json: AsJson = False) -> None:
         say("no experiment yet: `saggar experiment init` writes a file, `saggar experiment run FILE` runs it")
         return
     if not sys.stdout.isatty():
-        names = ("experiment", "state", "started", "took", "size", "title", "headline")
+        names = ("experiment", "state", "started", "work", "size", "title", "headline")
         print_table(names, [_cells(record) for record in records])
         return
     for record in records:
@@ -104,13 +104,13 @@ def _print_entry(record: Record) -> None:
     from rich.text import Text
 
     console = out()
-    took = duration(record.seconds)
+    work = duration(record.seconds)
     head = Text(record.experiment_id, style="bold")
     head.append(
         f"  {record.attempt.state}", style={"failed": "red", "succeeded": "green"}.get(record.attempt.state, "")
     )
     console.print(head)
-    facts = [record.title, record.size, f"started {record.created_at}", *([f"took {took}"] if took else [])]
+    facts = [record.title, record.size, f"started {record.created_at}", *([f"{work} of work"] if work else [])]
     console.print(Padding(Text("; ".join(facts), style="dim"), (0, 0, 0, 2)))
     if headline := record.headline():
         console.print(Padding(Text(headline), (0, 0, 0, 2)))
