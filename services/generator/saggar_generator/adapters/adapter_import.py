@@ -126,8 +126,8 @@ def _doubts(found: LoraFile) -> list[str]:
             f"{found.lacks_alpha} of {len(layers)} layers have no alpha in the file; it is taken to equal the rank, as "
             "other programs take it: if the adapter acts too strongly, give it less weight"
         )
-    if idle := sum(not layer.has_effect for layer in layers):
-        doubts.append(f"{idle} of {len(layers)} layers are without effect: their alpha or their weights are 0")
+    if idle := sum(layer.alpha == 0 for layer in layers):  # weights of 0 are common: the text encoder's skipped layers
+        doubts.append(f"{idle} of {len(layers)} layers are without effect: their alpha is 0")
     return doubts
 
 
