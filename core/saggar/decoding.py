@@ -133,7 +133,9 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
                 f"{width} x {height} pixels: no photograph is so narrow (at most {NARROWEST} to 1 is read); crop it"
             )
         if min(width, height) < SMALLEST_PX:
-            raise _RefusedError(f"{width} x {height} pixels: too small for a photograph; replace it")
+            raise _RefusedError(
+                f"{width} x {height} pixels: too small for a photograph (at least {SMALLEST_PX} a side); replace it"
+            )
         if image.format in _JPEG and has_hole(data):
             raise _RefusedError(
                 "a part of the data is lost (a run of zeros or ones in its middle); copy or download it again"

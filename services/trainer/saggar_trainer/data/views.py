@@ -33,6 +33,7 @@ _CONTRAST = 1  # its place among the changes of colour
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow and torchvision turn colours into grey
 _YIQ = np.array([_LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])  # NTSC: hue is an angle in its I-Q plane
 _FROM_YIQ = np.linalg.inv(_YIQ)
+_CPU = torch.device("cpu")
 _AT_ONCE = 2**18  # values of pictures that are sampled together: what a core's cache holds
 
 Float64 = npt.NDArray[np.float64]
@@ -52,7 +53,7 @@ def random_views(
     pictures: Sequence[Tensor],
     settings: ViewSettings,
     rng: np.random.Generator,
-    device: torch.device = torch.device("cpu"),  # noqa: B008 - it cannot be changed
+    device: torch.device = _CPU,
 ) -> Tensor:
     """A random view of each of B pictures, uint8 [3, H, W] of any sizes: crop, flip, rotation and shift, colours.
 
@@ -201,7 +202,7 @@ def view_batches(
     batches: Sequence[Tensor],
     settings: ViewSettings,
     seed: int,
-    device: torch.device = torch.device("cpu"),  # noqa: B008 - it cannot be changed
+    device: torch.device = _CPU,
 ) -> Generator[tuple[Tensor, Tensor]]:
     """(rows [B], views float32 [B, 3, S, S] on `device`) per batch of row numbers; pictures are read ahead in a thread.
 
