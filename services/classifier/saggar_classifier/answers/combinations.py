@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from saggar.taxonomy import Combination, Taxonomy
 
+_LEAST = 1e-30  # whose logarithm is taken, in place of 0
+
 
 @dataclass(frozen=True)
 class JointCombination:
@@ -34,20 +36,20 @@ class JointSearch:
         """Probabilities [C] per task. None for a taxonomy that does not say what goes together."""
         if not self._boxes:
             return None
-        logs = {task: np.log(np.maximum(values, 1e-30)) for task, values in probabilities.items()}
-        free = {task: int(np.argmax(values)) for task, values in logs.items()}
+        # Lists, for of so few numbers NumPy takes ten times as long.
+        logs = {
+            task: [math.log(max(value, _LEAST)) for value in values.tolist()] for task, values in probabilities.items()
+        }
+        free = {task: max(range(len(values)), key=values.__getitem__) for task, values in logs.items()}
         most, chosen = -math.inf, free
         for box in self._boxes:
-            labels = free | {task: int(allowed[np.argmax(logs[task][allowed])]) for task, allowed in box.items()}
-            total = sum(float(logs[task][index]) for task, index in labels.items())
+            labels = free | {task: max(allowed, key=logs[task].__getitem__) for task, allowed in box.items()}
+            total = sum(logs[task][index] for task, index in labels.items())
             if total > most:
                 most, chosen = total, labels
         probability = math.prod(float(probabilities[task][index]) for task, index in chosen.items())
         named = {task: self._codes[task][index] for task, index in chosen.items()}
         return JointCombination(named, probability, chosen == free)
 
-    def _box(self, one: Combination) -> dict[str, npt.NDArray[np.intp]]:
-        return {
-            task: np.array([self._codes[task].index(code) for code in codes], np.intp)
-            for task, codes in one.labels.items()
-        }
+    def _box(self, one: Combination) -> dict[str, list[int]]:
+        return {task: [self._codes[task].index(code) for code in codes] for task, codes in one.labels.items()}

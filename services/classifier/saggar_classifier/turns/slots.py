@@ -11,6 +11,8 @@ from typing import Protocol
 
 from saggar.errors import BusyError, CancelledError
 
+from saggar_classifier.turns.places import Places
+
 _WEIGHT = 0.1  # of the latest photograph in the mean time of one
 _FIRST_GUESS_S = {False: 0.02, True: 0.2}  # small and large
 _LONGEST_WAIT_S = 30.0  # of a caller without a deadline
@@ -34,6 +36,7 @@ class WorkSlots:
     def __init__(self, count: int) -> None:
         self.count = count
         self._free = count
+        self._places = Places(count)
         self._lines: dict[bool, deque[threading.Event]] = {False: deque(), True: deque()}
         self._seconds = dict(_FIRST_GUESS_S)  # that one of either size takes
         self._small_in_a_row = 0
@@ -56,7 +59,8 @@ class WorkSlots:
             if not caller.is_active():
                 raise CancelledError("the caller was gone before the work began")
             worked = True
-            yield
+            with self._places.place():
+                yield
         finally:
             self._leave(large, time.monotonic() - begun if worked else None)
 
