@@ -97,6 +97,7 @@ ARMS = (
     Arm("best of all", mixed("spread", "best")),
     Arm("glaze transfer", mixed("transfer", share=0.1)),
     Arm("class weights, 90:10", mixed("noise", share=0.1), PAPER),
+    Arm("glaze transfer, all labels known", mixed("known")),
     Arm("generated forms", mixed("forms")),
 )
 FIRST = 14  # arms that every replicate gets before any gets the others

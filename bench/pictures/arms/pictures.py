@@ -4,6 +4,7 @@ noise    nano with an adapter of the collection, from noise: the nine rarest com
 starts   the same images from training photographs of their combination, or of their form
 transfer the same images composed of two training photographs, the form of one and the glaze of another
 spread   composed in the same way, of every glaze and type alike; period and kiln are not known of them
+known    as spread, yet the glaze is of one period and kiln, which the photographs and the labels of the picture share
 forms    as spread, but forms are the model's own pictures, the half of each type that judges rank first
 best     noise, four times as many, of which judges rank a quarter of each combination first
 
@@ -58,6 +59,7 @@ LARGEST_SHARE = 0.1
 RAREST, PAIR_SHARE = 9, 0.2
 BEST_OF = 4
 EACH_PAIR = 6  # composites of every glaze and type
+EACH_KNOWN = 2  # composites of every period, kiln, glaze, and type
 EACH_FORM = 32  # pictures of every type, of which half are taken
 ADAPTER_WEIGHT, FORM_WEIGHT = 0.8, 0.4  # the quickstart's; and one that leaves the base its dishes
 ADAPTER = {"steps": 200, "batch_size": 8, "learning_rate": 1e-3}
@@ -124,6 +126,17 @@ class Pictures:
                     one = planned_image(self.collection.taxonomy, {"glaze": glaze, "type": kind}, index, 1)
                     found += compose_of_photographs([one], split, "glaze", "type", 1)
         return found
+
+    def _known(self) -> Manifest:
+        split, surface = self.collection.split, ("dynasty", "kiln", "glaze")
+        of = split.select(split="train", origin="real").combinations(surface)
+        images = [
+            planned_image(self.collection.taxonomy, dict(zip(surface, codes, strict=True)) | {"type": kind}, index, 1)
+            for codes in sorted({codes for codes in of if None not in codes})
+            for kind in KILNSIM["type"]
+            for index in range(EACH_KNOWN)
+        ]
+        return self._drawn(compose_of_photographs(images, split, "glaze", "type", 1), ADAPTER_WEIGHT)
 
     def _best(self) -> Manifest:
         many = self._drawn(self.planned(BEST_OF), ADAPTER_WEIGHT)

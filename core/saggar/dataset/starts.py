@@ -7,8 +7,9 @@ one of its form, of which more gives way; and else from noise.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from saggar.dataset.plan import PlannedImage
@@ -71,23 +72,34 @@ def compose_of_photographs(
     planned: Sequence[PlannedImage], manifest: Manifest, surface: str, form: str, seed: int = 0
 ) -> tuple[PlannedImage, ...]:
     """The same images, each with real training photographs of its form and of its surface (task names) to be composed
-    of, in an order of its own: the generator takes the first of each that will do.
+    of: the generator takes the first of each that will do. First come those that share most of the image's other
+    labels, so that a composite shows of its period and kiln what its labels say; among equals the order is the image's
+    own.
 
     Raises InvalidInputError when the training split has no photograph of the one or the other for an image.
     """
     training = manifest.select(split="train", origin="real")
-    by_form, by_surface = _by_labels(training, (form,)), _by_labels(training, (surface,))
+    others = tuple(task for task in training.tasks if task not in (form, surface))
+    known = dict(zip(training.frame["image"], training.combinations(list(others)), strict=True))
+    photographs = {task: _by_labels(training, (task,)) for task in (form, surface)}
+
+    @cache
+    def ranked(task: str, code: str, labels: tuple[str | None, ...]) -> list[list[str]]:
+        keys = photographs[task].get((code,), [])
+        return _by_agreement(keys, lambda key: sum(map(_agree, known[key], labels)))
+
     chosen = []
     for image in planned:
         found = {}
-        for task, photographs in ((form, by_form), (surface, by_surface)):
-            keys = photographs.get((str(image.labels.get(task)),), [])
-            if not keys:
+        for task in (form, surface):
+            groups = ranked(task, str(image.labels.get(task)), tuple(image.labels.get(other) for other in others))
+            if not groups:
                 raise InvalidInputError(
                     f"no training photograph with {task} {image.labels.get(task)} to compose {image.prompt_id} of; "
                     "leave this combination out, or let the model draw it"
                 )
-            found[task] = _some_in_order(keys, derived_seed(f"compose {task}", seed, image.prompt_id))
+            number = derived_seed(f"compose {task}", seed, image.prompt_id)
+            found[task] = tuple(key for group in groups for key in _some_in_order(group, number))[:_DONORS]
         chosen.append(replace(image, forms=found[form], glazes=found[surface]))
     check_photographs({key for image in chosen for key in (*image.forms, *image.glazes)}, manifest)
     return tuple(chosen)
@@ -131,10 +143,22 @@ def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
         )
 
 
-def _some_in_order(keys: Sequence[str], number: int) -> tuple[str, ...]:
+def _by_agreement(keys: Sequence[str], agreement: Callable[[str], int]) -> list[list[str]]:
+    """Groups of `keys`, those that agree most first, each in the order of `keys`."""
+    groups: dict[int, list[str]] = {}
+    for key in keys:
+        groups.setdefault(agreement(key), []).append(key)
+    return [groups[level] for level in sorted(groups, reverse=True)]
+
+
+def _agree(code: str | None, asked: str | None) -> bool:
+    return code is not None and code == asked
+
+
+def _some_in_order(keys: Sequence[str], number: int) -> list[str]:
     """At most `_DONORS` of `keys`, beginning at a place that `number` decides, in equal steps."""
     step = max(1, len(keys) // _DONORS)
-    return tuple(keys[(number + place * step) % len(keys)] for place in range(min(_DONORS, len(keys))))
+    return [keys[(number + place * step) % len(keys)] for place in range(min(_DONORS, len(keys)))]
 
 
 def _by_labels(training: Manifest, tasks: tuple[str, ...]) -> dict[tuple[str, ...], list[str]]:

@@ -116,3 +116,21 @@ def test_an_image_is_composed_of_photographs_of_its_form_and_of_its_glaze():
     assert compose_of_photographs(planned[:3], TRAINED, "glaze", "type", seed=1) == composed[:3]
     with pytest.raises(InvalidInputError, match="no training photograph with type censer"):
         compose_of_photographs(_planned({"glaze": "white", "type": "censer"}), TRAINED, "glaze", "type")
+
+
+def test_it_is_composed_first_of_those_that_share_most_of_its_other_labels():
+    manifest = _manifest(
+        ("Song", "white", "bowl", 20, "train"),
+        ("Yuan", "white", "bowl", 2, "train"),
+        (None, "white", "jar", 3, "train"),
+        ("Song", "painted", "vase", 3, "train"),
+        ("Yuan", "painted", "vase", 1, "train"),
+    )
+    planned = _planned({"dynasty": "Yuan", "glaze": "white", "type": "vase"})
+    composed = compose_of_photographs(planned, manifest, "glaze", "type", seed=1)
+    assert {one.forms[0] for one in composed} == {"4-0"}
+    assert {frozenset(one.forms[1:]) for one in composed} == {frozenset({"3-0", "3-1", "3-2"})}
+    assert {frozenset(one.glazes[:2]) for one in composed} == {frozenset({"1-0", "1-1"})}
+    assert {len(set(one.glazes)) for one in composed} == {8}
+    of_song = {key for one in composed for key in one.glazes[2:] if key.startswith("0-")}
+    assert len(of_song) > 8  # each image has others of them
