@@ -59,9 +59,14 @@ def read_decisions(paths: Sequence[Path], encoding: str | None = None) -> Iterat
     """Every row of the tables at `paths`, in their order; one table that was split is several.
 
     A decision is `accept` or `reject` (yes, no, 1, 0, x, 是, 否 ...), or the code or name of another class, which the
-    importer checks. Raises NotFoundError and InvalidInputError, the latter with every cell that cannot be read.
+    importer checks. Raises NotFoundError and InvalidInputError, the latter with every cell that cannot be read, or for
+    a table that is named twice.
     """
+    first: dict[Path, Path] = {}
     for path in paths:
+        if known := first.get(path.resolve()):
+            raise InvalidInputError(f"{path} and {known} are one table; name it once")
+        first[path.resolve()] = path
         table = open_csv(path, encoding)
         header = [plain_heading(from_spreadsheet_cell(cell)) for cell in table.header]
         tasks = _tasks(path, header)

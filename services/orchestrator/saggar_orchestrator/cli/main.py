@@ -138,6 +138,10 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command; returns the exit code. An error becomes one readable paragraph on standard error."""
     any_text()
+    if (words := _before_an_empty_one(arguments)) is not None:
+        said = " ".join(("saggar", *words))
+        warn(f"error: what stands after `{said}` is empty, as a variable without a value is; give it or leave it out")
+        return WRONG_INPUT
     try:
         result = typer.main.get_command(app).main(list(arguments), prog_name="saggar", standalone_mode=False)
         sys.stdout.flush()
@@ -155,6 +159,14 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         return _explain(error)
     return result if isinstance(result, int) else DONE
+
+
+def _before_an_empty_one(arguments: Sequence[str]) -> Sequence[str] | None:
+    """What stands before the first argument that is empty and no option's value: a path would be the current folder."""
+    for place, argument in enumerate(arguments):
+        if not argument and not arguments[max(0, place - 1)].startswith("-"):
+            return arguments[:place]
+    return None
 
 
 def _is_broken_pipe(error: BaseException | None) -> bool:

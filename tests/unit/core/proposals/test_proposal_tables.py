@@ -89,6 +89,14 @@ def test_a_table_of_ours_is_read_back(tmp_path: Path) -> None:
     assert [row.open for row in rows] == [("glaze",)] * 5 + [()] + [("glaze",)]
 
 
+def test_a_table_that_is_named_twice_does_not_count_twice(tmp_path: Path) -> None:
+    [file] = written(tmp_path, 2)
+    (tmp_path / "link.csv").symlink_to(file)
+    for other in (file, file.parent / ".." / file.parent.name / file.name, tmp_path / "link.csv"):
+        with pytest.raises(InvalidInputError, match="are one table; name it once"):
+            list(read_decisions([file, other]))
+
+
 @pytest.mark.parametrize(
     ("text", "encoding", "delimiter", "header"),
     [

@@ -140,3 +140,21 @@ def test_a_pipe_for_a_file_is_named_and_not_waited_for(tmp_path, capsys, command
     arguments = ("data", "import", tmp_path, "--labels", pipe) if command == ("data", "import") else (*command, pipe)
     assert run(["--home", str(tmp_path / "home"), *map(str, arguments)]) == 2
     assert "file.yaml: is a device, a pipe or a socket" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["classify", ""],
+        ["classify", "a.jpg", ""],
+        ["data", "import", "--encoding", "utf-8", ""],
+        ["experiment", "run", ""],
+    ],
+)
+def test_a_variable_without_a_value_is_not_the_current_folder(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.csv").write_text("image,type\n")
+    assert run(["--home", str(tmp_path / "home"), *command]) == 2
+    before = " ".join(command[:-1])
+    assert f"{before}` is empty" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
