@@ -93,9 +93,15 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
             if cells and cells != [_END_OF_FILE]:
                 yield Row(number, tuple(_unwrapped(cell) for cell in cells))
     except csv.Error as error:
+        at = f"{source}: row {number + 1}"
+        if "field limit" in str(error):
+            raise InvalidInputError(
+                f"{at}: a value has more than {csv.field_size_limit():,} characters; shorten it, or close the quotation "
+                "mark that opens it"
+            ) from None
         raise InvalidInputError(
-            f"{source}: row {number + 1}: not valid CSV ({error}); a quotation mark that opens a value must "
-            "be closed at its end, and one inside a value is written twice"
+            f"{at}: not valid CSV ({error}); a quotation mark that opens a value must be closed at its end, and one "
+            "inside a value is written twice"
         ) from None
 
 
