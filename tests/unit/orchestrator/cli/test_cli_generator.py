@@ -191,10 +191,34 @@ def test_images_from_a_photograph(home):
     assert json.loads(told)["images"] == [{"file": str(home.folder / "o" / "001-0.png"), "prompt": "a jar", "seed": 0}]
 
 
+def test_images_follow_a_photograph_through_a_network(home, monkeypatch):
+    monkeypatch.chdir(home.folder)
+    Image.new("RGB", (20, 10), "green").save("a.png")
+    code, _, err = home(
+        "generator", "generate", "a jar", "a vase", "--follow", "a.png", "--control-net", "canny",
+        "--control-condition", "outline", "--control-scale", 0.5, "--out", "o",
+    )  # fmt: skip
+    assert code == 0, err
+    (network, photograph), other = home.fakes.controls.values()
+    assert other == (network, photograph)
+    assert (network.path, network.condition, network.scale) == (str(home.folder / "canny"), "outline", 0.5)
+    assert not network.HasField("begin")
+    key = photograph.removeprefix("store:")
+    assert home.store.get(key) == (home.folder / "a.png").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["generate", "--out", "o"], "give a prompt"),
+        (["generate", "x", "--out", "o", "--follow", "a.png"], "--follow PHOTOGRAPH and --control-net FOLDER go"),
+        (["generate", "x", "--out", "o", "--control-net", "canny"], "--follow PHOTOGRAPH and --control-net FOLDER go"),
+        (["generate", "x", "--out", "o", "--control-scale", "1"], "go with --control-net"),
+        (
+            ["generate", "x", "--out", "o", "--follow", "a.png", "--control-net", "c", "--from", "a.png"],
+            "follows one (--follow), not both",
+        ),
+        (["generate", "x", "--out", "o", "--follow", "none.png", "--control-net", "c"], "none.png: no such file"),
         (["generate", "x", "--out", "o", "--strength", "0.5"], "--strength goes with --from"),
         (["generate", "x", "--out", "o", "--from", "a.jpg", "--strength", "0"], "more than 0, at most 1"),
         (["generate", "x", "--out", "o", "--size", "64"], "write width and height"),

@@ -14,7 +14,7 @@ from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from saggar.store import ObjectStore
-    from saggar.v1 import generator_pb2
+    from saggar.v1 import common_pb2, generator_pb2
 
 _SHARD = 32
 
@@ -78,16 +78,62 @@ class Start:
 
     def to_message(self, store: ObjectStore) -> generator_pb2.StartImage | None:
         """The photograph, put into the store; None for noise."""
-        from saggar.rpc.refs import ref_to_proto
-        from saggar.store import put_image
         from saggar.v1 import generator_pb2
-
-        from saggar_orchestrator.cli.generator.picture_files import read_photograph
 
         if self.photograph is None:
             return None
-        data, ending = read_photograph(self.photograph)
-        return generator_pb2.StartImage(image=ref_to_proto(put_image(store, data, ending)), strength=self.strength)
+        return generator_pb2.StartImage(image=_stored(store, self.photograph), strength=self.strength)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """Whose form images follow, and through what."""
+
+    follow: Annotated[Path | None, typer.Option(help="Follow the form of this photograph, through --control-net.")] = (
+        None
+    )
+    control_net: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="ControlNet for the base model: diffusers' format, safetensors."),
+    ] = None
+    control_condition: Annotated[
+        str | None,
+        typer.Option(metavar="edges|outline", help="What the network sees of the photograph; default edges."),
+    ] = None
+    control_scale: Annotated[
+        float | None, typer.Option(help="How strongly it steers, up to 2; default 1.", min=0, max=2)
+    ] = None
+
+    def check(self, start: Start) -> None:
+        """Raises BadParameter for options that mean nothing."""
+        if (self.follow is None) != (self.control_net is None):
+            raise typer.BadParameter("--follow PHOTOGRAPH and --control-net FOLDER go together")
+        if self.follow is None and (self.control_condition is not None or self.control_scale is not None):
+            raise typer.BadParameter("--control-condition and --control-scale go with --control-net")
+        if self.follow is not None and start.photograph is not None:
+            raise typer.BadParameter("an image starts --from a photograph or follows one (--follow), not both")
+
+    def photograph(self, store: ObjectStore) -> common_pb2.ObjectRef | None:
+        """The photograph, put into the store."""
+        return None if self.follow is None else _stored(store, self.follow)
+
+    def to_message(self) -> generator_pb2.ControlNet | None:
+        from saggar.v1 import generator_pb2
+
+        if self.control_net is None:
+            return None
+        path = str(self.control_net.absolute())
+        return generator_pb2.ControlNet(path=path, condition=self.control_condition, scale=self.control_scale)
+
+
+def _stored(store: ObjectStore, photograph: Path) -> common_pb2.ObjectRef:
+    from saggar.rpc.refs import ref_to_proto
+    from saggar.store import put_image
+
+    from saggar_orchestrator.cli.generator.picture_files import read_photograph
+
+    data, ending = read_photograph(photograph)
+    return ref_to_proto(put_image(store, data, ending))
 
 
 def generate(
@@ -102,6 +148,7 @@ def generate(
     series: Series,
     avoiding: Avoiding,
     start: Start,
+    following: Following,
     sampling: Sampling,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels; default: the base model's.")] = None,
     as_json: AsJson = False,
@@ -117,16 +164,18 @@ def generate(
     from saggar_orchestrator.peers.shards import Order, generate_in_shards
 
     start.check()
+    following.check(start)
     texts = [*(prompts or []), *(read_prompts(file) if file else [])]
     if not texts:
         raise typer.BadParameter("give a prompt, or --prompts FILE")
     store = open_home_store(settings(context).home)
     entries, uses = adapter_uses(store, models.adapter or [])
-    items = _prompt_items(texts, avoiding.negative_prompts(texts), start.to_message(store), series)
+    begin, followed = start.to_message(store), following.photograph(store)
+    items = _prompt_items(texts, avoiding.negative_prompts(texts), begin, followed, series)
     folder = folder_for(out)
     made = generate_in_shards(
         open_calls(context),
-        Order(models.base(entries), tuple(uses), sampling.to_message(size)),
+        Order(models.base(entries), tuple(uses), sampling.to_message(size), following.to_message()),
         items,
         shard_size=_SHARD,
         parallel=1,
@@ -144,13 +193,22 @@ def generate(
 
 
 def _prompt_items(
-    texts: list[str], negative_prompts: list[str], start: generator_pb2.StartImage | None, series: Series
+    texts: list[str],
+    negative_prompts: list[str],
+    start: generator_pb2.StartImage | None,
+    followed: common_pb2.ObjectRef | None,
+    series: Series,
 ) -> list[generator_pb2.PromptItem]:
     from saggar.v1 import generator_pb2
 
     return [
         generator_pb2.PromptItem(
-            prompt_id=f"{number + 1:03d}-{seed}", prompt=text, negative_prompt=avoided, seed=seed, start=start
+            prompt_id=f"{number + 1:03d}-{seed}",
+            prompt=text,
+            negative_prompt=avoided,
+            seed=seed,
+            start=start,
+            control_photograph=followed,
         )
         for number, (text, avoided) in enumerate(zip(texts, negative_prompts, strict=True))
         for seed in range(series.seed, series.seed + series.count)
