@@ -36,7 +36,7 @@ def classify(
     context: typer.Context,
     images: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="IMAGE...", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them."),
+        typer.Argument(metavar="IMAGE", help="Photographs (JPEG, PNG, WebP, TIFF), or folders of them."),
     ] = None,
     *,
     top: Annotated[int, typer.Option(help="Classes per task.", min=1, max=1000)] = 3,

@@ -60,9 +60,9 @@ class NewReview:
 def review(
     context: typer.Context,
     identity: Annotated[
-        str, typer.Argument(metavar="[ID|new]", help="Review, or the beginning of its id; `new` opens one of FOLDER.")
+        str, typer.Argument(metavar="ID|new", help="Review, or the beginning of its id; `new` opens one of FOLDER.")
     ] = "",
-    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="With new: folder of images.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="With new: folder of images.")] = None,
     *,
     new: NewReview,
     link: Annotated[bool, typer.Option("--link", help="Print a link that signs in, for each reviewer.")] = False,

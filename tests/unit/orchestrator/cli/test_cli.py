@@ -116,6 +116,13 @@ def test_the_list_of_commands_is_the_commands(saggar):
         assert "completion" not in out  # that is the whole program's
 
 
+@pytest.mark.parametrize("command", ["classify", "generator generate", "review", "data import", "experiment diff"])
+def test_what_may_be_left_out_is_bracketed_once(saggar, command):
+    usage = saggar(*command.split(), "--help")[1].splitlines()[0]
+    assert "[[" not in usage
+    assert "...]..." not in usage
+
+
 def test_a_misspelt_command_is_hinted(saggar):
     code, _, err = saggar("experment", "list")
     assert code == 2

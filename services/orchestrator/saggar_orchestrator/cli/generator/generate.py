@@ -138,7 +138,7 @@ def _stored(store: ObjectStore, photograph: Path) -> common_pb2.ObjectRef:
 
 def generate(
     context: typer.Context,
-    prompts: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", help="In quotes.")] = None,
+    prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="In quotes.")] = None,
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder for the PNG files; made when missing.")],
     file: Annotated[
