@@ -26,9 +26,9 @@ from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.balance import effective_number_weights, imbalance, sampler_weights
 from saggar.dataset.manifest import Manifest, validate
-from saggar.dataset.mix import mix
-from saggar.dataset.plan import find_rare, pair_in_data
 from saggar.dataset.split import split
+from saggar.dataset.synthetic.mix import mix
+from saggar.dataset.synthetic.plan import find_rare, pair_in_data
 from saggar.describing.advise import advise
 from saggar.describing.describe import describe
 from saggar.taxonomy import load_taxonomy

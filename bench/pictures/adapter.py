@@ -47,7 +47,7 @@ from oracle import (
     trust,
 )
 from PIL import Image
-from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.dataset.synthetic.plan import PlannedImage, planned_image
 from saggar.describing.shares import wilson
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings

@@ -30,9 +30,9 @@ from arms.page import markdown
 from arms.pictures import Pictures
 from arms.table import Replicate, table
 from arms.trainings import SETTINGS, Trained, train
-from saggar.dataset.control import control
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import mix
+from saggar.dataset.synthetic.control import control
+from saggar.dataset.synthetic.mix import mix
 
 FRESH = 20_000
 DATA_SEEDS = (7, 8)

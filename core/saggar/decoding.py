@@ -22,9 +22,9 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffTags, UnidentifiedImageError
 
 from saggar.errors import InvalidInputError
-from saggar.files.image_end import JPEG_END, image_end
-from saggar.files.jpeg_holes import has_hole
-from saggar.files.not_an_image import is_heic, known_kind
+from saggar.files.pictures.image_end import JPEG_END, image_end
+from saggar.files.pictures.jpeg_holes import has_hole
+from saggar.files.pictures.not_an_image import is_heic, known_kind
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")

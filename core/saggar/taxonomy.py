@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.files.csv_text import plain_heading
+from saggar.files.tables.csv_text import plain_heading
 from saggar.files.yamlfile import ProblemAt, parse_yaml, read_yaml
 
 Labels = Mapping[str, str | None]  # task name -> class code, None for unknown

@@ -26,10 +26,10 @@ import torch
 from PIL import Image
 from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import count_for_share
-from saggar.dataset.plan import PlannedImage, PlanSettings, find_rare, pair_in_data, plan, planned_image
 from saggar.dataset.record import Record
-from saggar.dataset.starts import StartRule, compose_of_photographs, start_from_photographs
+from saggar.dataset.synthetic.mix import count_for_share
+from saggar.dataset.synthetic.plan import PlannedImage, PlanSettings, find_rare, pair_in_data, plan, planned_image
+from saggar.dataset.synthetic.starts import StartRule, compose_of_photographs, start_from_photographs
 from saggar.errors import InvalidInputError
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings

@@ -12,7 +12,8 @@ from saggar.catalogue.columns import Column, Role
 from saggar.catalogue.mapping import MappedRow
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import AlreadyExistsError, InvalidInputError
-from saggar.files.csv_text import (
+from saggar.files.pictures.image_names import is_image_name
+from saggar.files.tables.csv_text import (
     IMAGE_HEADINGS,
     Row,
     csv_rows,
@@ -23,7 +24,6 @@ from saggar.files.csv_text import (
     read_csv_text,
     spreadsheet_cell,
 )
-from saggar.files.image_names import is_image_name
 
 _MOST = 0.8  # share of a column's cells
 _TAKEN_ALONG = (*OBJECT_COLUMNS, *PROVENANCE)  # what an import reads beside labels

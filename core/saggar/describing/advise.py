@@ -14,8 +14,8 @@ from typing import Literal
 
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest, validate
-from saggar.dataset.mix import count_for_share
-from saggar.dataset.plan import find_rare
+from saggar.dataset.synthetic.mix import count_for_share
+from saggar.dataset.synthetic.plan import find_rare
 from saggar.describing.describe import BELOW, TO, with_split
 from saggar.describing.power import DISAGREEMENT, POWER, photographs_needed, smallest_difference
 from saggar.taxonomy import Nature, Task, Taxonomy

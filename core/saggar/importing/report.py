@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_text import spreadsheet_cell
+from saggar.files.tables.csv_text import spreadsheet_cell
 
 if TYPE_CHECKING:
     from saggar.dataset.manifest import Manifest

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from saggar.decoding import FORMATS, read_image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
-from saggar.files.csv_text import spreadsheet_cell
+from saggar.files.tables.csv_text import spreadsheet_cell
 from saggar.files.wholefile import write_whole
 from saggar.museums.objects import Found, LeftOut, MuseumObject
 from saggar.museums.registry import Museum

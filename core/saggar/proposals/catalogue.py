@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
-from saggar.files.csv_file import CsvFile, open_csv
-from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_file import CsvFile, open_csv
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
 
 _NUMBERS = (  # headings of a column of object numbers, where none is named
     "objectnumber",

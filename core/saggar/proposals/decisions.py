@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_file import CsvFile, open_csv
-from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_file import CsvFile, open_csv
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
 from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
 
 ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFont, features
 from saggar.decoding import IMPORTED, decode, read_image
-from saggar.files.image_end import image_end
+from saggar.files.pictures.image_end import image_end
 from saggar.images import InputSpec, preprocess
 from saggar.importing.photographs.files import inspect
 

@@ -3,7 +3,7 @@
 from saggar.store import ObjectRef
 from saggar_orchestrator.experiment.sections import Screening
 from saggar_orchestrator.peers import messages
-from saggar_orchestrator.workflow.steps.judging import Judges
+from saggar_orchestrator.workflow.steps.synthetic.judging import Judges
 
 REF = ObjectRef("datasets/a/manifest.parquet", "a" * 64, 7, "application/vnd.apache.parquet")
 BUNDLE = ObjectRef("bundles/b/bundle.json", "b" * 64, 7, "application/json")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import count_for_share
 from saggar.dataset.record import Record
-from saggar.dataset.starts import StartRule
+from saggar.dataset.synthetic.mix import count_for_share
+from saggar.dataset.synthetic.starts import StartRule
 from saggar.errors import InvalidInputError
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
@@ -22,7 +22,7 @@ from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.experiment.sections import Generation
 from saggar_orchestrator.findings.predictions import Predictions
 from saggar_orchestrator.peers.messages import prompt_items
-from saggar_orchestrator.workflow.steps.targets import (
+from saggar_orchestrator.workflow.steps.synthetic.targets import (
     confused_pairs,
     images_each,
     planned_images,

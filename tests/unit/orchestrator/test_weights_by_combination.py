@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from saggar.dataset.plan import planned_image
+from saggar.dataset.synthetic.plan import planned_image
 from saggar.errors import InvalidInputError
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy
@@ -13,7 +13,7 @@ from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.peers.calls import Calls
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.progress import Cancellation
-from saggar_orchestrator.workflow.steps.generating import Painter
+from saggar_orchestrator.workflow.steps.synthetic.generating import Painter
 
 TAXONOMY = load_taxonomy("kilnsim")
 FILE = """

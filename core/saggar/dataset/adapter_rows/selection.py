@@ -16,8 +16,8 @@ import numpy.typing as npt
 from saggar import prompts
 from saggar.dataset.augment import variants
 from saggar.dataset.manifest import Combination, Manifest
-from saggar.dataset.plan import Pair
 from saggar.dataset.seeds import rank_within, seeded_hash
+from saggar.dataset.synthetic.plan import Pair
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Labels, Taxonomy
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from saggar.decoding import END_MISSING, IMPORTED, MORE_PICTURES, Decoded, ended_jpeg, read_image
 from saggar.duplicates.perceptual import perceptual_hash, thumbnail
 from saggar.errors import InvalidInputError
-from saggar.files.image_end import first_picture, image_end
-from saggar.files.image_names import promised_format
+from saggar.files.pictures.image_end import first_picture, image_end
+from saggar.files.pictures.image_names import promised_format
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from saggar.files.image_names import is_image_name
+from saggar.files.pictures.image_names import is_image_name
 from saggar.importing.photographs.names import readable
 from saggar.importing.report import Note
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
-from saggar.files.csv_text import plain_name
-from saggar.files.image_names import is_image_name
+from saggar.files.pictures.image_names import is_image_name
+from saggar.files.tables.csv_text import plain_name
 from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.names import look_alike, odd_characters
 from saggar.importing.report import Note

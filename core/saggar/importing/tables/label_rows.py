@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
-from saggar.files.csv_text import delimiter_name, plain_heading
+from saggar.files.tables.csv_text import delimiter_name, plain_heading
 from saggar.importing.photographs.names import look_alike
 from saggar.importing.report import Refusal
 from saggar.importing.tables.label_table import LabelTable, Row

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_text import (
+from saggar.files.tables.csv_text import (
     DELIMITERS,
     IMAGE_HEADINGS,
     Row,

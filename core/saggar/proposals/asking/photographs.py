@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
-from saggar.files.image_names import is_image_name
+from saggar.files.pictures.image_names import is_image_name
 from saggar.files.regular import read_regular
 from saggar.files.wholefile import write_whole
 from saggar.importing.photographs.locating import locate

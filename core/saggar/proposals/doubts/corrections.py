@@ -12,8 +12,8 @@ import numpy as np
 
 from saggar.dataset.manifest import LABEL_PREFIX, Manifest
 from saggar.errors import FieldViolation, InvalidInputError, refuse
-from saggar.files.csv_file import open_csv
-from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_file import open_csv
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
 from saggar.importing.tables.label_rows import plain_label, spellings
 from saggar.proposals.decisions import ACCEPT as ACCEPTS
 from saggar.proposals.decisions import REJECT as REJECTS

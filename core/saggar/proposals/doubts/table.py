@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saggar.files.csv_text import spreadsheet_cell
+from saggar.files.tables.csv_text import spreadsheet_cell
 from saggar.files.wholefile import whole_file
 
 DATASET, IMAGE, TASK, LABEL, PROPOSED, ACCEPT = "dataset", "image", "task", "label", "proposed", "accept"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from saggar.errors import InvalidInputError
-from saggar.files.csv_text import plain_heading, spreadsheet_cell
+from saggar.files.tables.csv_text import plain_heading, spreadsheet_cell
 from saggar.files.wholefile import whole_file
 from saggar.proposals.answers import RowAnswer, TaskProposal
 from saggar.proposals.catalogue import CatalogueRow, ObjectCatalogue

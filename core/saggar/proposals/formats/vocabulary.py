@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.files.csv_file import open_csv
-from saggar.files.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_file import open_csv
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
 from saggar.taxonomy import Task, Taxonomy, TaxonomyClass, load_taxonomy, shipped_taxonomies
 
 _COLUMNS = ("task", "code", "value")

@@ -7,7 +7,7 @@ from saggar.images import decode
 from saggar.job_settings.generation import GenerationSettings
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.images.framing import framed
+from saggar_generator.images.photographs.framing import framed
 from saggar_generator.images.synthesis import Picture
 from saggar_generator.requests import GlazeTransfer
 from saggar_generator.transfer.glaze import Donor, transferred

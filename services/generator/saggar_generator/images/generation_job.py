@@ -21,11 +21,11 @@ from saggar_generator.base_models.control_net import load_control_net
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
 from saggar_generator.images.composing import compose_image
 from saggar_generator.images.content_credentials import Signer
-from saggar_generator.images.controlling import Control
 from saggar_generator.images.guidance import with_drawn_guidance
 from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
+from saggar_generator.images.photographs.controlling import Control
+from saggar_generator.images.photographs.starting import check_strength, read_photograph
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
-from saggar_generator.images.starting import check_strength, read_photograph
 from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts, prompt_length
 from saggar_generator.requests import AdapterUse, GeneratedImage, GenerationRequest, ImageRequest, StartImage
 

@@ -14,7 +14,7 @@ from saggar.store import ObjectRef, ObjectStore, put_image
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.content_credentials import Signer
-from saggar_generator.images.controlling import Control
+from saggar_generator.images.photographs.controlling import Control
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.request_prompts import Mix
 from saggar_generator.images.synthesis import Picture

@@ -24,8 +24,8 @@ from saggar.job_settings.generation import GenerationSettings
 from saggar_generator.base_models import schedulers
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.prompt_encoding import MOST_WINDOWS, EncodedPrompt, encode_all
-from saggar_generator.images.controlling import Control
-from saggar_generator.images.starting import draw_noise, from_photographs
+from saggar_generator.images.photographs.controlling import Control
+from saggar_generator.images.photographs.starting import draw_noise, from_photographs
 from saggar_generator.requests import ImageRequest, StartImage
 
 log = logging.getLogger(__name__)

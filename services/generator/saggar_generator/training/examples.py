@@ -27,7 +27,7 @@ from saggar_generator.base_models.prompt_encoding import (
     tokenize,
     truncated_tokens,
 )
-from saggar_generator.images.framing import framed, square
+from saggar_generator.images.photographs.framing import framed, square
 from saggar_generator.training.buckets.sizes import bucket_sizes, nearest_bucket
 
 if TYPE_CHECKING:

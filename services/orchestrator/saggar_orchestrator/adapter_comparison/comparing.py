@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlannedImage, planned_image
 from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
+from saggar.dataset.synthetic.plan import PlannedImage, planned_image
 from saggar.errors import InvalidInputError
 from saggar.progress import Progress
 from saggar.rpc.refs import ref_from_proto, ref_to_proto

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from saggar.dataset.plan import PlannedImage
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.adapter_comparison.comparing import Comparison, table

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlannedImage, find_rare, planned_image
 from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
+from saggar.dataset.synthetic.plan import PlannedImage, find_rare, planned_image
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectStore
 from saggar.taxonomy import Labels, Taxonomy

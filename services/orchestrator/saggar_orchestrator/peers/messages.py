@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from saggar.dataset.plan import PlannedImage
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.job_settings.messages import to_message
 from saggar.prompts import caption
 from saggar.rpc.refs import ref_to_proto

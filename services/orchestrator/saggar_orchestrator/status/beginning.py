@@ -15,9 +15,9 @@ from saggar.pages.forms import fields_of
 from saggar.pages.site import in_thread, language_of
 from saggar.stored_datasets import manifest_key, read_manifest
 
-from saggar_orchestrator.experiment.beginning import experiment_text
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.experiment.shipped import shipped_text
+from saggar_orchestrator.experiment.writing.beginning import experiment_text
 from saggar_orchestrator.progress import Cancellation
 from saggar_orchestrator.status import shown
 from saggar_orchestrator.status.lists import collections_of

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
 from saggar.dataset import leakage
-from saggar.dataset.control import control
 from saggar.dataset.dividing.folds import sources, split_by_fold, split_by_source
 from saggar.dataset.dividing.withhold import give_back, withhold
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
+from saggar.dataset.synthetic.control import control
 from saggar.errors import InvalidInputError
 
 TASKS = ("glaze", "type")

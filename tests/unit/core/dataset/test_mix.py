@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from properties import examples
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import count_for_share, mix
 from saggar.dataset.record import Record
+from saggar.dataset.synthetic.mix import count_for_share, mix
 from saggar.errors import InvalidInputError
 
 TASKS = ("glaze",)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import (
+from saggar.dataset.record import Record
+from saggar.dataset.synthetic.plan import (
     PlanSettings,
     combination_code,
     find_confused,
@@ -15,7 +16,6 @@ from saggar.dataset.plan import (
     pair_in_data,
     plan,
 )
-from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
 from saggar.prompts import prompt
 from saggar.taxonomy import load_taxonomy

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlanSettings, plan
 from saggar.dataset.record import Record
-from saggar.dataset.starts import (
+from saggar.dataset.synthetic.plan import PlanSettings, plan
+from saggar.dataset.synthetic.starts import (
     StartRule,
     check_photographs,
     compose_of_photographs,

@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saggar.dataset.plan import PlanSettings, plan
-from saggar.dataset.top_up import top_up
+from saggar.dataset.synthetic.plan import PlanSettings, plan
+from saggar.dataset.synthetic.top_up import top_up
 from saggar.taxonomy import load_taxonomy
 
 TAXONOMY = load_taxonomy("song-yuan-porcelain")

@@ -10,9 +10,9 @@ from properties import examples
 from rich.console import Console
 from saggar.dataset.augment import expand_rare
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import mix
 from saggar.dataset.record import Record
 from saggar.dataset.split import split
+from saggar.dataset.synthetic.mix import mix
 from saggar.describing.advise import FEW, PAPER, advise, experiment_file
 from saggar.describing.fitting import fitting_taxonomy
 from saggar.describing.power import smallest_difference

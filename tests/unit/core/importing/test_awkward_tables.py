@@ -9,7 +9,7 @@ from photo_folders import HEAD, ROWS, TAXONOMY, put, refusal, table
 from saggar.catalogue.mapping import map_rows
 from saggar.catalogue.tables import given_roles, read_catalogue, row_record, write_labels
 from saggar.errors import InvalidInputError
-from saggar.files.csv_text import from_spreadsheet_cell, read_csv_text, spreadsheet_cell
+from saggar.files.tables.csv_text import from_spreadsheet_cell, read_csv_text, spreadsheet_cell
 from saggar.importing.intake import import_catalogue, import_csv, import_folders
 from saggar.importing.report import RowsRefusedError
 from saggar.taxonomy import load_taxonomy

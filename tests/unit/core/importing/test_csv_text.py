@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.files.csv_file import open_csv
-from saggar.files.csv_text import csv_rows, read_csv_text
+from saggar.files.tables.csv_file import open_csv
+from saggar.files.tables.csv_text import csv_rows, read_csv_text
 
 SIMPLIFIED = "名称,时代,窑口\n定窑白釉刻花碗,北宋,定窑\n青釉盘,元,龙泉窑\n"
 TRADITIONAL = "名稱,時代,窯口\n定窯白釉刻花碗,北宋,定窯\n青釉盤,元,龍泉窯\n"

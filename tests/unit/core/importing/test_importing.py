@@ -396,7 +396,10 @@ def test_object_id_goes_before_group(collection):
         (b"PK\x03\x04rest", "is a spreadsheet workbook, not a CSV"),
         (HEADER.encode() + b'\n0.jpg,"Song,white,bowl,g\n', "row 2: not valid CSV"),
         (HEADER.encode() + b'\n0.jpg,"Song"x,white,bowl,g\n', "row 2: not valid CSV"),
-        (HEADER.encode() + b"\n0.jpg,Song,white,bowl," + b"g" * 200_000 + b"\n", "row 2: a value has more than 131,072"),
+        (
+            HEADER.encode() + b"\n0.jpg,Song,white,bowl," + b"g" * 200_000 + b"\n",
+            "row 2: a value has more than 131,072",
+        ),
     ],
 )
 def test_files_that_are_no_table(collection, data, text):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hostile_files import encoded, picture
 from saggar.errors import InvalidInputError
-from saggar.files.csv_file import open_csv
+from saggar.files.tables.csv_file import open_csv
 from saggar.importing.intake import import_csv
 from saggar.store import DirectoryStore
 from saggar.taxonomy import load_taxonomy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.files.csv_file import open_csv
+from saggar.files.tables.csv_file import open_csv
 from saggar.proposals.answers import RowAnswer, TaskProposal
 from saggar.proposals.catalogue import open_catalogue
 from saggar.proposals.decisions import read_decisions

@@ -16,8 +16,8 @@ from saggar.store import DirectoryStore, ObjectRef
 from saggar.v1 import generator_pb2
 from saggar_generator import messages
 from saggar_generator.base_models.control_net import load_control_net
-from saggar_generator.images.controlling import Control, condition
 from saggar_generator.images.generation_job import generate
+from saggar_generator.images.photographs.controlling import Control, condition
 from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import ControlUse, GenerationRequest, ImageRequest, PromptItem
 from tiny_control import put_pot, save_tiny_control_net

@@ -13,7 +13,7 @@ from saggar.webui.scheduler_names import SCHEDULERS
 from saggar_generator.adapters import adapter
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.images.starting import read_photograph
+from saggar_generator.images.photographs.starting import read_photograph
 from saggar_generator.images.synthesis import draw, encode_prompts
 from saggar_generator.requests import AdapterUse, ImageRequest, PromptItem, StartImage
 from tiny_generation import ITEMS, PROMPTS, SETTINGS, run, train, use

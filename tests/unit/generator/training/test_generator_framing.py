@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from saggar_generator.images.framing import square
+from saggar_generator.images.photographs.framing import square
 
 
 def wide_bowl(width=120, height=90):

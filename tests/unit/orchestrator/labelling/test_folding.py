@@ -4,8 +4,8 @@ import pytest
 from judged_collection import TAXONOMY, judged_collection
 from saggar.errors import InvalidInputError
 from saggar_orchestrator.experiment.file import parse_experiment
-from saggar_orchestrator.experiment.folding import folds_of_dataset, folds_of_experiment
 from saggar_orchestrator.experiment.shipped import shipped_text
+from saggar_orchestrator.experiment.writing.folding import folds_of_dataset, folds_of_experiment
 
 
 @pytest.fixture(scope="module")

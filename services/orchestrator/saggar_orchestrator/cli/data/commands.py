@@ -8,13 +8,13 @@ import typer
 
 from saggar_orchestrator.cli.data.advise import advise_collection
 from saggar_orchestrator.cli.data.describe import describe_collection
-from saggar_orchestrator.cli.data.doubts import doubt_labels
 from saggar_orchestrator.cli.data.export import export_collection
 from saggar_orchestrator.cli.data.fetch import fetch_museum
 from saggar_orchestrator.cli.data.importing import import_collection
+from saggar_orchestrator.cli.data.labels.doubts import doubt_labels
+from saggar_orchestrator.cli.data.labels.mapping import map_catalogue
+from saggar_orchestrator.cli.data.labels.suggest import suggest_photographs
 from saggar_orchestrator.cli.data.listing import list_collections
-from saggar_orchestrator.cli.data.mapping import map_catalogue
-from saggar_orchestrator.cli.data.suggest import suggest_photographs
 from saggar_orchestrator.cli.terminal.datasets import Dataset, identity, read_dataset
 from saggar_orchestrator.cli.terminal.grouping import grouped
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, print_json, settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saggar_orchestrator.cli.data.correcting import import_corrections
+from saggar_orchestrator.cli.data.labels.correcting import import_corrections
 from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, plural, print_json, say, settings
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 

@@ -80,7 +80,7 @@ def _for_dataset(home: Home, beginning: str) -> tuple[str, str]:
     from saggar.stored_datasets import manifest_key, read_manifest
 
     from saggar_orchestrator.cli.terminal.datasets import find_dataset, taxonomy_of
-    from saggar_orchestrator.experiment.beginning import experiment_text
+    from saggar_orchestrator.experiment.writing.beginning import experiment_text
 
     store = open_home_store(home)
     dataset = find_dataset(store, beginning)

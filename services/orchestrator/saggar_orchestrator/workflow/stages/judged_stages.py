@@ -11,15 +11,15 @@ from saggar_orchestrator.experiment.sections import PLANNING
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.run import Done, Stage, Workshop
 from saggar_orchestrator.workflow.stages.split_base import SplitBase, painter
-from saggar_orchestrator.workflow.steps.judging import Judges, Reviewers
 from saggar_orchestrator.workflow.steps.manifests import (
     kept_by_reviews,
     real_training_rows,
     union_of,
     with_prompts,
 )
-from saggar_orchestrator.workflow.steps.stored_plan import read_plan
-from saggar_orchestrator.workflow.steps.topping_up import ToppingUp
+from saggar_orchestrator.workflow.steps.synthetic.judging import Judges, Reviewers
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import read_plan
+from saggar_orchestrator.workflow.steps.synthetic.topping_up import ToppingUp
 
 
 class JudgedStages(SplitBase):

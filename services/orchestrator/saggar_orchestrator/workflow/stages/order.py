@@ -18,8 +18,9 @@ from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.run import Done, Stage, Workshop
 from saggar_orchestrator.workflow.stages.split_stages import SplitStages
-from saggar_orchestrator.workflow.steps import generating, importing, results
+from saggar_orchestrator.workflow.steps import importing, results
 from saggar_orchestrator.workflow.steps.outcomes import outcomes_of
+from saggar_orchestrator.workflow.steps.synthetic import generating
 
 
 def stages_of(experiment: Experiment) -> tuple[Stage, ...]:

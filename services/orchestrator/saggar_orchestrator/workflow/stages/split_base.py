@@ -10,8 +10,8 @@ from saggar_orchestrator.experiment.arms import Arm
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.run import Inputs, Stage, Work, Workshop
-from saggar_orchestrator.workflow.steps.generating import Painter
 from saggar_orchestrator.workflow.steps.outcomes import left_stage, real_stage
+from saggar_orchestrator.workflow.steps.synthetic.generating import Painter
 
 
 class SplitBase:

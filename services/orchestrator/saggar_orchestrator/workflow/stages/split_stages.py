@@ -13,13 +13,14 @@ from saggar_orchestrator.experiment.sections import PLANNING, Training
 from saggar_orchestrator.workflow.run import Done, Stage, Workshop
 from saggar_orchestrator.workflow.stages.judged_stages import JudgedStages
 from saggar_orchestrator.workflow.stages.split_base import asked, painter
-from saggar_orchestrator.workflow.steps import dividing, mixing, planning, training
-from saggar_orchestrator.workflow.steps.generating import adapter_inputs, train_adapter
+from saggar_orchestrator.workflow.steps import dividing, mixing, training
 from saggar_orchestrator.workflow.steps.manifests import (
     held_out,
 )
 from saggar_orchestrator.workflow.steps.outcomes import data_stage
-from saggar_orchestrator.workflow.steps.stored_plan import read_plan
+from saggar_orchestrator.workflow.steps.synthetic import planning
+from saggar_orchestrator.workflow.steps.synthetic.generating import adapter_inputs, train_adapter
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import read_plan
 
 
 class SplitStages(JudgedStages):

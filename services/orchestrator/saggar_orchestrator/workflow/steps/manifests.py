@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlannedImage
 from saggar.dataset.record import Record
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.rpc.refs import ref_from_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, write_manifest

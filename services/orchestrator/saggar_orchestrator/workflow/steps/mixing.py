@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from saggar.dataset import leakage
-from saggar.dataset.control import control
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.mix import mix
+from saggar.dataset.synthetic.control import control
+from saggar.dataset.synthetic.mix import mix
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, with_hashes
 

@@ -37,7 +37,7 @@ from saggar_orchestrator.workflow.steps.gathering.cases import cases
 from saggar_orchestrator.workflow.steps.gathering.pictures import pictured
 from saggar_orchestrator.workflow.steps.gathering.tail import tail
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
-from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, read_plan
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import StoredPlan, read_plan
 
 SCHEMA = 3  # of results.json; 2: verdicts count seeds too; 3: what certainty, galleries and cases are made from
 _POINTS = 60  # of the training loss: means of as many equal stretches

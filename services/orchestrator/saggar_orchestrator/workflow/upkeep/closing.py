@@ -9,7 +9,7 @@ from saggar.errors import SaggarError
 
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.workflow.database.open_reviews import OpenReviews
-from saggar_orchestrator.workflow.steps.judging import close_review
+from saggar_orchestrator.workflow.steps.synthetic.judging import close_review
 
 log = logging.getLogger(__name__)
 

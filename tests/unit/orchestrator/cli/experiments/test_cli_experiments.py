@@ -14,8 +14,8 @@ from saggar_orchestrator.cli.experiments.running import raise_unless_succeeded
 from saggar_orchestrator.cli.experiments.writing import Origin
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.cli.terminal.failures import explain
-from saggar_orchestrator.experiment.beginning import Sized
 from saggar_orchestrator.experiment.file import parse_experiment
+from saggar_orchestrator.experiment.writing.beginning import Sized
 from saggar_orchestrator.local.home import Home
 from test_cli_home import FILE, put_experiment
 

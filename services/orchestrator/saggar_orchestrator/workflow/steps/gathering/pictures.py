@@ -13,7 +13,7 @@ from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.steps.outcomes import SplitOutcome
-from saggar_orchestrator.workflow.steps.stored_plan import read_plan
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import read_plan
 
 _PICTURED_COMBINATIONS, _PICTURES_EACH = 6, 3
 ACCEPTED, REJECTED = 24, 24  # pictures of an arm's gallery

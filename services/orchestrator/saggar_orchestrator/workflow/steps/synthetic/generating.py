@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saggar.dataset.plan import PlannedImage
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.progress import Progress, Report
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore

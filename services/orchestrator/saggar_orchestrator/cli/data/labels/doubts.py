@@ -144,7 +144,7 @@ def _run_folds(home: Home, archive: Any, identity: str, judges: Judges) -> str:
     from saggar_orchestrator.cli.services.local import local_services
     from saggar_orchestrator.cli.terminal.datasets import find_dataset, read_dataset, taxonomy_of
     from saggar_orchestrator.cli.terminal.identities import choose
-    from saggar_orchestrator.experiment.folding import folds_of_dataset, folds_of_experiment
+    from saggar_orchestrator.experiment.writing.folding import folds_of_dataset, folds_of_experiment
     from saggar_orchestrator.workflow.stored import read_specification
 
     named = choose(archive.ids, identity)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from saggar.errors import InvalidInputError
-from saggar.files.csv_text import (
+from saggar.files.tables.csv_text import (
     DELIMITERS,
     Row,
     csv_rows,
@@ -20,7 +20,7 @@ from saggar.files.csv_text import (
     read_csv_text,
     without_separator_line,
 )
-from saggar.files.not_a_table import check_may_be_csv
+from saggar.files.tables.not_a_table import check_may_be_csv
 from saggar.files.text_encoding import WITH_EURO
 
 _CHUNK = 1 << 20

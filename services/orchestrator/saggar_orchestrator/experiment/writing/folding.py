@@ -9,8 +9,8 @@ from saggar.dataset.manifest import Manifest
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 
-from saggar_orchestrator.experiment.beginning import Sized, learning_lines
 from saggar_orchestrator.experiment.schema import Experiment
+from saggar_orchestrator.experiment.writing.beginning import Sized, learning_lines
 
 _SEEDS = [0]  # folds give every photograph its answer; more seeds make it steadier, and cost as much again
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.files.not_a_table import check_may_be_csv
+from saggar.files.tables.not_a_table import check_may_be_csv
 from saggar.files.text_encoding import decoded_text, read_bytes
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -96,8 +96,8 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
         at = f"{source}: row {number + 1}"
         if "field limit" in str(error):
             raise InvalidInputError(
-                f"{at}: a value has more than {csv.field_size_limit():,} characters; shorten it, or close the quotation "
-                "mark that opens it"
+                f"{at}: a value has more than {csv.field_size_limit():,} characters; shorten it, or close the "
+                "quotation mark that opens it"
             ) from None
         raise InvalidInputError(
             f"{at}: not valid CSV ({error}); a quotation mark that opens a value must be closed at its end, and one "

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from saggar.dataset.plan import PlannedImage
 from saggar.dataset.seeds import derived_seed
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Labels
 

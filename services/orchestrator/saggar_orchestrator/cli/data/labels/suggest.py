@@ -153,7 +153,7 @@ def _write_sheet(path: Path, asked: Asked, found: list[dict[str, Any]]) -> None:
     import csv
     import io
 
-    from saggar.files.csv_text import spreadsheet_cell
+    from saggar.files.tables.csv_text import spreadsheet_cell
     from saggar.files.wholefile import whole_file
 
     tasks = asked.card.taxonomy.task_names

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlannedImage
-from saggar.dataset.top_up import top_up
+from saggar.dataset.synthetic.plan import PlannedImage
+from saggar.dataset.synthetic.top_up import top_up
 from saggar.progress import Report
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest, write_manifest
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.workflow.reuse import Result
-from saggar_orchestrator.workflow.steps.generating import Painter
-from saggar_orchestrator.workflow.steps.judging import Judges, Reviewers
 from saggar_orchestrator.workflow.steps.manifests import union_of
-from saggar_orchestrator.workflow.steps.planning import starting
-from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, planned_from_json, planned_to_json
+from saggar_orchestrator.workflow.steps.synthetic.generating import Painter
+from saggar_orchestrator.workflow.steps.synthetic.judging import Judges, Reviewers
+from saggar_orchestrator.workflow.steps.synthetic.planning import starting
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import StoredPlan, planned_from_json, planned_to_json
 
 
 @dataclass(frozen=True)

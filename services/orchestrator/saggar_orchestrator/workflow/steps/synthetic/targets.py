@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from saggar.dataset.mix import count_for_share
-from saggar.dataset.plan import (
+from saggar.dataset.synthetic.mix import count_for_share
+from saggar.dataset.synthetic.plan import (
     PlannedImage,
     PlanSettings,
     find_confused,
@@ -18,7 +18,7 @@ from saggar.dataset.plan import (
     pair_in_data,
     plan,
 )
-from saggar.dataset.starts import StartRule
+from saggar.dataset.synthetic.starts import StartRule
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Taxonomy
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.plan import PlannedImage
-from saggar.dataset.starts import compose_of_photographs, follow_photographs, start_from_photographs
+from saggar.dataset.synthetic.plan import PlannedImage
+from saggar.dataset.synthetic.starts import compose_of_photographs, follow_photographs, start_from_photographs
 from saggar.prompts import caption
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
@@ -18,8 +18,8 @@ from saggar_orchestrator.experiment.sections import Generation
 from saggar_orchestrator.findings.predictions import read_predictions
 from saggar_orchestrator.workflow.reuse import Result
 from saggar_orchestrator.workflow.steps.manifests import kept
-from saggar_orchestrator.workflow.steps.stored_plan import StoredPlan, write_plan
-from saggar_orchestrator.workflow.steps.targets import (
+from saggar_orchestrator.workflow.steps.synthetic.stored_plan import StoredPlan, write_plan
+from saggar_orchestrator.workflow.steps.synthetic.targets import (
     LabelPair,
     asked_images,
     confused_pairs,

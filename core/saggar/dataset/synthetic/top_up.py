@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from saggar.dataset.plan import PlannedImage, planned_image
+from saggar.dataset.synthetic.plan import PlannedImage, planned_image
 from saggar.prompts import NEGATIVE_PROMPT
 from saggar.taxonomy import Taxonomy
 

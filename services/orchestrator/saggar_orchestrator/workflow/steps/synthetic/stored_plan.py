@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from saggar.dataset.plan import PlannedImage
+from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_orchestrator.workflow.steps.targets import LabelPair, Labels
+from saggar_orchestrator.workflow.steps.synthetic.targets import LabelPair, Labels
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from skimage.feature import canny
 
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.control_net import ControlNet
-from saggar_generator.images.framing import framed
+from saggar_generator.images.photographs.framing import framed
 
 _LOW, _HIGH = 100 / 255, 200 / 255  # of the gradient; Canny's thresholds in the ControlNet authors' demonstration
 

@@ -13,7 +13,7 @@ from saggar.images import decode
 from saggar.store import ObjectStore
 
 from saggar_generator.base_models.base_model import BaseModel
-from saggar_generator.images.framing import framed
+from saggar_generator.images.photographs.framing import framed
 from saggar_generator.requests import StartImage
 
 

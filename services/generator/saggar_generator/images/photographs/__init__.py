@@ -1,0 +1,1 @@
+"""Images that photographs take part in: as a start, or as the form that is followed."""
