@@ -59,7 +59,7 @@ def test_options_change_the_numbers(saggar):
     ("arguments", "said"),
     [
         (("describe", "0123456789abcdef"), "no data set '0123456789abcdef'; there are"),
-        (("describe", ""), "no data set ''; there are"),
+        (("describe", ""), "is empty"),
         (("advise", "../.."), "no data set '../..'; there are"),
         (("describe", "a b"), "no data set 'a b'; there are"),
         (("describe", "ID", "--below", "9", "--to", "3"), "must be 1 <= below <= to"),
