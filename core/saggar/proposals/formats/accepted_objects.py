@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
@@ -22,7 +23,7 @@ class AcceptedClass:
     corrected: bool
     model_id: str
     data_snapshot: str  # SHA-256 of the data set that the model was trained with
-    answered: str  # when the model answered
+    answered: str  # when the model answered: 2026-11-28T12:00:00Z; empty where the table does not say it
     confidence: str  # 0 to 1, of the proposal; empty of a correction
     place: str  # `table, row 12`
 
@@ -57,7 +58,7 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
             for task, each in classes.items()
             if task in before.classes and before.classes[task].code != each.code
         ]
-        found[row.object_number] = replace(before, classes={**classes, **before.classes})
+        found[row.object_number] = replace(before, classes={**before.classes, **classes, **before.classes})
     if problems:
         more = f"\n  and {len(problems) - _SHOWN:,} more" if len(problems) > _SHOWN else ""
         raise InvalidInputError("nothing was written:\n  " + "\n  ".join(problems[:_SHOWN]) + more)
@@ -65,8 +66,10 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
 
 
 def _classes(row: Decided, vocabulary: Vocabulary) -> tuple[dict[str, AcceptedClass], list[str]]:
+    answered = _moment(row.answered)
+
     def made(code: str, confidence: str, *, corrected: bool) -> AcceptedClass:
-        return AcceptedClass(code, corrected, row.model_id, row.data_snapshot, row.answered, confidence, _place(row))
+        return AcceptedClass(code, corrected, row.model_id, row.data_snapshot, answered, confidence, _place(row))
 
     found = {task: made(code, row.confidence.get(task, ""), corrected=False) for task, code in row.accepted.items()}
     problems = []
@@ -77,6 +80,15 @@ def _classes(row: Decided, vocabulary: Vocabulary) -> tuple[dict[str, AcceptedCl
         else:
             found[task] = made(code, "", corrected=True)
     return found, problems
+
+
+def _moment(text: str) -> str:
+    """A moment as ISO 8601 has it, in UTC; empty for what a spreadsheet made something else of."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment.tzinfo else ""
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _place(row: Decided) -> str:

@@ -20,7 +20,6 @@ from saggar.proposals.formats.vocabulary import Vocabulary
 
 CONTEXT = "https://linked.art/ns/v1/linked-art.json"
 AAT = "http://vocab.getty.edu/aat/"
-_YEARS = 4  # digits
 
 
 def write_linked_art(path: Path, objects: Iterable[AcceptedObject], vocabulary: Vocabulary, object_uri: str) -> None:
@@ -52,6 +51,16 @@ def concept_uri(task: str, code: str, vocabulary: Vocabulary) -> str:
     return f"urn:saggar:{quote(taxonomy, safe='')}:{quote(task, safe='')}:{quote(code, safe='')}"
 
 
+def model_uri(model_id: str) -> str:
+    """A name for a model; of `unknown` where the table does not say which it was."""
+    return f"urn:saggar:model:{quote(model_id, safe='') or 'unknown'}"
+
+
+def year_text(year: int) -> str:
+    """A year as ISO 8601 has it, with four digits at least: 0960, -0206."""
+    return f"{'-' if year < 0 else ''}{abs(year):04d}"
+
+
 def _assignment(task: str, found: AcceptedClass, vocabulary: Vocabulary) -> dict[str, Any]:
     name = vocabulary.value(task, found.code)
     assigned_property, assigned = _assigned(task, found, name, vocabulary)
@@ -65,14 +74,14 @@ def _assignment(task: str, found: AcceptedClass, vocabulary: Vocabulary) -> dict
     if found.corrected:
         return made
     made["carried_out_by"] = [
-        {"id": f"urn:saggar:model:{found.model_id}", "type": "Group", "_label": f"Saggar classifier {found.model_id}"}
+        {"id": model_uri(found.model_id), "type": "Group", "_label": f"Saggar classifier {found.model_id or 'unknown'}"}
     ]
     if found.data_snapshot:
         label = "data set that the classifier was trained with"
         made["used_specific_object"] = [{"id": f"urn:sha256:{found.data_snapshot}", "type": "Set", "_label": label}]
     if found.answered:
-        moment = found.answered.replace("+00:00", "Z")
-        made["timespan"] = {"type": "TimeSpan", "begin_of_the_begin": moment, "end_of_the_end": moment}
+        moments = {"begin_of_the_begin": found.answered, "end_of_the_end": found.answered}
+        made["timespan"] = {"type": "TimeSpan", **moments}
     return made
 
 
@@ -94,8 +103,8 @@ def _span(task: str, found: AcceptedClass, name: str, vocabulary: Vocabulary) ->
     known = vocabulary.known(task, found.code)
     if known is not None and known.years:
         first, last = known.years
-        span["begin_of_the_begin"] = f"{first:0{_YEARS}d}-01-01T00:00:00Z"
-        span["end_of_the_end"] = f"{last:0{_YEARS}d}-12-31T23:59:59Z"
+        span["begin_of_the_begin"] = f"{year_text(first)}-01-01T00:00:00Z"
+        span["end_of_the_end"] = f"{year_text(last)}-12-31T23:59:59Z"
     return span
 
 

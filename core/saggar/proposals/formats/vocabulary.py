@@ -21,7 +21,7 @@ class Vocabulary:
     tasks: tuple[str, ...]
     taxonomy: Taxonomy | None = None  # None: a model of another one, of which the codes are all that is known
     values: Mapping[tuple[str, str], str] | None = None  # by task and code
-    language: str = "en"  # of names, where the house has no word: en, zh-Hans or zh-Hant
+    language: str = "en"  # of names and of the house's words: en, zh-Hans or zh-Hant
 
     def value(self, task: str, code: str, name: str = "") -> str:
         """The word for a class; `name` where nothing else is known of it, and its code at last."""
@@ -34,6 +34,16 @@ class Vocabulary:
             return name or code
         names = {"zh-Hans": found.names.zh_hans, "zh-Hant": found.names.zh_hant}
         return names.get(self.language) or found.names.en
+
+    def language_of(self, task: str, code: str) -> str:
+        """The language of `value`: `language` also of the house's own words, `und` (unknown) of a bare code."""
+        if self.values and (task, code) in self.values:
+            return self.language
+        found = self.known(task, code)
+        if found is None:
+            return "und"
+        names = {"en": found.names.en, "zh-Hans": found.names.zh_hans, "zh-Hant": found.names.zh_hant}
+        return self.language if names.get(self.language) else "en"
 
     def known(self, task: str, code: str) -> TaxonomyClass | None:
         """What the taxonomy has on a class."""

@@ -76,7 +76,7 @@ class Words:
     taxonomy: Annotated[
         str | None, typer.Option(help="The model's taxonomy, where it is none of the shipped ones.")
     ] = None
-    language: Annotated[str, typer.Option(help="Of names: en, zh-Hans or zh-Hant.")] = "en"
+    language: Annotated[str, typer.Option(help="Of names and --values: en, zh-Hans or zh-Hant.")] = "en"
     bom: Annotated[
         bool | None, typer.Option("--bom/--no-bom", help="Byte order mark, for Excel; default: by the profile.")
     ] = None

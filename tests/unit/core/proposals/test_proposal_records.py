@@ -1,49 +1,17 @@
-"""Accepted classes as LIDO and Linked Art: what the specifications ask for, and nobody's record altered."""
+"""Accepted classes of an object, and as Linked Art: what its documentation asks for."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from accepted_rows import SNAPSHOT, TAXONOMY, WORDS, decided, objects, with_class
 from saggar.errors import InvalidInputError
-from saggar.proposals.decisions import Decided
-from saggar.proposals.formats.accepted_objects import AcceptedObject, accepted_objects
-from saggar.proposals.formats.lido import NAMESPACE, write_lido
 from saggar.proposals.formats.linked_art import document, write_linked_art
 from saggar.proposals.formats.vocabulary import Vocabulary
-from saggar.taxonomy import load_taxonomy
-
-TAXONOMY = load_taxonomy("song-yuan-porcelain")
-WORDS = Vocabulary(TAXONOMY.task_names, TAXONOMY)
-ANSWERED = "2026-11-28T12:00:00+00:00"
-SNAPSHOT = "5" * 64
-
-
-def decided(number: str = "故瓷 1", row: int = 2, **changes: Any) -> Decided:
-    values: dict[str, Any] = {
-        "file": "review.csv",
-        "number": row,
-        "row": str(row),
-        "object_number": number,
-        "image": "a.jpg",
-        "model_id": "0123456789abcdef",
-        "data_snapshot": SNAPSHOT,
-        "answered": ANSWERED,
-        "accepted": {"dynasty": "Song", "kiln": "Long", "glaze": "Celadon", "type": "Bowl"},
-        "confidence": {"glaze": "0.912"},
-    }
-    return Decided(**{**values, **changes})
-
-
-def objects(*rows: Decided) -> list[AcceptedObject]:
-    return accepted_objects(rows, WORDS)
 
 
 def test_rows_of_one_object_come_together_and_must_agree() -> None:
@@ -212,134 +180,31 @@ def test_linked_art_says_who_and_from_what() -> None:
 
 
 def test_a_looked_up_aat_number_is_the_concept() -> None:
-    task = TAXONOMY.task("type")
-    classes = tuple(
-        each.model_copy(update={"aat": 300203596, "verified_by": "test"}) if each.code == "Bowl" else each
-        for each in task.classes
-    )
-    known = TAXONOMY.model_copy(update={"tasks": (task.model_copy(update={"classes": classes}),)})
+    known = with_class("type", "Bowl", aat=300203596, verified_by="test")
     (made,) = objects(decided(accepted={"type": "Bowl"}))
     found = document(made, Vocabulary(("type",), known), "urn:object:{number}")
     assert found["attributed_by"][0]["assigned"][0]["id"] == "http://vocab.getty.edu/aat/300203596"
 
 
-# ---------------------------------------------------------------- LIDO
-
-# Order and presence of child elements in LIDO 1.1, written from its documentation; only what we write.
-ORDER = {
-    "lidoWrap": ["lido"],
-    "lido": ["lidoRecID", "objectPublishedID", "category", "descriptiveMetadata", "administrativeMetadata"],
-    "descriptiveMetadata": ["objectClassificationWrap", "objectIdentificationWrap", "eventWrap", "objectRelationWrap"],
-    "objectIdentificationWrap": ["titleWrap", "inscriptionsWrap", "repositoryWrap"],
-    "objectWorkType": ["conceptID", "term"],
-    "event": [
-        "eventID", "eventType", "eventActor", "culture", "eventDate", "periodName", "eventPlace", "eventMethod",
-        "eventMaterialsTech",
-    ],
-    "eventType": ["conceptID", "term"],
-    "recordType": ["conceptID", "term"],
-    "eventDate": ["displayDate", "date"],
-    "date": ["earliestDate", "latestDate"],
-    "periodName": ["conceptID", "term"],
-    "eventPlace": ["displayPlace", "place"],
-    "place": ["placeID", "namePlaceSet"],
-    "eventMaterialsTech": ["displayMaterialsTech", "materialsTech"],
-    "termMaterialsTech": ["conceptID", "term"],
-    "administrativeMetadata": ["rightsWorkWrap", "recordWrap", "resourceWrap"],
-    "recordWrap": ["recordID", "recordType", "recordSource", "recordRights", "recordInfoSet"],
-    "recordSource": ["legalBodyID", "legalBodyName"],
-}  # fmt: skip
-REQUIRED = {
-    "lido": {"lidoRecID", "descriptiveMetadata", "administrativeMetadata"},
-    "descriptiveMetadata": {"objectClassificationWrap", "objectIdentificationWrap"},
-    "objectClassificationWrap": {"objectWorkTypeWrap"},
-    "objectWorkTypeWrap": {"objectWorkType"},
-    "objectIdentificationWrap": {"titleWrap"},
-    "event": {"eventType"},
-    "administrativeMetadata": {"recordWrap"},
-    "recordWrap": {"recordID", "recordType", "recordSource"},
-}
-
-
-def check_lido(element: ET.Element) -> None:
-    namespace, _, name = element.tag.removeprefix("{").partition("}")
-    assert namespace == NAMESPACE, element.tag
-    children = [child.tag.rpartition("}")[2] for child in element]
-    if name in ORDER:
-        places = [ORDER[name].index(child) for child in children]
-        assert places == sorted(places), (name, children)
-    assert REQUIRED.get(name, set()) <= set(children), (name, children)
-    assert children or (element.text or "").strip(), f"{name} is empty"
-    for child in element:
-        check_lido(child)
-
-
-def all_kinds() -> list[AcceptedObject]:
-    tasks = ({"dynasty": "Yuan"}, {"kiln": "Jun"}, {"glaze": "MoonW"}, {"type": "Vase"})
-    rows = [decided(f"N{n}", n, accepted=accepted) for n, accepted in enumerate(tasks)]
-    return objects(decided("A & <B>\x01", 50), *rows, decided("C", 90, accepted={}, corrected={"type": "vase"}))
-
-
-def test_lido_has_the_elements_in_the_order_that_the_schema_asks_for(tmp_path: Path) -> None:
-    written = write_lido(tmp_path / "out.xml", all_kinds(), WORDS, None)
-    root = ET.parse(tmp_path / "out.xml").getroot()  # noqa: S314 written just now
-    assert written == len(root) == 5  # what people wrote themselves is not the model's
-    check_lido(root)
-    texts = {element.tag.rpartition("}")[2]: element.text for element in root[0].iter() if element.text}
-    assert texts["workID"] == "A & <B>\ufffd"
-    assert texts["earliestDate"] == "0960"
-    assert texts["recordMetadataDate"] == "2026-11-28T12:00:00Z"
-    source = root[0].find(f".//{{{NAMESPACE}}}recordSource//{{{NAMESPACE}}}appellationValue")
-    assert source is not None
-    assert source.text == (
-        f"Saggar classifier, model 0123456789abcdef, trained with the data set sha256:{SNAPSHOT}; accepted by a person"
-    )
-
-
-@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1"])
-def test_records_of_the_museum_stay_to_the_byte(tmp_path: Path, encoding: str) -> None:
-    museum = (
-        f'<?xml version="1.0" encoding="{encoding}"?>\r\n<!-- ours -->\n'
-        '<x:lidoWrap  xmlns:x="http://www.lido-schema.org" ><x:lido><x:lidoRecID x:type="local" >1&#xA0;é</x:lidoRecID>'
-        "<x:note><![CDATA[</x:lidoWrap>]]></x:note></x:lido>\n</x:lidoWrap >\n<!-- end -->\n"
-    ).encode(encoding)
-    (tmp_path / "museum.xml").write_bytes(museum)
-    write_lido(tmp_path / "out.xml", all_kinds(), WORDS, tmp_path / "museum.xml")
-    data = (tmp_path / "out.xml").read_bytes()
-    cut = museum.rindex(b"</x:lidoWrap")
-    assert data.startswith(museum[:cut])
-    assert data.endswith(museum[cut:])
-    assert (tmp_path / "museum.xml").read_bytes() == museum
-    root = ET.fromstring(data)  # noqa: S314 written just now
-    assert len(root) == 6
-    for ours in root[1:]:
-        check_lido(ours)
-
-
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("answered", "said"),
     [
-        (b"<lidoWrap/>", "of no namespace"),
-        (b'<lido xmlns="http://www.lido-schema.org"/>', "begins with lido of"),
-        (b'<lidoWrap xmlns="http://www.lido-schema.org"/>', "has no end tag"),
-        (b"<lidoWrap", "not well-formed"),
-        (b'<?xml version="1.0" encoding="GB18030"?><lidoWrap></lidoWrap>', "is in GB18030, which is not read"),
-        (b'<!DOCTYPE a [<!ENTITY a "b">]><lidoWrap xmlns="http://www.lido-schema.org"></lidoWrap>', "has a DOCTYPE"),
+        ("2026-11-28T20:00:00+08:00", "2026-11-28T12:00:00Z"),
+        ("28.11.2026 12:00", None),
+        ("2026-11-28T12:00:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
     ],
 )
-def test_what_is_no_lido_is_not_copied(tmp_path: Path, data: bytes, said: str) -> None:
-    (tmp_path / "museum.xml").write_bytes(data)
-    with pytest.raises(InvalidInputError, match=said):
-        write_lido(tmp_path / "out.xml", all_kinds(), WORDS, tmp_path / "museum.xml")
-    assert not (tmp_path / "out.xml").exists()
+def test_what_a_spreadsheet_made_of_a_moment_is_not_passed_on_as_one(answered: str, said: str | None) -> None:
+    (made,) = objects(decided(accepted={"glaze": "Celadon"}, answered=answered, model_id=""))
+    (assigned,) = document(made, WORDS, "urn:object:{number}")["attributed_by"]
+    assert assigned.get("timespan", {}).get("begin_of_the_begin") == said
+    assert assigned["carried_out_by"][0]["id"] == "urn:saggar:model:unknown"
 
 
-@pytest.mark.skipif(
-    "SAGGAR_LIDO_XSD" not in os.environ or shutil.which("xmllint") is None,
-    reason="SAGGAR_LIDO_XSD names no copy of lido-v1.1.xsd, or xmllint is not installed",
-)
-def test_lido_is_valid_by_its_own_schema(tmp_path: Path) -> None:
-    write_lido(tmp_path / "out.xml", all_kinds(), WORDS, None)
-    command = ["xmllint", "--nonet", "--noout", "--schema", os.environ["SAGGAR_LIDO_XSD"], str(tmp_path / "out.xml")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
+def test_years_before_ours_have_four_digits_too() -> None:
+    words = Vocabulary(("dynasty",), with_class("dynasty", "Song", years=(-206, 9)))
+    (made,) = objects(decided(accepted={"dynasty": "Song"}), words=words)
+    (assigned,) = document(made, words, "urn:object:{number}")["attributed_by"]
+    span = assigned["assigned"][0]["timespan"]
+    assert (span["begin_of_the_begin"], span["end_of_the_end"]) == ("-0206-01-01T00:00:00Z", "0009-12-31T23:59:59Z")
