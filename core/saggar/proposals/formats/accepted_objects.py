@@ -23,7 +23,7 @@ class AcceptedClass:
     corrected: bool
     model_id: str
     data_snapshot: str  # SHA-256 of the data set that the model was trained with
-    answered: str  # when the model answered: 2026-11-28T12:00:00Z; empty where the table does not say it
+    answered: str  # when the model answered, as the table has it
     confidence: str  # 0 to 1, of the proposal; empty of a correction
     place: str  # `table, row 12`
 
@@ -66,10 +66,8 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
 
 
 def _classes(row: Decided, vocabulary: Vocabulary) -> tuple[dict[str, AcceptedClass], list[str]]:
-    answered = _moment(row.answered)
-
     def made(code: str, confidence: str, *, corrected: bool) -> AcceptedClass:
-        return AcceptedClass(code, corrected, row.model_id, row.data_snapshot, answered, confidence, _place(row))
+        return AcceptedClass(code, corrected, row.model_id, row.data_snapshot, row.answered, confidence, _place(row))
 
     found = {task: made(code, row.confidence.get(task, ""), corrected=False) for task, code in row.accepted.items()}
     problems = []
@@ -82,8 +80,8 @@ def _classes(row: Decided, vocabulary: Vocabulary) -> tuple[dict[str, AcceptedCl
     return found, problems
 
 
-def _moment(text: str) -> str:
-    """A moment as ISO 8601 has it, in UTC; empty for what a spreadsheet made something else of."""
+def utc_moment(text: str) -> str:
+    """A moment by ISO 8601, in UTC: 2026-11-28T12:00:00Z. Empty for what a spreadsheet made something else of."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment.tzinfo else ""

@@ -15,9 +15,9 @@ from xml.etree import ElementTree as ET
 
 from saggar.errors import InvalidInputError
 from saggar.files.wholefile import write_whole
-from saggar.proposals.formats.accepted_objects import AcceptedClass, AcceptedObject
+from saggar.proposals.formats.accepted_objects import AcceptedClass, AcceptedObject, utc_moment
 from saggar.proposals.formats.lido_file import NAMESPACE, new_file, read_file
-from saggar.proposals.formats.linked_art import concept_uri, model_uri, year_text
+from saggar.proposals.formats.linked_art import concept_uri, model_uri
 from saggar.proposals.formats.vocabulary import Vocabulary
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -136,8 +136,8 @@ def _date(dated: ET.Element, periods: _Codes, vocabulary: Vocabulary) -> None:
     known = vocabulary.known(task, code)
     if known is not None and known.years:
         span = _add(dated, "date")
-        _add(span, "earliestDate", year_text(known.years[0]))
-        _add(span, "latestDate", year_text(known.years[1]))
+        _add(span, "earliestDate", _year(known.years[0]))
+        _add(span, "latestDate", _year(known.years[1]))
 
 
 def _administration(root: ET.Element, identity: str, classes: list[AcceptedClass]) -> None:
@@ -155,7 +155,7 @@ def _administration(root: ET.Element, identity: str, classes: list[AcceptedClass
         source = _add(wrap, "recordSource")
         _add(source, "legalBodyID", model_uri(model), type=_URI)
         _add(_add(source, "legalBodyName"), "appellationValue", said)
-    if latest := max(each.answered for each in classes):
+    if latest := max(utc_moment(each.answered) for each in classes):
         info = _add(wrap, "recordInfoSet", type=_OF_THE_RECORD)
         _add(info, "recordMetadataDate", latest, type=_CREATED)
 
@@ -192,3 +192,8 @@ def _name(name: str) -> str:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # what XML cannot hold
 ET.register_namespace("lido", NAMESPACE)
+
+
+def _year(year: int) -> str:
+    """As ISO 8601 has it, with four digits at least: 0960, -0206."""
+    return f"{'-' if year < 0 else ''}{abs(year):04d}"

@@ -1,29 +1,44 @@
 """What people accepted as Linked Art (https://linked.art/api/1.0/): JSON-LD, a document an object, one a line.
 
 Nothing is asserted of the object itself. Each class is an AttributeAssignment that says which property it is about,
-what it assigns, who proposed it (the model, with the data set that it was trained with) and when. A class that a person
-wrote in place of the model's is not said to be the model's. Forms are `classified_as`, glazes `made_of`; periods and
-kilns are the time and the place of `produced_by`.
+what it assigns, who proposed it (the model, with the data set that it was trained with) and when; what a model proposed
+is classified as computer generated. A class that a person wrote in place of the model's is not said to be the model's.
+Forms are `classified_as`, glazes `made_of`; periods and kilns are the time and the place of `produced_by`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from saggar.errors import InvalidInputError
 from saggar.files.wholefile import whole_file
-from saggar.proposals.formats.accepted_objects import AcceptedClass, AcceptedObject
+from saggar.proposals.formats.accepted_objects import AcceptedClass, AcceptedObject, utc_moment
 from saggar.proposals.formats.vocabulary import Vocabulary
 
 CONTEXT = "https://linked.art/ns/v1/linked-art.json"
 AAT = "http://vocab.getty.edu/aat/"
+_YEARS = range(1, 10_000)  # that a date-time can hold, by RFC 3339
+_SIGNS = r"([\w.~:/?@!$&'()*+,;=-]|%[0-9A-F]{2})*"
+_ADDRESS = re.compile(rf"https?://[A-Z0-9.-]+(:\d+)?([/?]{_SIGNS})?(#{_SIGNS})?", re.ASCII | re.IGNORECASE)
 
 
 def write_linked_art(path: Path, objects: Iterable[AcceptedObject], vocabulary: Vocabulary, object_uri: str) -> None:
-    """JSON Lines at `path`. `object_uri` has `{number}` where an object's number goes."""
+    """JSON Lines at `path`. `object_uri` is a web address with `{number}` where an object's number goes.
+
+    Raises InvalidInputError where it is not.
+    """
+    if "{number}" not in object_uri:
+        raise InvalidInputError(f"--object-uri {object_uri}: write {{number}} where an object's number goes")
+    if not _ADDRESS.fullmatch(object_uri.replace("{number}", "%31")):
+        raise InvalidInputError(
+            f"--object-uri {object_uri}: is not a web address, which Linked Art knows objects by; write "
+            "https://host/path/{number}, and what is not ASCII percent-encoded"
+        )
     with whole_file(path) as file:
         for each in objects:
             line = json.dumps(document(each, vocabulary, object_uri), ensure_ascii=False)
@@ -47,41 +62,57 @@ def concept_uri(task: str, code: str, vocabulary: Vocabulary) -> str:
     known = vocabulary.known(task, code)
     if known is not None and known.aat is not None:
         return f"{AAT}{known.aat}"
-    taxonomy = vocabulary.taxonomy.id if vocabulary.taxonomy else "unknown"
-    return f"urn:saggar:{quote(taxonomy, safe='')}:{quote(task, safe='')}:{quote(code, safe='')}"
+    return _urn("saggar", vocabulary.taxonomy.id if vocabulary.taxonomy else "unknown", task, code)
 
 
 def model_uri(model_id: str) -> str:
     """A name for a model; of `unknown` where the table does not say which it was."""
-    return f"urn:saggar:model:{quote(model_id, safe='') or 'unknown'}"
+    return _urn("saggar", "model", model_id or "unknown")
 
 
-def year_text(year: int) -> str:
-    """A year as ISO 8601 has it, with four digits at least: 0960, -0206."""
-    return f"{'-' if year < 0 else ''}{abs(year):04d}"
+def _urn(*parts: str) -> str:
+    return ":".join(["urn", *(quote(part, safe="") for part in parts)])
+
+
+def _concept(number: int, label: str, kind: str = "Type") -> dict[str, Any]:
+    return {"id": f"{AAT}{number}", "type": kind, "_label": label}
+
+
+# The AAT's numbers are those of Linked Art's own vocabulary.
+_GENERATED = _concept(300202389, "Computer Generated")
+_TYPE_OF_WORK = _concept(300435443, "Type of Work")
+_NOTE = {**_concept(300027200, "Note"), "classified_as": [_concept(300418049, "Brief Text")]}
+_ENGLISH, _CHINESE = _concept(300388277, "English", "Language"), _concept(300388113, "Chinese", "Language")
 
 
 def _assignment(task: str, found: AcceptedClass, vocabulary: Vocabulary) -> dict[str, Any]:
     name = vocabulary.value(task, found.code)
     assigned_property, assigned = _assigned(task, found, name, vocabulary)
+    note = {
+        "type": "LinguisticObject",
+        "classified_as": [_NOTE],
+        "content": _account(found),
+        "language": [_ENGLISH],
+    }
     made: dict[str, Any] = {
         "type": "AttributeAssignment",
         "_label": f"{task}: {name}",
+        "referred_to_by": [note],
         "assigned_property": assigned_property,
         "assigned": [assigned],
-        "referred_to_by": [{"type": "LinguisticObject", "content": _account(found)}],
     }
     if found.corrected:
         return made
-    made["carried_out_by"] = [
-        {"id": model_uri(found.model_id), "type": "Group", "_label": f"Saggar classifier {found.model_id or 'unknown'}"}
-    ]
+    made["classified_as"] = [_GENERATED]
+    if found.model_id:
+        # Linked Art knows persons and groups as actors only.
+        model = {"id": model_uri(found.model_id), "type": "Group", "_label": _proposer(found)}
+        made["carried_out_by"] = [model]
     if found.data_snapshot:
         label = "data set that the classifier was trained with"
-        made["used_specific_object"] = [{"id": f"urn:sha256:{found.data_snapshot}", "type": "Set", "_label": label}]
+        made["used_specific_object"] = [{"id": _urn("sha256", found.data_snapshot), "type": "Set", "_label": label}]
     if found.answered:
-        moments = {"begin_of_the_begin": found.answered, "end_of_the_end": found.answered}
-        made["timespan"] = {"type": "TimeSpan", **moments}
+        made["timespan"] = _moment(found.answered)
     return made
 
 
@@ -92,24 +123,44 @@ def _assigned(task: str, found: AcceptedClass, name: str, vocabulary: Vocabulary
         return "made_of", {"id": uri, "type": "Material", "_label": name}
     if kind == "kiln":
         place = {"id": uri, "type": "Place", "_label": name}
-        return "produced_by", {"type": "Production", "took_place_at": [place]}
+        return "produced_by", {"type": "Production", "_label": f"production: {name}", "took_place_at": [place]}
     if kind == "period":
-        return "produced_by", {"type": "Production", "timespan": _span(task, found, name, vocabulary)}
-    return "classified_as", {"id": uri, "type": "Type", "_label": name}
+        span = _span(task, found, name, vocabulary)
+        return "produced_by", {"type": "Production", "_label": f"production: {name}", "timespan": span}
+    of_work = {"classified_as": [_TYPE_OF_WORK]} if kind == "form" else {}
+    return "classified_as", {"id": uri, "type": "Type", "_label": name, **of_work}
 
 
 def _span(task: str, found: AcceptedClass, name: str, vocabulary: Vocabulary) -> dict[str, Any]:
-    span: dict[str, Any] = {"type": "TimeSpan", "identified_by": [{"type": "Name", "content": name}]}
     known = vocabulary.known(task, found.code)
+    named: dict[str, Any] = {"type": "Name", "content": name}
+    if known is not None and name in {known.names.en, known.names.zh_hans, known.names.zh_hant}:
+        named["language"] = [_ENGLISH if name == known.names.en else _CHINESE]
+    span: dict[str, Any] = {"type": "TimeSpan", "_label": name, "identified_by": [named]}
     if known is not None and known.years:
         first, last = known.years
-        span["begin_of_the_begin"] = f"{year_text(first)}-01-01T00:00:00Z"
-        span["end_of_the_end"] = f"{year_text(last)}-12-31T23:59:59Z"
+        if first in _YEARS:
+            span["begin_of_the_begin"] = f"{first:04d}-01-01T00:00:00Z"
+        if last in _YEARS:
+            span["end_of_the_end"] = f"{last:04d}-12-31T23:59:59Z"
     return span
+
+
+def _moment(answered: str) -> dict[str, Any]:
+    """When the model answered: as it stands alone, where it is no moment (a spreadsheet may have rewritten it)."""
+    span: dict[str, Any] = {"type": "TimeSpan", "_label": answered}
+    plain = utc_moment(answered)
+    if not plain:
+        return {**span, "identified_by": [{"type": "Name", "content": answered}]}
+    return {**span, "begin_of_the_begin": plain, "end_of_the_end": plain}
 
 
 def _account(found: AcceptedClass) -> str:
     if found.corrected:
-        return f"Written by a person in place of what Saggar classifier {found.model_id} proposed."
+        return f"Written by a person in place of what {_proposer(found)} proposed."
     sure = f", probability {found.confidence}" if found.confidence else ""
-    return f"Proposed by Saggar classifier {found.model_id} from a photograph{sure}; accepted by a person."
+    return f"Proposed by {_proposer(found)} from a photograph{sure}; accepted by a person."
+
+
+def _proposer(found: AcceptedClass) -> str:
+    return f"Saggar classifier {found.model_id}" if found.model_id else "a Saggar classifier"

@@ -47,8 +47,8 @@ class CatalogueTable:
         Path | None, typer.Option(help="The museum's LIDO: the output begins with a copy of it (--profile lido).")
     ] = None
     object_uri: Annotated[
-        str, typer.Option(help="Addresses of objects, with {number} in them (--profile linked-art).")
-    ] = "urn:saggar:object:{number}"
+        str | None, typer.Option(help="Web addresses of objects, with {number} in them (--profile linked-art).")
+    ] = None
     image_column: Annotated[
         str, typer.Option(help="Column of paths, image addresses or IIIF addresses (--catalogue).")
     ] = "image"
@@ -178,10 +178,12 @@ def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) 
     from saggar.proposals.formats.accepted_objects import accepted_objects
 
     tables, output = table.accepted or [], _given(table.output)
-    if "{number}" not in table.object_uri:
-        raise typer.BadParameter(f"--object-uri {table.object_uri}: write {{number}} where an object's number goes")
     if table.lido_records and table.profile != "lido":
         raise typer.BadParameter("--lido-records goes with --profile lido")
+    if table.profile == "linked-art" and table.object_uri is None:
+        raise typer.BadParameter("--profile linked-art needs --object-uri: https://host/path/{number}, of your objects")
+    if table.object_uri is not None and table.profile != "linked-art":
+        raise typer.BadParameter("--object-uri goes with --profile linked-art")
     profile, vocabulary = _words(table, words, decided_codes(tables, table.encoding))
     rows = list(read_decisions(tables, table.encoding))
     objects = accepted_objects(rows, vocabulary)
@@ -216,7 +218,7 @@ def _write_accepted(
     from saggar.proposals.formats.linked_art import write_linked_art
 
     if profile.key == "linked-art":
-        write_linked_art(output, objects, vocabulary, table.object_uri)
+        write_linked_art(output, objects, vocabulary, table.object_uri or "")
     elif profile.key == "lido":
         written = write_lido(output, objects, vocabulary, table.lido_records)
         if left := len(objects) - written:

@@ -371,7 +371,10 @@ def test_accepted_classes_become_lido_and_linked_art(museum):
     for wrong, said in (
         (("lido", "--output", lido), "is there already"),
         (("linked-art", "--lido-records", records, "--output", "o"), "goes with --profile lido"),
+        (("linked-art", "--output", "o"), "needs --object-uri"),
         (("linked-art", "--object-uri", "x", "--output", "o"), "write {number}"),
+        (("linked-art", "--object-uri", "urn:x:{number}", "--output", "o"), "is not a web address"),
+        (("generic", "--object-uri", uri, "--output", "o"), "goes with --profile linked-art"),
     ):
         code, _, err = museum.call(*given, *wrong)
         assert (code, said in err) == (2, True), err
