@@ -98,6 +98,8 @@ ARMS = (
     Arm("glaze transfer", mixed("transfer", share=0.1)),
     Arm("class weights, 90:10", mixed("noise", share=0.1), PAPER),
     Arm("glaze transfer, all labels known", mixed("known")),
+    Arm("the same, twice as many", mixed("many")),
+    Arm("300 more photographs", lambda holding: holding.collection.with_more(300)),
     Arm("generated forms", mixed("forms")),
 )
 FIRST = 14  # arms that every replicate gets before any gets the others

@@ -5,6 +5,7 @@ starts   the same images from training photographs of their combination, or of t
 transfer the same images composed of two training photographs, the form of one and the glaze of another
 spread   composed in the same way, of every glaze and type alike; period and kiln are not known of them
 known    as spread, yet the glaze is of one period and kiln, which the photographs and the labels of the picture share
+many     twice as many of known
 forms    as spread, but forms are the model's own pictures, the half of each type that judges rank first
 best     noise, four times as many, of which judges rank a quarter of each combination first
 
@@ -128,13 +129,19 @@ class Pictures:
         return found
 
     def _known(self) -> Manifest:
+        return self._of_one_source(EACH_KNOWN)
+
+    def _many(self) -> Manifest:
+        return self._of_one_source(2 * EACH_KNOWN)
+
+    def _of_one_source(self, each: int) -> Manifest:
         split, surface = self.collection.split, ("dynasty", "kiln", "glaze")
         of = split.select(split="train", origin="real").combinations(surface)
         images = [
             planned_image(self.collection.taxonomy, dict(zip(surface, codes, strict=True)) | {"type": kind}, index, 1)
             for codes in sorted({codes for codes in of if None not in codes})
             for kind in KILNSIM["type"]
-            for index in range(EACH_KNOWN)
+            for index in range(each)
         ]
         return self._drawn(compose_of_photographs(images, split, "glaze", "type", 1), ADAPTER_WEIGHT)
 
