@@ -103,7 +103,7 @@ def _predictions() -> Predictions:
 def paper():
     experiment, taxonomy = parse_experiment(PAPER.read_text(encoding="utf-8"), str(PAPER), PAPER.parent)
     manifest = _manifest()
-    combinations = rare_combinations(experiment.plan, manifest)
+    combinations = rare_combinations(experiment.plan, taxonomy, manifest)
     pairs = confused_pairs(experiment.plan, taxonomy, manifest, _predictions())
     return planned_images(experiment, taxonomy, combinations, pairs, 25_877), combinations, pairs
 
@@ -198,3 +198,15 @@ def test_a_count_or_a_share_is_planned_with_its_spares_and_little_more(amount, c
     wanted = amount if isinstance(amount, int) else count_for_share(amount, training)
     planned = each * combinations + per_pair * pairs
     assert wanted * 1.15 <= planned < wanted * 1.15 + 1 + combinations + pairs
+
+
+def test_every_form_of_every_surface_comes_after_the_rarest():
+    manifest = _manifest()
+    rare = rare_combinations(Plan(rarest=3), TAXONOMY, manifest)
+    found = rare_combinations(Plan(rarest=3, every_form=True), TAXONOMY, manifest)
+    assert found[:3] == rare
+    assert len({tuple(labels.values()) for labels in found}) == len(found)
+    surfaces = {(labels["dynasty"], labels["kiln"], labels["glaze"]) for labels in found}
+    forms = {labels["type"] for labels in found}
+    assert len(found) == len(surfaces) * len(forms)
+    assert rare_combinations(Plan(rarest=0, every_form=True), TAXONOMY, manifest)

@@ -135,6 +135,24 @@ def find_rare(manifest: Manifest, *, at_most: int = 5, limit: int = 9) -> tuple[
     return tuple(dict(zip(manifest.tasks, codes, strict=True)) for _, codes in ranked[:limit])
 
 
+def find_forms_of_surfaces(manifest: Manifest, taxonomy: Taxonomy) -> tuple[dict[str, str | None], ...]:
+    """Every surface of real training photographs, which is all their labels but the form's, in every form that they
+    have, without what the taxonomy says does not go together; those without photographs first.
+    """
+    form = taxonomy.pair_tasks[1]
+    counted = _training_combinations(manifest)
+    known = [dict(zip(manifest.tasks, codes, strict=True)) for codes in counted]
+    surfaces = dict.fromkeys(tuple(code for task, code in labels.items() if task != form) for labels in known)
+    forms = [code for code in taxonomy.task(form).codes if any(labels[form] == code for labels in known)]
+    others = [task for task in manifest.tasks if task != form]
+    found: list[dict[str, str | None]] = []
+    for codes in sorted(surfaces):
+        labels = dict(zip(others, codes, strict=True))
+        found += [{task: code if task == form else labels[task] for task in manifest.tasks} for code in forms]
+    allowed = filter(taxonomy.plausible, found)
+    return tuple(sorted(allowed, key=lambda labels: counted.get(tuple(map(str, labels.values())), 0)))
+
+
 def find_confused(
     manifest: Manifest,
     taxonomy: Taxonomy,

@@ -48,6 +48,11 @@ class Plan(JobSettings):
     combinations: tuple[dict[str, str], ...] = Field(
         default=(), description="Combinations that are named", json_schema_extra={"left_out": "the rarest are found"}
     )
+    every_form: bool = Field(
+        default=False,
+        description="Besides these, every surface that training photographs have (all labels but the form's) in every "
+        "form; photographs can be composed so (`generation.glaze_transfer`)",
+    )
     most_confused: int = Field(
         default=4, ge=0, le=MOST, description="So many pairs that the baseline confuses on validation (paper: 4)"
     )

@@ -12,6 +12,7 @@ from saggar.dataset.synthetic.plan import (
     PlanSettings,
     combination_code,
     find_confused,
+    find_forms_of_surfaces,
     find_rare,
     pair_in_data,
     plan,
@@ -149,6 +150,31 @@ def test_rare_combinations_are_those_of_training_photographs():
     assert find_rare(manifest, at_most=2) == (vase,)
     more = manifest.concat(manifest.select(split="train").with_columns(origin="augmented"))
     assert find_rare(more) == (vase, bowl)
+
+
+def test_surfaces_of_photographs_in_every_form_of_theirs():
+    manifest = _manifest(
+        ("Song", "white", "bowl", 3, "train"),
+        ("Yuan", "white", "vase", 1, "train"),
+        ("Yuan", None, "vase", 1, "train"),
+        ("Yuan", "painted", "jar", 1, "test"),
+    )
+    found = find_forms_of_surfaces(manifest, SMALL)
+    assert {tuple(labels.values()) for labels in found} == {
+        ("Song", "white", "bowl"), ("Song", "white", "vase"), ("Yuan", "white", "bowl"), ("Yuan", "white", "vase"),
+    }  # fmt: skip
+    assert [labels["type"] for labels in found[2:]] == ["vase", "bowl"]  # what there are photographs of comes last
+
+
+def test_surfaces_are_not_put_where_the_taxonomy_says_they_do_not_belong():
+    rows = [
+        Record(name, name, labels, "train")
+        for name, labels in (("a", VASE), ("b", BOWL), ("c", {**BOWL, "kiln": "Jian", "type": "Vase"}))
+    ]
+    found = find_forms_of_surfaces(Manifest.from_records(rows, TAXONOMY.task_names), TAXONOMY)
+    assert {(labels["kiln"], labels["type"]) for labels in found} == {
+        ("Jun", "Bowl"), ("Jun", "Vase"), ("Ge", "Bowl"), ("Ge", "Vase"),
+    }  # fmt: skip
 
 
 def test_pairs_are_as_alike_as_the_data_allows():

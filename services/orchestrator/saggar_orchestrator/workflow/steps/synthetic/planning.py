@@ -48,7 +48,7 @@ def plan_images(
 ) -> Result:
     """What every arm asks to have generated; images that arms have in common are in it once."""
     manifest = read_manifest(store, real)
-    combinations = rare_combinations(experiment.plan, manifest)
+    combinations = rare_combinations(experiment.plan, taxonomy, manifest)
     pairs = _pairs(store, manifest, confusion, experiment, taxonomy)
     training_images = len(manifest.select(split="train"))
     by_arm = planned_images(experiment, taxonomy, combinations, pairs, training_images)

@@ -14,6 +14,7 @@ from saggar.dataset.synthetic.plan import (
     PlannedImage,
     PlanSettings,
     find_confused,
+    find_forms_of_surfaces,
     find_rare,
     pair_in_data,
     plan,
@@ -35,11 +36,15 @@ Labels = dict[str, str | None]
 LabelPair = tuple[Labels, Labels]
 
 
-def rare_combinations(wanted: Plan, manifest: Manifest) -> tuple[Labels, ...]:
-    """Those that the file names, or the rarest of the training photographs, rarest first."""
+def rare_combinations(wanted: Plan, taxonomy: Taxonomy, manifest: Manifest) -> tuple[Labels, ...]:
+    """Those that the file names, or the rarest of the training photographs, rarest first; then, where the file asks for
+    them, all surfaces in all forms.
+    """
+    found: tuple[Labels, ...] = find_rare(manifest, at_most=wanted.rarest_at_most, limit=wanted.rarest)
     if wanted.combinations:
-        return tuple({task: named.get(task) for task in manifest.tasks} for named in wanted.combinations)
-    return find_rare(manifest, at_most=wanted.rarest_at_most, limit=wanted.rarest)
+        found = tuple({task: named.get(task) for task in manifest.tasks} for named in wanted.combinations)
+    forms = find_forms_of_surfaces(manifest, taxonomy) if wanted.every_form else ()
+    return (*found, *(labels for labels in forms if labels not in found))
 
 
 def confused_pairs(
