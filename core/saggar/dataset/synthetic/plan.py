@@ -117,6 +117,11 @@ def planned_image(
     )
 
 
+def image_number(prompt_id: str) -> int:
+    """The image's number within its combination, from 0."""
+    return int(prompt_id.rpartition(".")[2])
+
+
 def combination_code(taxonomy: Taxonomy, labels: Labels) -> str:
     """E.g. `Yuan.Jun.MoonW.Vase`; `~` stands for unknown. Codes unfit for a file name become a hash."""
     codes = [labels.get(task) for task in taxonomy.task_names]

@@ -7,13 +7,14 @@ one of its form, of which more gives way; and else from noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from math import lcm
 from typing import TYPE_CHECKING
 
 from saggar.dataset.seeds import derived_seed
-from saggar.dataset.synthetic.plan import PlannedImage
+from saggar.dataset.synthetic.plan import PlannedImage, image_number
 from saggar.errors import InvalidInputError
 from saggar.taxonomy import Labels
 
@@ -72,35 +73,43 @@ def compose_of_photographs(
     planned: Sequence[PlannedImage], manifest: Manifest, surface: str, form: str, seed: int = 0
 ) -> tuple[PlannedImage, ...]:
     """The same images, each with real training photographs of its form and of its surface (task names) to be composed
-    of: the generator takes the first of each that will do. First come those that share most of the image's other
-    labels, so that a composite shows of its period and kiln what its labels say; among equals the order is the image's
-    own.
+    of: the generator takes the first of each that will do.
+
+    A combination's first image begins with those that share most of its other labels, so that it shows of its period
+    and kiln what its labels say; the next one with the next. Photographs of the form with the same surface come last:
+    with them a composite is a copy of one.
 
     Raises InvalidInputError when the training split has no photograph of the one or the other for an image.
     """
     training = manifest.select(split="train", origin="real")
-    others = tuple(task for task in training.tasks if task not in (form, surface))
-    known = dict(zip(training.frame["image"], training.combinations(list(others)), strict=True))
+    tasks = tuple(training.tasks)
+    known = dict(zip(training.frame["image"], training.combinations(list(tasks)), strict=True))
     photographs = {task: _by_labels(training, (task,)) for task in (form, surface)}
+    place = {task: number for number, task in enumerate(tasks)}
 
     @cache
-    def ranked(task: str, code: str, labels: tuple[str | None, ...]) -> list[list[str]]:
-        keys = photographs[task].get((code,), [])
-        return _by_agreement(keys, lambda key: sum(map(_agree, known[key], labels)))
+    def ranked(task: str, labels: tuple[str | None, ...]) -> list[str]:
+        def order(key: str) -> tuple[bool, int, int]:
+            codes = known[key]
+            copies = task == form != surface and codes[place[surface]] == labels[place[surface]]
+            shared = sum(code is not None and code == asked for code, asked in zip(codes, labels, strict=True))
+            return copies, -shared, derived_seed(f"compose {task} {labels}", seed, key)
+
+        return sorted(photographs[task].get((str(labels[place[task]]),), []), key=order)
 
     chosen = []
     for image in planned:
-        found = {}
-        for task in (form, surface):
-            groups = ranked(task, str(image.labels.get(task)), tuple(image.labels.get(other) for other in others))
-            if not groups:
+        labels = tuple(image.labels.get(task) for task in tasks)
+        forms, surfaces = ranked(form, labels), ranked(surface, labels)
+        for task, found in ((form, forms), (surface, surfaces)):
+            if not found:
                 raise InvalidInputError(
                     f"no training photograph with {task} {image.labels.get(task)} to compose {image.prompt_id} of; "
                     "leave this combination out, or let the model draw it"
                 )
-            number = derived_seed(f"compose {task}", seed, image.prompt_id)
-            found[task] = tuple(key for group in groups for key in _some_in_order(group, number))[:_DONORS]
-        chosen.append(replace(image, forms=found[form], glazes=found[surface]))
+        number = image_number(image.prompt_id)
+        later = number + number // lcm(len(forms), len(surfaces))  # no two meet again before all have met
+        chosen.append(replace(image, forms=_some_from(forms, number), glazes=_some_from(surfaces, later)))
     check_photographs({key for image in chosen for key in (*image.forms, *image.glazes)}, manifest)
     return tuple(chosen)
 
@@ -143,22 +152,9 @@ def check_photographs(keys: Collection[str], manifest: Manifest) -> None:
         )
 
 
-def _by_agreement(keys: Sequence[str], agreement: Callable[[str], int]) -> list[list[str]]:
-    """Groups of `keys`, those that agree most first, each in the order of `keys`."""
-    groups: dict[int, list[str]] = {}
-    for key in keys:
-        groups.setdefault(agreement(key), []).append(key)
-    return [groups[level] for level in sorted(groups, reverse=True)]
-
-
-def _agree(code: str | None, asked: str | None) -> bool:
-    return code is not None and code == asked
-
-
-def _some_in_order(keys: Sequence[str], number: int) -> list[str]:
-    """At most `_DONORS` of `keys`, beginning at a place that `number` decides, in equal steps."""
-    step = max(1, len(keys) // _DONORS)
-    return [keys[(number + place * step) % len(keys)] for place in range(min(_DONORS, len(keys)))]
+def _some_from(keys: Sequence[str], number: int) -> tuple[str, ...]:
+    """At most `_DONORS` of `keys`, from the one of that number on, and from the beginning again."""
+    return tuple(keys[(number + step) % len(keys)] for step in range(min(_DONORS, len(keys))))
 
 
 def _by_labels(training: Manifest, tasks: tuple[str, ...]) -> dict[tuple[str, ...], list[str]]:
