@@ -70,7 +70,7 @@ def advise_collection(
     from saggar_orchestrator.pages.datasets.advice import caveats, render
     from saggar_orchestrator.pages.names import Names
 
-    manifest = read_dataset(open_home_store(settings(context).home), dataset)
+    dataset, manifest = read_dataset(open_home_store(settings(context).home), dataset)
     chosen = taxonomy_of(manifest, taxonomy)
     if chosen is None:
         raise InvalidInputError(

@@ -53,7 +53,8 @@ def split(
     from saggar.stored_datasets import write_manifest
 
     store = open_home_store(settings(context).home)
-    divided = divide(read_dataset(store, dataset), seed)
+    _, manifest = read_dataset(store, dataset)
+    divided = divide(manifest, seed)
     made = identity(write_manifest(store, divided))
     counts = {name: len(divided.select(split=name)) for name in ("train", "validation", "test")}
     if as_json:

@@ -78,7 +78,7 @@ def describe_collection(
     from saggar_orchestrator.pages.names import Names
 
     store = open_home_store(settings(context).home)
-    manifest = read_dataset(store, dataset)
+    dataset, manifest = read_dataset(store, dataset)
     names = Names(taxonomy_of(manifest, taxonomy))
     summary = describe(manifest, **asdict(augmenting))
     summary["remarks"] = list(remarks(summary, names.of))

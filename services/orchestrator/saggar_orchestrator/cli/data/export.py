@@ -57,7 +57,7 @@ def export_collection(
     from saggar.export.exporting import export
 
     store = open_home_store(settings(context).home)
-    manifest = read_dataset(store, dataset)
+    dataset, manifest = read_dataset(store, dataset)
     about = About(
         dataset=dataset,
         published=datetime.now(UTC).date(),

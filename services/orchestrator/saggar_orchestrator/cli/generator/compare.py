@@ -106,7 +106,7 @@ def compare(
         raise typer.BadParameter("name an --adapter; `saggar generator adapters` lists them")
     store = open_home_store(settings(context).home)
     entries, uses = adapter_uses(store, models.adapter)
-    manifest = read_dataset(store, dataset)
+    dataset, manifest = read_dataset(store, dataset)
     fitting = taxonomy_of(manifest, taxonomy)
     if fitting is None:
         raise InvalidInputError(f"no shipped taxonomy fits data set {dataset}; name one with --taxonomy")

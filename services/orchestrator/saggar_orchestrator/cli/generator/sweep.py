@@ -128,7 +128,7 @@ def sweep(
         raise typer.BadParameter("--adapter takes an id alone here; give weights with --weight")
     weights, choice = grid.weights, subjects.choice()
     store = open_home_store(settings(context).home)
-    manifest = read_dataset(store, dataset)
+    dataset, manifest = read_dataset(store, dataset)
     fitting = taxonomy_of(manifest, taxonomy)
     if fitting is None:
         raise InvalidInputError(f"no shipped taxonomy fits data set {dataset}; name one with --taxonomy")

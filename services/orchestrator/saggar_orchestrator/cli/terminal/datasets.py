@@ -40,11 +40,12 @@ def find_dataset(store: ObjectStore, beginning: str) -> str:
     return chosen(known, beginning, "data set", "`saggar data list` shows all")
 
 
-def read_dataset(store: ObjectStore, beginning: str) -> Manifest:
-    """The data set whose id begins so. Raises NotFoundError when there is none."""
+def read_dataset(store: ObjectStore, beginning: str) -> tuple[str, Manifest]:
+    """The data set whose id begins so, with its whole id. Raises NotFoundError when there is none."""
     from saggar.stored_datasets import manifest_key, read_manifest
 
-    return read_manifest(store, store.stat(manifest_key(find_dataset(store, beginning))))
+    dataset = find_dataset(store, beginning)
+    return dataset, read_manifest(store, store.stat(manifest_key(dataset)))
 
 
 def identity(reference: ObjectRef) -> str:

@@ -1,6 +1,7 @@
 """`saggar data describe` and `advise`, from the command line."""
 
 import json
+import re
 
 import pytest
 from saggar.kilnsim.collection import write_collection
@@ -79,3 +80,24 @@ def test_a_page_that_cannot_be_written_is_named(saggar, tmp_path):
     code, _, err = saggar("describe", "ID", "--html", tmp_path / "nowhere" / "page.html")
     assert code == 2
     assert f"cannot write {tmp_path / 'nowhere' / 'page.html'}: No such file or directory" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "written"),
+    [
+        ("describe", ["--html", "FILE"], ""),
+        ("advise", ["--html", "FILE"], ""),
+        ("export", ["--format", "datasheet", "--output", "FILE"], "datasheet.md"),
+        ("export", ["--format", "croissant", "--output", "FILE"], "croissant.json"),
+    ],
+)
+def test_an_abbreviated_id_is_shown_whole(saggar, imported, tmp_path, command, options, written):
+    _, identity = imported
+    place = tmp_path / "made"
+    named = [str(place) if option == "FILE" else option for option in options]
+    code, out, err = saggar(command, identity[:3], *named)
+    assert code == 0, err
+    assert command == "export" or out.startswith(identity)
+    text = (place / written).read_text(encoding="utf-8")
+    assert identity in text
+    assert not re.search(rf"\b{identity[:3]}\b", text)

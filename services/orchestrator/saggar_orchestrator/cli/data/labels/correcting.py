@@ -20,7 +20,7 @@ def import_corrections(
 
     dataset, decisions = read_corrections(table, encoding)
     store = open_home_store(settings(context).home)
-    manifest = read_dataset(store, dataset)
+    dataset, manifest = read_dataset(store, dataset)
     chosen = taxonomy_of(manifest, taxonomy)
     if chosen is None:
         raise InvalidInputError(

@@ -142,7 +142,7 @@ def _run_folds(home: Home, archive: Any, identity: str, judges: Judges) -> str:
 
     from saggar_orchestrator.cli.experiments.running import finish, start
     from saggar_orchestrator.cli.services.local import local_services
-    from saggar_orchestrator.cli.terminal.datasets import find_dataset, read_dataset, taxonomy_of
+    from saggar_orchestrator.cli.terminal.datasets import read_dataset, taxonomy_of
     from saggar_orchestrator.cli.terminal.identities import choose
     from saggar_orchestrator.experiment.writing.folding import folds_of_dataset, folds_of_experiment
     from saggar_orchestrator.workflow.stored import read_specification
@@ -151,8 +151,7 @@ def _run_folds(home: Home, archive: Any, identity: str, judges: Judges) -> str:
     if named is not None:
         text = folds_of_experiment(read_specification(archive.store, named).experiment, judges.folds)
     else:
-        dataset = find_dataset(archive.store, identity)
-        manifest = read_dataset(archive.store, dataset)
+        dataset, manifest = read_dataset(archive.store, identity)
         taxonomy = taxonomy_of(manifest, None)
         if taxonomy is None:
             raise InvalidInputError(

@@ -124,11 +124,12 @@ def _unlabelled(store: ObjectStore, beginning: str) -> _Pool:
 
     from saggar_orchestrator.cli.terminal.datasets import read_dataset
 
-    manifest = read_dataset(store, beginning).select(origin="real")
+    dataset, manifest = read_dataset(store, beginning)
+    manifest = manifest.select(origin="real")
     unknown = {task: manifest.labels(task).isna().to_numpy() for task in manifest.tasks}
     rows = manifest.take(_any(list(unknown.values())))
     if not len(rows):
-        raise InvalidInputError(f"{beginning}: every photograph has all its labels; name a folder of others")
+        raise InvalidInputError(f"{dataset}: every photograph has all its labels; name a folder of others")
     keys = dict(zip(rows.frame["source"], rows.frame["image"], strict=True))
     return _Pool(list(keys), lambda name: store.get(keys[name]))
 
