@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from saggar.pages.access import Guesses, Sessions
 from saggar.pages.words import LANGUAGES, preferred_language, words_of
@@ -36,6 +38,11 @@ class Look:
     sessions: str = "sessions"  # folder of the store
 
 
+def with_code(text: str) -> Markup:
+    """What stands between backticks as code, all else as text."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 it is escaped
+
+
 class Site:
     """The store, who may come in, and how pages look."""
 
@@ -58,6 +65,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.templates.filters["with_code"] = with_code
 
     def page(self, template: str, request: Request, status: int = 200, **values: Any) -> HTMLResponse:
         """A template in the reader's language."""

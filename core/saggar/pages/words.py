@@ -8,6 +8,8 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
+        "between": ", ",
+        "colon": ": ",
         "sign_in": "Sign in",
         "sign_out": "Sign out",
         "token": "Token",
@@ -15,6 +17,8 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "Too many wrong tokens came from your address. Try again in {} seconds.",
     },
     "zh": {
+        "between": "、",
+        "colon": "：",
         "sign_in": "登录",
         "sign_out": "退出",
         "token": "令牌",

@@ -1,7 +1,9 @@
 """The review pages over HTTP, without a browser."""
 
 import csv
+import html
 import io
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -281,7 +283,7 @@ def test_a_conflict_is_settled_on_its_page(store, server):
         for _ in range(3):
             item = item_of(person.ask("GET", page)[1])
             assert person.ask("POST", f"{page}/items/{item}", verdict)[0].status == 303
-    assert "verdicts disagree" in people[0].ask("GET", page)[1]
+    assert "Verdicts disagree" in people[0].ask("GET", page)[1]
     body = people[0].ask("GET", f"{page}/conflicts")[1]
     assert body.count('class="card conflict"') == 3
     for item in review.items:
@@ -289,6 +291,39 @@ def test_a_conflict_is_settled_on_its_page(store, server):
         assert answer.status == 303
     assert "no disagreement" in people[0].ask("GET", f"{page}/conflicts")[1]
     assert "0 / 3" in people[0].ask("GET", f"{page}/summary")[1]
+
+
+def test_who_is_alone_reads_that_another_person_is_needed(store, server):
+    review = open_review(store, 4, double_share=0.5)
+    page = f"/reviews/{review.review_id}"
+    alone = Visitor(server.address)
+    alone.sign_in(TOKENS["ana"])
+    for _ in review.items:
+        alone.ask("POST", f"{page}/items/{item_of(alone.ask('GET', page)[1])}", JUDGED)
+    waiting = alone.ask("GET", page)[1]
+    assert "take a second person's verdict, and have yours: 2." in html.unescape(waiting)
+    assert "Others still hold" not in waiting
+    assert "disagree" not in waiting
+
+
+def test_chinese_pages_have_chinese_marks(visitor, review):
+    chinese = {"accept-language": "zh"}
+    page = f"/reviews/{review.review_id}"
+    item = item_of(visitor.ask("GET", page, **chinese)[1])
+    shown = visitor.ask("POST", f"{page}/items/{item}", JUDGED, **chinese, **{"x-fragment": "1"})[1]
+    assert "您已审阅 1 · 每分钟 6" in shown
+    pages = [
+        shown,
+        *(visitor.ask("GET", page + each, **chinese)[1] for each in ("", "/judged", "/summary", "/conflicts")),
+    ]
+    for text in pages:
+        assert not re.findall(r"[\u4e00-\u9fff](?:, |: ?)[\w<]?", text)
+
+
+def test_a_command_in_a_hint_is_marked_as_code(server):
+    _, body = Visitor(server.address).ask("GET", "/signin")
+    assert "<code>saggar review --link</code>" in body
+    assert "`" not in body
 
 
 def test_the_language_is_the_browser_s_or_the_chosen_one(visitor):

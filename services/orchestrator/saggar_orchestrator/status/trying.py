@@ -14,6 +14,7 @@ from PIL import Image
 from saggar.decoding import decode
 from saggar.errors import InvalidInputError, SaggarError
 from saggar.pages.site import in_thread, language_of
+from saggar.pages.words import WORDS as SHARED
 from saggar.pages.words import task_name
 from saggar.v1 import classifier_pb2
 from starlette.datastructures import UploadFile
@@ -191,7 +192,7 @@ def _labels(labels: Mapping[str, str], names: Mapping[tuple[str, str], str], lan
     order = list(dict.fromkeys(task for task, _ in names))
     tasks = sorted(labels, key=lambda task: order.index(task) if task in order else len(order))
     parts = [names.get((task, labels[task]), labels[task]) for task in tasks]
-    return ("、" if language == "zh" else ", ").join(parts)
+    return SHARED[language]["between"].join(parts)
 
 
 def _nearest(neighbour: classifier_pb2.Neighbour, names: Mapping[tuple[str, str], str], language: str) -> Nearest:
@@ -222,8 +223,8 @@ def _tiles(
 
 
 def _caption(task: str, found: ExplainedClass, names: Mapping[tuple[str, str], str], language: str) -> str:
-    colon = "：" if language == "zh" else ": "
     name = names.get((task, found.code), found.name)
+    colon = SHARED[language]["colon"]
     return f"{task_name(task, language)}{colon}{name} {_percent(found.probability)} %"
 
 

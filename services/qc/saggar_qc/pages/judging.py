@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.pages.forms import fields_of
 from saggar.pages.site import in_thread, is_fragment, language_of
+from saggar.pages.words import WORDS as SHARED
 from saggar.pages.words import task_name
 
 from saggar_qc.pages import shown
@@ -148,7 +149,7 @@ def _judging(
         left_out=desk.read().is_left_out(reviewer),
         more=[] if page is not None else _more(site, desk, reviewer),
         keys="".join(shown.label_keys(desk.review.tasks).values()),
-        tasks=", ".join(task_name(task, language) for task in desk.review.tasks),
+        tasks=SHARED[language]["between"].join(task_name(task, language) for task in desk.review.tasks),
         guidelines=settings.guidelines.splitlines() if settings.guidelines.strip() else GUIDELINES[language],
     )
 

@@ -8,6 +8,7 @@ from saggar.describing.shares import wilson
 from saggar.errors import WrongStateError
 from saggar.pages.forms import fields_of
 from saggar.pages.site import in_thread, language_of
+from saggar.pages.words import WORDS as SHARED
 from saggar.pages.words import task_name
 
 from saggar_qc.pages import shown
@@ -88,6 +89,7 @@ def _gallery(site: Site, request: Request, review_id: str, reviewer: str, chosen
     ]
     pages = max(1, -(-len(found) // _TILES))
     page = min(max(1, page), pages)
+    colon = SHARED[language]["colon"]
     return site.page(
         "judged.html",
         request,
@@ -101,7 +103,7 @@ def _gallery(site: Site, request: Request, review_id: str, reviewer: str, chosen
         decision=decision,
         label=label,
         labels=[
-            (f"{task}:{code}", f"{task_name(task, language)}: {shown.named(desk.review, task, code, language)}")
+            (f"{task}:{code}", colon.join((task_name(task, language), shown.named(desk.review, task, code, language))))
             for task, code in claims
         ],
     )

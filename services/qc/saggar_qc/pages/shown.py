@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from saggar.pages.words import WORDS as SHARED
 from saggar.pages.words import class_name, task_name
 
 from saggar_qc.pages.words import WORDS
@@ -80,6 +81,7 @@ class Progress:
 
     total: int
     left: int
+    for_another: int  # of these, judged by the reviewer already
     yours: int
     per_minute: float
     conflicts: int
@@ -152,6 +154,7 @@ def progress(ledger: Ledger, reviewer: str, now: float, recent: list[float]) -> 
     return Progress(
         total=len(ledger.review.items),
         left=ledger.left,
+        for_another=ledger.left_for_another(reviewer),
         yours=ledger.verdicts_of(reviewer),
         per_minute=round(len(lately) / minutes, 1),
         conflicts=len(ledger.conflicts()) if ledger.may_see_all(reviewer) else 0,
@@ -192,7 +195,9 @@ def named(review: Review, task: str, code: str, language: str) -> str:
 
 def caption(review: Review, labels: Mapping[str, str], language: str) -> str:
     """Labels in words, in the order of the tasks."""
-    return ", ".join(named(review, task, labels[task], language) for task in review.tasks if task in labels)
+    return SHARED[language]["between"].join(
+        named(review, task, labels[task], language) for task in review.tasks if task in labels
+    )
 
 
 def _photographs(review: Review, keys: Sequence[str], language: str) -> tuple[Photograph, ...]:

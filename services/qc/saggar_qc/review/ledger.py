@@ -223,6 +223,10 @@ class Ledger:
         """Items that need verdicts yet."""
         return len(self._open)
 
+    def left_for_another(self, reviewer: str) -> int:
+        """Items that need verdicts yet, and have `reviewer`'s."""
+        return sum(reviewer in self._standings[item_id].verdicts for item_id in self._open)
+
     def verdicts_of(self, reviewer: str) -> int:
         return len(self._given.get(reviewer, ()))
 
