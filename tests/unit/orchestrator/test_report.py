@@ -422,3 +422,66 @@ def test_what_was_found_is_said_in_chinese_too():
     assert language("en").in_short(values) == wording.in_short(values)
     values["arms"] = values["arms"][:1]
     assert language("zh").in_short(values).startswith("各任务平均宏平均 F1 0.")
+
+
+def without_images(values):
+    """Results whose second arm had no generated image left after review: the baseline over again."""
+    base, second, _ = values["arms"]
+    same = {"identical": True, "mean": 0.0, "low": -3e-16, "high": 3e-16, "verdict": "same", "needs": None}
+    rows = {
+        score: {task: row | same | {"smallest_difference": 6e-16} for task, row in found.items()}
+        for score, found in second["differences"].items()
+    }
+    unused = second | {"kind": "synthetic", "by_origin": {"real": 536}, "share_reached": 0.0, "differences": rows}
+    review = {
+        "policy": "sample", "reviewed_count": 22, "passed_count": 19, "pass_rate_low": 0.67, "pass_rate_high": 0.95,
+        "whole_set_rejected": True, "masked_by_task": {}, "attributes": [], "agreements": [], "reviewers": [],
+    }  # fmt: skip
+    return values | {"arms": [base, unused], "reviews": [review]}
+
+
+def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
+    found = without_images(values)
+    assert wording.arm_sentences(found) == ["95:5: no generated image was used, so nothing was compared"]
+    assert wording.in_short(found) == "95:5: no generated image was used, so nothing was compared"
+    page = report.render(found, picture)
+    text = words(page)
+    assert "95:5: no generated image was used, so nothing was compared." in text
+    assert "no difference larger than" not in text.partition("Keep in mind")[0]
+    assert "differences of 0.000 to 0.000" not in text
+    assert "1e−16" not in page
+    assert "67.0% to 95.0%). The pass rate is below" in text
+    methods = text.partition("Methods, ready for a paper")[2].rpartition("Methods, ready for a paper")[2]
+    assert "so no generated image was used" in methods
+    assert check(page) == []
+    assert language("zh").in_short(found) == "95:5：未使用任何生成图像，因此没有可比较的内容"
+
+
+def test_classes_are_called_by_their_names_everywhere(values):
+    nothing_accepted = "no synthetic image was accepted: this arm has the real photographs alone, as the baseline does"
+    warning = "kiln: no training image of Jing, Ge; the model cannot know them"
+    page = report.render(values | {"warnings": [warning]}, picture)
+    assert "kiln: no training image of Jingdezhen, Ge; the model cannot know them" in page
+    foreign = chinese(values | {"warnings": [warning, f"arm 95:5: {nothing_accepted}"]})
+    assert re.search("窑口：没有 [^、,]+、[^、,]+ 的训练图像", foreign)
+    assert "95:5：没有一张合成图像通过" in foreign
+    matrices = page.partition("Confusion matrices")[2]
+    assert "moon white" in matrices.replace("\n", " ")
+    assert "MoonW" not in matrices.partition("Methods")[0]
+
+
+def test_trainings_of_one_epoch_have_no_course(values):
+    def first_epoch(arm):
+        runs = [run | {"epochs": run["epochs"][:1], "best_epoch": 1} for run in arm["runs"]]
+        return arm | {"runs": runs}
+
+    text = words(report.render(values | {"arms": [first_epoch(arm) for arm in values["arms"]]}, picture))
+    assert "Trainings of one epoch have no course to show." in text
+    assert "A line per seed" not in text
+
+
+def test_epochs_scored_before_heads_are_fitted_say_so(values, page):
+    assert "Epochs are scored before heads are fitted anew" in words(page)  # the runs' own scores are others
+    for arm in (as_scored := [dict(arm) for arm in values["arms"]]):
+        arm["runs"] = [run | {"validation_macro_f1": run["epochs"][8]["validation_macro_f1"]} for run in arm["runs"]]
+    assert "Epochs are scored before" not in words(report.render(values | {"arms": as_scored}, picture))

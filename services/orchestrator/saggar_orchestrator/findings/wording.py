@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 Results = dict[str, Any]
+UNUSED = "no generated image was used, so nothing was compared"
 WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "unclear": "cannot tell"}
+
+
+def is_unused(arm: dict[str, Any]) -> bool:
+    """Whether generated images were asked for and none was used, so that the arm is the baseline over again."""
+    rows = arm.get("differences", {}).get("macro_f1", {}).values()
+    asked = arm.get("kind") == "synthetic" and arm.get("share_asked") != 0
+    return bool(asked and rows and not arm["by_origin"].get("synthetic") and all(row["identical"] for row in rows))
 
 
 def headline(results: Results) -> str:
@@ -24,7 +32,9 @@ def in_short(results: Results) -> str:
         if not found:
             continue
         said = [f"{task} {words[d['verdict']]}" for task, d in found.items() if d["verdict"] in words]
-        if said:
+        if is_unused(arm):
+            settled.append(f"{arm['name']}: {UNUSED}")
+        elif said:
             settled.append(f"{arm['name']}: {', '.join(said)}")
         else:
             unsettled.append(arm["name"])
@@ -57,6 +67,7 @@ def sentences(results: Results) -> list[str]:
         for arm in results["arms"]
         if "differences" in arm
         for name, row in arm["differences"]["macro_f1"].items()
+        if not is_unused(arm)
     ]
 
 
@@ -65,6 +76,9 @@ def arm_sentences(results: Results) -> list[str]:
     said: list[str] = []
     for arm in results["arms"]:
         rows = arm.get("differences", {}).get("macro_f1", {})
+        if is_unused(arm):
+            said.append(f"{arm['name']}: {UNUSED}")
+            continue
         untold: dict[str, list[str]] = {}
         for name, row in rows.items():
             if row["verdict"] == "unclear":

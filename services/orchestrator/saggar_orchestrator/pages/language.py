@@ -15,6 +15,8 @@ from saggar_orchestrator.findings import wording
 
 Row = Mapping[str, Any]
 LANGUAGES = ("en", "zh")
+# What results call otherwise than people do.
+_CALLED = {"mean": "mean of tasks", "no_modern": "nothing modern", "review": "left out after the review"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Language:
 
     def task(self, name: str) -> str:
         """What a task is called; its own name where the catalogue does not know it."""
-        return self.text("mean of tasks" if name == "mean" else name)
+        return self.text(_CALLED.get(name, name))
 
     def reason(self, name: str) -> str:
         """A reason for which an image was rejected."""
-        return self.texts.get(name) or name.replace("_", " ")
+        called = _CALLED.get(name, name)
+        return self.texts.get(called) or called.replace("_", " ")
 
     def warning(self, english: str) -> dict[str, Any]:
         """`text` in this language, by the patterns of the catalogue; `foreign`: it is still English."""
@@ -60,7 +63,10 @@ class Language:
             return {"text": english, "foreign": False}
         for pattern, text in self.warnings:
             if found := pattern.fullmatch(english):
-                return {"text": text % found.groupdict(), "foreign": False}
+                places = found.groupdict()
+                if "task" in places:
+                    places["task"] = self.task(places["task"])
+                return {"text": text % places, "foreign": False}
         return {"text": english, "foreign": True}
 
     def listed(self, names: list[str]) -> str:
@@ -112,7 +118,9 @@ class Language:
                 for task, row in found.items()
                 if row["verdict"] != "unclear"
             ]
-            if said:
+            if wording.is_unused(arm):
+                settled.append(f"{arm['name']}：{self.text(wording.UNUSED)}")
+            elif said:
                 settled.append(f"{arm['name']}：{'，'.join(said)}")
             else:
                 unsettled.append(arm["name"])

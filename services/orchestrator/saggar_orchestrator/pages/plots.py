@@ -18,6 +18,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -25,6 +26,7 @@ _DOTS_AN_INCH = 200  # of figures as PNG
 INK = "#010203"  # stands for the page's text colour
 PAPER = "#fefefd"  # and this for what lies under it
 # Okabe and Ito's palette: tells arms apart for the colour-blind too (https://jfly.uni-koeln.de/color/).
+LEAST_REACH = 0.02  # of axes of differences in macro-F1
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLE: Any = {  # rcParams
     "svg.fonttype": "none",
@@ -86,9 +88,16 @@ def differences(rows: Sequence[tuple[str, str, float, float | None, float | None
             axes.plot([mean], [place], "o", color=colour, ms=5, label=arm if task == tasks[0] else None)
         axes.set_yticks(range(len(tasks)), [words(task) for task in tasks])
         axes.set_ylim(len(tasks) - 0.5, -0.5)
+        reach_at_least(axes, LEAST_REACH)
         axes.set_xlabel(words("difference to the baseline in test macro-F1 (95 % interval)"))
         figure.legend(loc="outside upper center", ncols=len(arms))
         return as_svg(figure, "differences")
+
+
+def reach_at_least(axes: Axes, reach: float) -> None:
+    """Lets the horizontal axis go so far on both sides of zero: rounding errors are no differences to be drawn."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -reach), max(high, reach))
 
 
 def lorenz_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
@@ -248,16 +257,16 @@ def task_curves(tasks: Sequence[str], curves: Mapping[str, Sequence[Sequence[Map
 
 
 def confusion_matrices(
-    codes: Sequence[str],
+    names: Sequence[str],
     left: Sequence[Sequence[int]],
     right: Sequence[Sequence[int]],
     titles: tuple[str, str],
     task: str,
 ) -> str:
     """Two confusion matrices side by side, shaded by share of the true class, counts in the cells."""
-    size = 0.8 + 0.3 * len(codes)
+    size = 0.8 + 0.3 * len(names)
     width = 2 * size + 0.8  # inches
-    with mpl.rc_context(STYLE | {"font.size": 8 if len(codes) <= 10 else 6.5}):
+    with mpl.rc_context(STYLE | {"font.size": 8 if len(names) <= 10 else 6.5}):
         figure, pair = plt.subplots(1, 2, figsize=(width, size + 0.4), layout="constrained", sharey=True)
         for axes, matrix, title in zip(pair, (left, right), titles, strict=True):
             shares = [[cell / max(1, sum(row)) for cell in row] for row in matrix]
@@ -267,8 +276,8 @@ def confusion_matrices(
                     if cell:
                         ink = "#ffffff" if shares[i][j] > 0.55 else "#222222"
                         axes.text(j, i, str(cell), ha="center", va="center", color=ink)
-            axes.set_xticks(range(len(codes)), list(codes), rotation=60, ha="right", rotation_mode="anchor")
-            axes.set_yticks(range(len(codes)), list(codes))
+            axes.set_xticks(range(len(names)), list(names), rotation=60, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(names)), list(names))
             axes.set_title(title)
             axes.set_xlabel(words("predicted"))
         pair[0].set_ylabel(words("true"))

@@ -34,7 +34,7 @@ class ModelEntry:
 def known_models(store: ObjectStore) -> list[ModelEntry]:
     """From the results of all finished experiments, best on validation first: the test split has no say in a choice.
 
-    A bundle that several experiments share appears once.
+    A bundle that several arms or experiments share appears once: by the first that has it, or that proposes it.
     """
     entries: dict[str, ModelEntry] = {}
     for key in store.list("experiments/"):
@@ -43,7 +43,7 @@ def known_models(store: ObjectStore) -> list[ModelEntry]:
         results = json.loads(store.get(key))
         for arm in results["arms"]:
             for run in arm["runs"]:
-                entries[run["model_id"]] = ModelEntry(
+                entry = ModelEntry(
                     model_id=run["model_id"],
                     bundle=ObjectRef.from_json(run["bundle"]),
                     experiment_id=results["experiment"]["id"],
@@ -54,6 +54,9 @@ def known_models(store: ObjectStore) -> list[ModelEntry]:
                     test_interval=tuple(run["test_interval"]) if run.get("test_interval") else None,
                     proposed=run["model_id"] == results.get("winner", {}).get("model_id"),
                 )
+                known = entries.setdefault(entry.model_id, entry)
+                if entry.proposed and not known.proposed:
+                    entries[entry.model_id] = entry
     return sorted(entries.values(), key=lambda entry: (-entry.validation_macro_f1, entry.model_id))
 
 

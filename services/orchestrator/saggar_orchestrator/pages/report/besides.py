@@ -9,6 +9,7 @@ from saggar_orchestrator.pages.report import paper
 from saggar_orchestrator.pages.report.drawn.drawing import best_other
 
 Results = dict[str, Any]
+_ROUNDING = 5e-4  # what three decimals show of no difference
 
 
 def beside_the_paper(results: Results) -> dict[str, Any]:
@@ -49,12 +50,13 @@ def beside_the_paper(results: Results) -> dict[str, Any]:
 
 def milestones(results: Results) -> dict[str, Any]:
     """Validation macro-F1, means over trainings, at a few epochs, at the kept one and at the last (the paper's Table
-    13): `epochs` and a row per arm.
+    13): `epochs` and a row per arm; `refitted`: models score otherwise than
+    their epoch, by heads fitted after it; `longest`: epochs of the longest training.
     """
     runs = {arm["name"]: arm["runs"] for arm in results["arms"]}
     shortest = min(len(run["epochs"]) for of_arm in runs.values() for run in of_arm)
     if not shortest:
-        return {"epochs": [], "rows": []}
+        return {"epochs": [], "rows": [], "refitted": False, "longest": 0}
     epochs = sorted({max(1, round(shortest * part / 4)) for part in (1, 2, 3, 4)})
 
     def mean(values: list[float]) -> float:
@@ -71,4 +73,10 @@ def milestones(results: Results) -> dict[str, Any]:
         }
         for name, of_arm in runs.items()
     ]
-    return {"epochs": epochs, "rows": rows}
+    refitted = any(
+        abs(run["validation_macro_f1"] - run["epochs"][run["best_epoch"] - 1]["validation_macro_f1"]) > _ROUNDING
+        for of_arm in runs.values()
+        for run in of_arm
+    )
+    longest = max(len(run["epochs"]) for of_arm in runs.values() for run in of_arm)
+    return {"epochs": epochs, "rows": rows, "refitted": refitted, "longest": longest}

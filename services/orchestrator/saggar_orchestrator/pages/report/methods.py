@@ -105,6 +105,9 @@ def _generation(results: Results, tongue: Language) -> str:
         if reviewed
         else tongue.say("No person reviewed them.")
     )
+    if any(review["whole_set_rejected"] for review in results["reviews"]):
+        low = tongue.text("The pass rate is below what was asked for, so no generated image was used.")
+        people = f"{people}{' ' if tongue.code == 'en' else ''}{low}"
     return tongue.say(
         "A LoRA adapter was trained on %(photographs)s training images for %(steps)s steps on %(base)s, and %(made)s "
         "images were generated for rare combinations and confused pairs of the training split. Automatic screening "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages.language import Language, signed
+from saggar_orchestrator.pages.plots import LEAST_REACH
 from saggar_orchestrator.pages.report.drawn import figures
 
 Results = dict[str, Any]
@@ -33,16 +35,21 @@ def task_views(results: Results, tongue: Language) -> list[dict[str, Any]]:
         for value in (row["mean"], row["low"], row["high"])
         if value is not None
     ]
-    reach = max(0.02, 1.05 * max(map(abs, numbers)))
+    unused = [arm["name"] for arm in arms if wording.is_unused(arm)]
+    reach = max(LEAST_REACH, 1.05 * max(map(abs, numbers)))
     views = []
     for task in arms[0]["differences"]["macro_f1"]:
         rows = [(arm["name"], arm["differences"]["macro_f1"][task]) for arm in arms]
+        compared = [(name, row) for name, row in rows if name not in unused]
+        said = [sentence(compared, tongue)] if compared else []
+        if unused:
+            said.append(tongue.joined([f"{tongue.listed(unused)}{tongue.colon}{tongue.text(wording.UNUSED)}"]))
         views.append(
             {
                 "name": task,
-                "sentence": sentence(rows, tongue),
+                "sentence": " ".join(said),
                 "advice": advice_words(advised[task], tongue) if task in advised else "",
-                "figure": figures.intervals_of_task(task, [(name, row) for name, row in rows], reach),
+                "figure": figures.intervals_of_task(task, rows, reach) if compared else "",
                 "words": "; ".join(f"{name} {_numbers(row, tongue)}" for name, row in rows),
             }
         )
@@ -101,10 +108,17 @@ def advice_words(advice: dict[str, Any], tongue: Language) -> str:
 def limits(results: Results, names: dict[tuple[str, str], str], tongue: Language) -> list[str]:
     """What these data cannot show, a sentence each."""
     evidence, found = results["evidence"], []
-    rows = [row for arm in results["arms"] for row in arm.get("differences", {}).get("macro_f1", {}).values()]
+    rows = [
+        row
+        for arm in results["arms"]
+        if not wording.is_unused(arm)
+        for row in arm.get("differences", {}).get("macro_f1", {}).values()
+    ]
     if evidence["seeds"] < 3:
         found.append(tongue.say("Any difference: with fewer than three seeds, luck and gain look alike."))
-    elif least := [row["smallest_difference"] for row in rows if row["smallest_difference"] is not None]:
+    elif least := [
+        row["smallest_difference"] for row in rows if row["smallest_difference"] is not None and not row["identical"]
+    ]:
         found.append(
             tongue.say(
                 "Small differences: %(objects)s test objects and %(seeds)s seeds find differences of %(low)s to "

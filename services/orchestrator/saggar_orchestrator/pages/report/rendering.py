@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from saggar_orchestrator.findings import wording
 from saggar_orchestrator.pages import plots
 from saggar_orchestrator.pages.language import Language, language, signed
 from saggar_orchestrator.pages.page import render_page, zoomable
@@ -70,7 +72,7 @@ def render(
         "paper_passed": paper.PASSED,
         "paper_screened": paper.SCREENED,
         "zoomable": zoomable,
-        "warnings": [tongue.warning(text) for text in results["warnings"]],
+        "warnings": [tongue.warning(_with_names(text, names, tongue)) for text in results["warnings"]],
         "methods": methods_text(results, tongue),
         "provenance": provenance(results),
     }
@@ -98,6 +100,16 @@ def _whole(results: Results) -> Results:
     """`results` with what those of an earlier version lack, as if it had not been found."""
     lacking: dict[str, Any] = {"groups": {}, "certainty": {}, "novelty": [], "tail": None, "worth": None}
     return {"advice": None} | results | {"arms": [lacking | arm for arm in results["arms"]]}
+
+
+def _with_names(warning: str, names: dict[tuple[str, str], str], tongue: Language) -> str:
+    """The trainer's warning of classes that it had no photograph of, with their names for codes."""
+    found = re.fullmatch(r"(\S+): no training image of (.+); the model cannot know them", warning)
+    if not found:
+        return warning
+    task, codes = found.groups()
+    comma = ", " if tongue.code == "en" else "、"
+    return warning.replace(codes, comma.join(names.get((task, code), code) for code in codes.split(", ")))
 
 
 def _renamed(results: Results, class_names: dict[tuple[str, str], str]) -> Results:
@@ -191,6 +203,7 @@ def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
         summed.append(
             {
                 "name": arm["name"],
+                "unused": tongue.text(wording.UNUSED) if wording.is_unused(arm) else "",
                 "settled": settled,
                 "unsettled": [_unsettled(w, r, tongue) for w, r in unsettled.items()],
             }

@@ -167,8 +167,8 @@ def _by_class(results: Results, measured: list[int]) -> dict[str, dict[str, str]
         met = [c for c in range(len(task["codes"])) if any(any(m[c]) or any(row[c] for row in m) for m in pair)]
         if len(met) <= _CONFUSION_LIMIT:
             left, right = ([[matrix[row][column] for column in met] for row in met] for matrix in pair)
-            codes = [task["codes"][c] for c in met]
-            drawn["confusion"][name] = plots.confusion_matrices(codes, left, right, (base["name"], other["name"]), name)
+            names = [task["names"][c] for c in met]
+            drawn["confusion"][name] = plots.confusion_matrices(names, left, right, (base["name"], other["name"]), name)
     return drawn
 
 

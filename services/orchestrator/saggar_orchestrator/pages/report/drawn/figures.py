@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from saggar_orchestrator.pages.plots import COLOURS, INK, PAPER, STYLE, as_svg, words
+from saggar_orchestrator.pages.plots import COLOURS, INK, LEAST_REACH, PAPER, STYLE, as_svg, reach_at_least, words
 
 _MARKS = ("o", "D", "s", "^", "v", "P")
 
@@ -32,6 +32,7 @@ def intervals_of_task(task: str, rows: Sequence[tuple[str, Mapping[str, Any]]], 
         axes.set_yticks(range(len(rows)), [_short(name) for name, _ in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(-reach, reach)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"{words('worse')} ←  {words('baseline')}  → {words('better')}", fontsize=8)
@@ -100,6 +101,7 @@ def groups(rows: Sequence[tuple[str, str, str, Mapping[str, Any]]], arms: Sequen
         named = {"minority": words("rarer classes"), "majority": words("commoner classes")}
         axes.set_yticks(range(len(lines)), [f"{words(task)}, {named[group]}" for task, group in lines])
         axes.set_ylim(len(lines) - 0.5, -0.5)
+        reach_at_least(axes, LEAST_REACH)
         axes.set_xlabel(words("difference to the baseline in test F1 (95 % interval)"))
         figure.legend(loc="outside upper center", ncols=min(4, len(arms)))
         return as_svg(figure, "groups")

@@ -56,8 +56,8 @@ def _grid(store: ObjectStore, taxonomy: Taxonomy, outcome: SplitOutcome, split: 
 
 
 def _gallery(store: ObjectStore, outcome: SplitOutcome) -> dict[str, dict[str, Any]]:
-    """By arm: of the images that came through screening, and of those that did not with the reason, evenly many of each
-    reason; those that people rejected after it are among the latter.
+    """By arm: of the images that came through screening and review, and of those that did not with the reason, evenly
+    many of each reason.
     """
     found = {}
     for name, arm in outcome.arms.items():
@@ -65,8 +65,10 @@ def _gallery(store: ObjectStore, outcome: SplitOutcome) -> dict[str, dict[str, A
             continue
         accepted = read_manifest(store, ObjectRef.from_json(arm.screen["accepted"])).frame
         rejected = list(_rejected(store, arm.screen))
-        for review in outcome.reviews:
-            rejected += _rejected(store, review, _REVIEWED)
+        by_people = {one["image"]: one for review in outcome.reviews for one in _rejected(store, review, _REVIEWED)}
+        reviewed_out = accepted["image"].isin(by_people)
+        rejected += [by_people[image] for image in accepted["image"][reviewed_out]]
+        accepted = accepted[~reviewed_out]
         step = max(1, len(accepted) // ACCEPTED)
         found[name] = {
             "accepted": [_picture(row) for row in accepted.iloc[::step].head(ACCEPTED).to_dict("records")],
