@@ -25,7 +25,7 @@ def test_disagreement_is_settled_by_somebody(store, clock):
     assert [s.item.item_id for s in ledger.conflicts()] == [first.item_id]
     assert not ledger.complete
     assert ledger.decision(first.item_id) is None
-    with pytest.raises(WrongStateError, match="1 conflicts to settle"):
+    with pytest.raises(WrongStateError, match="conflicts to settle: 1"):
         conclude(ledger, manifest(4))
     desk.settle("bo", first.item_id, BAD)
     with pytest.raises(WrongStateError, match="no conflict"):

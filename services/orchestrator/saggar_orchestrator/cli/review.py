@@ -15,6 +15,7 @@ from saggar_orchestrator.cli.terminal.identities import chosen, ids_in
 from saggar_orchestrator.cli.terminal.output import (
     AsJson,
     open_home_store,
+    plural,
     print_json,
     print_table,
     say,
@@ -101,6 +102,8 @@ def _show(home: Home, identity: str, *, as_json: bool) -> None:
     for row in rows:
         for concern in row["concerns"]:
             say(f"check the verdicts of {concern} in review {row['review']}")
+        if row["left_for_another"]:
+            _ask_for_another(home, row)
     if not rows:
         say("no review yet: an experiment whose file has `review: {policy: all}` or `sample` opens one")
     if home.remote:
@@ -135,8 +138,15 @@ def _row(identity: str, standing: Any, url: str) -> dict[str, Any]:
             for each in standing.reviewers
             if each.concern
         ],
+        "left_for_another": standing.left if any(who.verdicts == standing.items for who in standing.reviewers) else 0,
         "url": f"{url}/reviews/{identity}",
     }
+
+
+def _ask_for_another(home: Home, row: dict[str, Any]) -> None:
+    """Whoever has judged every image is not their own second."""
+    how = "" if home.remote else f": add a line `name: token` to {home.review_tokens()}, then `saggar review --link`"
+    say(f"review {row['review']}: a second person has to judge {plural(row['left_for_another'], 'image')}{how}")
 
 
 def _open(home: Home, folder: Path, new: NewReview) -> str:

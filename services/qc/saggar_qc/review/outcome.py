@@ -63,8 +63,8 @@ def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
         raise WrongStateError(f"review {ledger.review.review_id} was closed before it was finished")
     if not ledger.complete:
         raise WrongStateError(
-            f"review {ledger.review.review_id} is not finished: {ledger.left} images to look at, "
-            f"{len(ledger.conflicts())} conflicts to settle"
+            f"review {ledger.review.review_id} is not finished; images to look at: {ledger.left}, conflicts to settle: "
+            f"{len(ledger.conflicts())}"
         )
     settings = ledger.review.settings
     sampled = settings.policy == "sample"

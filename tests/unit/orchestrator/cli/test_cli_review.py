@@ -112,3 +112,15 @@ def test_the_operator_is_told_of_a_reviewer_who_only_clicks(saggar, folder):
     _, out, err = saggar("review", row["review"][:5])
     assert "finished" in out
     assert "check the verdicts of ana (0.0 s an image)" in err
+
+
+def test_the_operator_is_told_when_a_second_person_is_needed(saggar, folder):
+    row, review = opened(saggar, folder, "--taxonomy", "kilnsim", "--double-share", "0.4")
+    desk = Desk(saggar.store, review)
+    assert "second person" not in saggar("review")[2]
+    while (item := desk.take("ana")) is not None:
+        desk.judge("ana", item.item_id, Verdict(seconds=30))
+    code, _, err = saggar("review")
+    assert code == 0
+    assert f"review {row['review']}: a second person has to judge 1 image: add a line `name: token` to" in err
+    assert json.loads(saggar("review", "--json")[1])["reviews"][0]["left_for_another"] == 1

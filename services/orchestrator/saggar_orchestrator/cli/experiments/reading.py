@@ -12,6 +12,7 @@ from saggar_orchestrator.cli.experiments.results import show_results
 from saggar_orchestrator.cli.terminal.identities import complete_experiment
 from saggar_orchestrator.cli.terminal.output import AsJson, out, print_json, print_table, say, settings
 
+_JUDGED = "review by people"  # how titles of steps that wait for people begin
 Id = Annotated[
     str,
     typer.Argument(metavar="ID", help="Experiment, or the beginning of its id.", autocompletion=complete_experiment),
@@ -51,6 +52,8 @@ def show(context: typer.Context, experiment: Id, *, as_json: AsJson = False) -> 
         print(record.attempt.error)
     took = [(s["title"], s["state"], f"{s['seconds']:.1f} s" if s["seconds"] else "") for s in steps]
     print_table(("step", "state", "took"), took)
+    if any(step["state"] == "running" and step["title"].startswith(_JUDGED) for step in steps):
+        say("it waits for people: `saggar review` says where, and how far they are")
     if record.results is not None:
         show_results(home, record.results)
 

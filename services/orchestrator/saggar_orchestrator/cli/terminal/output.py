@@ -153,21 +153,15 @@ def write_page(path: Path, text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table on standard output: ruled on a terminal, tab-separated for a pipe."""
+    """A table on standard output: ruled on a terminal, where there are rows; tab-separated for a pipe."""
     if not sys.stdout.isatty():
         for row in (columns, *rows):
             print("\t".join(row))
         return
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    if rows:
+        from saggar_orchestrator.cli.terminal.tables import show_table
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out().print(table)
+        show_table(columns, rows, title, out())
 
 
 def out() -> Console:

@@ -135,12 +135,15 @@ def learning_lines(sized: Sized) -> list[str]:
 
 def _shown(advice: Advice) -> list[str]:
     """What so many test objects can show, per task."""
-    parts = []
-    for task in advice.tasks:
-        difference = task.smallest_difference
-        shows = "nothing" if difference is None else f"{100 * difference:.0f} points"
-        parts.append(f"{task.task} {shows}")
-    return [f"# Smallest difference in accuracy that one training shows: {', '.join(parts)}."]
+    least = {task.task: task.smallest_difference for task in advice.tasks}
+    shown = [f"{task} {100 * difference:.0f} points" for task, difference in least.items() if difference is not None]
+    too_few = [task for task, difference in least.items() if difference is None]
+    lines = []
+    if shown:
+        lines.append(f"# Smallest difference in accuracy that one training shows: {', '.join(shown)}.")
+    if too_few:
+        lines.append(f"# Too few test photographs to show any difference in accuracy: {', '.join(too_few)}.")
+    return lines
 
 
 def _met(manifest: Manifest, test: Manifest, task: str) -> str:

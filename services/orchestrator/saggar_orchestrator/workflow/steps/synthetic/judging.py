@@ -15,6 +15,7 @@ from saggar.v1 import qc_pb2
 
 from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.sections import Review, Screening
+from saggar_orchestrator.findings.wording import counted
 from saggar_orchestrator.peers import messages
 from saggar_orchestrator.peers.calls import Calls, file_digest
 from saggar_orchestrator.peers.messages import as_inputs
@@ -134,7 +135,7 @@ class Reviewers:
             standing = calls.call("qc", "DescribeReview", qc_pb2.DescribeReviewRequest(review_id=review_id))
             concerns = "; ".join(f"check {who.reviewer}: {who.concern}" for who in standing.reviewers if who.concern)
             if (now := (standing.left, standing.conflicts, concerns)) != shown:
-                conflicts = f", {standing.conflicts} conflicts to settle" if standing.conflicts else ""
+                conflicts = f", {counted(standing.conflicts, 'conflict')} to settle" if standing.conflicts else ""
                 stage = f"waiting for people (`saggar review` says where{conflicts})"
                 done = standing.items - standing.left
                 report(Progress(stage, done, standing.items, "images", message=concerns))
