@@ -49,7 +49,9 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
         if not classes:
             continue
         if not row.object_number:
-            problems.append(f"{_place(row)}: has no object number (name its column with --number-column)")
+            problems.append(
+                f"{_place(row)}: has no object number; write it into its column, or name another with --number-column"
+            )
             continue
         before = found.setdefault(row.object_number, AcceptedObject(row.object_number, {}))
         problems += [

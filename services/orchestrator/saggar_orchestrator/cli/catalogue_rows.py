@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -168,7 +169,7 @@ def classify_catalogue(
                 write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
                 journal.finish()
             files = _files(output, catalogue.file.count, profile)
-            _sum_up(journal, catalogue.file.count, files, as_json=as_json)
+            _sum_up(journal, catalogue.file.count, files, profile.key, as_json=as_json)
 
 
 def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) -> None:
@@ -304,7 +305,7 @@ def _ask_all(
         raise
 
 
-def _sum_up(journal: Journal, count: int, files: list[Path], *, as_json: bool) -> None:
+def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as_json: bool) -> None:
     failed, passing, models = 0, 0, dict[str, int]()
     for row in range(count):
         answer = journal.get(row)
@@ -324,5 +325,12 @@ def _sum_up(journal: Journal, count: int, files: list[Path], *, as_json: bool) -
         warn(f"warning: {len(models)} models answered, as the active one changed; each row names its own")
     if passing:
         say(f"{plural(passing, 'row')} may be answered at another time: --retry asks for them again")
+    if failed < count:
+        tables = " ".join(f"--accepted {shlex.quote(str(file))}" for file in files)
+        chosen = "" if profile == "generic" else f" --profile {profile}"
+        say(
+            "next: people write accept, reject or another class into the columns accept_or_reject_...; then:\n"
+            f"  saggar classify {tables}{chosen} --output FILE"
+        )
     if failed:
         raise typer.Exit(1)

@@ -85,6 +85,7 @@ def test_a_row_each_with_errors_in_their_place(museum):
     rows = read(museum.folder / "out.csv")
     assert code == 1, err
     assert "7 rows, 4 with an error" in out
+    assert f"saggar classify --accepted {museum.folder / 'out.csv'} --output FILE" in err
     assert [row["No."] for row in rows] == [f"A{n}" for n in range(1, 8)]
     assert [row["saggar_row"] for row in rows] == list("2345678")
     assert rows[0]["title"] == "青瓷碗"
