@@ -7,11 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saggar.errors import SaggarError, UnavailableError
+from saggar.errors import SaggarError, UnavailableError, WrongStateError
 
 from saggar_orchestrator.local.capacity import threads_each
 from saggar_orchestrator.local.home import Home
@@ -60,6 +60,22 @@ def choose_addresses(port_base: int, trainers: int = 1) -> dict[str, str]:
         for each in sockets:
             each.close()
     return {name: f"127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)}
+
+
+def need_free_ports(addresses: Mapping[str, str]) -> None:
+    """Raises WrongStateError where something listens already: it would be taken for the service that cannot start."""
+    taken: dict[str, list[str]] = {}
+    for name, address in addresses.items():
+        host, port = address.rsplit(":", 1)
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closed one may linger
+            try:
+                tried.bind((host, int(port)))
+            except OSError as error:
+                taken.setdefault(os.strerror(error.errno or 0).lower(), []).append(f"{port} ({name})")
+    if taken:
+        ports = "; ".join(f"{', '.join(found)}: {why}" for why, found in taken.items())
+        raise WrongStateError(f"ports {ports}; give others with --port-base, or --port-base 0 for any that are free")
 
 
 @dataclass

@@ -12,7 +12,13 @@ from saggar.errors import WrongStateError
 from saggar_orchestrator.cli.services import doctor_surroundings
 from saggar_orchestrator.cli.terminal.output import say, settings
 from saggar_orchestrator.local.capacity import MOST, trainer_count
-from saggar_orchestrator.local.supervisor import DEFAULT_PORT_BASE, STATUS, Supervisor, choose_addresses
+from saggar_orchestrator.local.supervisor import (
+    DEFAULT_PORT_BASE,
+    STATUS,
+    Supervisor,
+    choose_addresses,
+    need_free_ports,
+)
 
 
 def up(
@@ -48,7 +54,9 @@ def up(
 
     with home.claim():
         doctor_surroundings.need_sound_database(home)
-        supervisor = Supervisor(home, choose_addresses(port_base, trainers or trainer_count()), say)
+        addresses = choose_addresses(port_base, trainers or trainer_count())
+        need_free_ports(addresses)
+        supervisor = Supervisor(home, addresses, say)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         try:
