@@ -281,7 +281,8 @@ def _domain_error(error: OSError, doing: str, root: Path) -> StorageFullError | 
             f"user can write to, "
             "on a file system with hard links"
         )
-    return UnavailableError(f"cannot {doing} in the store {root}: {reason}; check the disk, then try again")
+    where = "" if str(root) in doing else f" in the store {root}"
+    return UnavailableError(f"cannot {doing}{where}: {reason}; check the disk, then try again")
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -24,6 +24,8 @@ def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectSt
     if "://" not in url:
         if not url:
             raise InvalidInputError(f"the store's URL is empty; {_FORMS}")
+        if url.lower().startswith(("s3:", "file:", "http:", "https:")):  # else a folder of that name would be made
+            raise InvalidInputError(f"'{url}' is not a store's URL: after the colon come two slashes; {_FORMS}")
         return DirectoryStore(Path(url).expanduser())
     parts = urlsplit(url)
     if parts.scheme == "file":

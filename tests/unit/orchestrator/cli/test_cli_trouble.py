@@ -2,12 +2,15 @@
 
 import errno
 import os
+import re
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.cli.services import doctor_surroundings
+from saggar_orchestrator.cli.services.misspelt import misspelt
 from saggar_orchestrator.cli.terminal import failures
 from saggar_orchestrator.local.home import Home
 
@@ -158,3 +161,20 @@ def test_a_variable_without_a_value_is_not_the_current_folder(tmp_path, capsys, 
     before = " ".join(command[:-1])
     assert f"{before}` is empty" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
+
+
+def test_the_doctor_names_settings_that_are_misspelt(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAGGAR_STRORE", "/somewhere")
+    assert ("settings", "note", "SAGGAR_STRORE is set and is no setting; SAGGAR_STORE is one") in list(
+        doctor_surroundings.checks(Home(tmp_path))
+    )
+
+
+def test_no_variable_of_the_documents_counts_as_misspelt():
+    root = Path(__file__).parents[4]
+    files = [*root.glob("docs/**/*.md"), *root.glob("*.y*ml"), root / "Dockerfile", root / "Makefile"]
+    named = {name for file in files for name in re.findall(r"SAGGAR_[A-Z0-9_]*[A-Z0-9]", file.read_text("utf-8"))}
+    assert len(named) > 40
+    assert list(misspelt(dict.fromkeys(named, ""))) == []
+    slips = {"SAGGAR_LISTNE": "LISTEN", "SAGGAR_API_KEY": "API_KEYS", "SAGGAR_LOGLEVEL": "LOG_LEVEL"}
+    assert dict(misspelt(dict.fromkeys(slips, ""))) == {name: f"SAGGAR_{meant}" for name, meant in slips.items()}

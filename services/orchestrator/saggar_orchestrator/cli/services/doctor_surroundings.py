@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from saggar_orchestrator.cli.services.misspelt import misspelt
 from saggar_orchestrator.local.home import Home
 
 _ROOM_NEEDED_GB = 2.0
@@ -35,6 +36,8 @@ def checks(home: Home) -> Iterator[Check]:
     yield from _database(home)
     yield from _clock(place)
     yield from proxies(os.environ)
+    for name, meant in misspelt(os.environ):
+        yield "settings", "note", f"{name} is set and is no setting; {meant} is one"
     if url := os.environ.get("SAGGAR_STORE", ""):
         yield from store_address(url)
 

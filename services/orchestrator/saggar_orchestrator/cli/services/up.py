@@ -10,7 +10,8 @@ import typer
 from saggar.errors import WrongStateError
 
 from saggar_orchestrator.cli.services import doctor_surroundings
-from saggar_orchestrator.cli.terminal.output import say, settings
+from saggar_orchestrator.cli.services.misspelt import misspelt
+from saggar_orchestrator.cli.terminal.output import say, settings, warn
 from saggar_orchestrator.local.capacity import MOST, trainer_count
 from saggar_orchestrator.local.supervisor import (
     DEFAULT_PORT_BASE,
@@ -60,6 +61,8 @@ def up(
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         try:
+            for name, meant in misspelt(os.environ):
+                warn(f"warning: {name} is set and is no setting; {meant} is one")
             say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
             supervisor.start()
             home.publish(supervisor.addresses)
