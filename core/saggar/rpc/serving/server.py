@@ -260,7 +260,7 @@ def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
         if settings.tls_cert is None:
             port = server.add_insecure_port(settings.listen)
         else:
-            port = server.add_secure_port(settings.listen, _credentials(settings))
+            port = server.add_secure_port(settings.listen, server_credentials(settings))
     except RuntimeError:
         port = 0
     if not port:
@@ -272,7 +272,7 @@ def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
     return f"{host}:{port}"
 
 
-def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
+def server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
     def content(path: Path | None, variable: str) -> bytes:
         try:
             return path.read_bytes() if path is not None else b""

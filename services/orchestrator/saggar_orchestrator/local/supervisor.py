@@ -39,6 +39,7 @@ class _Child:
     ready: bool = False
     deaths_in_a_row: int = 0
     restart_at: float = 0.0
+    log_start: int = 0  # bytes of earlier runs in the log
 
     @property
     def service(self) -> str:
@@ -168,6 +169,7 @@ class Supervisor:
             self.modules[child.service],
         ]
         with child.log_path.open("ab") as log:
+            child.log_start = log.tell()
             # A session of its own: Ctrl-C reaches the supervisor alone, which then drains the children in
             # order.
             child.process = subprocess.Popen(  # noqa: S603 our own modules
@@ -175,37 +177,38 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment(child),
+                env=os.environ | self.environment(child.name),
                 start_new_session=True,
             )
         child.started, child.ready = time.monotonic(), False
 
-    def _environment(self, child: _Child) -> dict[str, str]:
+    def environment(self, name: str) -> dict[str, str]:
+        """What the service or replica of this name finds in its environment beside what this process has."""
         peers = {
-            f"SAGGAR_{name.upper()}": ",".join(self.addresses[replica] for replica in self._replicas(name))
-            for name in SERVICES
+            f"SAGGAR_{service.upper()}": ",".join(self.addresses[replica] for replica in self._replicas(service))
+            for service in SERVICES
         }
         own = {
-            "SAGGAR_LISTEN": child.address,
+            "SAGGAR_LISTEN": self.addresses[name],
             "SAGGAR_STORE": os.environ.get("SAGGAR_STORE") or self.home.store.resolve().as_uri(),
             "SAGGAR_HOME": str(self.home.root.resolve()),
-            "SAGGAR_ADDRESS_FILE": str((self.home.root / "run" / f"{child.name}.address").resolve()),
+            "SAGGAR_ADDRESS_FILE": str((self.home.root / "run" / f"{name}.address").resolve()),
             "PYTHONUNBUFFERED": "1",
         }
-        if child.name == "qc":
+        if name == "qc":
             own |= {
                 "SAGGAR_REVIEW_LISTEN": self.addresses[PAGES],
                 "SAGGAR_REVIEW_TOKENS": str(self.home.review_tokens().resolve()),
             }
-        if child.name == "orchestrator":
+        if name == "orchestrator":
             own |= {
                 "SAGGAR_STATUS_LISTEN": self.addresses[STATUS],
                 "SAGGAR_STATUS_TOKENS": str(self.home.status_tokens().resolve()),
                 "SAGGAR_REVIEW_URL": f"http://{self.addresses[PAGES]}",
             }
-        if child.service == REPLICATED:
+        if name.partition("-")[0] == REPLICATED:
             own["SAGGAR_THREADS"] = threads_each(len(self._replicas(REPLICATED)))
-        return os.environ | peers | own
+        return peers | own
 
     def _bury(self, child: _Child, now: float, *, restart: bool) -> None:
         assert child.process is not None  # noqa: S101 for the type checker
@@ -229,7 +232,7 @@ class Supervisor:
 
     def _log_tail(self, child: _Child, lines: int = 12) -> str:
         try:
-            text = child.log_path.read_text(encoding="utf-8", errors="replace")
+            text = child.log_path.read_bytes()[child.log_start :].decode("utf-8", "replace")
         except FileNotFoundError:
             return f"It left no log at {child.log_path}."
         tail = "\n".join(f"  | {line}" for line in text.splitlines()[-lines:])

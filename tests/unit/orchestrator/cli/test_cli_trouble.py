@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.cli.services import doctor_surroundings
-from saggar_orchestrator.cli.services.misspelt import misspelt
+from saggar_orchestrator.cli.services.environment import misspelt
 from saggar_orchestrator.cli.terminal import failures
 from saggar_orchestrator.local.home import Home
 

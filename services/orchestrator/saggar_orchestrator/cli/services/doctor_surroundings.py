@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from saggar_orchestrator.cli.services.misspelt import misspelt
+from saggar_orchestrator.cli.services.environment import misspelt
 from saggar_orchestrator.local.home import Home
 
 _ROOM_NEEDED_GB = 2.0

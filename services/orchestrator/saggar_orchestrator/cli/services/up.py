@@ -10,7 +10,7 @@ import typer
 from saggar.errors import WrongStateError
 
 from saggar_orchestrator.cli.services import doctor_surroundings
-from saggar_orchestrator.cli.services.misspelt import misspelt
+from saggar_orchestrator.cli.services.environment import misspelt, need_good_settings
 from saggar_orchestrator.cli.terminal.output import say, settings, warn
 from saggar_orchestrator.local.capacity import MOST, trainer_count
 from saggar_orchestrator.local.supervisor import (
@@ -58,11 +58,12 @@ def up(
         addresses = choose_addresses(port_base, trainers or trainer_count())
         need_free_ports(addresses)
         supervisor = Supervisor(home, addresses, say)
+        need_good_settings(supervisor)
+        for name, meant in misspelt(os.environ):
+            warn(f"warning: {name} is set and is no setting; {meant} is one")
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         try:
-            for name, meant in misspelt(os.environ):
-                warn(f"warning: {name} is set and is no setting; {meant} is one")
             say(f"starting services for {home.root.resolve()} (logs: {home.logs})")
             supervisor.start()
             home.publish(supervisor.addresses)
