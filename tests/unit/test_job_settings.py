@@ -166,6 +166,7 @@ def test_the_command_lines_options_are_the_declared_ones():
         limits = {key: getattr(one, key) for one in field.metadata for key in ("ge", "le") if hasattr(one, key)}
         assert (described.min, described.max) == (limits.get("ge"), limits.get("le")), name
         default = field.json_schema_extra["left_out"] if field.json_schema_extra else f"{field.default}"
+        default = default.replace("guidance_scale", "--guidance")  # as the option is called
         assert f"default {default.removesuffix('.0')}" in described.help or default in described.help, name
 
 

@@ -49,7 +49,7 @@ class Sampling:
     guidance_to: Annotated[
         float | None,
         typer.Option(
-            help="Draw each image's guidance by its seed, from --guidance up to this; default guidance_scale for all.",
+            help="Draw each image's guidance by its seed, from --guidance up to this; default --guidance for all.",
             min=0,
             max=100,
         ),

@@ -33,7 +33,7 @@ def clean(
     ] = 24.0,
     as_json: AsJson = False,
 ) -> None:
-    """Says what nothing in the store refers to any more, and with --delete deletes it.
+    """Says what nothing refers to any more; --delete deletes it.
 
     Kept are experiments with all that they name and would take over, imported photographs and adapters, reviews and the
     model that serves. Safe beside running experiments: what their steps may find again is left until none is under way.
