@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from saggar.settings import ServiceSettings, read_secret
 from saggar.store import ObjectStore
 
@@ -22,11 +24,19 @@ def usual_roots() -> list[Path]:
     ]
 
 
+def check_database_url(url: str) -> str:
+    """The address of a workflow database, as it is. ValueError for one that is none."""
+    if url and not re.match(r"(sqlite:///|postgres(ql)?(\+\w+)?://)", url):
+        scheme = url.partition(":")[0]  # what follows may have a password in it
+        raise ValueError(f"'{scheme}:...' is no such address; write postgresql://user@host/database, or sqlite:///file")
+    return url
+
+
 class OrchestratorSettings(ServiceSettings):
     """Where its peers are and where it keeps its workflow database."""
 
     home: Path = Field(Path(".saggar"), description="folder for the workflow database and drawn collections")
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(check_database_url)] = Field(
         "", description="workflow database (SQLAlchemy URL, e.g. postgresql://...); empty: SQLite in home"
     )
     generator: str = Field(

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from pydantic import ValidationError
 from rig import Orchestrator
-from saggar.errors import NotFoundError, UnavailableError
+from saggar.errors import InvalidInputError, NotFoundError, UnavailableError
 from saggar.rpc.channel import ClientTls, client_tls, open_channel, wait_ready
 from saggar.rpc.serving.server import start_server
 from saggar.settings import CallerSettings, ServiceSettings
@@ -145,3 +145,19 @@ def test_the_command_line_calls_with_certificates(served, papers, tmp_path):
     without = subprocess.run(doctor, env=environment, timeout=90, check=False, capture_output=True, text=True)
     assert without.returncode == 1
     assert "was not ready" in without.stdout
+
+
+@pytest.mark.parametrize("kind", ["no PEM", "another's key", "no authorities"])
+def test_files_that_do_not_serve_are_named_and_no_port_is_blamed(papers, tmp_path, kind):
+    certificate, key = papers.issue("good")
+    odd = tmp_path / "odd.pem"
+    odd.write_text("name,kiln\n")
+    settings = {
+        "no PEM": ServiceSettings(tls_cert=odd, tls_key=odd),
+        "another's key": ServiceSettings(tls_cert=certificate, tls_key=papers.issue("other")[1]),
+        "no authorities": ServiceSettings(tls_cert=certificate, tls_key=key, tls_client_ca=odd),
+    }[kind]
+    variable = "SAGGAR_TLS_CLIENT_CA" if kind == "no authorities" else "SAGGAR_TLS_CERT and SAGGAR_TLS_KEY"
+    with pytest.raises(InvalidInputError, match=rf"^{variable}: ") as caught:
+        start_server(Orchestrator().register, settings)
+    assert "port is taken" not in str(caught.value)

@@ -29,13 +29,14 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from saggar.errors import InvalidInputError, NotFoundError, SaggarError, WrongStateError
+from saggar.errors import InvalidInputError, SaggarError, WrongStateError
 from saggar.rpc.descriptors import Descriptors
 from saggar.rpc.health import Health, StoreWatch
 from saggar.rpc.logs import configure_logs
 from saggar.rpc.readiness import LIVE, Readiness, all_of
 from saggar.rpc.serving.interceptor import CallInterceptor
 from saggar.rpc.serving.pools import LIMITS, Pools
+from saggar.rpc.serving.tls import server_credentials
 from saggar.rpc.serving.work import cancellation
 from saggar.settings import ServiceSettings
 from saggar.store import ObjectStore
@@ -270,23 +271,6 @@ def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
             "SAGGAR_LISTEN to another host:port, or stop the program that listens there"
         )
     return f"{host}:{port}"
-
-
-def server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
-    def content(path: Path | None, variable: str) -> bytes:
-        try:
-            return path.read_bytes() if path is not None else b""
-        except OSError as error:
-            raise NotFoundError(f"{variable}: cannot read {path}: {error.strerror}", str(path)) from None
-
-    key = content(settings.tls_key, "SAGGAR_TLS_KEY")
-    certificate = content(settings.tls_cert, "SAGGAR_TLS_CERT")
-    authorities = content(settings.tls_client_ca, "SAGGAR_TLS_CLIENT_CA")
-    return grpc.ssl_server_credentials(
-        [(key, certificate)],
-        root_certificates=authorities or None,
-        require_client_auth=bool(authorities),
-    )
 
 
 def _write_whole(path: Path, text: str) -> None:

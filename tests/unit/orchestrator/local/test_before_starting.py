@@ -36,6 +36,7 @@ def test_up_starts_nothing_on_taken_ports(tmp_path, capsys):
         ({"SAGGAR_LOG_LEVEL": "loud"}, "SAGGAR_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"),
         ({"SAGGAR_TLS_CERT": "/here.pem"}, "SAGGAR_TLS_CERT and SAGGAR_TLS_KEY go together"),
         ({"SAGGAR_TLS_CERT": "/no.pem", "SAGGAR_TLS_KEY": "/no.key"}, "SAGGAR_TLS_KEY: cannot read /no.key"),
+        ({"SAGGAR_DATABASE_URL": "postgres:/u:secret@h/x"}, "SAGGAR_DATABASE_URL: 'postgres:...' is no such address"),
         ({"SAGGAR_QUEUE_LIMIT": "many"}, "SAGGAR_QUEUE_LIMIT: "),  # of some services only
     ],
 )
@@ -47,6 +48,7 @@ def test_up_starts_nothing_by_bad_settings(tmp_path, capsys, monkeypatch, variab
     told = capsys.readouterr()
     assert said in told.err
     assert "starting services" not in told.err
+    assert "secret" not in told.err
     assert dict(os.environ) == before
 
 

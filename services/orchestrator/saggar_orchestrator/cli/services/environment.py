@@ -44,7 +44,7 @@ def known_settings() -> frozenset[str]:
 
 def need_good_settings(supervisor: Supervisor) -> None:
     """Raises InvalidInputError or NotFoundError where a service would not start by the settings that it would get."""
-    from saggar.rpc.serving.server import server_credentials
+    from saggar.rpc.serving.tls import server_credentials
     from saggar.settings import read_settings
 
     for service in SERVICES:

@@ -90,7 +90,15 @@ class DatabaseAttempts:
 
     @property
     def _url(self) -> str:
-        return os.environ.get("SAGGAR_DATABASE_URL") or f"sqlite:///{self._home.database.resolve()}"
+        from saggar.errors import InvalidInputError
+
+        from saggar_orchestrator.settings import check_database_url
+
+        try:
+            named = check_database_url(os.environ.get("SAGGAR_DATABASE_URL", ""))
+        except ValueError as error:
+            raise InvalidInputError(f"SAGGAR_DATABASE_URL: {error}") from None
+        return named or f"sqlite:///{self._home.database.resolve()}"
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Any]:
