@@ -318,16 +318,20 @@ def _table_warnings(table: LabelTable) -> Iterator[str]:
 def _filter_warning(where: dict[str, frozenset[str]], dropped: int) -> Iterator[str]:
     if dropped:
         rules = "; ".join(f"{name} in {', '.join(sorted(codes))}" for name, codes in where.items())
-        yield f"{dropped:,} rows left out by the filter ({rules})"
+        yield f"{_counted(dropped, 'row')} left out by the filter ({rules})"
 
 
 def _duplicate_warnings(merges: list[Note], joins: list[Note], object_ids: list[str]) -> Iterator[str]:
     if merges:
-        yield f"{len(merges):,} rows merged: {_examples(merges)}"
+        yield f"{_counted(len(merges), 'row')} merged: {_examples(merges)}"
     if joins:
-        yield f"{len(joins):,} near-duplicates joined: {_examples(joins)}"
+        yield f"{_counted(len(joins), 'near-duplicate')} joined: {_examples(joins)}"
     if large := object_groups.large_objects(object_ids, joins):
         yield f"objects of many photographs; were they joined by mistake? {listed(large)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _examples(notes: list[Note]) -> str:
@@ -337,8 +341,8 @@ def _examples(notes: list[Note]) -> str:
 def _position_warning(items: list[object_groups.Item]) -> Iterator[str]:
     if files := [row.file for row, photograph in items if photograph.has_position]:
         yield (
-            f"{len(files):,} photographs say where they were taken (GPS in EXIF), and the store keeps them as "
-            f"they are: {listed(files)}; remove it before you share the store or an export"
+            f"{_counted(len(files), 'photograph')} with GPS in EXIF, which says where it was taken; the store keeps "
+            f"files as they are: {listed(files)}; remove it before you share the store or an export"
         )
 
 

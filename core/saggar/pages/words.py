@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 TASK_NAMES: dict[str, dict[str, str]] = {
     "en": {},
-    "zh": {"dynasty": "年代", "kiln": "窑口", "glaze": "釉色", "type": "器型"},
+    "zh": {"dynasty": "朝代", "kiln": "窑口", "glaze": "釉色", "type": "器型"},
 }
 """Names of common tasks; others are shown as the taxonomy calls them."""
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_names import is_image_name
-from saggar.files.tables.csv_text import plain_name
+from saggar.files.tables.csv_text import plain_heading, plain_name
 from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.names import look_alike, odd_characters
 from saggar.importing.report import Note
@@ -98,9 +98,13 @@ def match_images(table: LabelTable, root: Path) -> tuple[LabelTable, list[Note]]
         if (number := _number(path, numbers)) is not None:
             by_number[number].append(str(path))
     rows: list[Row] = []
+    headings = _headings(table.header)
     named: set[str] = set()
     own_ids = any(name in table.columns for name in OBJECT_COLUMNS)
     for row in table.rows:
+        if _headings(row) == headings:
+            notes.append(Note(row.number, "", "skipped", "repeats the header"))
+            continue
         value = row.cells[column].strip() if column < len(row.cells) else ""
         files = [value] if _is_path(value) else by_number.get(_plain(value), [])
         named.update(files)
@@ -168,6 +172,10 @@ def _hint(value: str, images: Sequence[PurePosixPath]) -> str:
         return ""
     odd = odd_characters(near.stem) or odd_characters(value)
     return f"; '{near.name}' looks the same" + (f" (with {odd})" if odd else "")
+
+
+def _headings(row: Row) -> list[str]:
+    return [plain_heading(cell) for cell in row.cells]
 
 
 def _is_path(value: str) -> bool:

@@ -233,6 +233,7 @@ def test_photographs_are_found_by_their_number(root, store, tmp_path):
     table = catalogue(
         tmp_path, "A12,Song,white,bowl", "A121,Yuan,painted,bowl", "1985.7,Song,white,vase",
         "Z1,Song,white,bowl", ",Song,white,bowl", "A12-2-b,Yuan,white,jar", "B9.jpg,Song,white,jar",
+        "No.,Dynasty,glaze,type",
     )  # fmt: skip
     report = import_csv(root, table, TAXONOMY, store, image_column="no.")
     objects = {record.source: record.object_id for record in report.manifest.records()}
@@ -250,6 +251,7 @@ def test_photographs_are_found_by_their_number(root, store, tmp_path):
         (0, "stray.jpg"): "no row names this photograph",
         (5, "Z1"): "no photograph is named 'Z1'",
         (6, ""): "names no photograph",
+        (9, ""): "repeats the header",
     }
 
 
@@ -354,7 +356,7 @@ def test_positions_are_told(root, store, duplicates):
     exif.get_ifd(0x8825)[1] = "N"
     put(root, "3.jpg", seed=3, exif=exif)
     warnings = import_csv(root, duplicates, TAXONOMY, store).warnings
-    assert any(w.startswith("1 photographs say where they were taken") and "3.jpg" in w for w in warnings)
+    assert any(w.startswith("1 photograph with GPS in EXIF") and "3.jpg" in w for w in warnings)
 
 
 def test_a_row_without_a_photograph_is_named_by_its_number():

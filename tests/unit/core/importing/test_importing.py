@@ -252,6 +252,12 @@ def test_equal_rows_are_merged_with_a_warning(collection):
     assert any(w.startswith("2 rows merged: row 6 (0.jpg): the same image as row 2") for w in report.warnings)
 
 
+def test_one_row_is_called_one_row(collection):
+    collection.write(*GOOD, GOOD[0])
+    (warning,) = (w for w in collection.load().warnings if " merged" in w)
+    assert warning.startswith("1 row merged: ")
+
+
 def test_blank_is_not_equal_to_a_label(collection):
     collection.write(*GOOD, "0.jpg,Song,,bowl,g0")
     assert "glaze is 'white' there and blank here" in collection.refusal()

@@ -79,6 +79,16 @@ def test_my_data_gets_a_file_of_its_size(saggar, tmp_path):
     assert saggar("experiment", "init", "--from", "my-data", dataset, "mine.yaml", "--force")[0] == 0
 
 
+def test_too_few_test_photographs_are_said_plainly(saggar, tmp_path):
+    dataset = import_drawn(saggar, tmp_path)
+    code, out, _ = saggar("experiment", "init", "--from", "my-data", dataset, "mine.yaml")
+    assert code == 0
+    comments = [line for line in Path(out.strip()).read_text("utf-8").splitlines() if "in accuracy" in line]
+    assert comments
+    assert not any("nothing" in line for line in comments)
+    assert any(line.startswith("# Too few test photographs to show any difference in accuracy: ") for line in comments)
+
+
 def test_data_with_nothing_to_tell_apart_get_no_file(saggar, tmp_path):
     photographs = tmp_path / "bowls"
     drawn = write_collection(tmp_path / "drawn", 10, 3, 32)
