@@ -1,6 +1,7 @@
 """The status pages over HTTP, without a browser."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -52,6 +53,7 @@ def test_what_runs_is_shown_with_its_progress_and_whoever_may_not_is_shown_no_bu
         assert f"/experiments/{identity}/cancel" in fragment
         assert "steps done" in bench.someone.ask("GET", "/")[1]
         chinese = bench.someone.ask("GET", f"/experiments/{identity}", **{"accept-language": "zh-CN"})[1]
+        assert not re.findall(r"[\u4e00-\u9fff](?:</\w+>)?: ", chinese)
         assert "训练 baseline，种子 0" in chinese
         with bench.pages() as other:  # another replica: nothing of it is in the first one's memory
             assert "held, 1 / 2 steps" in other.ask("GET", f"/experiments/{identity}")[1]
