@@ -10,8 +10,12 @@ from saggar.kilnsim.collection import write_collection
 from saggar.rpc.serving.server import start_server
 from saggar.store import DirectoryStore
 from saggar.v1 import qc_pb2_grpc
+from saggar_orchestrator.cli.experiments.reading import waits_for_people
 from saggar_orchestrator.cli.main import run
+from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.workflow.stages.order import titles_of
+from saggar_orchestrator.workflow.steps.synthetic.judging import waiting
 from saggar_qc.review.journal import Desk, read_review
 from saggar_qc.review.verdicts import Verdict
 from saggar_qc.servicer import QcServicer
@@ -124,3 +128,19 @@ def test_the_operator_is_told_when_a_second_person_is_needed(saggar, folder):
     assert code == 0
     assert f"review {row['review']}: a second person has to judge 1 image: add a line `name: token` to" in err
     assert json.loads(saggar("review", "--json")[1])["reviews"][0]["left_for_another"] == 1
+
+
+def test_an_experiment_that_waits_for_people_is_known_by_its_step(tmp_path):
+    text = "name: a\ntitle: A\ntaxonomy: kilnsim\ndata: {kilnsim: {count: 40, seed: 1}, split_seed: 0}\nseeds: [0]\n"
+    text += "review: {policy: all}\narms: [{name: baseline}, {name: more, synthetic: {count: 4}}]\n"
+    titles = titles_of(parse_experiment(text, "a.yaml", tmp_path)[0])
+    asked = [title for title in titles if waits_for_people([{"title": title, "state": "running"}])]
+    assert asked == [title for title in titles if title.startswith("review")]
+    assert asked
+    assert not waits_for_people([{"title": title, "state": "waiting"} for title in titles])
+
+
+def test_conflicts_are_counted_in_words():
+    assert waiting(0) == "waiting for people (`saggar review` says where)"
+    assert waiting(1) == "waiting for people (`saggar review` says where, 1 conflict to settle)"
+    assert "2 conflicts to settle" in waiting(2)

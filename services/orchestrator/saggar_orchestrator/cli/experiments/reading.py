@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -52,10 +53,15 @@ def show(context: typer.Context, experiment: Id, *, as_json: AsJson = False) -> 
         print(record.attempt.error)
     took = [(s["title"], s["state"], f"{s['seconds']:.1f} s" if s["seconds"] else "") for s in steps]
     print_table(("step", "state", "took"), took)
-    if any(step["state"] == "running" and step["title"].startswith(_JUDGED) for step in steps):
+    if waits_for_people(steps):
         say("it waits for people: `saggar review` says where, and how far they are")
     if record.results is not None:
         show_results(home, record.results)
+
+
+def waits_for_people(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a review by people is what runs."""
+    return any(step["state"] == "running" and step["title"].startswith(_JUDGED) for step in steps)
 
 
 def print_schema() -> None:

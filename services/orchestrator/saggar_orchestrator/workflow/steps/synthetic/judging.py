@@ -135,14 +135,19 @@ class Reviewers:
             standing = calls.call("qc", "DescribeReview", qc_pb2.DescribeReviewRequest(review_id=review_id))
             concerns = "; ".join(f"check {who.reviewer}: {who.concern}" for who in standing.reviewers if who.concern)
             if (now := (standing.left, standing.conflicts, concerns)) != shown:
-                conflicts = f", {counted(standing.conflicts, 'conflict')} to settle" if standing.conflicts else ""
-                stage = f"waiting for people (`saggar review` says where{conflicts})"
+                stage = waiting(standing.conflicts)
                 done = standing.items - standing.left
                 report(Progress(stage, done, standing.items, "images", message=concerns))
                 shown = now
             if standing.finished:
                 return
             calls.cancellation.wait(_REVIEW_POLL_S)
+
+
+def waiting(conflicts: int) -> str:
+    """What a review that people have not finished waits for."""
+    settled = f", {counted(conflicts, 'conflict')} to settle" if conflicts else ""
+    return f"waiting for people (`saggar review` says where{settled})"
 
 
 def close_review(peers: Peers, review: OpenReview) -> None:
