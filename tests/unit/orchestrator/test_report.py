@@ -449,6 +449,8 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
     assert "95:5: no generated image was used, so nothing was compared." in text
     assert "no difference larger than" not in text.partition("Keep in mind")[0]
     assert "differences of 0.000 to 0.000" not in text
+    assert "95:5 against baseline No generated image was used" in text
+    assert '<span class="same">' not in page
     assert "1e−16" not in page
     assert "67.0% to 95.0%). The pass rate is below" in text
     methods = text.partition("Methods, ready for a paper")[2].rpartition("Methods, ready for a paper")[2]

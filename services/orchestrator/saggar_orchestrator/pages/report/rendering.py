@@ -37,6 +37,7 @@ def render(
         drawn = draw(results)
         views = overview.task_views(results, tongue)
     screened = _screened(results, tongue)
+    unused = {arm["name"]: tongue.text(wording.UNUSED) for arm in results["arms"] if wording.is_unused(arm)}
     values = {
         "r": results,
         "arms": results["arms"],
@@ -50,7 +51,8 @@ def render(
         "initial_weights": tongue.text(weights[results["settings"]["initial_weights"]]),
         "views": views,
         "limits": overview.limits(results, names, tongue),
-        "summary": _summary(results, tongue),
+        "summary": _summary(results, tongue, unused),
+        "unused": unused,
         "plots": drawn,
         "previews": pictures.previews(results, picture),
         "grid": pictures.grid(results, picture),
@@ -187,7 +189,7 @@ def _distances(screened: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
+def _summary(results: Results, tongue: Language, unused: dict[str, str]) -> list[dict[str, Any]]:
     """Per arm, the rows with a verdict one by one, and those that the data cannot tell together: said once."""
     summed = []
     for arm in results["arms"]:
@@ -203,7 +205,7 @@ def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
         summed.append(
             {
                 "name": arm["name"],
-                "unused": tongue.text(wording.UNUSED) if wording.is_unused(arm) else "",
+                "unused": unused.get(arm["name"], ""),
                 "settled": settled,
                 "unsettled": [_unsettled(w, r, tongue) for w, r in unsettled.items()],
             }
