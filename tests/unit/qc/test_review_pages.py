@@ -212,7 +212,9 @@ def test_more_images_of_the_experiment_are_announced(store, server, visitor):
 def test_a_closed_review_says_so(store, server, visitor, review):
     page = f"/reviews/{review.review_id}"
     item = item_of(visitor.ask("GET", page)[1])
+    assert f'href="{page}">Review images' in visitor.ask("GET", "/")[1]
     Desk(store, review).close("paper")
+    assert f'href="{page}">Review images' not in visitor.ask("GET", "/")[1]
     answer, body = visitor.ask("POST", f"{page}/items/{item}", JUDGED, **{"x-fragment": "1"})
     assert (answer.status, "closed" in body) == (409, True)
     assert "review was closed" in visitor.ask("GET", page)[1]
