@@ -10,12 +10,16 @@ from saggar.errors import InvalidInputError
 from saggar.files.yamlfile import ProblemAt
 from saggar.job_settings.declared import JobSettings
 from saggar.job_settings.training import LARGEST_SEED
+from saggar.learnt_words import LONGEST_WORD, WORD
 from saggar.webui.prompt_syntax import parse_prompt
 
 MOST_KEPT = 100
 MOST_PREVIEWS = 8
 MOST_PRIOR = 10_000
 MOST_STEPS = 1_000_000
+MOST_WORDS = 500
+MOST_VECTORS = 16
+_LONGEST_PHRASE = 200  # characters
 _LONGEST_WARM_UP = 100  # unless the settings say otherwise; never more than a tenth of all steps
 
 
@@ -26,6 +30,8 @@ def _plain_prompt(prompt: str) -> str:
         raise ValueError(str(error)) from None
     if parsed.weights:
         raise ValueError("names an adapter; no other than the one in training takes part")
+    if parsed.words:
+        raise ValueError(f"names the learnt word {parsed.words[0]}; write the phrase of the class that it stands for")
     return prompt
 
 
@@ -146,6 +152,27 @@ class AdapterSettings(JobSettings):
             "left_out": "in an experiment the classes of the adapter's tasks, one by one, elsewhere the captions"
         },
     )
+    learnt_phrases: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=MOST_WORDS,
+        description="Phrases of a task's classes, each by a word such as `<glaze-moonw>` that is learnt for it with "
+        "the adapter's weights (textual inversion, Gal et al. 2022) and takes its place in captions, and in prompts "
+        f"when the adapter takes part; at most {MOST_WORDS}. No word is learnt for a phrase that no caption has",
+        json_schema_extra={"left_out": "none"},
+    )
+    vectors_per_word: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_VECTORS,
+        description="Tokens that a learnt word takes; each begins as the mean of the phrase's",
+    )
+    word_learning_rate: float | None = Field(
+        default=None,
+        ge=1e-9,
+        le=1,
+        description="AdamW's learning rate for learnt words",
+        json_schema_extra={"left_out": "0.0005"},
+    )
     validation_share: float = Field(
         default=0.0,
         ge=0,
@@ -198,6 +225,32 @@ class AdapterSettings(JobSettings):
         if self.prior_prompts and not self.prior_weight:
             raise ProblemAt(("prior_prompts",), "needs a prior_weight above 0")
         return self
+
+    @model_validator(mode="after")
+    def _words_are_learnt(self) -> Self:
+        if not self.learns_words and (self.vectors_per_word != 1 or self.word_learning_rate is not None):
+            given = "word_learning_rate" if self.word_learning_rate is not None else "vectors_per_word"
+            raise ProblemAt((given,), "needs words to learn; name a task with learnt_words")
+        phrases = [phrase.casefold() for phrase in self.learnt_phrases.values()]
+        for word, phrase in self.learnt_phrases.items():
+            if not WORD.fullmatch(word) or len(word) > LONGEST_WORD:
+                raise ProblemAt(
+                    ("learnt_phrases", word[:LONGEST_WORD]),
+                    "is no word to learn; write one such as <glaze-moonw>, of small letters, digits, '_' and '-'",
+                )
+            if phrase != phrase.strip() or not 0 < len(phrase) <= _LONGEST_PHRASE:
+                raise ProblemAt(
+                    ("learnt_phrases", word),
+                    f"must be a phrase of 1 to {_LONGEST_PHRASE} characters without blanks around",
+                )
+            if phrases.count(phrase.casefold()) > 1:
+                raise ProblemAt(("learnt_phrases", word), f"'{phrase}' appears twice; give each phrase one word")
+        return self
+
+    @property
+    def learns_words(self) -> bool:
+        """Whether words are learnt beside the weights."""
+        return bool(self.learnt_phrases)
 
     @property
     def rising_steps(self) -> int:

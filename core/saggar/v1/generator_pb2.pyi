@@ -34,7 +34,14 @@ class ResolveBaseModelResult(_message.Message):
     def __init__(self, content_hash: _Optional[str] = ..., configuration_hash: _Optional[str] = ..., control_net_hash: _Optional[str] = ...) -> None: ...
 
 class AdapterSettings(_message.Message):
-    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing", "prior_weight", "prior_images", "prior_prompts", "keep_every_steps")
+    __slots__ = ("rank", "alpha", "steps", "batch_size", "learning_rate", "resolution_px", "seed", "checkpoint_every_steps", "clip_skip", "min_snr_gamma", "unet_targets", "train_text_encoder", "text_encoder_learning_rate", "optimizer", "learning_rate_schedule", "warm_up_steps", "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "caption_dropout", "validation_share", "validation_every_steps", "preview_every_steps", "preview_prompts", "caption_template", "licence", "framing", "prior_weight", "prior_images", "prior_prompts", "keep_every_steps", "learnt_phrases", "vectors_per_word", "word_learning_rate")
+    class LearntPhrasesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     RANK_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +73,9 @@ class AdapterSettings(_message.Message):
     PRIOR_IMAGES_FIELD_NUMBER: _ClassVar[int]
     PRIOR_PROMPTS_FIELD_NUMBER: _ClassVar[int]
     KEEP_EVERY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    LEARNT_PHRASES_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_PER_WORD_FIELD_NUMBER: _ClassVar[int]
+    WORD_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     rank: int
     alpha: int
     steps: int
@@ -97,7 +107,10 @@ class AdapterSettings(_message.Message):
     prior_images: int
     prior_prompts: _containers.RepeatedScalarFieldContainer[str]
     keep_every_steps: int
-    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ..., framing: _Optional[str] = ..., prior_weight: _Optional[float] = ..., prior_images: _Optional[int] = ..., prior_prompts: _Optional[_Iterable[str]] = ..., keep_every_steps: _Optional[int] = ...) -> None: ...
+    learnt_phrases: _containers.ScalarMap[str, str]
+    vectors_per_word: int
+    word_learning_rate: float
+    def __init__(self, rank: _Optional[int] = ..., alpha: _Optional[int] = ..., steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., resolution_px: _Optional[int] = ..., seed: _Optional[int] = ..., checkpoint_every_steps: _Optional[int] = ..., clip_skip: _Optional[int] = ..., min_snr_gamma: _Optional[float] = ..., unet_targets: _Optional[_Iterable[str]] = ..., train_text_encoder: _Optional[bool] = ..., text_encoder_learning_rate: _Optional[float] = ..., optimizer: _Optional[str] = ..., learning_rate_schedule: _Optional[str] = ..., warm_up_steps: _Optional[int] = ..., gradient_accumulation_steps: _Optional[int] = ..., gradient_checkpointing: _Optional[bool] = ..., noise_offset: _Optional[float] = ..., caption_dropout: _Optional[float] = ..., validation_share: _Optional[float] = ..., validation_every_steps: _Optional[int] = ..., preview_every_steps: _Optional[int] = ..., preview_prompts: _Optional[_Iterable[str]] = ..., caption_template: _Optional[str] = ..., licence: _Optional[str] = ..., framing: _Optional[str] = ..., prior_weight: _Optional[float] = ..., prior_images: _Optional[int] = ..., prior_prompts: _Optional[_Iterable[str]] = ..., keep_every_steps: _Optional[int] = ..., learnt_phrases: _Optional[_Mapping[str, str]] = ..., vectors_per_word: _Optional[int] = ..., word_learning_rate: _Optional[float] = ...) -> None: ...
 
 class TrainAdapterRequest(_message.Message):
     __slots__ = ("request_id", "base_model", "manifest", "settings", "fresh")

@@ -6,9 +6,13 @@ it as letters and signs, and the image would not be the one that was asked for. 
 - weights of words, `(word:1.2)`, `(word)` and `[word]`, and changes in mid-course, `[from:to:when]`, `[one|other]`;
 - prompts in parts, `BREAK`, `AND`, `ADDCOMM`, `one::2 other::1`, and words that plus signs weigh, `word++`;
 - choices and wildcards, `{one|other}` and `__name__`;
-- embeddings (textual inversions), `embedding:name`; one that is named by a bare word cannot be told from a word;
+- embeddings (textual inversions) of other programs, `embedding:name`; one that is named by a bare word cannot be told
+  from a word;
 - a whole block of generation parameters, `Negative prompt: ... Steps: 20, Sampler: ...`;
 - options and commands of other programs, `--ar 3:2`, also with the dash that an editor makes of the two, `/imagine`.
+
+Words that an adapter has learnt, `<glaze-moonw>`, stay in the text and are told: whether an adapter of the request has
+them, its reader knows.
 
 A backslash makes the sign or the word after it plain text: `\(a mark\)`, `\AND`; two of them are one backslash.
 Colons, bars and full-width brackets are plain text by themselves; such brackets with a weight or a choice are not.
@@ -21,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from saggar.errors import InvalidInputError
+from saggar.learnt_words import WORD
 
 ADAPTER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -64,10 +69,11 @@ _NO_WORDS = re.compile(r"[\W_]*")
 
 @dataclass(frozen=True)
 class ParsedPrompt:
-    """`text` without adapters; `weights` of those it names, None where it gives none."""
+    """`text` without adapters; `weights` of those it names, None where it gives none; learnt `words` in it."""
 
     text: str
     weights: Mapping[str, float | None] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
 
 def parse_prompt(prompt: str) -> ParsedPrompt:
@@ -82,8 +88,12 @@ def parse_prompt(prompt: str) -> ParsedPrompt:
 
 
 def parse_negative_prompt(prompt: str) -> str:
-    """The text, which may be empty. Raises as `parse_prompt`, and for adapters: they belong into the prompt."""
+    """The text, which may be empty. Raises as `parse_prompt`, and for adapters and learnt words: they belong into the
+    prompt.
+    """
     parsed = _parse(prompt)
+    if parsed.words:
+        raise InvalidInputError(f"names the learnt word {parsed.words[0]}, which has a place in the prompt only")
     if parsed.weights:
         raise InvalidInputError(
             f"names the adapter '{next(iter(parsed.weights))}', which has a place in the prompt only"
@@ -116,7 +126,7 @@ def _parse(prompt: str) -> ParsedPrompt:
     if weights:
         text = re.sub(r"[ \t]+", " ", text)
         text = re.sub(r"( ?,)+ ?$", "", text.rstrip()).strip()
-    return ParsedPrompt(text, weights)
+    return ParsedPrompt(text, weights, tuple(dict.fromkeys(WORD.findall(syntax))))
 
 
 def _unescaped(prompt: str) -> tuple[str, str]:

@@ -13,34 +13,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel as PydanticModel
 from pydantic import ConfigDict, ValidationError
-from saggar.errors import AlreadyExistsError, DataCorruptionError, InvalidInputError, WrongStateError
+from saggar.errors import DataCorruptionError, InvalidInputError, WrongStateError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.adapters import file_kinds, lora, lora_formats
+from saggar_generator.adapters import file_kinds, learnt_words, lora, lora_formats
+from saggar_generator.adapters.learnt_words import LARGEST, LearntWords, WordFile
+from saggar_generator.adapters.stored_object import StoredObject, put_once
 from saggar_generator.base_models.base_model import BaseModel
 
 WEIGHTS_TYPE = "application/octet-stream"
 _LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _SHOWN, _LONGEST_KEY = 10, 200  # keys and their characters in a message
-_LARGEST = 65504.0  # of float16, in which a base model may be loaded
-
-
-class StoredObject(PydanticModel):
-    """An object of the store, as a card names it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: str
-    sha256: str
-    size_bytes: int
-    media_type: str
-
-    @classmethod
-    def of(cls, ref: ObjectRef) -> StoredObject:
-        return cls(**ref.to_json())
-
-    def ref(self) -> ObjectRef:
-        return ObjectRef.from_json(self.model_dump())
 
 
 class Preview(PydanticModel):
@@ -84,12 +67,14 @@ class AdapterCard(PydanticModel):
     previews: tuple[Preview, ...] = ()
     weights: StoredObject
     kohya_weights: StoredObject | None = None
+    learnt_words: LearntWords | None = None  # without which its weights are less than was trained
     source: StoredObject | None = None  # the file that was imported
     metadata: dict[str, str] = {}  # that file's
     libraries: dict[str, str]
 
     def to_bytes(self) -> bytes:
-        left_out = {"kept_from"} if self.kept_from is None else None
+        later = {"kept_from", "learnt_words"}  # cards without them are as they were before there were any
+        left_out = {name for name in later if getattr(self, name) is None}
         values = self.model_dump(mode="json", exclude=left_out)
         return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -172,14 +157,6 @@ def put_weights(
     )
 
 
-def put_once(store: ObjectStore, key: str, data: bytes, media_type: str) -> ObjectRef:
-    """What is there already stays: a replica on other hardware, whose rounding differs, made the same."""
-    try:
-        return store.put(key, data, media_type)
-    except AlreadyExistsError:
-        return store.stat(key)
-
-
 def read_layers(base: BaseModel, data: bytes, peft_configuration: bytes | None = None) -> lora_formats.LoraFile:
     """The adapter in a file, in diffusers', peft's or kohya's format, its layers in the shapes of `base`.
 
@@ -210,7 +187,7 @@ def _refuse_bad_numbers(layers: lora.Lora) -> None:
     each = [(f"{part} {path}", layer) for part, found in layers.items() for path, layer in found.items()]
     for problem, bad in (
         ("weights or alphas that are not finite", lambda layer: not math.isfinite(layer.bound)),
-        (f"weights that overflow half precision (above {_LARGEST:g})", lambda layer: layer.bound > _LARGEST),
+        (f"weights that overflow half precision (above {LARGEST:g})", lambda layer: layer.bound > LARGEST),
     ):
         if names := [name for name, layer in each if bad(layer)]:
             more = f" and {len(names) - 1} more layers" if len(names) > 1 else ""
@@ -224,11 +201,14 @@ def _refuse_bad_numbers(layers: lora.Lora) -> None:
 
 @dataclass(frozen=True)
 class WeightedAdapter:
-    """An adapter that takes part at `weight`: the hash of its weights, and how they are read."""
+    """An adapter that takes part at `weight`: the hash of its weights, how they are read, and its learnt words, which
+    take part as they are at any weight.
+    """
 
     weights_sha256: str
     read: Callable[[], bytes]
     weight: float
+    words: tuple[WordFile, ...] = ()
 
 
 def use(base: BaseModel, weights_sha256: str, read: Callable[[], bytes], weight: float) -> None:
@@ -243,7 +223,7 @@ def use_together(base: BaseModel, adapters: Sequence[WeightedAdapter]) -> None:
     """Makes `adapters`, and no others, take part, each at its weight; one is read only when it isn't in the
     pipeline yet.
 
-    Raises as `attach`, and what a `read` raises.
+    Raises as `attach` and `learnt_words.use`, and what a `read` raises.
     """
     names = [f"adapter-{one.weights_sha256[:16]}" for one in adapters]
     present = {name for part in lora.PARTS for name in getattr(getattr(base.pipeline, part), "peft_config", {})}
@@ -256,6 +236,11 @@ def use_together(base: BaseModel, adapters: Sequence[WeightedAdapter]) -> None:
             present.add(name)
     if names:
         base.pipeline.set_adapters(names, [one.weight for one in adapters])
+    try:
+        learnt_words.use(base, [word for one in adapters for word in one.words])
+    except Exception:
+        detach(base)
+        raise
 
 
 def attach(base: BaseModel, data: bytes, name: str) -> None:

@@ -15,6 +15,7 @@ from saggar.store import ObjectStore
 
 from saggar_generator.adapters import adapter, file_kinds, file_metadata, lora
 from saggar_generator.adapters.lora_formats import LoraFile
+from saggar_generator.adapters.stored_object import StoredObject, put_once
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.requests import ImportedAdapter, ImportRequest
 
@@ -52,7 +53,7 @@ def import_adapter(
     inputs = ["import", 2, asdict(base.identity), files, licence]
     identity = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     keys = adapter.Keys(identity)
-    kept = adapter.put_once(store, f"adapters/{identity}/imported.safetensors", data, adapter.WEIGHTS_TYPE)
+    kept = put_once(store, f"adapters/{identity}/imported.safetensors", data, adapter.WEIGHTS_TYPE)
     metadata = {
         **found.metadata,
         file_metadata.BASE_HASH: base.content_hash,
@@ -67,13 +68,13 @@ def import_adapter(
         base_hash=base.content_hash,
         prediction_type=base.prediction_type,
         licence=licence,
-        weights=adapter.StoredObject.of(weights),
-        kohya_weights=adapter.StoredObject.of(kohya),
-        source=adapter.StoredObject.of(kept),
+        weights=StoredObject.of(weights),
+        kohya_weights=StoredObject.of(kohya),
+        source=StoredObject.of(kept),
         metadata=dict(found.metadata),
         libraries=adapter.library_versions(),
     )
-    ref = adapter.put_once(store, keys.card, card.to_bytes(), "application/json")
+    ref = put_once(store, keys.card, card.to_bytes(), "application/json")
     counts = {part: len(layers) for part, layers in found.lora.items()}
     return ImportedAdapter(ref, weights, kohya, counts["unet"], counts["text_encoder"], tuple(warnings))
 
@@ -116,6 +117,11 @@ def _check_base(base: BaseModel, metadata: Mapping[str, str]) -> list[str]:
 def _doubts(found: LoraFile) -> list[str]:
     """What an import takes, and its user should know."""
     doubts, layers = [], [layer for part in found.lora.values() for layer in part.values()]
+    if file_metadata.LEARNT_WORDS in found.metadata:
+        doubts.append(
+            "the adapter was trained with learnt words, which are in files of their own and are not imported: prompts "
+            "keep the phrases that they stood for, so that it may act more weakly than where it was made"
+        )
     if found.lacks_alpha and found.is_pefts:
         doubts.append(
             f"peft keeps the adapter's alpha in {_PEFT_CONFIGURATION}, which is not beside the file; it is "

@@ -16,6 +16,7 @@ from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from saggar.errors import InvalidInputError, WrongStateError
 
+from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
 
 PARTS = ("unet", "text_encoder")
@@ -116,7 +117,8 @@ def take(base: BaseModel, name: str) -> Lora:
 
 
 def remove(base: BaseModel) -> None:
-    """Removes every adapter: the networks are again as they were loaded."""
+    """Removes every adapter, with learnt words: the networks are again as they were loaded."""
+    added_words.remove(base.pipeline.text_encoder)
     base.pipeline.unload_lora_weights()
     for part in PARTS:
         getattr(base.pipeline, part).requires_grad_(requires_grad=False)

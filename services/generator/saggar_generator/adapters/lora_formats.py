@@ -99,12 +99,12 @@ def write_diffusers(lora: Lora, metadata: Mapping[str, str]) -> bytes:
         if layers
         for key, value in peft_settings(layers).items()
     }
-    return _file(to_diffusers(lora), {**metadata, _PEFT_METADATA: json.dumps(settings, sort_keys=True)})
+    return file_of(to_diffusers(lora), {**metadata, _PEFT_METADATA: json.dumps(settings, sort_keys=True)})
 
 
 def write_kohya(lora: Lora, metadata: Mapping[str, str]) -> bytes:
     """A safetensors file with kohya's keys."""
-    return _file(to_kohya(lora), metadata)
+    return file_of(to_kohya(lora), metadata)
 
 
 def to_diffusers(lora: Lora) -> dict[str, torch.Tensor]:
@@ -283,7 +283,8 @@ def _matcher(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(.*\.)?({pattern})$")
 
 
-def _file(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
+def file_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file; equal contents, equal bytes."""
     data = save({key: value.contiguous() for key, value in tensors.items()}, metadata={"format": "pt", **metadata})
     return _in_order(data)
 

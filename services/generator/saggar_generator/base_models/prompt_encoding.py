@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from saggar.errors import FieldViolation, InvalidInputError
 
+from saggar_generator.base_models import added_words
 from saggar_generator.base_models.identity import SD2_WIDTH
 
 MOST_WINDOWS = 4  # of a prompt; 300 tokens of CLIP's
@@ -65,10 +66,23 @@ def encode(tokenizer: Any, text_encoder: Any, text: str, clip_skip: int | None, 
     return EncodedPrompt(torch.cat(parts, dim=1), truncated_tokens(tokenizer, text_encoder, text, windows))
 
 
-def tokenize(tokenizer: Any, text_encoder: Any, text: str) -> Any:
+def token_ids(tokenizer: Any, text_encoder: Any, text: str) -> list[int]:
+    """Of the whole `text`, with beginning and end; words that were added to the text encoder are found in it."""
+    words = added_words.ids_of(text_encoder)
+    if not any(word in text for word in words):
+        return list(tokenizer(text, truncation=False, verbose=False).input_ids)
+    ids: list[int] = []
+    for part in added_words.split(text, words):
+        ids += _plain_ids(tokenizer, part) if isinstance(part, str) else part
+    first, last = tokenizer("", verbose=False).input_ids
+    return [first, *ids, last]
+
+
+def tokenize(tokenizer: Any, text_encoder: Any, text: str) -> tuple[torch.Tensor, torch.Tensor]:
     """`input_ids` and `attention_mask` [1, T], cut or filled up to the window."""
     window = token_window(tokenizer, text_encoder)
-    return tokenizer(text, padding="max_length", truncation=True, max_length=window, return_tensors="pt", verbose=False)
+    first, *words, last = token_ids(tokenizer, text_encoder, text)
+    return _filled(tokenizer, [first, *words[: window - 2], last], window)
 
 
 def embed(text_encoder: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, clip_skip: int) -> torch.Tensor:
@@ -93,7 +107,7 @@ def encode_all(
 
 def truncated_tokens(tokenizer: Any, text_encoder: Any, text: str, windows: int = 1) -> int:
     """Tokens that do not fit into `windows` of the text encoder, each of which loses two to its beginning and end."""
-    count = len(tokenizer(text, truncation=False, verbose=False).input_ids) - 2
+    count = len(token_ids(tokenizer, text_encoder, text)) - 2
     return max(0, count - windows * (token_window(tokenizer, text_encoder) - 2))
 
 
@@ -104,14 +118,19 @@ def token_window(tokenizer: Any, text_encoder: Any) -> int:
 
 def _windows(tokenizer: Any, text_encoder: Any, text: str, most: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """`input_ids` and `attention_mask` [1, T] of each window."""
-    first, *words, last = tokenizer(text, truncation=False, verbose=False).input_ids
+    first, *words, last = token_ids(tokenizer, text_encoder, text)
     room = token_window(tokenizer, text_encoder) - 2
-    if len(words) <= room:
-        tokens = tokenize(tokenizer, text_encoder, text)
-        yield tokens.input_ids, tokens.attention_mask
-        return
-    for start in range(0, min(len(words), most * room), room):
-        ids = [first, *words[start : start + room], last]
-        fill = room + 2 - len(ids)
-        mask = [1] * len(ids) + [0] * fill
-        yield torch.tensor([ids + [tokenizer.pad_token_id] * fill]), torch.tensor([mask])
+    for start in range(0, max(1, min(len(words), most * room)), room):
+        yield _filled(tokenizer, [first, *words[start : start + room], last], room + 2)
+
+
+def _filled(tokenizer: Any, ids: list[int], window: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """`input_ids` and `attention_mask` [1, window]."""
+    fill = window - len(ids)
+    mask = [1] * len(ids) + [0] * fill
+    return torch.tensor([ids + [tokenizer.pad_token_id] * fill]), torch.tensor([mask])
+
+
+def _plain_ids(tokenizer: Any, text: str) -> list[int]:
+    """Without beginning and end."""
+    return list(tokenizer(text, truncation=False, verbose=False).input_ids[1:-1])

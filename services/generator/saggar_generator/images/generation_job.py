@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PIL import Image
@@ -25,6 +25,7 @@ from saggar_generator.images.guidance import with_drawn_guidance
 from saggar_generator.images.image_index import ImageIndex, Inputs, index_key
 from saggar_generator.images.photographs.controlling import Control
 from saggar_generator.images.photographs.starting import check_strength, read_photograph
+from saggar_generator.images.prompt_words import PromptWords
 from saggar_generator.images.request_prompts import Mix, by_weights, compose
 from saggar_generator.images.synthesis import Picture, check_settings, draw, encode_prompts, prompt_length
 from saggar_generator.requests import AdapterUse, GeneratedImage, GenerationRequest, ImageRequest, StartImage
@@ -37,7 +38,7 @@ class _Job:
     """One different image to make, for the items at `numbers` of the request."""
 
     key: str
-    request: ImageRequest
+    request: ImageRequest  # its prompt with learnt words
     mix: Mix  # adapters by the hashes of their weights
     settings: GenerationSettings  # its own: one guidance scale
     inputs: Inputs
@@ -76,7 +77,9 @@ def generate(
     for number, item in enumerate(items):
         if item.request.start is not None:
             check_strength(item.request.start.strength, settings.steps, f"prompts[{number}].start.strength")
-    weights = _weights(store, base, request.adapters)
+    cards = _cards(store, base, request.adapters)
+    weights = {name: card.weights.ref() for name, card in cards.items()}
+    words = PromptWords(store, cards)
     control = (
         Control(load_control_net(request.control.path, base), request.control.settings, store)
         if request.control
@@ -91,14 +94,16 @@ def generate(
         work.stop_if_cancelled("generation")
         mix = by_weights(one.adapters, hashes)
         own = with_drawn_guidance(settings, one.request.seed)
-        inputs = index.inputs(base, mix, one.request, own, control)
+        worded = words.put_into(one.request.prompt, one.learnt_words, mix, f"prompts[{number}].prompt")
+        inputs = index.inputs(base, mix, one.request, own, control, worded)
         key = index_key(inputs, request.fresh)
         found = index.find(key, one.prompt_id, reused=True) if key not in jobs else None
         if found:
             finished[one.prompt_id] = found
             on_image(found)
         else:
-            jobs.setdefault(key, _Job(key, one.request, mix, own, inputs, [])).numbers.append(number)
+            drawn = replace(one.request, prompt=worded.text)
+            jobs.setdefault(key, _Job(key, drawn, mix, own, inputs, [])).numbers.append(number)
     work.report(Progress("generating", len(finished), len(items), "images"))
 
     begun = time.monotonic()
@@ -117,7 +122,8 @@ def generate(
         work.report(Progress("generating", len(finished), len(items), "images", pace))
 
     batch_size = settings.batch_size or base.placement.default_batch_size(settings.width_px, settings.height_px)
-    studio = _Studio(store, base, {ref.sha256: ref for ref in weights.values()}, settings, batch_size, control)
+    by_hash = {ref.sha256: ref for ref in weights.values()}
+    studio = _Studio(store, base, by_hash, words, settings, batch_size, control)
     _finish_beside(studio.draw(list(jobs.values()), work), finish)
     _warn_of_truncation([image.truncated_tokens for image in finished.values()])
     return [finished[item.prompt_id] for item in items]
@@ -152,12 +158,12 @@ def _resolved(base: BaseModel, settings: GenerationSettings) -> GenerationSettin
     return settings
 
 
-def _weights(store: ObjectStore, base: BaseModel, uses: Sequence[AdapterUse]) -> dict[str, ObjectRef]:
-    """The weights of every adapter, by its name in the request."""
+def _cards(store: ObjectStore, base: BaseModel, uses: Sequence[AdapterUse]) -> dict[str, adapter.AdapterCard]:
+    """The card of every adapter, by its name in the request."""
     cards = {use.name: adapter.read_card(store, use.adapter) for use in uses}
     for card in cards.values():
         adapter.check_base(card, base)
-    return {name: card.weights.ref() for name, card in cards.items()}
+    return cards
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +173,7 @@ class _Studio:
     store: ObjectStore
     base: BaseModel
     weights: Mapping[str, ObjectRef]
+    words: PromptWords
     settings: GenerationSettings
     batch_size: int
     control: Control | None
@@ -203,7 +210,8 @@ class _Studio:
                 made += len(pictures)
 
     def _adapter(self, sha256: str, weight: float) -> adapter.WeightedAdapter:
-        return adapter.WeightedAdapter(sha256, partial(self.store.read, self.weights[sha256]), weight)
+        read = partial(self.store.read, self.weights[sha256])
+        return adapter.WeightedAdapter(sha256, read, weight, self.words.files(sha256))
 
     def _open_photograph(self, start: StartImage) -> Image.Image:
         return read_photograph(self.store, start, self.settings.width_px, self.settings.height_px)

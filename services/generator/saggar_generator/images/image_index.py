@@ -15,6 +15,7 @@ from saggar.store import ObjectRef, ObjectStore, put_image
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.images.content_credentials import Signer
 from saggar_generator.images.photographs.controlling import Control
+from saggar_generator.images.prompt_words import WordedPrompt
 from saggar_generator.images.provenance import encode_png
 from saggar_generator.images.request_prompts import Mix
 from saggar_generator.images.synthesis import Picture
@@ -41,10 +42,11 @@ class ImageIndex:
         request: ImageRequest,
         settings: GenerationSettings,
         control: Control | None = None,
+        worded: WordedPrompt | None = None,
     ) -> Inputs:
         """All that decides an image, as JSON has it; `mix`: the adapters by the hashes of their weights; `settings`:
-        the image's own, its guidance drawn. A composed image's are its photographs and its size; its prompt is noted
-        with them.
+        the image's own, its guidance drawn; `worded`: the prompt with learnt words. A composed image's are its
+        photographs and its size; its prompt is noted with them.
         """
         if request.transfer is not None:
             composed: dict[str, Any] = {
@@ -68,6 +70,9 @@ class ImageIndex:
             "seed": request.seed,
             "settings": settings.model_dump(exclude={"batch_size", "guidance_scale_to"}),
         }
+        if worded is not None and worded.words:
+            inputs["prompt_with_words"] = worded.text
+            inputs["learnt_words"] = dict(worded.words)
         if request.start is not None:
             inputs["photograph"] = {
                 "sha256": request.start.image.sha256,

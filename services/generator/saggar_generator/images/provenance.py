@@ -41,8 +41,9 @@ def encode_png(pixels: npt.NDArray[np.uint8], inputs: Mapping[str, Any]) -> byte
     """`pixels` [H, W, 3] as PNG that carries `inputs`, all that decided it, as XMP and text chunks; equal
     inputs, equal bytes.
 
-    `inputs` has at least `prompt` and `base_model`; one with `photograph` was made from a photograph, and one with
-    `forms` and `glazes` (and no `base_model`) is composed of two.
+    `inputs` has at least `prompt` and `base_model`, and `prompt_with_words` where an adapter's learnt words take part;
+    one with `photograph` was made from a photograph, and one with `forms` and `glazes` (and no `base_model`) is
+    composed of two.
     """
     info = PngInfo()
     info.add_itxt(_XMP_KEY, xmp_packet(inputs))
@@ -72,6 +73,8 @@ def texts(inputs: Mapping[str, Any]) -> dict[str, str]:
 def xmp_packet(inputs: Mapping[str, Any]) -> str:
     """XMP with the IPTC properties of generated images, and all of `inputs`."""
     prompts = str(inputs["prompt"])
+    if inputs.get("prompt_with_words"):
+        prompts += f"\nWith learnt words: {inputs['prompt_with_words']}"
     if inputs.get("negative_prompt"):
         prompts += f"\nNegative prompt: {inputs['negative_prompt']}"
     properties = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.webui.prompt_syntax import parse_negative_prompt, parse_prompt
+from saggar.webui.prompt_syntax import ParsedPrompt, parse_negative_prompt, parse_prompt
 
 from saggar_generator.requests import AdapterUse, ImageRequest, PromptItem
 
@@ -17,11 +17,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Composition:
-    """One image: its words, and the adapters that take part, by their names, in the request's order."""
+    """One image: its words, those of them that an adapter is to have learnt, and the adapters that take part, by their
+    names, in the request's order.
+    """
 
     prompt_id: str
     request: ImageRequest
     adapters: Mix
+    learnt_words: tuple[str, ...] = ()
 
 
 def compose(items: Sequence[PromptItem], uses: Sequence[AdapterUse]) -> list[Composition]:
@@ -35,13 +38,13 @@ def compose(items: Sequence[PromptItem], uses: Sequence[AdapterUse]) -> list[Com
     for number, item in enumerate(items):
         request, field = item.request, "prompt"
         try:
-            text, adapters = _compose(request.prompt, uses)
+            parsed, adapters = _compose(request.prompt, uses)
             field = "negative_prompt"
-            plain = replace(request, prompt=text, negative_prompt=parse_negative_prompt(request.negative_prompt))
+            plain = replace(request, prompt=parsed.text, negative_prompt=parse_negative_prompt(request.negative_prompt))
         except InvalidInputError as error:
             violations.append(FieldViolation(f"prompts[{number}].{field}", str(error)))
         else:
-            found.append(Composition(item.prompt_id, plain, adapters))
+            found.append(Composition(item.prompt_id, plain, adapters, parsed.words))
     if violations:
         shown = "; ".join(f"{one.field} {one.description}" for one in violations[:_SHOWN])
         more = f"; and {len(violations) - _SHOWN} more" if len(violations) > _SHOWN else ""
@@ -59,11 +62,11 @@ def by_weights(adapters: Mix, hashes: Mapping[str, str]) -> Mix:
     return tuple(sorted((sha256, weight) for sha256, weight in sums.items() if weight != 0))
 
 
-def _compose(prompt: str, uses: Sequence[AdapterUse]) -> tuple[str, Mix]:
+def _compose(prompt: str, uses: Sequence[AdapterUse]) -> tuple[ParsedPrompt, Mix]:
     parsed = parse_prompt(prompt)
     known = [use.name for use in uses]
     if strange := [name for name in parsed.weights if name not in known]:
         listed = f"known: {', '.join(known)}" if known else "this request has none"
         raise InvalidInputError(f"names the adapter '{strange[0]}'; {listed}")
     given = {name: weight for name, weight in parsed.weights.items() if weight is not None}
-    return parsed.text, tuple((use.name, given.get(use.name, use.weight)) for use in uses)
+    return parsed, tuple((use.name, given.get(use.name, use.weight)) for use in uses)

@@ -28,6 +28,7 @@ from saggar_generator.training.examples import Examples, prepare, training_rows
 from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.held_out import hold_out
 from saggar_generator.training.loop import AdapterTraining
+from saggar_generator.training.new_words import new_words
 from saggar_generator.training.previews import PreviewPlan, draw_previews, prompts_of
 from saggar_generator.training.prior import prior_examples
 from saggar_generator.training.results.writing import Writer, deciding, find_finished, missing_kept
@@ -80,7 +81,8 @@ def train_adapter(
             prior = prior_examples(
                 store, models, request.base_model, settings, [row.caption or "" for row in rows], work
             )
-        examples = prepare(store, base, rows, settings, work)
+        words = new_words(base, settings, [rows[number].caption or "" for number in kept])
+        examples = prepare(store, base, rows, settings, work, words.vocabulary if words else None)
         if examples.truncated_captions:
             log.warning(
                 "%d of %d captions are longer than the text encoder's window; their ends have no effect",
@@ -93,10 +95,26 @@ def train_adapter(
         held_out = examples.take(measured) if measured else None
         trained_on = [rows[number] for number in kept]
         with AdapterTraining(
-            base, examples.take(kept), settings, measured_by=held_out, prior=prior, team=team
+            base,
+            examples.take(kept),
+            settings,
+            measured_by=held_out,
+            prior=prior,
+            words=words.vectors if words else None,
+            team=team,
         ) as training:
             left_out = [rows[number] for number in measured]
-            writer = Writer(store, base, settings, identity, manifest, trained_on, left_out, buckets)
+            writer = Writer(
+                store,
+                base,
+                settings,
+                identity,
+                manifest,
+                trained_on,
+                left_out,
+                buckets,
+                words.vocabulary if words else None,
+            )
             _Job(writer, training, work, on_preview, team).run([row.caption or "" for row in trained_on])
             if team.rank == 0:
                 writer.finish(training)
@@ -208,7 +226,7 @@ class _Job:
 
     def _draw(self, prompts: Sequence[str]) -> None:
         try:
-            plan = PreviewPlan(self.writer.identity, self.writer.settings, prompts)
+            plan = PreviewPlan(self.writer.identity, self.writer.settings, prompts, self.writer.vocabulary)
             made = draw_previews(self.writer.store, self.writer.base, plan, self.training.step, self.work)
         except CancelledError:  # the step that they show is kept before the job ends
             return

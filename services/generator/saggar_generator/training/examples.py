@@ -16,6 +16,7 @@ from saggar.dataset.record import Record
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.images import decode
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.learnt_words import Vocabulary, with_words
 from saggar.progress import Progress, Work
 from saggar.store import ObjectStore
 
@@ -107,7 +108,7 @@ class TokenisedText:
         """Raises InvalidInputError for a `clip_skip` that the encoder is too shallow for."""
         skipped = layers_to_skip(pipeline.text_encoder, clip_skip)
         tokens = [tokenize(pipeline.tokenizer, pipeline.text_encoder, text) for text in captions]
-        ids, masks = (torch.cat([one[key] for one in tokens]) for key in ("input_ids", "attention_mask"))
+        ids, masks = (torch.cat(each) for each in zip(*tokens, strict=True))
         return TokenisedText(pipeline.text_encoder, ids, masks, skipped)
 
     def embeddings(self, numbers: torch.Tensor) -> torch.Tensor:
@@ -138,14 +139,15 @@ def prepare(
     rows: Sequence[Record],
     settings: AdapterSettings,
     work: Work,
+    vocabulary: Vocabulary | None = None,
 ) -> Examples:
-    """Reads, varies (augmented rows) and encodes all images, and all captions unless the text encoder is
-    trained too.
+    """Reads, varies (augmented rows) and encodes all images, and all captions, with learnt words in place of the
+    phrases of `vocabulary`, unless the text encoder is trained too, or words.
 
     Raises NotFoundError when an image is missing, InvalidInputError when one cannot be decoded.
     """
     base.check_size(settings.resolution_px, "settings.resolution_px")
-    captions = [row.caption or "" for row in rows]
+    captions = [with_words(row.caption or "", [vocabulary] if vocabulary else []) for row in rows]
     latents: dict[int, torch.Tensor] = {}
     for start in range(0, len(rows), _BATCH):
         work.stop_if_cancelled("adapter training")
@@ -156,18 +158,24 @@ def prepare(
             places = [place for place, picture in enumerate(pictures) if picture.size == size]
             found = latents_of(base, [pictures[place] for place in places])
             latents.update(zip((start + place for place in places), found, strict=True))
-    return with_captions(base, [latents[number] for number in range(len(rows))], captions, settings)
+    changing = settings.train_text_encoder or vocabulary is not None
+    return with_captions(base, [latents[number] for number in range(len(rows))], captions, settings, changing=changing)
 
 
 def with_captions(
-    base: BaseModel, latents: Sequence[torch.Tensor], captions: Sequence[str], settings: AdapterSettings
+    base: BaseModel,
+    latents: Sequence[torch.Tensor],
+    captions: Sequence[str],
+    settings: AdapterSettings,
+    *,
+    changing: bool,
 ) -> Examples:
-    """`latents`, N of [C, h, w], with `captions`, encoded unless the text encoder is trained too."""
+    """`latents`, N of [C, h, w], with `captions`, encoded unless their embeddings change in training."""
     pipeline = base.pipeline
     different = list(dict.fromkeys(["", *captions]))
     tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
     text: Text
-    if settings.train_text_encoder:
+    if changing:
         text = TokenisedText.of(pipeline, different, settings.clip_skip)
     else:
         encoded = encode_all(tokenizer, encoder, different, settings.clip_skip)

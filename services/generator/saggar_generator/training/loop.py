@@ -7,7 +7,7 @@ on as if it had not been, and needs no state of random generators: weights and o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint
 from saggar_generator.adapters import lora
+from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import AdapterPreview
 from saggar_generator.training import held_out, optimizing
@@ -42,13 +43,15 @@ class AdapterTraining:
         *,
         measured_by: Examples | None = None,
         prior: Examples | None = None,
+        words: Mapping[str, torch.Tensor] | None = None,
         team: Team | None = None,
     ) -> None:
         """Adds fresh LoRA layers to the UNet, and to the text encoder if it is trained too.
 
         `measured_by` are the held-out examples, `prior` those of prior preservation; each of `team` works on its
-        share of every batch. Raises InvalidInputError when `settings.unet_targets` match none of the UNet's layers,
-        and WrongStateError for a base model that predicts something else than noise or velocity.
+        share of every batch; `words` are learnt too, from these vectors [n, D]. Raises InvalidInputError when
+        `settings.unet_targets` match none of the UNet's layers, and WrongStateError for a base model that predicts
+        something else than noise or velocity.
         """
         self.step = 0
         self.losses: list[float] = []
@@ -61,10 +64,11 @@ class AdapterTraining:
         self._prior = prior
         self._base = base
         self._placement = base.placement
-        if settings.train_text_encoder and self._placement.memory == "offloaded":
+        if (settings.train_text_encoder or words) and self._placement.memory == "offloaded":
             raise WrongStateError(
-                "the text encoder and the UNet cannot be trained together on a GPU that holds one network at "
-                "a time; set train_text_encoder to false, or SAGGAR_MEMORY=sliced for the generator"
+                "the text encoder, or words for it, and the UNet cannot be trained together on a GPU that holds one "
+                "network at a time; set train_text_encoder to false and learn no words, or SAGGAR_MEMORY=sliced for "
+                "the generator"
             )
         self._noise = NoiseSchedule.of(base)
         targets: dict[str, tuple[str, ...]] = {"unet": settings.unet_targets}
@@ -85,11 +89,14 @@ class AdapterTraining:
         }
         for weight in self._weights.values():
             weight.data = weight.data.float()  # half precision would swallow small updates
+        self._words = added_words.install(base.pipeline.text_encoder, words or {})
+        if self._words is not None:
+            self._weights[f"{optimizing.WORDS}.vectors"] = self._words.vectors.requires_grad_()
         self._optimizer = optimizing.build(
             settings,
             {
                 part: [weight for name, weight in self._weights.items() if name.startswith(f"{part}.")]
-                for part in networks
+                for part in (*networks, *([optimizing.WORDS] if self._words is not None else []))
             },
         )
         needs_scaling = self._placement.precision == "float16"
@@ -104,6 +111,10 @@ class AdapterTraining:
     def layers(self) -> lora.Lora:
         """The adapter as it is now."""
         return lora.take(self._base, _NAME)
+
+    def words(self) -> dict[str, torch.Tensor]:
+        """The vectors [n, D] of each learnt word as they are now."""
+        return {} if self._words is None else self._words.of_each()
 
     def advance(self) -> float:
         """One optimiser step; its loss. Raises WrongStateError when loss or gradient is not finite."""

@@ -12,15 +12,28 @@ from saggar.errors import WrongStateError
 from saggar.job_settings.adapter import AdapterSettings
 
 WEIGHT_DECAY = 1e-2  # of AdamW; the diffusers LoRA example's
+WORD_RATE = (
+    5e-4  # of learnt words, unless the settings say otherwise; what web UIs' guides to textual inversion begin with
+)
+WORDS = "words"
 
 
 def build(settings: AdapterSettings, parts: Mapping[str, list[torch.nn.Parameter]]) -> torch.optim.Optimizer:
-    """AdamW over the weights of each part; each group keeps its full rate as `full_lr`.
+    """AdamW over the weights of each part; each group keeps its full rate as `full_lr`. Learnt words (part `words`) do
+    not decay: their vectors are of the size of the others in the vocabulary, not changes from 0.
 
     Raises WrongStateError when 8-bit moments are asked for and bitsandbytes is not installed.
     """
-    rates = {"unet": settings.learning_rate, "text_encoder": text_encoder_rate(settings)}
-    groups = [{"params": weights, "lr": rates[part], "full_lr": rates[part]} for part, weights in parts.items()]
+    rates = {
+        "unet": settings.learning_rate,
+        "text_encoder": text_encoder_rate(settings),
+        WORDS: settings.word_learning_rate or WORD_RATE,
+    }
+    groups = [
+        {"params": weights, "lr": rates[part], "full_lr": rates[part]}
+        | ({"weight_decay": 0.0} if part == WORDS else {})
+        for part, weights in parts.items()
+    ]
     optimizer: torch.optim.Optimizer = _kind(settings.optimizer)(groups, weight_decay=WEIGHT_DECAY)
     return optimizer
 

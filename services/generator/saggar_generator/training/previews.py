@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from saggar.errors import AlreadyExistsError
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
+from saggar.learnt_words import Vocabulary, with_words
 from saggar.progress import Work
 from saggar.store import ObjectRef, ObjectStore
 from saggar.webui.prompt_syntax import parse_prompt
@@ -34,6 +35,7 @@ class PreviewPlan:
     adapter_id: str
     settings: AdapterSettings
     prompts: Sequence[str]
+    vocabulary: Vocabulary | None = None  # of words in training
 
 
 def draw_previews(
@@ -46,7 +48,11 @@ def draw_previews(
     sampling = GenerationSettings(
         clip_skip=settings.clip_skip, width_px=settings.resolution_px, height_px=settings.resolution_px
     )
-    requests = [ImageRequest(prompt, "", settings.seed + number) for number, prompt in enumerate(plan.prompts)]
+    vocabularies = [plan.vocabulary] if plan.vocabulary else []
+    requests = [
+        ImageRequest(with_words(prompt, vocabularies), "", settings.seed + number)
+        for number, prompt in enumerate(plan.prompts)
+    ]
     encoded = encode_prompts(base, requests, sampling)
     batch_size = base.placement.default_batch_size(sampling.width_px, sampling.height_px)
     batches = draw(
@@ -59,17 +65,18 @@ def draw_previews(
     )
     pictures = [picture for batch in batches for picture in batch]
     found = []
-    for number, (one, picture) in enumerate(zip(requests, pictures, strict=True)):
+    for number, (prompt, one, picture) in enumerate(zip(plan.prompts, requests, pictures, strict=True)):
         facts = {
-            "prompt": one.prompt,
+            "prompt": prompt,
+            **({} if one.prompt == prompt else {"prompt_with_words": one.prompt}),
             "seed": str(one.seed),
             "base_model": base.content_hash,
             "adapter": f"{plan.adapter_id} after {step} steps",
         }
-        digest = hashlib.sha256(one.prompt.encode()).hexdigest()[:8]
+        digest = hashlib.sha256(prompt.encode()).hexdigest()[:8]
         key = f"adapters/{plan.adapter_id}/previews/{step:07d}-{number}-{digest}.png"
         image = _keep(store, key, encode_png(picture.pixels, facts))
-        found.append(AdapterPreview(step, one.prompt, image))
+        found.append(AdapterPreview(step, prompt, image))
     return found
 
 

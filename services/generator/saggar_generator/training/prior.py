@@ -46,4 +46,6 @@ def prior_examples(
         work.stop_if_cancelled("adapter training")
         pictures = [decode(store.read(one.image), one.image.key) for one in made[start : start + _BATCH]]
         parts.append(latents_of(base, pictures))
-    return with_captions(base, torch.cat(parts).unbind(), [parse_prompt(prompt).text for prompt in prompts], settings)
+    # Without learnt words, which are to become what photographs show.
+    shown = [parse_prompt(prompt).text for prompt in prompts]
+    return with_captions(base, torch.cat(parts).unbind(), shown, settings, changing=settings.train_text_encoder)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from saggar.errors import InvalidInputError, SaggarError
+from saggar.job_settings.adapter import MOST_WORDS
+from saggar.learnt_words import problem_with
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.schema import Experiment
-from saggar_orchestrator.experiment.sections import Data
+from saggar_orchestrator.experiment.sections import Adapter, Data
 
 Problem = tuple[tuple[Any, ...], str]  # location in the file, what is wrong there
 
@@ -31,6 +33,7 @@ def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
     used += [(("training", "sampler_task"), task, ()) for task in [training.sampler_task] if task]
     used += [(("training", "task_weights", task), task, ()) for task in training.task_weights]
     used += [(("adapter", "tasks"), task, ()) for task in experiment.adapter.tasks]
+    used += [(("adapter", "learnt_words"), task, ()) for task in [experiment.adapter.learnt_words] if task]
     used += [(("generation", "photograph_task"), task, ()) for task in [photographs.photograph_task] if task]
     used += [(("generation", "photograph_tasks"), task, ()) for task in photographs.photograph_tasks]
     for number, rule in enumerate(photographs.weights):
@@ -38,9 +41,26 @@ def problems_with(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:
             used.append((("generation", "weights", number, "labels", task), task, (code,)))
     used += [(("training", "synthetic_task_weights", task), task, ()) for task in training.synthetic_task_weights]
     problems = [(location, problem) for location, task, codes in used for problem in _unknown(taxonomy, task, codes)]
+    if not problems:
+        problems = _of_words(experiment.adapter, taxonomy)
     if not problems:  # what all arms share is told once
         problems = _of_arms(experiment, taxonomy)
     return problems + _beyond_kilnsim(data, taxonomy)
+
+
+def _of_words(adapter: Adapter, taxonomy: Taxonomy) -> list[Problem]:
+    task, tasks = adapter.learnt_words, adapter.tasks
+    if not task:
+        return []
+    if tasks and task not in tasks:
+        problem: str | None = (
+            f"is {task}, of which captions do not speak: add it to adapter.tasks, or choose one of them"
+        )
+    elif len(taxonomy.task(task).classes) > MOST_WORDS:
+        problem = f"is {task}, which has more than {MOST_WORDS} classes; choose another task"
+    else:
+        problem = problem_with(taxonomy, task, tasks)
+    return [(("adapter", "learnt_words"), problem)] if problem else []
 
 
 def _of_arms(experiment: Experiment, taxonomy: Taxonomy) -> list[Problem]:

@@ -10,7 +10,14 @@ from saggar_orchestrator.experiment.digest import digest
 from saggar_orchestrator.experiment.schema import Experiment
 
 # Settings that came later: left out of a file, they leave the experiment the id that it had before them.
-_LATER = {("adapter", "keep_every_steps"): 0, ("generation", "weights"): [], ("generation", "control_net"): None}
+_LATER = {
+    ("adapter", "keep_every_steps"): 0,
+    ("adapter", "learnt_words"): "",
+    ("adapter", "vectors_per_word"): 1,
+    ("adapter", "word_learning_rate"): None,
+    ("generation", "weights"): [],
+    ("generation", "control_net"): None,
+}
 
 
 def experiment_id(experiment: Experiment, taxonomy: Taxonomy, source: dict[str, Any]) -> str:

@@ -139,9 +139,13 @@ class Training(TrainingSettings):
 class Adapter(AdapterSettings):
     """Settings of the LoRA adapter's training; what is left out takes its default."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {"caption_template": "is the taxonomy's `caption`"}
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "caption_template": "is the taxonomy's `caption`",
+        "learnt_phrases": "are those of the classes of the task that `learnt_words` names",
+    }
 
     caption_template: str = Field(default="", exclude=True)
+    learnt_phrases: dict[str, str] = Field(default_factory=dict, exclude=True)
     images: int = Field(
         default=1000, ge=1, le=MOST, description="Training photographs that are shown to it (paper: 1,000)"
     )
@@ -151,6 +155,15 @@ class Adapter(AdapterSettings):
         description="Tasks that captions speak of, [type] for an adapter of forms",
         json_schema_extra={"left_out": "all"},
     )
+    learnt_words: str = Field(
+        default="",
+        description="Task, such as `glaze`, for whose classes new words are learnt with the adapter (textual "
+        "inversion), as far as its photographs have them; they take the place of phrases in captions and prompts",
+    )
+
+    @property
+    def learns_words(self) -> bool:
+        return bool(self.learnt_words)
 
 
 class WeightRule(JobSettings):

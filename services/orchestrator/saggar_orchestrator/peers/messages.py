@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from saggar.dataset.synthetic.plan import PlannedImage
 from saggar.job_settings.messages import to_message
+from saggar.learnt_words import words_of
 from saggar.prompts import caption
 from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
@@ -25,8 +26,8 @@ def training_settings(training: Training, seed: int) -> trainer_pb2.TrainingSett
 
 
 def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.AdapterSettings:
-    """With the template that the taxonomy makes captions from, and with every class as a prompt of prior preservation
-    where the file names none.
+    """With the template that the taxonomy makes captions from, with every class as a prompt of prior preservation where
+    the file names none, and with a word for every class of the task whose words are learnt.
     """
     narrowed = taxonomy.narrowed(adapter.tasks or taxonomy.task_names)
     prior = adapter.prior_prompts
@@ -35,10 +36,17 @@ def adapter_settings(adapter: Adapter, taxonomy: Taxonomy) -> generator_pb2.Adap
             escaped(caption(narrowed, {task.name: one.code})) for task in narrowed.tasks for one in task.classes
         )
     message = to_message(
-        adapter, generator_pb2.AdapterSettings, caption_template=", ".join(narrowed.caption), prior_prompts=prior
+        adapter,
+        generator_pb2.AdapterSettings,
+        caption_template=", ".join(narrowed.caption),
+        prior_prompts=prior,
+        learnt_phrases=words_of(taxonomy.task(adapter.learnt_words)) if adapter.learnt_words else {},
     )
+    # Steps that came before these settings keep their names.
     if not adapter.keep_every_steps:
-        message.ClearField("keep_every_steps")  # steps that came before this setting keep their names
+        message.ClearField("keep_every_steps")
+    if not adapter.learnt_words:
+        message.ClearField("vectors_per_word")
     return message
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from saggar.job_settings.adapter import AdapterSettings
 
-from saggar_generator.adapters.file_metadata import BASE_HASH, KOHYA_BASE_HASH, LICENCE
+from saggar_generator.adapters.file_metadata import BASE_HASH, KOHYA_BASE_HASH, LEARNT_WORDS, LICENCE
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.identity import SD2_WIDTH
 from saggar_generator.base_models.prompt_encoding import layers_to_skip
@@ -27,6 +27,7 @@ class Material:
     dataset_id: str
     images: int
     caption_sample: str
+    words: Mapping[str, str]  # phrases of learnt words
 
 
 def of_training(
@@ -48,6 +49,7 @@ def of_training(
         "saggar.caption_template": settings.caption_template,
         "saggar.caption_sample": material.caption_sample,
         "saggar.settings": json.dumps(deciding, sort_keys=True),
+        **({LEARNT_WORDS: json.dumps(dict(material.words))} if material.words else {}),
         LICENCE: settings.licence,
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": f"stable-diffusion-v{'2' if version_2 else '1'}/lora",
@@ -83,3 +85,10 @@ def of_training(
         "ss_max_grad_norm": "1.0",
         "ss_seed": str(settings.seed),
     }
+
+
+def of_word(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Of a learnt word's file, by that of the adapter that it belongs to."""
+    architecture = metadata["modelspec.architecture"].replace("/lora", "/textual-inversion")
+    shared = {key: value for key, value in metadata.items() if not key.startswith("ss_")}
+    return shared | {"modelspec.architecture": architecture}

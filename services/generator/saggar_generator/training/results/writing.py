@@ -14,9 +14,11 @@ from typing import Any
 
 from saggar.dataset.record import Record
 from saggar.job_settings.adapter import AdapterSettings
+from saggar.learnt_words import Vocabulary
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_generator.adapters import adapter
+from saggar_generator.adapters import adapter, learnt_words
+from saggar_generator.adapters.stored_object import StoredObject, put_once
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.requests import KeptAdapter, TrainedAdapter
 from saggar_generator.training import optimizing
@@ -35,11 +37,14 @@ _NOT_DECIDING = {
     "gradient_checkpointing",
 }
 _PRIOR = {"prior_weight", "prior_images", "prior_prompts"}  # they decide nothing without weight
+_WORDS = {"learnt_phrases", "vectors_per_word", "word_learning_rate"}  # nor these without words to learn
 
 
 def deciding(settings: AdapterSettings) -> dict[str, Any]:
     """The settings that decide the adapter: its weights, and what its files say of it."""
-    left_out = _NOT_DECIDING if settings.prior_weight else _NOT_DECIDING | _PRIOR
+    left_out = (
+        _NOT_DECIDING | (set() if settings.prior_weight else _PRIOR) | (set() if settings.learns_words else _WORDS)
+    )
     return {key: value for key, value in settings.model_dump().items() if key not in left_out}
 
 
@@ -94,6 +99,7 @@ class Writer:
     rows: Sequence[Record]
     held_out: Sequence[Record] = ()
     buckets: Mapping[Size, int] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
 
     def write_held_out(self) -> None:
         """Which photographs of the manifest the training leaves out; of one that leaves out none, nothing."""
@@ -102,7 +108,7 @@ class Writer:
                 "images": sorted({row.image for row in self.held_out}),
                 "objects": sorted({row.object_id for row in self.held_out}),
             }
-            adapter.put_once(self.store, adapter.Keys(self.identity).held_out, _as_json(found), _JSON)
+            put_once(self.store, adapter.Keys(self.identity).held_out, _as_json(found), _JSON)
 
     def finish(self, training: AdapterTraining) -> None:
         """Weights and curve first, the card last: what it names is there."""
@@ -110,20 +116,21 @@ class Writer:
         weights, kohya = adapter.put_weights(
             self.store, self.identity, training.layers(), self._file_metadata(self.identity)
         )
-        curve = adapter.put_once(self.store, keys.curve, _curve(training, self.settings), _JSON)
+        curve = put_once(self.store, keys.curve, _curve(training, self.settings), _JSON)
         card = adapter.AdapterCard(
             adapter_id=self.identity,
             validation_loss=training.validation[-1][1] if training.validation else None,
-            curve=adapter.StoredObject.of(curve),
+            curve=StoredObject.of(curve),
             previews=tuple(
-                adapter.Preview(step=one.step, prompt=one.prompt, image=adapter.StoredObject.of(one.image))
+                adapter.Preview(step=one.step, prompt=one.prompt, image=StoredObject.of(one.image))
                 for one in training.previews
             ),
-            weights=adapter.StoredObject.of(weights),
-            kohya_weights=adapter.StoredObject.of(kohya),
+            weights=StoredObject.of(weights),
+            kohya_weights=StoredObject.of(kohya),
+            learnt_words=self._put_words(training, self.identity, self._file_metadata(self.identity)),
             **self._card_facts(training),
         )
-        adapter.put_once(self.store, keys.card, card.to_bytes(), _JSON)
+        put_once(self.store, keys.card, card.to_bytes(), _JSON)
 
     def keep(self, training: AdapterTraining) -> None:
         """The adapter as it is after the last step: weights, card, and at last its name beside the training's own."""
@@ -139,16 +146,26 @@ class Writer:
             adapter_id=identity,
             kept_from=self.identity,
             validation_loss=loss if measured_at == step else None,
-            weights=adapter.StoredObject.of(weights),
-            kohya_weights=adapter.StoredObject.of(kohya),
+            weights=StoredObject.of(weights),
+            kohya_weights=StoredObject.of(kohya),
+            learnt_words=self._put_words(training, identity, metadata),
             **self._card_facts(training),
         )
-        adapter.put_once(self.store, adapter.Keys(identity).card, card.to_bytes(), _JSON)
+        put_once(self.store, adapter.Keys(identity).card, card.to_bytes(), _JSON)
         name = adapter.Keys(self.identity).kept(step)
-        adapter.put_once(self.store, name, _as_json({"adapter": identity, "step": step}), _JSON)
+        put_once(self.store, name, _as_json({"adapter": identity, "step": step}), _JSON)
+
+    def _put_words(
+        self, training: AdapterTraining, identity: str, metadata: Mapping[str, str]
+    ) -> learnt_words.LearntWords | None:
+        if self.vocabulary is None:
+            return None
+        own = file_metadata.of_word(metadata)
+        return learnt_words.put(self.store, identity, training.words(), self.vocabulary, own)
 
     def _file_metadata(self, identity: str) -> dict[str, str]:
-        material = file_metadata.Material(_dataset_id(self.manifest), len(self.rows), self._caption)
+        words = self.vocabulary.learnt if self.vocabulary else {}
+        material = file_metadata.Material(_dataset_id(self.manifest), len(self.rows), self._caption, words)
         return file_metadata.of_training(identity, self.base, self.settings, deciding(self.settings), material)
 
     def _card_facts(self, training: AdapterTraining) -> dict[str, Any]:
@@ -159,7 +176,7 @@ class Writer:
             "prediction_type": base.prediction_type,
             "settings": deciding(settings),
             "target_modules": settings.unet_targets,
-            "manifest": adapter.StoredObject.of(self.manifest),
+            "manifest": StoredObject.of(self.manifest),
             "images": len(self.rows),
             "held_out_images": len(self.held_out),
             "buckets": {f"{width}x{height}": count for (width, height), count in sorted(self.buckets.items())},
