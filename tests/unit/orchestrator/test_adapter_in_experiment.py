@@ -9,6 +9,7 @@ from saggar.taxonomy import load_taxonomy
 from saggar.v1 import generator_pb2
 from saggar_generator.messages import adapter_settings
 from saggar_orchestrator.experiment.file import parse_experiment
+from saggar_orchestrator.experiment.identity import experiment_id
 from saggar_orchestrator.experiment.sections import Adapter
 from saggar_orchestrator.peers import messages
 
@@ -46,6 +47,9 @@ EVERY = """
   prior_weight: 0.5
   prior_images: 40
   prior_prompts: [dish, vase]
+  learnt_words: glaze
+  vectors_per_word: 2
+  word_learning_rate: 1.0e-3
   validation_share: 0.1
   validation_every_steps: 25
   preview_every_steps: 20
@@ -83,6 +87,30 @@ def test_prior_preservation_shows_every_class_of_the_adapters_tasks():
     assert list(messages.adapter_settings(parse(EVERY), TAXONOMY).prior_prompts) == ["dish", "vase"]
 
 
+def test_learnt_words_are_those_of_the_tasks_classes():
+    message = messages.adapter_settings(parse("{learnt_words: glaze}"), TAXONOMY)
+    assert dict(message.learnt_phrases)["<glaze-moonw>"] == "moon white"
+    assert len(message.learnt_phrases) == len(TAXONOMY.task("glaze").classes)
+    settings = adapter_settings(message)
+    assert settings.learnt_phrases["<glaze-ivoryw>"] == "ivory white"
+    assert (settings.vectors_per_word, settings.word_learning_rate) == (1, None)
+
+
+def test_without_words_steps_and_experiments_keep_their_names():
+    fields = {field.name for field, _ in messages.adapter_settings(parse("{rank: 4}"), TAXONOMY).ListFields()}
+    assert not fields & {"learnt_phrases", "vectors_per_word", "word_learning_rate"}
+    plain, with_default, with_words = (
+        experiment_id(parse_experiment(FILE.format(adapter=adapter), "s.yaml", Path())[0], TAXONOMY, {})
+        for adapter in (
+            "{rank: 4}",
+            "{rank: 4, learnt_words: '', vectors_per_word: 1}",
+            "{rank: 4, learnt_words: glaze}",
+        )
+    )
+    assert plain == with_default
+    assert plain != with_words
+
+
 @pytest.mark.parametrize(
     ("adapter", "complaint"),
     [
@@ -92,8 +120,22 @@ def test_prior_preservation_shows_every_class_of_the_adapters_tasks():
         ("{prior_prompts: [dish]}", "needs a prior_weight above 0"),
         ("{prior_weight: 1, prior_prompts: ['<lora:a:1> dish']}", "names an adapter"),
         ("{previews: 3}", "adapter.previews"),
+        ("{learnt_words: glazes}", "adapter.learnt_words: unknown task 'glazes'; known: dynasty, kiln, glaze, type"),
+        ("{learnt_words: glaze, tasks: [type]}", "learnt_words: is glaze, of which captions do not speak"),
+        ("{learnt_words: [glaze, type]}", "learnt_words: is no text"),
+        ("{learnt_phrases: {<glaze-white>: white}}", "learnt_phrases: are those of the classes of the task"),
+        ("{vectors_per_word: 3}", "vectors_per_word: needs words to learn; name a task with learnt_words"),
+        ("{learnt_words: glaze, vectors_per_word: 17}", "adapter.vectors_per_word: .*16"),
+        ("{learnt_words: glaze, word_learning_rate: 0}", "adapter.word_learning_rate"),
+        ("{learnt_words: glaze, word_learning_rate: 1.5}", "adapter.word_learning_rate"),
     ],
 )
 def test_mistakes_are_named(adapter, complaint):
     with pytest.raises(InvalidInputError, match=complaint):
         parse(adapter)
+
+
+def test_a_task_whose_prompts_name_other_classes_first_has_no_words():
+    text = FILE.format(adapter="{learnt_words: type}").replace("kilnsim", "song-yuan-porcelain", 1)
+    with pytest.raises(InvalidInputError, match=r"learnt_words: the taxonomy's prompt '.*' does not name type TeaB-S"):
+        parse_experiment(text, "study.yaml", Path())
