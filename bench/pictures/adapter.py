@@ -24,7 +24,6 @@ import json
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,6 +51,7 @@ from saggar.describing.shares import wilson
 from saggar.job_settings.adapter import AdapterSettings
 from saggar.job_settings.generation import GenerationSettings
 from saggar.kilnsim import RARE_COMBINATIONS
+from saggar.learnt_words import words_of
 from saggar.progress import Progress, Work
 from saggar.store import DirectoryStore
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
@@ -96,6 +96,8 @@ def main() -> None:
         min_snr_gamma=options.min_snr_gamma,
         train_text_encoder=options.text_encoder,
         unet_targets=EVERYWHERE if options.everywhere else ATTENTION,
+        learnt_phrases=words_of(TAXONOMY.task(options.learn_words)) if options.learn_words else {},
+        word_learning_rate=options.word_learning_rate if options.learn_words else None,
     )
     begun = time.monotonic()
     adapter = train_adapter(
@@ -154,11 +156,11 @@ def main() -> None:
                 "kid_falls_by": fall(before["kid"], after["kid"]),
                 "kid_falls_by_at_least": fall(before["kid_95"][0], after["kid_95"][1]),  # of the intervals
                 "oracle_on_new_renders": trust(oracle, work),
-                "adapter": {key: value for key, value in asdict(settings).items() if value not in ("", ())},
+                "adapter": {key: value for key, value in settings.model_dump().items() if value not in ("", (), {})},
                 "adapter_images": chosen.images,
                 "adapter_weight": options.weight,
                 "adapter_final_loss": round(adapter.final_loss, 4),
-                "generation": asdict(sampling),
+                "generation": sampling.model_dump(),
                 "seconds": {
                     "adapter": round(training_s, 1),
                     **{f"images {name} adapter": round(value, 1) for name, value in seconds.items()},
@@ -188,6 +190,8 @@ def arguments() -> argparse.Namespace:
     either = argparse.BooleanOptionalAction
     parser.add_argument("--everywhere", action=either, default=True, help="adapt all layers")
     parser.add_argument("--text-encoder", action=either, default=True, help="adapt the text encoder too")
+    parser.add_argument("--learn-words", default="", metavar="TASK", help="learn new words for its classes too")
+    parser.add_argument("--word-learning-rate", type=float, default=5e-4)
     parser.add_argument("--adapter-seed", type=int, default=0)
     parser.add_argument("--weight", type=float, default=1.0, help="of the adapter")
     parser.add_argument("--guidance", type=float, default=7.0)

@@ -59,6 +59,30 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generator]:
     made.close()
 
 
+def test_words_are_learnt_and_used(generator: Generator) -> None:
+    """Prompts say the phrase, `saggar generator generate` and experiments alike; the service puts the word there."""
+    words = {"<type-bowl>": "bowl", "<type-vase>": "vase", "<type-cup>": "cup"}
+    result = generator.train(learnt_phrases=words, vectors_per_word=2)[-1].result
+    request = generator_pb2.GenerateRequest(
+        base_model=generator.base,
+        adapters=[generator_pb2.AdapterUse(name="forms", adapter=result.adapter)],
+        prompts=[
+            generator_pb2.PromptItem(prompt_id="a", prompt="white bowl", seed=1),
+            generator_pb2.PromptItem(prompt_id="b", prompt="white cup <lora:forms:0.8>", seed=1),
+        ],
+        settings=generator_pb2.GenerationSettings(steps=2),
+    )
+    bowl, cup = (json.loads(image.made_from) for image in list(generator.stub.Generate(request))[-1].result.images)
+    assert (bowl["prompt"], bowl["prompt_with_words"]) == ("white bowl", "white <type-bowl>")
+    assert "prompt_with_words" not in cup  # no photograph of one, so no word
+    request.prompts[1].prompt = "white <type-cup>"
+    with pytest.raises(InvalidInputError) as caught:
+        list(generator.stub.Generate(request))
+    assert [one.field for one in caught.value.violations] == ["prompts[1].prompt"]
+    with pytest.raises(InvalidInputError, match=r"settings\.learnt_phrases"):
+        generator.train(learnt_phrases={"<type-jar>": "jar"})
+
+
 def test_previews_are_streamed_and_kept(generator: Generator) -> None:
     *events, last = generator.train(
         preview_every_steps=2, preview_prompts=["white bowl", "celadon vase"], validation_share=0.3

@@ -15,11 +15,12 @@ from saggar_generator.adapters.lora_formats import file_of
 from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
-from saggar_generator.base_models.prompt_encoding import encode, token_ids
+from saggar_generator.base_models.prompt_encoding import embed, encode, token_ids, tokenize
 from saggar_generator.images.generation_job import generate
 from saggar_generator.nano import weights_path
 from saggar_generator.requests import AdapterUse, GenerationRequest, ImageRequest, PromptItem, TrainingRequest
 from saggar_generator.training.adapter_job import train_adapter
+from transformers import CLIPTextConfig, CLIPTextModel
 from worded_training import photographs, settings
 
 WORD = "<glaze-celadon>"
@@ -179,3 +180,44 @@ def test_words_split_texts_and_long_prompts_count_them(base):
     long = encode(pipeline.tokenizer, pipeline.text_encoder, f"{WORD} " * 101, 1, windows=4)
     assert long.embedding.shape == (1, 4 * 77, 128)
     assert long.truncated_tokens == 303 - 300
+
+
+@pytest.mark.parametrize(("width", "activation"), [(768, "quick_gelu"), (1024, "gelu")], ids=["1.5", "2.1"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float16])
+def test_text_encoders_of_stable_diffusion_take_words_as_rows_of_their_vocabulary(base, width, activation, precision):
+    """Their classes and widths, with few layers of random weights: as if the vocabulary itself had been made larger."""
+    tokenizer = base.pipeline.tokenizer
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=width // 64,
+            hidden_act=activation,
+        )
+        encoder, larger = CLIPTextModel(config).to(precision).eval(), CLIPTextModel(config).to(precision).eval()
+        vectors = {"<glaze-celadon>": torch.randn(2, width) / 100, "<glaze-moonw>": torch.randn(1, width) / 100}
+    larger.load_state_dict(encoder.state_dict())
+    size = len(tokenizer)
+    larger.resize_token_embeddings(size + 3, mean_resizing=False)
+    with torch.no_grad():
+        larger.get_input_embeddings().weight[size:] = torch.cat(list(vectors.values())).to(precision)
+    added = added_words.install(encoder, vectors)
+    prompt = "bowl, <glaze-moonw> glaze, <glaze-celadon>"
+    ids, mask = tokenize(tokenizer, encoder, prompt)
+    assert ids.shape == (1, 77)
+    assert [number for number in ids[0].tolist() if number >= size] == [size + 2, size, size + 1]
+    with torch.no_grad():
+        assert torch.equal(embed(encoder, ids, mask, 1), embed(larger, ids, mask, 1))
+    for weight in encoder.parameters():
+        weight.requires_grad_(False)
+    added.vectors.requires_grad_()
+    embed(encoder, ids, mask, 1).float().square().sum().backward()
+    assert added.vectors.grad.abs().sum(dim=1).gt(0).all()
+    assert [name for name, weight in encoder.named_parameters() if weight.grad is not None] == [
+        name for name, _ in encoder.named_parameters() if name.endswith("token_embedding.vectors")
+    ]
+    added_words.remove(encoder)
+    assert encoder.state_dict().keys() == CLIPTextModel(config).state_dict().keys()

@@ -105,6 +105,24 @@ def test_words_alone_lower_the_loss(nano, store):
     assert after < before * 0.85
 
 
+def test_a_word_that_no_caption_has_does_not_move(nano, store):
+    """Neither by another word's gradient nor by decay."""
+    base, chosen = (
+        nano.get("nano"),
+        settings(steps=3, resolution_px=64).with_values(unet_targets=("to_k",), clip_skip=1),
+    )
+    rows = training_rows(read_manifest(store, photographs(store)))
+    words = new_words(base, chosen, [row.caption for row in rows])
+    celadon = [number for number, row in enumerate(rows) if row.labels["glaze"] == "Celadon"]
+    examples = prepare(store, base, rows, chosen, Work(), words.vocabulary).take(celadon)
+    with AdapterTraining(base, examples, chosen, words=words.vectors) as training:
+        for _ in range(chosen.steps):
+            training.advance()
+        after = training.words()
+    assert torch.equal(after["<glaze-ivoryw>"], words.vectors["<glaze-ivoryw>"])
+    assert not torch.equal(after["<glaze-celadon>"], words.vectors["<glaze-celadon>"])
+
+
 def test_classes_without_photographs_have_no_word(nano, store):
     done = train(store, nano, "nano", photographs(store), settings(steps=1))
     learnt = adapter.read_card(store, done.adapter).learnt_words
