@@ -14,6 +14,7 @@ import safetensors.numpy
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError, WrongStateError
 from saggar.progress import Work
 from saggar.store import DirectoryStore
+from saggar_generator.adapters.adapter import read_card
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.requests import TrainingRequest
@@ -28,7 +29,12 @@ from tiny_pipeline import save_tiny_pipeline, training_manifest
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SETTINGS = TRAINING.with_values(
-    train_text_encoder=True, validation_share=0.3, validation_every_steps=3, preview_every_steps=6, keep_every_steps=4
+    train_text_encoder=True,
+    learnt_phrases={"<type-bowl>": "bowl"},
+    validation_share=0.3,
+    validation_every_steps=3,
+    preview_every_steps=6,
+    keep_every_steps=4,
 )
 
 
@@ -57,7 +63,11 @@ def train(workshop, folder, root, settings=SETTINGS, *, report=lambda _: None, c
 
 
 def weights(root: Path, adapter) -> dict[str, np.ndarray]:
-    return safetensors.numpy.load(DirectoryStore(root).read(adapter.weights))
+    """Of layers and learnt words."""
+    store = DirectoryStore(root)
+    words = read_card(store, adapter.adapter).learnt_words.words
+    refs = [adapter.weights, *(one.vectors.ref() for one in words)]
+    return {name: value for ref in refs for name, value in safetensors.numpy.load(store.read(ref)).items()}
 
 
 def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_path):
@@ -70,6 +80,7 @@ def test_two_processes_train_the_adapter_that_one_trains(workshop, folder, tmp_p
     found, previews = train(workshop, folder, tmp_path / "team", report=reports.append)
     ours, theirs = weights(tmp_path / "team", found), weights(single, expected)
     assert ours.keys() == theirs.keys()
+    assert "<type-bowl>" in ours
     for name, one in ours.items():
         np.testing.assert_allclose(one, theirs[name], atol=2e-3, err_msg=name)
     assert max(abs(one).max() for name, one in ours.items() if "lora_B" in name) > 1e-2

@@ -324,6 +324,17 @@ def test_methods_and_provenance_say_what_was_done(page, values):
     assert values["synthesis"]["base_hash"] in page
 
 
+def test_methods_name_learnt_words(page, values):
+    assert "new words were learnt" not in words(page)
+    resolved = values["settings"].get("resolved", {})
+    adapter = resolved.get("adapter", {}) | {"learnt_words": "glaze"}
+    learning = values | {"settings": values["settings"] | {"resolved": resolved | {"adapter": adapter}}}
+    assert "new words were learnt for the classes of glaze (textual inversion" in words(
+        report.render(learning, picture)
+    )
+    assert "学习了新词" in chinese(learning)
+
+
 def chinese(values):
     taxonomy = load_taxonomy("kilnsim")
     names = {(t.name, c.code): c.names.zh_hans or c.names.en for t in taxonomy.tasks for c in t.classes}

@@ -118,7 +118,18 @@ def _generation(results: Results, tongue: Language) -> str:
         made=f"{made['generated']:,}",
         passed=passed,
         people=people,
+    ) + _learnt_words(results, tongue)
+
+
+def _learnt_words(results: Results, tongue: Language) -> str:
+    task = results["settings"].get("resolved", {}).get("adapter", {}).get("learnt_words")
+    if not task:
+        return ""
+    said = tongue.say(
+        "With the adapter, new words were learnt for the classes of %(task)s (textual inversion, Gal et al. 2022).",
+        task=tongue.task(task),
     )
+    return said if tongue.code == "zh" else f" {said}"
 
 
 def _statistics(results: Results, tongue: Language) -> str:
