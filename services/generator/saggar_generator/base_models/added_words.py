@@ -23,13 +23,21 @@ class AddedWords(torch.nn.Module):
         super().__init__()
         self.inner = inner
         self.source = source
+        # In float32, for half precision would swallow updates; behind `inner`, by whose format libraries take the whole
+        # text encoder's, that of its first parameter.
         rows = torch.cat(list(words.values())).detach().float().to(inner.weight.device)
-        self.vectors = torch.nn.Parameter(rows, requires_grad=False)  # [N, D]; half precision would swallow updates
+        self.added = torch.nn.Embedding(*rows.shape, _weight=rows).requires_grad_(requires_grad=False)  # [N, D]
         self.ids: dict[str, tuple[int, ...]] = {}
         first = inner.num_embeddings
         for word, vectors in words.items():
             self.ids[word] = tuple(range(first, first + len(vectors)))
             first += len(vectors)
+
+    @property
+    def vectors(self) -> torch.nn.Parameter:
+        """[N, D] of all words."""
+        vectors: torch.nn.Parameter = self.added.weight
+        return vectors
 
     @property
     def weight(self) -> torch.Tensor:
@@ -41,7 +49,7 @@ class AddedWords(torch.nn.Module):
         first = self.inner.num_embeddings
         added = ids >= first
         known: torch.Tensor = self.inner(ids.masked_fill(added, 0))
-        rows = self.vectors[(ids - first).clamp(min=0)]
+        rows: torch.Tensor = self.added((ids - first).clamp(min=0))
         return torch.where(added[..., None], rows.to(known.dtype), known)
 
     def of_each(self) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from saggar.errors import FieldViolation, InvalidInputError
-from saggar.learnt_words import WORD, with_words
+from saggar.learnt_words import WORD, Vocabulary, with_words
 from saggar.store import ObjectStore
 
 from saggar_generator.adapters.adapter import AdapterCard
@@ -33,6 +33,7 @@ class PromptWords:
         self._store = store
         self._names: dict[str, str] = {}
         self._learnt: dict[str, LearntWords | None] = {}
+        self._vocabularies: dict[str, Vocabulary] = {}
         for name, card in cards.items():
             sha256 = card.weights.sha256
             first = self._names.setdefault(sha256, name)
@@ -40,6 +41,8 @@ class PromptWords:
                 raise InvalidInputError(
                     f"the adapters '{first}' and '{name}' have the same weights and other learnt words; leave one out"
                 )
+            if card.learnt_words:
+                self._vocabularies[sha256] = card.learnt_words.vocabulary
 
     def files(self, sha256: str) -> tuple[WordFile, ...]:
         """Of the adapter with those weights."""
@@ -60,8 +63,7 @@ class PromptWords:
             listed = f"known: {', '.join(sorted(known))}" if known else "no adapter that takes part has learnt any"
             text = f"names the learnt word {strange[0]}; {listed} (a backslash before it makes it plain text)"
             raise InvalidInputError(f"{field} {text}", (FieldViolation(field, text),))
-        vocabularies = [learnt.vocabulary for sha256 in taking_part if (learnt := self._learnt.get(sha256))]
-        text = with_words(prompt, vocabularies)
+        text = with_words(prompt, [self._vocabularies[one] for one in taking_part if one in self._vocabularies])
         return WordedPrompt(text, {word: known[word] for word in sorted(set(WORD.findall(text))) if word in known})
 
     def _refuse_collisions(self, taking_part: Sequence[str]) -> None:

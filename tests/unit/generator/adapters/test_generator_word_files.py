@@ -205,6 +205,7 @@ def test_text_encoders_of_stable_diffusion_take_words_as_rows_of_their_vocabular
     with torch.no_grad():
         larger.get_input_embeddings().weight[size:] = torch.cat(list(vectors.values())).to(precision)
     added = added_words.install(encoder, vectors)
+    assert encoder.dtype == precision  # by which diffusers casts embeddings
     prompt = "bowl, <glaze-moonw> glaze, <glaze-celadon>"
     ids, mask = tokenize(tokenizer, encoder, prompt)
     assert ids.shape == (1, 77)
@@ -217,7 +218,7 @@ def test_text_encoders_of_stable_diffusion_take_words_as_rows_of_their_vocabular
     embed(encoder, ids, mask, 1).float().square().sum().backward()
     assert added.vectors.grad.abs().sum(dim=1).gt(0).all()
     assert [name for name, weight in encoder.named_parameters() if weight.grad is not None] == [
-        name for name, _ in encoder.named_parameters() if name.endswith("token_embedding.vectors")
+        name for name, _ in encoder.named_parameters() if name.endswith("token_embedding.added.weight")
     ]
     added_words.remove(encoder)
     assert encoder.state_dict().keys() == CLIPTextModel(config).state_dict().keys()

@@ -182,3 +182,12 @@ def test_words_of_two_tasks_take_part_together(shared, nano, worded):
     assert told["prompt_with_words"] == PROMPT.replace("celadon", "<glaze-celadon>").replace("bowl", "<type-bowl>")
     assert told["learnt_words"].keys() == {"<glaze-celadon>", "<type-bowl>"}
     assert PHRASES["<glaze-celadon>"] == "celadon"
+
+
+def test_in_half_precision(store):
+    """Diffusers takes the text encoder's format, its first parameter's, for the embeddings'."""
+    models = BaseModels(Placement("cpu", "bfloat16"))
+    ref = trained(store, models, steps=2, train_text_encoder=True)
+    image = made(store, models, PROMPT, use(ref))
+    assert facts(image)["learnt_words"].keys() == {"<glaze-celadon>"}
+    assert pixels(store, image).std() > 0
