@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -26,7 +26,8 @@ class AddedWords(torch.nn.Module):
         # In float32, for half precision would swallow updates; behind `inner`, by whose format libraries take the whole
         # text encoder's, that of its first parameter.
         rows = torch.cat(list(words.values())).detach().float().to(inner.weight.device)
-        self.added = torch.nn.Embedding(*rows.shape, _weight=rows).requires_grad_(requires_grad=False)  # [N, D]
+        self.added = torch.nn.Embedding(len(rows), rows.shape[1], _weight=rows)  # [N, D]
+        self.added.requires_grad_(requires_grad=False)
         self.ids: dict[str, tuple[int, ...]] = {}
         first = inner.num_embeddings
         for word, vectors in words.items():
@@ -36,8 +37,7 @@ class AddedWords(torch.nn.Module):
     @property
     def vectors(self) -> torch.nn.Parameter:
         """[N, D] of all words."""
-        vectors: torch.nn.Parameter = self.added.weight
-        return vectors
+        return cast("torch.nn.Parameter", self.added.weight)
 
     @property
     def weight(self) -> torch.Tensor:
