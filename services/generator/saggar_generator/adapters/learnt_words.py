@@ -25,10 +25,10 @@ from saggar.store import ObjectStore
 from saggar_generator.adapters.file_metadata import LEARNT_WORDS
 from saggar_generator.adapters.lora_formats import file_of
 from saggar_generator.adapters.stored_object import StoredObject, put_once
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
 from saggar_generator.base_models.file_kinds import refuse_other_kinds
 from saggar_generator.base_models.prompt_encoding import token_ids
+from saggar_generator.base_models.vocabulary import added_words
 
 LARGEST = 65504.0  # of float16, in which a base model may be loaded
 _MEDIA_TYPE = "application/octet-stream"

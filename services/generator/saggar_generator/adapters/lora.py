@@ -16,8 +16,8 @@ from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from saggar.errors import InvalidInputError, WrongStateError
 
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.vocabulary import added_words
 
 PARTS = ("unet", "text_encoder")
 # Of CLIP's text model; what kohya's and diffusers' trainers adapt too.

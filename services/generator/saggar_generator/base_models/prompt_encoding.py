@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from saggar.errors import FieldViolation, InvalidInputError
 
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.identity import SD2_WIDTH
+from saggar_generator.base_models.vocabulary import added_words
 
 MOST_WINDOWS = 4  # of a prompt; 300 tokens of CLIP's
 

@@ -17,6 +17,7 @@ from saggar.stored_datasets import read_manifest
 
 from saggar_generator import checkpoint
 from saggar_generator.adapters import adapter, lora
+from saggar_generator.adapters.new_words import new_words
 from saggar_generator.base_models.base_model import BaseModel, BaseModels
 from saggar_generator.base_models.identity import Identity
 from saggar_generator.base_models.placement import memory_for
@@ -28,7 +29,6 @@ from saggar_generator.training.examples import Examples, prepare, training_rows
 from saggar_generator.training.group import Alone, Team
 from saggar_generator.training.held_out import hold_out
 from saggar_generator.training.loop import AdapterTraining
-from saggar_generator.training.new_words import new_words
 from saggar_generator.training.previews import PreviewPlan, draw_previews, prompts_of
 from saggar_generator.training.prior import prior_examples
 from saggar_generator.training.results.writing import Writer, deciding, find_finished, missing_kept

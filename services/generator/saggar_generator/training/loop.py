@@ -18,8 +18,8 @@ from saggar.store import ObjectRef
 
 from saggar_generator import checkpoint
 from saggar_generator.adapters import lora
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.vocabulary import added_words
 from saggar_generator.requests import AdapterPreview
 from saggar_generator.training import held_out, optimizing
 from saggar_generator.training.buckets.batches import bucket_batches

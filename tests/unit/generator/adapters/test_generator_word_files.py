@@ -12,10 +12,10 @@ from saggar.errors import InvalidInputError, SaggarError, WrongStateError
 from saggar.progress import Work
 from saggar_generator.adapters import adapter, learnt_words
 from saggar_generator.adapters.lora_formats import file_of
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.base_models.prompt_encoding import embed, encode, token_ids, tokenize
+from saggar_generator.base_models.vocabulary import added_words
 from saggar_generator.images.generation_job import generate
 from saggar_generator.nano import weights_path
 from saggar_generator.requests import AdapterUse, GenerationRequest, ImageRequest, PromptItem, TrainingRequest

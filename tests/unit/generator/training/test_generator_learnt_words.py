@@ -12,6 +12,7 @@ from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar.stored_datasets import read_manifest
 from saggar_generator.adapters import adapter, learnt_words
+from saggar_generator.adapters.new_words import new_words
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
 from saggar_generator.checkpoint import metadata_of
@@ -19,7 +20,6 @@ from saggar_generator.requests import TrainingRequest
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.training.examples import prepare, training_rows
 from saggar_generator.training.loop import AdapterTraining
-from saggar_generator.training.new_words import new_words
 from saggar_generator.training.results.writing import deciding
 from tiny_generation import TRAINING
 from tiny_pipeline import training_manifest

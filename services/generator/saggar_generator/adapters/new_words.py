@@ -11,8 +11,8 @@ from saggar.job_settings.adapter import AdapterSettings
 from saggar.learnt_words import Vocabulary
 
 from saggar_generator.adapters.learnt_words import first_vectors
-from saggar_generator.base_models import added_words
 from saggar_generator.base_models.base_model import BaseModel
+from saggar_generator.base_models.vocabulary import added_words
 
 _SHOWN = 5
 

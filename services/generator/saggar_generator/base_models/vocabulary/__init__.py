@@ -1,0 +1,1 @@
+"""Words beside those that a text encoder came with: `added_words`."""
