@@ -11,6 +11,7 @@ from safetensors.torch import save
 from saggar.errors import InvalidInputError, SaggarError, WrongStateError
 from saggar.progress import Work
 from saggar_generator.adapters import adapter, learnt_words
+from saggar_generator.adapters.adapter_import import import_adapter
 from saggar_generator.adapters.lora_formats import file_of
 from saggar_generator.base_models.base_model import BaseModels
 from saggar_generator.base_models.placement import Placement
@@ -18,7 +19,14 @@ from saggar_generator.base_models.prompt_encoding import embed, encode, token_id
 from saggar_generator.base_models.vocabulary import added_words
 from saggar_generator.images.generation_job import generate
 from saggar_generator.nano import weights_path
-from saggar_generator.requests import AdapterUse, GenerationRequest, ImageRequest, PromptItem, TrainingRequest
+from saggar_generator.requests import (
+    AdapterUse,
+    GenerationRequest,
+    ImageRequest,
+    ImportRequest,
+    PromptItem,
+    TrainingRequest,
+)
 from saggar_generator.training.adapter_job import train_adapter
 from transformers import CLIPTextConfig, CLIPTextModel
 from worded_training import photographs, settings
@@ -86,6 +94,16 @@ def test_the_file_holds_one_tensor_named_by_the_word(nano, store):
         "glaze-celadon.safetensors",
         "glaze-ivoryw.safetensors",
     ]
+
+
+def test_an_import_of_the_layers_alone_warns(nano, base, store):
+    request = TrainingRequest("nano", photographs(store), settings(steps=1))
+    done = train_adapter(store, nano, request, Work())
+    imported = import_adapter(store, nano, ImportRequest("nano", done.kohya_weights))
+    assert any("learnt words, which are in files of their own" in warning for warning in imported.warnings)
+    word = adapter.read_card(store, done.adapter).learnt_words.words[0].vectors.ref()
+    with pytest.raises(WrongStateError, match=r"is an embedding \(textual inversion\), which is not read here"):
+        import_adapter(store, nano, ImportRequest("nano", word))
 
 
 HOSTILE = [
