@@ -158,16 +158,17 @@ def test_upgraded_and_started_again_it_goes_on_and_at_no_time_looks_cancelled(tm
         machine.stop()
 
 
+@pytest.mark.timeout(600)
 def test_one_that_slept_until_it_was_taken_for_dead_begins_nothing_when_it_wakes(tmp_path):
     one_training = BASELINE.replace("seeds: [0, 1]", "seeds: [0]")
-    machine = Machine(tmp_path / "home", epoch_seconds=25.0, SAGGAR_TAKEOVER_S="45")
+    machine = Machine(tmp_path / "home", epoch_seconds=35.0, SAGGAR_TAKEOVER_S="45")  # half a minute to pause it in
     try:
         machine.start_all().start("orchestrator-2")
         identity = machine.run(one_training)
         machine.wait_for(identity, lambda found: any(step.title.startswith("train ") for step in found.steps))
         wait_for(lambda: len(machine.pieces("epochs/")) == 1)
         machine.pause("orchestrator")  # its worker drops it after 40 s, in the second epoch; then it is taken over
-        wait_for(lambda: len(machine.pieces("epochs/")) == 3)
+        wait_for(lambda: len(machine.pieces("epochs/")) == 3, timeout_s=300)
         machine.go_on("orchestrator")
         for at in BOTH:
             finished(machine, identity, at)

@@ -73,7 +73,7 @@ class PromptWords:
                 for text in (one.word, one.phrase.casefold()):
                     owner = owners.setdefault(text, sha256)
                     if owner != sha256:
-                        names = f"'{self._names[owner]}' and '{self._names[sha256]}'"
+                        names = " and ".join(sorted(f"'{self._names[each]}'" for each in (owner, sha256)))
                         raise InvalidInputError(
                             f"the adapters {names} have both learnt a word for '{one.phrase}' ({one.word}); leave one "
                             "of them out, or give it weight 0"
