@@ -29,7 +29,15 @@ from saggar.dataset.adapter_rows.selection import select_for_adapter
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.dataset.synthetic.mix import count_for_share
-from saggar.dataset.synthetic.plan import PlannedImage, PlanSettings, find_rare, pair_in_data, plan, planned_image
+from saggar.dataset.synthetic.plan import (
+    PlannedImage,
+    PlanSettings,
+    find_forms_of_surfaces,
+    find_rare,
+    pair_in_data,
+    plan,
+    planned_image,
+)
 from saggar.dataset.synthetic.starts import StartRule, compose_of_photographs, start_from_photographs
 from saggar.errors import InvalidInputError
 from saggar.job_settings.adapter import AdapterSettings
@@ -135,14 +143,10 @@ class Pictures:
         return self._of_one_source(2 * EACH_KNOWN)
 
     def _of_one_source(self, each: int) -> Manifest:
-        split, surface = self.collection.split, ("dynasty", "kiln", "glaze")
-        of = split.select(split="train", origin="real").combinations(surface)
-        images = [
-            planned_image(self.collection.taxonomy, dict(zip(surface, codes, strict=True)) | {"type": kind}, index, 1)
-            for codes in sorted({codes for codes in of if None not in codes})
-            for kind in KILNSIM["type"]
-            for index in range(each)
-        ]
+        split, taxonomy = self.collection.split, self.collection.taxonomy
+        wanted = find_forms_of_surfaces(split, taxonomy)
+        ordered = sorted(wanted, key=lambda one: (*list(one.values())[:-1], KILNSIM["type"].index(str(one["type"]))))
+        images = [planned_image(taxonomy, labels, index, 1) for labels in ordered for index in range(each)]
         return self._drawn(compose_of_photographs(images, split, "glaze", "type", 1), ADAPTER_WEIGHT)
 
     def _best(self) -> Manifest:
