@@ -19,6 +19,13 @@ def models(folder):
     return models
 
 
+@pytest.fixture(scope="module")
+def nano():
+    models = BaseModels(Placement("cpu", "float32"))
+    models.get("nano")
+    return models
+
+
 @pytest.fixture
 def store(tmp_path):
     return DirectoryStore(tmp_path / "store")

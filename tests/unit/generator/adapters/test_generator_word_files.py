@@ -13,8 +13,6 @@ from saggar.progress import Work
 from saggar_generator.adapters import adapter, learnt_words
 from saggar_generator.adapters.adapter_import import import_adapter
 from saggar_generator.adapters.lora_formats import file_of
-from saggar_generator.base_models.base_model import BaseModels
-from saggar_generator.base_models.placement import Placement
 from saggar_generator.base_models.prompt_encoding import embed, encode, token_ids, tokenize
 from saggar_generator.base_models.vocabulary import added_words
 from saggar_generator.images.generation_job import generate
@@ -34,13 +32,6 @@ from worded_training import photographs, settings
 WORD = "<glaze-celadon>"
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def nano():
-    models = BaseModels(Placement("cpu", "float32"))
-    models.get("nano")
-    return models
 
 
 @pytest.fixture

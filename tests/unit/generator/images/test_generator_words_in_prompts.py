@@ -22,13 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 @pytest.fixture(scope="module")
-def nano():
-    models = BaseModels(Placement("cpu", "float32"))
-    models.get("nano")
-    return models
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return tmp_path_factory.mktemp("worded") / "store"
 

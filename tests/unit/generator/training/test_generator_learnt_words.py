@@ -13,8 +13,6 @@ from saggar.store import DirectoryStore
 from saggar.stored_datasets import read_manifest
 from saggar_generator.adapters import adapter, learnt_words
 from saggar_generator.adapters.new_words import new_words
-from saggar_generator.base_models.base_model import BaseModels
-from saggar_generator.base_models.placement import Placement
 from saggar_generator.checkpoint import metadata_of
 from saggar_generator.requests import TrainingRequest
 from saggar_generator.training.adapter_job import train_adapter
@@ -29,13 +27,6 @@ from worded_training import PHRASES, photographs, settings
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 TINY = TRAINING.with_values(learnt_phrases={"<glaze-white>": "white", "<glaze-moonw>": "moon white"})
-
-
-@pytest.fixture(scope="module")
-def nano():
-    models = BaseModels(Placement("cpu", "float32"))
-    models.get("nano")
-    return models
 
 
 @pytest.fixture

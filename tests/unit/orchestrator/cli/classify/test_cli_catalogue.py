@@ -1,80 +1,19 @@
-"""`saggar classify --catalogue`: a row each, whatever happens on the way; decisions read back as labels and tables."""
+"""`saggar classify --catalogue`: a row each, whatever happens on the way."""
 
-import csv
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fake_classifier import MODEL, SNAPSHOT, TAXONOMY, best_code, fake_classifier
+from catalogue_museum import decide, read
+from fake_classifier import MODEL, SNAPSHOT, TAXONOMY, best_code
 from image_server import ImageServer
-from orchestrator_fakes import SERVICES
-from PIL import Image
-from saggar.store import DirectoryStore
-from saggar.stored_datasets import read_manifest
-from saggar_orchestrator.cli.main import run
-from saggar_orchestrator.local.home import Home
 
 TASKS = TAXONOMY.task_names
-
-
-@pytest.fixture
-def museum(tmp_path, capsys):
-    """A home whose classifier is a stand-in, and a folder of photographs."""
-    home = Home(tmp_path / "home")
-    photographs = tmp_path / "photographs"
-    photographs.mkdir()
-    for number in range(12):
-        pixels = np.random.default_rng(number).integers(0, 255, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(photographs / f"{number}.png")
-    (photographs / "bad.png").write_bytes(b"bad picture")
-    with fake_classifier() as (fake, address), home.claim():
-        home.publish(dict.fromkeys(SERVICES, address))
-        yield Museum(tmp_path, home, photographs, fake, capsys)
-
-
-class Museum:
-    def __init__(self, folder, home, photographs, fake, capsys):
-        self.folder, self.home, self.photographs, self.fake, self.capsys = folder, home, photographs, fake, capsys
-
-    def call(self, *arguments):
-        code = run(["--home", str(self.home.root), *map(str, arguments)])
-        return code, *self.capsys.readouterr()
-
-    def classify(self, catalogue, output, *options):
-        given = ("classify", self.photographs, "--catalogue", catalogue, "--output", output)
-        return self.call(*given, *options)
-
-    def catalogue(self, text, name="in.csv", encoding="utf-8"):
-        path = self.folder / name
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    def bytes_of(self, name):
-        return (self.photographs / name).read_bytes()
-
-
-def read(path):
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def decide(path, **decisions):
-    """Writes `{row number: {task: decision}}` into the table at `path`."""
-    rows = read(path)
-    for row in rows:
-        for task, decision in decisions.get(f"row{row['saggar_row']}", {}).items():
-            row[f"accept_or_reject_{task}"] = decision
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def test_a_row_each_with_errors_in_their_place(museum):
@@ -177,14 +116,6 @@ def test_a_table_to_review_is_no_catalogue(museum, column):
     assert not (museum.folder / "out.csv").exists()
 
 
-@pytest.mark.parametrize("fields", [("glaze=A", "glaze=B"), ("glaze=A", "type=A")])
-def test_a_field_has_one_name_and_a_name_one_field(museum, fields):
-    options = [word for field in fields for word in ("--field", field)]
-    code, _, err = museum.classify(museum.catalogue("image\n0.png\n"), museum.folder / "out.csv", *options)
-    assert code == 2
-    assert "given twice" in err
-
-
 def test_a_folder_of_photographs_that_is_not_there_is_one_error(museum):
     museum.photographs = museum.folder / "elsewhere"
     code, _, err = museum.classify(museum.catalogue("image\n0.png\n1.png\n"), museum.folder / "out.csv")
@@ -258,147 +189,6 @@ def test_fetched_photographs_can_be_kept_and_imported(museum):
     code, _, err = museum.call(*given)
     assert code == 2
     assert "is a web address; download the photograph" in err
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16", "big5"])
-def test_other_encodings_and_delimiters(museum, encoding):
-    lines = ["藏品编号;名稱;image", *(f"故{n:05};青瓷碗, 南宋龍泉窯之作;{n % 3}.png" for n in range(40))]
-    text = "\r\n".join(lines).replace("编号", "編號") if encoding == "big5" else "\r\n".join(lines)
-    catalogue = museum.catalogue(text, encoding=encoding)
-    code, _, err = museum.classify(catalogue, museum.folder / "out.csv")
-    rows = read(museum.folder / "out.csv")
-    assert code == 0, err
-    assert len(rows) == 40
-    assert rows[7]["名稱"] == "青瓷碗, 南宋龍泉窯之作"
-
-
-def test_collectionspace_has_its_fields_and_needs_numbers(museum):
-    catalogue = museum.catalogue("objectNumber,title,image\nA1,bowl,0.png\n")
-    code, out, err = museum.classify(catalogue, museum.folder / "o.csv", "--profile", "collectionspace", "--json")
-    assert code == 0, err
-    assert json.loads(out)["files"] == [str(museum.folder / "o.csv")]
-    (row,) = read(museum.folder / "o.csv")
-    fields = ["objectProductionDateGroup", "objectProductionPlace", "material", "objectName"]
-    assert list(row)[:2] == ["objectNumber", f"proposed_{fields[0]}"]
-    assert {f"proposed_{name}" for name in fields} < set(row)
-    assert not (museum.folder / "o.csv").read_bytes().startswith(b"\xef\xbb\xbf")
-    without = museum.catalogue("image\n0.png\n", "without.csv")
-    code, _, err = museum.classify(without, museum.folder / "p.csv", "--profile", "collectionspace")
-    assert code == 2
-    assert "name their column with --number-column" in err
-
-
-def test_axiell_has_field_tags_and_stored_values(museum):
-    glazes = TAXONOMY.task("glaze").codes
-    values = museum.folder / "values.csv"
-    values.write_text("task,code,value\n" + "".join(f"glaze,{code},GL-{code.upper()}\n" for code in glazes))
-    catalogue, review = museum.catalogue("object_number,image\nA1,0.png\nA2,1.png\nA1,2.png\n"), museum.folder / "r.csv"
-    words = ("--profile", "axiell", "--field", "glaze=MA", "--field", "number=IN", "--values", values)
-    code, _, err = museum.classify(catalogue, review, *words)
-    assert code == 0, err
-    rows = read(review)
-    assert [row["IN"] for row in rows] == ["A1", "A2", "A1"]
-    assert rows[0]["proposed_MA"] == f"GL-{best_code('glaze', museum.bytes_of('0.png')).upper()}"
-    decide(review, row2={"glaze": "accept", "type": "reject"}, row4={"type": "vase", "dynasty": "YES"})
-    code, out, err = museum.call("classify", "--accepted", review, "--output", museum.folder / "import.csv", *words)
-    assert code == 0, err
-    assert "2 proposals accepted, 1 corrected, 1 rejected, 8 not decided; 2 of 3 rows have a label" in err
-    assert "1 object" in out
-    (only,) = read(museum.folder / "import.csv")
-    dynasty = best_code("dynasty", museum.bytes_of("2.png"))
-    assert only == {
-        "IN": "A1",
-        "production.period": TAXONOMY.task("dynasty")[dynasty].names.en,
-        "production.place": "",
-        "MA": rows[0]["proposed_MA"],
-        "object_name": "vase",
-    }
-
-
-def test_decisions_come_back_as_labels(museum):
-    catalogue = museum.catalogue("object_number,image\nA1,0.png\nA2,1.png\nA3,2.png\nA4,3.png\n")
-    review = museum.folder / "review.csv"
-    assert museum.classify(catalogue, review)[0] == 0
-    decide(review, row2={"glaze": "accept", "type": "reject"}, row3={"glaze": "Black"}, row5={"type": "reject"})
-    given = ("data", "import", museum.photographs, "--accepted", review, "--taxonomy", "kilnsim", "--json")
-    code, out, err = museum.call(*given)
-    assert code == 0, err
-    found = json.loads(out)
-    assert found["images"] == 2
-    assert "1 proposals accepted, 1 corrected, 2 rejected, 12 not decided; 2 of 4 rows have a label" in err
-    store = DirectoryStore(museum.home.store)
-    frame = read_manifest(store, store.stat(f"datasets/{found['dataset']}/manifest.parquet")).frame
-    labels = dict(zip(frame["source"], frame["label_glaze"], strict=True))
-    assert labels == {"0.png": best_code("glaze", museum.bytes_of("0.png")), "1.png": "Black"}
-    assert set(frame["object_id"]) == {"A1", "A2"}
-
-
-def test_what_is_no_decision_is_named_with_its_cell(museum):
-    review = museum.folder / "review.csv"
-    assert museum.classify(museum.catalogue("image\n0.png\n1.png\nbad.png\n"), review)[0] == 1
-    given = ("data", "import", museum.photographs, "--accepted", review, "--taxonomy", "kilnsim")
-    code, _, err = museum.call(*given)
-    assert code == 2
-    assert "0 of 3 rows have a label; write accept or reject" in err
-    decide(review, row2={"glaze": "acept"}, row4={"glaze": "accept"})
-    code, _, err = museum.call(*given)
-    assert code == 2
-    assert "row 2, accept_or_reject_glaze: 'acept' is not understood; did you mean 'accept'?" in err
-    assert "row 4, accept_or_reject_glaze: accepts, and nothing is proposed" in err
-    code, _, err = museum.call("data", "import", museum.photographs, "--accepted", museum.folder / "in.csv")
-    assert code == 2
-    assert "is not a table of `saggar classify --catalogue`" in err
-
-
-def test_accepted_classes_become_lido_and_linked_art(museum):
-    review = museum.folder / "review.csv"
-    catalogue = museum.catalogue("object_number,image\nA1,0.png\nA2,1.png\nA3,2.png\n")
-    assert museum.classify(catalogue, review)[0] == 0
-    decide(review, row2={"glaze": "accept"}, row3={"type": "Vase"}, row4={"kiln": "reject"})
-    records = museum.folder / "museum.xml"
-    records.write_text('<lidoWrap xmlns="http://www.lido-schema.org"><lido>ours</lido></lidoWrap>', "utf-8")
-    lido, art = museum.folder / "out.xml", museum.folder / "out.jsonl"
-    given = ("classify", "--accepted", review, "--profile")
-    code, _, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
-    assert code == 0, err
-    assert "1 object left out: people wrote all its classes" in err
-    assert lido.read_text("utf-8").startswith(records.read_text("utf-8").removesuffix("</lidoWrap>"))
-    assert f"urn:saggar:kilnsim:glaze:{best_code('glaze', museum.bytes_of('0.png'))}" in lido.read_text("utf-8")
-    uri = "https://museum.example/{number}"
-    code, _, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
-    assert code == 0, err
-    documents = [json.loads(line) for line in art.read_text("utf-8").splitlines()]
-    assert [each["id"] for each in documents] == ["https://museum.example/A1", "https://museum.example/A2"]
-    for wrong, said in (
-        (("lido", "--output", lido), "is there already"),
-        (("linked-art", "--lido-records", records, "--output", "o"), "goes with --profile lido"),
-        (("linked-art", "--output", "o"), "needs --object-uri"),
-        (("linked-art", "--object-uri", "x", "--output", "o"), "write {number}"),
-        (("linked-art", "--object-uri", "urn:x:{number}", "--output", "o"), "is not a web address"),
-        (("generic", "--object-uri", uri, "--output", "o"), "goes with --profile linked-art"),
-    ):
-        code, _, err = museum.call(*given, *wrong)
-        assert (code, said in err) == (2, True), err
-    code, _, err = museum.classify(catalogue, museum.folder / "b.csv", "--profile", "lido")
-    assert code == 2
-    assert "goes with --accepted" in err
-
-
-def test_the_guides_commands_work_as_they_are_printed(museum, monkeypatch):
-    guide = (Path(__file__).resolve().parents[5] / "docs" / "catalogues.md").read_text(encoding="utf-8")
-    lines = [shlex.split(line, comments=True) for line in guide.splitlines() if line.startswith("saggar ")]
-    assert len(lines) >= 5
-    monkeypatch.chdir(museum.folder)
-    museum.catalogue("object_number,photo\nA1,0.png\nA2,1.png\n")
-    (museum.folder / "museum.xml").write_text('<lidoWrap xmlns="http://www.lido-schema.org">\n</lidoWrap>', "utf-8")
-    for line in lines:
-        extra = ["--taxonomy", "kilnsim"] if line[1] == "data" else []
-        code, _, err = museum.call(*line[1:], *extra)
-        assert code == 0, (line, err)
-        if "--catalogue" in line:
-            decide(museum.folder / "review.csv", row2={"glaze": "accept"}, row3={"glaze": "accept"})
-    assert (museum.folder / "with-ours.xml").exists()
-    assert (museum.folder / "out.jsonl").exists()
 
 
 @pytest.mark.slow
