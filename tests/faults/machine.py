@@ -1,8 +1,10 @@
 """Orchestrator and stand-in workers as processes that can be killed and started again."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -105,6 +107,25 @@ class Machine:
 
     def pause(self, name):
         self.processes[name].send_signal(signal.SIGSTOP)
+
+    def pause_between_writes(self, name):
+        """Not while it writes to the workflow database: SQLite would keep the others out until it goes on."""
+        for _ in range(100):
+            self.pause(name)
+            if self._is_free():
+                return
+            self.go_on(name)
+            time.sleep(0.1)
+        raise AssertionError(f"{name} writes without end")
+
+    def _is_free(self):
+        """Whether the workflow database may be written to."""
+        with contextlib.closing(sqlite3.connect(self.home.database, timeout=0.2, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+        return True
 
     def go_on(self, name):
         self.processes[name].send_signal(signal.SIGCONT)

@@ -167,7 +167,7 @@ def test_one_that_slept_until_it_was_taken_for_dead_begins_nothing_when_it_wakes
         identity = machine.run(one_training)
         machine.wait_for(identity, lambda found: any(step.title.startswith("train ") for step in found.steps))
         wait_for(lambda: len(machine.pieces("epochs/")) == 1)
-        machine.pause("orchestrator")  # its worker drops it after 40 s, in the second epoch; then it is taken over
+        machine.pause_between_writes("orchestrator")  # its worker drops it after 40 s, in the second epoch
         wait_for(lambda: len(machine.pieces("epochs/")) == 3, timeout_s=300)
         machine.go_on("orchestrator")
         for at in BOTH:

@@ -5,8 +5,11 @@ import uuid
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from orchestrator_bench import BASELINE, Bench, run, start
 from saggar.v1 import orchestrator_pb2 as pb
+from saggar_orchestrator.workflow.database import connecting
+from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
 
 URL = os.environ.get("SAGGAR_TEST_POSTGRES_URL", "")
 
@@ -44,3 +47,22 @@ def test_an_experiment_runs_and_is_known_to_the_next_orchestrator(bench):
         assert again.experiment == ended
     assert bench.fakes.calls["Train"] == trained
     assert not list(bench.folder.glob("*.sqlite"))
+
+
+def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_than_its_server_lets_it(
+    bench, monkeypatch
+):
+    monkeypatch.setattr(connecting, "_IDLE_S", 1)
+    url = f"{bench.database_url('')}?options=-c%20lock_timeout%3D20s"
+    stopped, other = (Fleet(url, name, "1") for name in ("stopped", "other"))
+    stopped.join()
+    other.join()
+    writing = connecting.connect(url).connect()
+    writing.execute(sa.text("UPDATE saggar_orchestrators SET beat = beat + 1 WHERE executor = 'stopped'"))
+    for _ in range(LOOKS + 1):
+        other.beat()
+    assert other.dead({"stopped"}) == {"stopped"}  # which deletes what the other has locked
+    with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
+        writing.execute(sa.text("SELECT 1"))
+    with connecting.connect(url).connect() as connection:
+        assert connection.execute(sa.text("SHOW lock_timeout")).scalar() == "20s"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import sqlalchemy as sa
 
 tables = sa.MetaData()
+_IDLE_S = 60  # DBOS gives its own connections as long
 
 
 def connect(database_url: str) -> sa.Engine:
-    """An engine that waits for others' writing, and notices connections that have ended."""
+    """An engine that waits for others' writing, and notices connections that have ended. PostgreSQL takes back what a
+    process has locked that stands still in the middle of writing (stopped, or on a machine that sleeps); the others
+    wait as long as that. SQLite cannot: they wait until that process goes on or ends.
+    """
     url = sa.make_url(database_url)
+    waiting: dict[str, Any] = {"timeout": 30}
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    waiting = {"timeout": 30} if url.get_backend_name() == "sqlite" else {"connect_timeout": 10}
+        options = (*url.normalized_query.get("options", ()), f"-c idle_in_transaction_session_timeout={_IDLE_S}s")
+        waiting = {"connect_timeout": 10, "options": " ".join(options)}
     return sa.create_engine(url, connect_args=waiting, pool_pre_ping=True, pool_size=4, max_overflow=12)
 
 
