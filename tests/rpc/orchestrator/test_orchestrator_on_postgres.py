@@ -55,14 +55,20 @@ def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_th
     monkeypatch.setattr(connecting, "_IDLE_S", 1)
     url = f"{bench.database_url('')}?options=-c%20lock_timeout%3D20s"
     stopped, other = (Fleet(url, name, "1") for name in ("stopped", "other"))
-    stopped.join()
-    other.join()
-    writing = connecting.connect(url).connect()
-    writing.execute(sa.text("UPDATE saggar_orchestrators SET beat = beat + 1 WHERE executor = 'stopped'"))
-    for _ in range(LOOKS + 1):
-        other.beat()
-    assert other.dead({"stopped"}) == {"stopped"}  # which deletes what the other has locked
-    with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
-        writing.execute(sa.text("SELECT 1"))
-    with connecting.connect(url).connect() as connection:
-        assert connection.execute(sa.text("SHOW lock_timeout")).scalar() == "20s"
+    engine = connecting.connect(url)
+    try:
+        stopped.join()
+        other.join()
+        with engine.connect() as writing:
+            writing.execute(sa.text("UPDATE saggar_orchestrators SET beat = beat + 1 WHERE executor = 'stopped'"))
+            for _ in range(LOOKS + 1):
+                other.beat()
+            assert other.dead({"stopped"}) == {"stopped"}  # its row, which is locked, goes
+            with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
+                writing.execute(sa.text("SELECT 1"))
+        with engine.connect() as connection:
+            assert connection.execute(sa.text("SHOW lock_timeout")).scalar() == "20s"
+    finally:
+        engine.dispose()
+        stopped.leave()
+        other.leave()
