@@ -10,13 +10,15 @@ from saggar.store.directory import DirectoryStore
 from saggar.store.objects import ObjectStore
 
 _FORMS = (
-    "give a folder, file:///absolute/folder, or s3://bucket?endpoint=http://host:port[&region=NAME][&style=virtual]"
+    "give a folder, file:///absolute/folder, or "
+    "s3://bucket?endpoint=http://host:port[&region=NAME][&style=virtual][&ca=FILE]"
 )
 
 
 def open_store(url: str, access_key: str = "", secret_key: str = "") -> ObjectStore:
     """The store at `url`: a plain path, `file:///abs/dir`, or
-    `s3://bucket?endpoint=http://host:port[&region=...][&style=virtual]`.
+    `s3://bucket?endpoint=http://host:port[&region=...][&style=virtual][&ca=FILE]`; FILE has the authority (PEM) of a
+    store whose certificate this machine does not know.
 
     A missing folder is made; a missing bucket is not. Raises InvalidInputError for any other URL, and for an
     S3 one without credentials.
@@ -42,7 +44,7 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
 
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if unknown := sorted(query.keys() - {"endpoint", "region", "style"}):
+    if unknown := sorted(query.keys() - {"endpoint", "region", "style", "ca"}):
         raise InvalidInputError(f"'{url}' has the unknown parameter {unknown[0]}; {_FORMS}")
     if not parts.netloc or parts.path.strip("/"):
         raise InvalidInputError(f"'{url}' must name one bucket and no folder; {_FORMS}")
@@ -51,6 +53,10 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
     if style not in {"path", "virtual"}:
         raise InvalidInputError(
             f"'{url}' has the style '{style}'; style=path (host/bucket) and style=virtual (bucket.host) are known"
+        )
+    if "ca" in query and endpoint.scheme != "https":
+        raise InvalidInputError(
+            f"'{url}' has an authority (ca=), and http has no certificates; give endpoint=https://..."
         )
     if not access_key or not secret_key:
         raise InvalidInputError(f"the store {url} needs credentials; set SAGGAR_S3_ACCESS_KEY and SAGGAR_S3_SECRET_KEY")
@@ -62,6 +68,7 @@ def _open_s3(url: str, access_key: str, secret_key: str) -> ObjectStore:
         secure=endpoint.scheme == "https",
         region=query.get("region", "us-east-1"),
         virtual_host=style == "virtual",
+        authority=query.get("ca", ""),
     )
 
 

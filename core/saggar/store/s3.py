@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,6 +27,7 @@ from saggar.errors import (
     UnavailableError,
     WrongStateError,
 )
+from saggar.store.encryption import encryption_remedy, trusted
 from saggar.store.objects import (
     OCTETS,
     RENEWED_S,
@@ -78,7 +80,6 @@ _REFUSED = {
     "PermanentRedirect": "the bucket is elsewhere; correct endpoint and &region=NAME in the store's URL",
     "AuthorizationHeaderMalformed": "wrong region; give it as &region=NAME in the store's URL",
 }
-
 ResultT = TypeVar("ResultT")
 
 
@@ -98,8 +99,11 @@ class S3Store(VerifiedReads):
         secure: bool = True,
         region: str = "us-east-1",
         virtual_host: bool = False,
+        authority: str = "",
     ) -> None:
-        """`endpoint` is host:port, without a scheme. `virtual_host`: the bucket's name goes into the host."""
+        """`endpoint` is host:port, without a scheme. `virtual_host`: the bucket's name goes into the host. `authority`
+        is a PEM file: the store's certificate has to be of one in it, not of one that this machine trusts.
+        """
 
         def client(pool: urllib3.PoolManager) -> Minio:
             made = Minio(
@@ -114,9 +118,10 @@ class S3Store(VerifiedReads):
                 made.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
             return made
 
+        known = trusted(authority)
         try:
-            self._client = client(_pool(urllib3.PoolManager))
-            self._creating = client(_pool(_CreateOnlyPool))
+            self._client = client(_pool(urllib3.PoolManager, known))
+            self._creating = client(_pool(_CreateOnlyPool, known))
         except ValueError as error:
             raise InvalidInputError(f"'{endpoint}' is not an S3 endpoint: {error}; give host:port") from None
         self._bucket = bucket
@@ -279,6 +284,8 @@ class S3Store(VerifiedReads):
                 f"cannot {doing} in {self._where}: this machine's clock and the server's are {skew / 60:,.0f} minutes "
                 "apart, and S3 takes no more than 15; set the clock (with NTP)"
             )
+        if remedy := encryption_remedy(error):
+            return WrongStateError(f"cannot {doing} in {self._where}: {remedy}")
         if code in _REFUSED:
             return WrongStateError(f"cannot {doing} in {self._where}: {_REFUSED[code]} (the server said: {said})")
         if code in _FULL or _http_status(error) == 507:
@@ -317,9 +324,9 @@ class _CreateOnlyPool(urllib3.PoolManager):
         return super().urlopen(method, url, *args, **kwargs)
 
 
-def _pool(kind: type[urllib3.PoolManager]) -> urllib3.PoolManager:
+def _pool(kind: type[urllib3.PoolManager], known: ssl.SSLContext) -> urllib3.PoolManager:
     """Connections without urllib3's own retries: `S3Store._try` retries."""
-    return kind(timeout=_TIMEOUT, maxsize=16, retries=False, cert_reqs="CERT_REQUIRED")
+    return kind(timeout=_TIMEOUT, maxsize=16, retries=False, ssl_context=known)
 
 
 def _code(error: Exception) -> str:
@@ -347,6 +354,8 @@ def _clock_skew_s(error: Exception) -> float:
 
 def _passing(error: Exception, code: str) -> bool:
     """Whether trying again may help: no connection, a broken one, or an overloaded or starting server."""
+    if encryption_remedy(error):
+        return False
     if isinstance(error, urllib3.exceptions.HTTPError):
         return True
     return code in _TRANSIENT or code in _RACE or _http_status(error) in {500, 502, 503, 504}

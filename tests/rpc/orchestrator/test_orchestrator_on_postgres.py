@@ -1,4 +1,6 @@
-"""Experiments on PostgreSQL. SAGGAR_TEST_POSTGRES_URL names a server to make databases on."""
+"""Experiments on PostgreSQL. SAGGAR_TEST_POSTGRES_URL names a server to make databases on, SAGGAR_TEST_POSTGRES_CA the
+authority of its certificate.
+"""
 
 import os
 import uuid
@@ -6,12 +8,15 @@ import uuid
 import psycopg
 import pytest
 import sqlalchemy as sa
+import trustme
 from orchestrator_bench import BASELINE, Bench, run, start
+from saggar.errors import UnavailableError
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar_orchestrator.workflow.database import connecting
 from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
 
 URL = os.environ.get("SAGGAR_TEST_POSTGRES_URL", "")
+CA = os.environ.get("SAGGAR_TEST_POSTGRES_CA", "")
 
 pytestmark = pytest.mark.skipif(not URL, reason="no PostgreSQL; set SAGGAR_TEST_POSTGRES_URL")
 
@@ -21,9 +26,12 @@ class PostgresBench(Bench):
 
     name = f"saggar_test_{uuid.uuid4().hex[:12]}"
 
+    authority = ""
+
     def database_url(self, name):
         del name
-        return f"{URL.rpartition('/')[0]}/{self.name}"
+        encrypted = f"?sslmode=verify-full&sslrootcert={self.authority}" if self.authority else ""
+        return f"{URL.rpartition('/')[0]}/{self.name}{encrypted}"
 
 
 @pytest.fixture
@@ -47,6 +55,28 @@ def test_an_experiment_runs_and_is_known_to_the_next_orchestrator(bench):
         assert again.experiment == ended
     assert bench.fakes.calls["Train"] == trained
     assert not list(bench.folder.glob("*.sqlite"))
+
+
+@pytest.mark.skipif(not CA, reason="set SAGGAR_TEST_POSTGRES_CA")
+def test_every_connection_is_encrypted_where_the_address_says_so(bench):
+    bench.authority = CA
+    with bench.orchestrator() as stub, psycopg.connect(URL.replace("+psycopg", "")) as connection:
+        _, ended = run(stub, BASELINE)
+        assert ended.state == pb.EXPERIMENT_STATE_SUCCEEDED, ended.error
+        found = connection.execute(
+            "SELECT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.datname = %s", (bench.name,)
+        ).fetchall()
+    assert len(found) > 1
+    assert all(encrypted for (encrypted,) in found)
+
+
+@pytest.mark.skipif(not CA, reason="set SAGGAR_TEST_POSTGRES_CA")
+def test_a_server_whose_certificate_is_refused_is_told_with_what_to_look_at(bench, tmp_path):
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    bench.authority = other
+    with pytest.raises(UnavailableError, match=r"certificate verify failed.*sslrootcert"), bench.orchestrator():
+        pass
 
 
 def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_than_its_server_lets_it(
