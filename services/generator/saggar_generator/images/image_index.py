@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Inputs = Mapping[str, Any]
 _FORMAT = 6  # goes up when equal inputs would give another image
-_COMPOSED_FORMAT = "glaze transfer 1"  # likewise
+_COMPOSED_FORMAT = "glaze transfer 2"  # likewise
 
 
 class ImageIndex:

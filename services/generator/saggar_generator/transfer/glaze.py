@@ -1,12 +1,13 @@
 """The form of one photograph with the glaze of another.
 
-Inside the outline of the form, its slow changes of lightness (the shading that shows the form) and its highlights
-stay; the mean and spread of lightness, how colour goes with lightness, and the texture are the glaze's. Outside the
-outline nothing changes. What is painted, carved or crackled on the form is smoothed away; what is on the glaze's
-photograph comes as texture in places of chance: choose donors with that in mind.
+Inside the outline of the form, its shading stays, with the edges of rim, mouth, foot and facets, and its highlights;
+the mean and spread of lightness, how colour goes with lightness, and the texture are the glaze's. Outside the outline
+nothing changes. What is fine on the form (crackle, combing, shallow carving) is taken away, by total variation; what
+is painted on it cannot be told from its edges, so that of a painted form no more than the slow changes stay. What is
+on the glaze's photograph comes as texture in places of chance: choose donors with that in mind.
 
-Of several photographs the first is taken whose outline can be believed, which is that of a thrown pot: much the same
-left and right. A shadow or a table that was taken for a part of the pot is not.
+Of several photographs the first is taken whose outline can be believed, which is that of a thrown pot, much the same
+left and right, and as a form one that is not painted. A shadow or a table that was taken for a part of the pot is not.
 """
 
 from __future__ import annotations
@@ -29,14 +30,19 @@ _SHARES = (0.03, 0.9)  # of a picture that an object takes, else the outline is 
 _CONTACT = 0.08  # at most, of a side: more is a pot that is cut off, or a table
 _SYMMETRIES = (0.92, 0.6)  # overlap of an outline with its mirror image: at once, and where no other has more
 _SHADING = 0.08  # of the object's breadth: slower changes show the form
+_RELIEF = (
+    0.05  # weight of the total variation, lightness being 0 to 1: less lets crackle through, more takes rims along
+)
 _TEXTURE = 0.03  # of the object's breadth: faster changes are a plain glaze's texture
 _PATCH = 0.2  # of the object's breadth
 _LEAST_PATCH_PX = 6
 _AMPLITUDE = (0.6, 1.4)  # how much weaker or stronger the form's shading may become
 _OUTLIERS = 6.0  # of texture, in robust spreads: beyond, it is a rim, a highlight or a speck
-# More than this share of a glaze whose colour differs so much, in Lab, from the slow colour is a painted pattern: plain
-# glazes of kilnsim have at most .08, with their rims, and blue-and-white has .29 to .69.
+# More than these shares of a surface whose colour or lightness differs so much, in Lab, from the slow one are painted.
+# Of kilnsim's plain glazes nine of ten have at most .09 (Jun's splashes .24) and .29 (Ding's combed white .38); half of
+# its blue-and-white has .32 and .50, half of Cizhou's brown on white .44 of lightness.
 _PAINTED, _OFF_COLOUR = 0.18, 6.0
+_PAINTED_LIGHT, _OFF_LIGHT = 0.3, 10.0
 _PAINTED_PATCH = 0.45  # of the object's breadth: a motif, or much of one
 _CALM = 0.8  # share of a plain glaze's patches that are taken, those with least in them: no rims
 _HIGHLIGHT, _BRIGHT = 8.0, 80.0  # above the smooth lightness, and lightness, of 100
@@ -55,13 +61,14 @@ def transferred(forms: Sequence[Donor], glazes: Sequence[Donor], seed: int) -> t
 
     Raises InvalidInputError when in no photograph of either kind an object stands out.
     """
-    form, form_lab, form_outline = _first_clear(forms, "form")
+    form, form_lab, form_outline = _first_clear(forms, "form", plain=True)
     glaze, glaze_lab, glaze_outline = _first_clear(glazes, "glaze")
     rng = np.random.default_rng(seed)
     return _composed(form, form_lab, form_outline, glaze_lab, glaze_outline, rng), form.name, glaze.name
 
 
-def _first_clear(donors: Sequence[Donor], what: str) -> tuple[Donor, Lab, Outline]:
+def _first_clear(donors: Sequence[Donor], what: str, plain: bool = False) -> tuple[Donor, Lab, Outline]:
+    """With `plain` one that is not painted, where there is one."""
     from skimage.color import rgb2lab
 
     best: tuple[float, Donor, Lab, Outline] | None = None
@@ -71,6 +78,8 @@ def _first_clear(donors: Sequence[Donor], what: str) -> tuple[Donor, Lab, Outlin
         if not (_SHARES[0] <= outline.share <= _SHARES[1] and outline.edge_contact <= _CONTACT):
             continue
         symmetry = _symmetry(outline.mask)
+        if plain and symmetry >= _SYMMETRIES[1] and _pattern(lab, outline.mask)[1]:
+            symmetry = _SYMMETRIES[1]  # what is painted on it could not be told from its form
         if best is None or symmetry > best[0]:
             best = symmetry, donor, lab, outline
         if symmetry >= _SYMMETRIES[0]:
@@ -130,14 +139,37 @@ def _smoothed(values: npt.NDArray[np.float32], mask: Mask, sigma: float) -> npt.
 
 
 def _shading(lab: Lab, mask: Mask) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """[H, W] the form's slow lightness, and what shines above it."""
+    """[H, W] the form's lightness without what is fine or painted, and what shines above it."""
+    from scipy import ndimage
+    from skimage.restoration import denoise_tv_chambolle
+
+    light = lab[..., 0]
+    pattern, painted = _pattern(lab, mask)
+    fast = pattern[..., 0]
+    shines = ndimage.binary_erosion(mask, iterations=2) & (fast > _HIGHLIGHT) & (light > _BRIGHT)
+    highlights = np.where(shines, fast - _HIGHLIGHT, 0).astype(np.float32)
+    if painted:
+        return light - fast, highlights
+    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    matt = (light - highlights)[tuple(nearest)]  # the ground's lightness does not bleed in
+    relief = denoise_tv_chambolle(matt / 100, _RELIEF)  # type: ignore[no-untyped-call]
+    return (relief * 100).astype(np.float32), highlights
+
+
+def _inside(mask: Mask) -> Mask:
+    """Off the rim, where there is enough of it."""
     from scipy import ndimage
 
-    light = lab[..., :1]
-    smooth = _smoothed(light, mask, max(1.0, _SHADING * _breadth(mask)))
-    fast = (light - smooth)[..., 0]
-    shines = ndimage.binary_erosion(mask, iterations=2) & (fast > _HIGHLIGHT) & (light[..., 0] > _BRIGHT)
-    return smooth[..., 0], np.where(shines, fast - _HIGHLIGHT, 0).astype(np.float32)
+    inside: Mask = ndimage.binary_erosion(mask, iterations=max(1, round(0.06 * _breadth(mask))))
+    return inside if inside.sum() >= 4 * _LEAST_PATCH_PX**2 else mask
+
+
+def _pattern(lab: Lab, mask: Mask) -> tuple[Lab, bool]:
+    """[H, W, 3] what differs from the slow colour, and whether it is painted."""
+    pattern = lab - _smoothed(lab, mask, max(1.0, _SHADING * _breadth(mask)))
+    light, *colour = pattern[_inside(mask)].T
+    off_colour, off_light = (np.hypot(*colour) > _OFF_COLOUR).mean(), (np.abs(light) > _OFF_LIGHT).mean()
+    return pattern, bool(off_colour > _PAINTED or off_light > _PAINTED_LIGHT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,15 +184,10 @@ class _Surface:
 
 def _surface(lab: Lab, mask: Mask) -> _Surface:
     """Off the rim; of a plain glaze where there is least else, of a painted one with its pattern."""
-    from scipy import ndimage
-
-    breadth = _breadth(mask)
-    inside = ndimage.binary_erosion(mask, iterations=max(1, round(0.06 * breadth)))
-    if inside.sum() < 4 * _LEAST_PATCH_PX**2:
-        inside = mask
-    slow = _smoothed(lab, mask, max(1.0, _SHADING * breadth))
-    pattern = lab - slow
-    if (np.hypot(pattern[inside][:, 1], pattern[inside][:, 2]) > _OFF_COLOUR).mean() > _PAINTED:
+    breadth, inside = _breadth(mask), _inside(mask)
+    pattern, painted = _pattern(lab, mask)
+    slow = lab - pattern
+    if painted:
         return _Surface(slow, pattern, inside, max(_LEAST_PATCH_PX, round(_PAINTED_PATCH * breadth)))
     fine = lab - _smoothed(lab, mask, max(0.7, _TEXTURE * breadth))
     limit = _OUTLIERS * np.maximum(1.4826 * np.median(np.abs(fine[inside]), axis=0), 0.2)

@@ -80,6 +80,62 @@ def test_texture_is_the_glazes(composed):
     assert 0.5 < power(pixels, mask) / power(glaze, mask) < 1.6
 
 
+def vessel(seed=0):
+    """A pot with a dark mouth, and lines of two pixels all over it."""
+    pixels, mask = pot(seed=seed)
+    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
+    mouth = (x / 0.35) ** 2 + ((y + 0.4) / 0.15) ** 2 < 1
+    lines = ndimage.gaussian_filter((np.arange(SIZE) % 8 < 2).astype(float), 0.5)
+    marked = pixels - mask[..., None] * (70.0 * mouth[..., None] + 14.0 * lines[None, :, None])
+    return marked.clip(0, 255).astype(np.uint8), mask, mouth
+
+
+def test_edges_of_the_form_stay_and_what_is_fine_on_it_goes():
+    form, mask, mouth = vessel()
+    glaze, _ = pot((150, 190, 170), seed=5)
+    found = lab(transferred([Donor(form, "form")], [Donor(glaze, "glaze")], 3)[0])[..., 0]
+    just_in = mouth & ~ndimage.binary_erosion(mouth, iterations=3)
+    just_out = ndimage.binary_dilation(mouth, iterations=4) & ~ndimage.binary_dilation(mouth, iterations=1)
+    steps = [float(np.median(one[just_out]) - np.median(one[just_in])) for one in (lab(form)[..., 0], found)]
+    assert steps[1] > 0.6 * steps[0] > 10
+    body = ndimage.binary_erosion(mask & ~ndimage.binary_dilation(mouth, iterations=6), iterations=8)
+    fine = [one - ndimage.gaussian_filter(one, 3) for one in (lab(form)[..., 0], found)]
+    assert fine[1][body].std() < 0.35 * fine[0][body].std()
+
+
+def painted(seed):
+    return render(Piece("Yuan", "Jing", "BlueW", "Vase", seed, COLLECTION), SIZE)
+
+
+def test_what_is_painted_on_the_form_does_not_come_along():
+    glaze, _ = pot((150, 190, 170), seed=5)
+    for seed in range(4):
+        form = painted(seed)
+        found = transferred([Donor(form, "form")], [Donor(glaze, "glaze")], 3)[0]
+        mask = ndimage.binary_erosion(find_outline(lab(form).astype(np.float32)).mask, iterations=4)
+        fine = [one - ndimage.gaussian_filter(one, 2) for one in (lab(form)[..., 0], lab(found)[..., 0])]
+        assert fine[1][mask].std() < 0.35 * fine[0][mask].std()
+
+
+def test_a_form_that_is_not_painted_is_taken_before_one_that_is():
+    plain, glaze = pot()[0], pot((90, 60, 40))[0]
+    forms = [Donor(painted(5), "painted"), Donor(plain, "plain")]
+    assert transferred(forms, [Donor(glaze, "glaze")], 0)[1] == "plain"
+    assert transferred(forms[:1], [Donor(glaze, "glaze")], 0)[1] == "painted"
+
+
+def test_painting_in_one_colour_is_painting():
+    """Cizhou's brown on white, as a glaze: its motifs are as large as on the photograph."""
+    form = pot(seed=3)[0]
+    coarse = []
+    for glaze, kiln in (("White", "CiZ"), ("BluishW", "Jing")):
+        donors = [Donor(render(Piece("Song", kiln, glaze, "Vase", seed, COLLECTION), SIZE), "g") for seed in (4, 5, 6)]
+        found = lab(transferred([Donor(form, "form")], donors, 1)[0])[..., 0]
+        slow, slower = (ndimage.gaussian_filter(found, sigma) for sigma in (2, 8))
+        coarse.append(float((slow - slower)[ndimage.binary_erosion(pot(seed=3)[1], iterations=8)].std()))
+    assert coarse[0] > 3 * coarse[1]
+
+
 def test_equal_arguments_give_equal_pixels_and_seeds_differ(composed):
     form, glaze, pixels, mask, _ = composed
     again, second = (transferred([Donor(form, "f")], [Donor(glaze, "g")], seed)[0] for seed in (3, 4))
