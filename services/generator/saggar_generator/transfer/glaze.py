@@ -7,7 +7,8 @@ is painted on it cannot be told from its edges, so that of a painted form no mor
 on the glaze's photograph comes as texture in places of chance: choose donors with that in mind.
 
 Of several photographs the first is taken whose outline can be believed, which is that of a thrown pot, much the same
-left and right, and as a form one that is not painted. A shadow or a table that was taken for a part of the pot is not.
+left and right, and as a form one that is not painted: a table that was taken for a part of the pot is not. A shadow
+is left out (`shadows`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from saggar.errors import InvalidInputError
-from saggar.outlines import Mask, Outline, find_outline
+from saggar.outlines import Lab, Mask, find_outline
 
 from saggar_generator.transfer.quilting import quilted
+from saggar_generator.transfer.shadows import symmetry_of, without_shadow
 
 Pixels = npt.NDArray[np.uint8]  # [H, W, 3]
-Lab = npt.NDArray[np.float32]
 
 _SHARES = (0.03, 0.9)  # of a picture that an object takes, else the outline is not believed
 _CONTACT = 0.08  # at most, of a side: more is a pot that is cut off, or a table
@@ -61,27 +62,28 @@ def transferred(forms: Sequence[Donor], glazes: Sequence[Donor], seed: int) -> t
 
     Raises InvalidInputError when in no photograph of either kind an object stands out.
     """
-    form, form_lab, form_outline = _first_clear(forms, "form", plain=True)
-    glaze, glaze_lab, glaze_outline = _first_clear(glazes, "glaze")
+    form, form_lab, form_mask = _first_clear(forms, "form", plain=True)
+    glaze, glaze_lab, glaze_mask = _first_clear(glazes, "glaze")
     rng = np.random.default_rng(seed)
-    return _composed(form, form_lab, form_outline, glaze_lab, glaze_outline, rng), form.name, glaze.name
+    return _composed(form, form_lab, form_mask, glaze_lab, glaze_mask, rng), form.name, glaze.name
 
 
-def _first_clear(donors: Sequence[Donor], what: str, plain: bool = False) -> tuple[Donor, Lab, Outline]:
+def _first_clear(donors: Sequence[Donor], what: str, plain: bool = False) -> tuple[Donor, Lab, Mask]:
     """With `plain` one that is not painted, where there is one."""
     from skimage.color import rgb2lab
 
-    best: tuple[float, Donor, Lab, Outline] | None = None
+    best: tuple[float, Donor, Lab, Mask] | None = None
     for donor in donors:
         lab = rgb2lab(donor.pixels).astype(np.float32)
         outline = find_outline(lab)
         if not (_SHARES[0] <= outline.share <= _SHARES[1] and outline.edge_contact <= _CONTACT):
             continue
-        symmetry = _symmetry(outline.mask)
-        if plain and symmetry >= _SYMMETRIES[1] and _pattern(lab, outline.mask)[1]:
+        mask = without_shadow(lab, outline)
+        symmetry = symmetry_of(mask)
+        if plain and symmetry >= _SYMMETRIES[1] and _pattern(lab, mask)[1]:
             symmetry = _SYMMETRIES[1]  # what is painted on it could not be told from its form
         if best is None or symmetry > best[0]:
-            best = symmetry, donor, lab, outline
+            best = symmetry, donor, lab, mask
         if symmetry >= _SYMMETRIES[0]:
             break
     if best is None or best[0] < _SYMMETRIES[1]:
@@ -93,22 +95,13 @@ def _first_clear(donors: Sequence[Donor], what: str, plain: bool = False) -> tup
     return best[1:]
 
 
-def _symmetry(mask: Mask) -> float:
-    """Overlap with the mirror image, 0 to 1 (intersection over union), within the bounding box."""
-    columns = np.flatnonzero(mask.any(axis=0))
-    box = mask[:, columns[0] : columns[-1] + 1]
-    return float((box & box[:, ::-1]).sum() / (box | box[:, ::-1]).sum())
-
-
-def _composed(
-    form: Donor, lab: Lab, outline: Outline, glaze: Lab, glaze_outline: Outline, rng: np.random.Generator
-) -> Pixels:
+def _composed(form: Donor, lab: Lab, outline: Mask, glaze: Lab, glaze_mask: Mask, rng: np.random.Generator) -> Pixels:
     from scipy import ndimage  # type: ignore[import-untyped]
     from skimage.color import lab2rgb
 
-    mask = ndimage.binary_erosion(ndimage.binary_opening(outline.mask, iterations=2))  # off the ground at its rim
+    mask = ndimage.binary_erosion(ndimage.binary_opening(outline, iterations=2))  # off the ground at its rim
     shading, highlights = _shading(lab, mask)
-    surface = _surface(glaze, glaze_outline.mask)
+    surface = _surface(glaze, glaze_mask)
     lightness = _like(shading, mask, surface)
     new = np.empty_like(lab)
     new[..., 0] = lightness + highlights
@@ -118,7 +111,7 @@ def _composed(
         warnings.simplefilter("ignore", UserWarning)
         painted = np.clip(lab2rgb(new), 0, 1) * 255
     edge = np.minimum(ndimage.gaussian_filter(mask.astype(np.float32), 0.7) * 1.2, 1)[..., None]
-    edge[~outline.mask] = 0  # beyond, the photograph stays as it is
+    edge[~outline] = 0  # beyond, the photograph stays as it is
     mixed = edge * painted + (1 - edge) * form.pixels
     pixels: Pixels = mixed.round().astype(np.uint8)
     return pixels
