@@ -83,6 +83,12 @@ class ScreenSettings(SetMeasureSettings):
         "stands for `improbable_class` and all whose limits come from the reference photographs",
     )
 
+    copies_share_labels: bool = Field(
+        default=False,
+        description="An image is a copy, or a near duplicate, only of one with the same labels, unless their pixels are "
+        "equal: for composites, which show a photograph's form and ground with another glaze on purpose",
+    )
+
     @field_validator("report_only")
     @classmethod
     def _known_reasons(cls, names: tuple[str, ...]) -> tuple[str, ...]:

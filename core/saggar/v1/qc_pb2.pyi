@@ -30,7 +30,7 @@ class Dinov2(_message.Message):
     def __init__(self, model: _Optional[str] = ..., repository_path: _Optional[str] = ..., weights_path: _Optional[str] = ...) -> None: ...
 
 class ScreenSettings(_message.Message):
-    __slots__ = ("min_side_px", "min_luminance_sd", "min_entropy_bits", "min_relative_sharpness", "duplicate_distance_bits", "min_intended_probability", "kid_resamples", "trimmed_share", "report_only")
+    __slots__ = ("min_side_px", "min_luminance_sd", "min_entropy_bits", "min_relative_sharpness", "duplicate_distance_bits", "min_intended_probability", "kid_resamples", "trimmed_share", "report_only", "copies_share_labels")
     MIN_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
     MIN_LUMINANCE_SD_FIELD_NUMBER: _ClassVar[int]
     MIN_ENTROPY_BITS_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class ScreenSettings(_message.Message):
     KID_RESAMPLES_FIELD_NUMBER: _ClassVar[int]
     TRIMMED_SHARE_FIELD_NUMBER: _ClassVar[int]
     REPORT_ONLY_FIELD_NUMBER: _ClassVar[int]
+    COPIES_SHARE_LABELS_FIELD_NUMBER: _ClassVar[int]
     min_side_px: int
     min_luminance_sd: float
     min_entropy_bits: float
@@ -49,7 +50,8 @@ class ScreenSettings(_message.Message):
     kid_resamples: int
     trimmed_share: float
     report_only: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ..., trimmed_share: _Optional[float] = ..., report_only: _Optional[_Iterable[str]] = ...) -> None: ...
+    copies_share_labels: bool
+    def __init__(self, min_side_px: _Optional[int] = ..., min_luminance_sd: _Optional[float] = ..., min_entropy_bits: _Optional[float] = ..., min_relative_sharpness: _Optional[float] = ..., duplicate_distance_bits: _Optional[int] = ..., min_intended_probability: _Optional[float] = ..., kid_resamples: _Optional[int] = ..., trimmed_share: _Optional[float] = ..., report_only: _Optional[_Iterable[str]] = ..., copies_share_labels: _Optional[bool] = ...) -> None: ...
 
 class ScreenRequest(_message.Message):
     __slots__ = ("request_id", "manifest", "reference", "extractor", "settings", "also_measured_by", "fresh")

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from random_inception import write_random_inception
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
@@ -206,6 +208,27 @@ def test_only_real_training_photographs_serve_as_reference(bench):
     request.reference.CopyFrom(bench.manifest(held_out))
     with pytest.raises(InvalidInputError, match="training split"):
         bench.screen(request)
+
+
+def test_composites_are_copies_of_photographs_with_their_own_labels_alone(bench):
+    """Form and ground of a photograph with the other glaze; and, as labelled, with its own, a little brighter."""
+
+    def made(name: str, seed: int, glaze: str, brighter: int = 0) -> Record:
+        picture = Image.fromarray(
+            (np.asarray(vessel(seed, glaze)).astype(int) + brighter).clip(0, 255).astype(np.uint8)
+        )
+        return record(bench.store, name, encoded(picture), glaze, origin="synthetic", split="train")
+
+    changed = [made(f"changed-{i}", 1000 + i, ("blue", "red")[i % 2]) for i in range(6)]
+    unchanged = [made(f"unchanged-{i}", 1000 + i, ("red", "blue")[i % 2], 9) for i in range(6, 9)]
+    request = bench.request([*changed, *unchanged], report_only=["calibrated"])
+    copies = {name for name, (reason, _) in bench.rejected(bench.screen(request)).items() if reason == "training_copy"}
+    assert {f"changed-{i}" for i in range(6)} <= copies
+    request.settings.copies_share_labels = True
+    found = bench.rejected(bench.screen(request))
+    assert {name: reason for name, (reason, _) in found.items()} == {
+        f"unchanged-{i}": "training_copy" for i in (6, 7, 8)
+    }
 
 
 def test_comparing_a_set_with_itself_and_with_another(bench):

@@ -44,6 +44,21 @@ def test_shipped_experiments_are_valid(name, arms):
     assert [arm.name for arm in experiment.arms] == arms
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        (GOOD, False),
+        (GOOD + "generation: {glaze_transfer: true}\n", True),
+        (GOOD + "generation: {glaze_transfer: true}\nscreening: {report_only: [calibrated]}\n", True),
+        (GOOD + "generation: {glaze_transfer: true}\nscreening: {copies_share_labels: false}\n", False),
+    ],
+)
+def test_composites_are_copies_of_what_has_their_labels_alone_unless_the_file_says_otherwise(text, share):
+    screening = parse(text)[0].screening
+    assert screening.copies_share_labels is share
+    assert screening.report_only == (("calibrated",) if "calibrated" in text else ())
+
+
 def test_the_papers_data_sets_add_up():
     path = EXPERIMENTS / "paper.yaml"
     experiment, _ = parse_experiment(path.read_text(encoding="utf-8"), str(path), path.parent)

@@ -164,6 +164,22 @@ def test_mirrored_copies_are_found():
     assert rejection.detail == "perceptual hash of its mirror image is 0 bits from training image a.jpg"
 
 
+def test_with_labels_asked_for_only_those_that_bear_them_count():
+    near = like(pixels_sha256="cd" * 32, phash="0" * 63 + "c")  # 2 bits away
+    earlier = PictureIndex()
+    earlier.add(near, "celadon", "Song, Celadon, Bowl")
+    earlier.add(other(), "white", "Song, White, Bowl")
+    for rule, reason in (
+        (rules.rejects_duplicate, Reason.NEAR_DUPLICATE),
+        (rules.rejects_training_copy, Reason.TRAINING_COPY),
+    ):
+        assert rule(GOOD, DEFAULTS, earlier, "Song, White, Bowl") is None
+        assert rule(GOOD, DEFAULTS, earlier, "Song, Celadon, Bowl").reason == reason
+        assert rule(GOOD, DEFAULTS, earlier).reason == reason
+        same_pixels = like(pixels_sha256=near.pixels_sha256)
+        assert rule(same_pixels, DEFAULTS, earlier, "Song, White, Bowl") is not None  # nothing was changed
+
+
 def test_training_copies_name_the_photograph():
     exact = rules.rejects_training_copy(GOOD, DEFAULTS, index((GOOD, "training image bowl.jpg")))
     assert exact == Rejection(Reason.TRAINING_COPY, "same pixels as training image bowl.jpg")

@@ -77,6 +77,17 @@ class Experiment(JobSettings):
         json_schema_extra={"left_out": "the first such arm"},
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _composites_look_like_photographs(cls, data: Any) -> Any:
+        """Composites are no copies of photographs with other labels, unless the file says otherwise."""
+        if not isinstance(data, dict):
+            return data
+        generation, screening = data.get("generation"), data.get("screening") or {}
+        if isinstance(generation, dict) and generation.get("glaze_transfer") is True and isinstance(screening, dict):
+            return data | {"screening": {"copies_share_labels": True} | screening}
+        return data
+
     @model_validator(mode="after")
     def _arms_compare(self) -> Experiment:
         named = (*self.arms, *(self.sweep.arms if self.sweep else ()))

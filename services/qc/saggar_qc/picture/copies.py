@@ -12,6 +12,7 @@ from saggar.duplicates.search import POSSIBLE_BITS, pack
 from saggar_qc.picture.picture import Picture
 
 _WORDS = 4  # of 64 bits: a hash
+_NOT_ASKED = 1 << 20  # bits: farther than any hash
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,14 @@ class PictureIndex:
         self._by_pixels: dict[bytes, int] = {}
         self._hashes = np.empty((1024, _WORDS), dtype=np.uint64)
         self._hashed: list[int] = []  # positions of those that have a hash
+        self._tags: list[str] = []  # of those
         self._thumbnails: list[npt.NDArray[np.uint8]] = []
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def add(self, picture: Picture, name: str) -> None:
-        """`name` is what `find` answers."""
+    def add(self, picture: Picture, name: str, tag: str = "") -> None:
+        """`name` is what `find` answers, `tag` what it may be asked for."""
         position = len(self._names)
         self._names.append(name)
         self._by_pixels.setdefault(bytes.fromhex(picture.pixels_sha256), position)
@@ -55,27 +57,37 @@ class PictureIndex:
             self._hashes = np.concatenate([self._hashes, np.empty_like(self._hashes)])
         self._hashes[len(self._hashed)] = pack([picture.phash])[0]
         self._hashed.append(position)
+        self._tags.append(tag)
         self._thumbnails.append(picture.thumbnail)
 
-    def find(self, picture: Picture, distance_bits: int) -> Found | None:
-        """A picture with equal pixels; else the nearest by hash, within `distance_bits` of 256.
+    def find(self, picture: Picture, distance_bits: int, tag: str | None = None) -> Found | None:
+        """A picture with equal pixels; else the nearest by hash, within `distance_bits` of 256, of those with `tag` if
+        one is given.
 
         Beyond `distance_bits`, up to `near_duplicates.POSSIBLE_BITS`, the thumbnails decide.
         """
         position = self._by_pixels.get(bytes.fromhex(picture.pixels_sha256))
         if position is not None:
             return Found(self._names[position], 0, same_pixels=True)
-        return self._near(picture.phash, picture.thumbnail, distance_bits, mirrored=False) or self._near(
-            picture.mirrored_phash, picture.thumbnail[:, ::-1], distance_bits, mirrored=True
+        return self._near(picture.phash, picture.thumbnail, distance_bits, tag, mirrored=False) or self._near(
+            picture.mirrored_phash, picture.thumbnail[:, ::-1], distance_bits, tag, mirrored=True
         )
 
     def _near(
-        self, phash: str | None, thumbnail: npt.NDArray[np.uint8], distance_bits: int, *, mirrored: bool
+        self,
+        phash: str | None,
+        thumbnail: npt.NDArray[np.uint8],
+        distance_bits: int,
+        tag: str | None,
+        *,
+        mirrored: bool,
     ) -> Found | None:
         if phash is None or not self._hashed:
             return None
         hashes = self._hashes[: len(self._hashed)]
         distances = np.bitwise_count(hashes ^ pack([phash])[0]).sum(axis=1, dtype=np.int64)
+        if tag is not None:
+            distances[[each != tag for each in self._tags]] = _NOT_ASKED
         for nearest in np.argsort(distances, kind="stable")[:3]:
             distance = int(distances[nearest])
             seen = self._thumbnails[nearest].astype(np.float32)

@@ -51,6 +51,7 @@ class Reference:
     copy_detail: float  # `Match.agreement` at which a picture is a copy
     likenesses: Likenesses
     names: tuple[str, ...]
+    tags: npt.NDArray[np.str_]  # [N] `combination_tag` of their labels
     tint: Float64  # [2] median a and b of the grounds
     tint_precision: Float64
     verifier: Verifier | None
@@ -168,7 +169,8 @@ class _Notes:
         self.features.add(upright, [combination_tag(item.record.labels) for item in batch])
         for item in batch:
             if item.picture is not None:
-                self.index.add(item.picture, f"training image {item.record.source or item.record.image}")
+                name = f"training image {item.record.source or item.record.image}"
+                self.index.add(item.picture, name, combination_tag(item.record.labels))
                 self._records.append(item.record)
                 self.likenesses.add(item.picture.grey)
                 self._pictures.append(replace(item.picture, grey=_ON_DISK))
@@ -195,6 +197,7 @@ class _Notes:
             copy_detail=1.0,
             likenesses=self.likenesses,
             names=tuple(record.source or record.image for record in self._records),
+            tags=np.array([combination_tag(record.labels) for record in self._records]),
             tint=tint,
             tint_precision=tint_precision,
             verifier=None if taxonomy is None else self._verifier(taxonomy),

@@ -86,17 +86,21 @@ def rejects_combination(labels: Labels, taxonomy: Taxonomy | None) -> Rejection 
     return Rejection(Reason.IMPLAUSIBLE, f"{named}: not among the known combinations of {taxonomy.id}")
 
 
-def rejects_duplicate(picture: Picture, thresholds: ScreenSettings, earlier: PictureIndex) -> Rejection | None:
-    """Against the accepted pictures of the same set that came before."""
-    found = earlier.find(picture, thresholds.duplicate_distance_bits)
+def rejects_duplicate(
+    picture: Picture, thresholds: ScreenSettings, earlier: PictureIndex, tag: str | None = None
+) -> Rejection | None:
+    """Against the accepted pictures of the same set that came before; with `tag`, against those that bear it."""
+    found = earlier.find(picture, thresholds.duplicate_distance_bits, tag)
     if found is None:
         return None
     return Rejection(Reason.DUPLICATE if found.same_pixels else Reason.NEAR_DUPLICATE, found.words)
 
 
-def rejects_training_copy(picture: Picture, thresholds: ScreenSettings, training: PictureIndex) -> Rejection | None:
-    """Against the photographs that the generator learned from, by hash."""
-    found = training.find(picture, thresholds.duplicate_distance_bits)
+def rejects_training_copy(
+    picture: Picture, thresholds: ScreenSettings, training: PictureIndex, tag: str | None = None
+) -> Rejection | None:
+    """Against the photographs that the generator learned from, by hash; with `tag`, against those that bear it."""
+    found = training.find(picture, thresholds.duplicate_distance_bits, tag)
     return None if found is None else Rejection(Reason.TRAINING_COPY, found.words)
 
 

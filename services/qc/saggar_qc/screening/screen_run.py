@@ -186,7 +186,7 @@ class _Tally:
                 self.reasons[item.row] = tuple(sorted({each.reason for each in found}, key=list(Reason).index))
                 continue
             accepted.append(i)
-            self.seen.add(picture, item.record.source or item.record.image)
+            self.seen.add(picture, item.record.source or item.record.image, combination_tag(item.record.labels))
             self.textures.take(picture.texture, glaze_of(item.record.labels, self._taxonomy))
         tags = [combination_tag(readable[i][0].record.labels) for i in accepted]
         self.features.add(upright.features[accepted], tags)
@@ -201,14 +201,16 @@ class _Tally:
             rules.rejects_entropy(picture, thresholds),
             rules.rejects_blur(picture, thresholds, self.reference.median_sharpness),
             rules.rejects_combination(record.labels, self._taxonomy),
-            rules.rejects_duplicate(picture, thresholds, self.seen),
+            rules.rejects_duplicate(picture, thresholds, self.seen, self._alike(item)),
         )
         return [each for each in asked if each is not None]
 
     def _beside_photographs(self, item: Examined, picture: Picture, near: Float64, apart: Float64) -> list[Rejection]:
-        copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index)
+        alike = self._alike(item)
+        copied = rules.rejects_training_copy(picture, self.thresholds, self.reference.index, alike)
         if copied is None:
-            match = self.reference.best_match(picture.grey, apart)
+            counting = apart if alike is None else np.where(self.reference.tags == alike, apart, np.inf)
+            match = self.reference.best_match(picture.grey, counting)
             copied = rules.rejects_detail_of_training(*match, self.reference.copy_detail)
         values = dict(picture.values) | self.reference.scores(picture, item.record.labels, near)
         for limit in self.reference.limits:
@@ -231,6 +233,10 @@ class _Tally:
                 self.verified[task].append(probability)
         improbable = rules.rejects_improbable_class(verified, labels, self.thresholds)
         return [] if improbable is None else [improbable]
+
+    def _alike(self, item: Examined) -> str | None:
+        """The labels that an image has to bear of which this one is a copy; None: any."""
+        return combination_tag(item.record.labels) if self.thresholds.copies_share_labels else None
 
     @property
     def _taxonomy(self) -> Taxonomy | None:
