@@ -436,7 +436,7 @@ def test_what_was_found_is_said_in_chinese_too():
 
 
 def without_images(values):
-    """Results whose second arm had no generated image left after review: the baseline over again."""
+    """As an earlier version stored it: a second arm that had no generated image left, and answers as the baseline."""
     base, second, _ = values["arms"]
     same = {"identical": True, "mean": 0.0, "low": -3e-16, "high": 3e-16, "verdict": "same", "needs": None}
     rows = {
@@ -452,7 +452,9 @@ def without_images(values):
 
 
 def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
-    found = without_images(values)
+    found = wording.as_of_now(without_images(values))
+    assert wording.as_of_now(found) == found
+    assert wording.rules_in_words(found) == ""
     assert wording.arm_sentences(found) == ["95:5: no generated image was used, so nothing was compared"]
     assert wording.in_short(found) == "95:5: no generated image was used, so nothing was compared"
     page = report.render(found, picture)
@@ -461,6 +463,9 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
     assert "no difference larger than" not in text.partition("Keep in mind")[0]
     assert "differences of 0.000 to 0.000" not in text
     assert "95:5 against baseline No generated image was used" in text
+    assert "One training set was tested, and not compared with another, on 240 test photographs" in text
+    assert "it was trained with 3 seeds." in text
+    assert "0 comparisons" not in text
     assert '<span class="same">' not in page
     assert "1e−16" not in page
     assert "67.0% to 95.0%). The pass rate is below" in text
@@ -468,6 +473,20 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
     assert "so no generated image was used" in methods
     assert check(page) == []
     assert language("zh").in_short(found) == "95:5：未使用任何生成图像，因此没有可比较的内容"
+    beside = found | {"arms": [*found["arms"], wording.as_of_now(values)["arms"][2]]}
+    text = words(report.render(beside, picture))
+    assert "2 training sets were compared on the same 240 test photographs" in text
+
+
+def test_a_control_of_an_arm_without_generated_images_is_no_comparison_either(values):
+    base, unused = without_images(values)["arms"]
+    control = unused | {"name": "control", "kind": "control", "control_of": "95:5", "control_images": 0}
+    found = wording.as_of_now(values | {"arms": [base, unused, control]})
+    said = "there was no generated image to stand in for, so nothing was compared"
+    assert wording.arm_sentences(found)[1] == f"control: {said}"
+    page = report.render(found, picture)
+    assert check(page) == []
+    assert f"control: {said}." in words(page)
 
 
 def test_classes_are_called_by_their_names_everywhere(values):

@@ -7,8 +7,10 @@ import json
 import pytest
 from orchestrator_results import results
 from PIL import Image
-from saggar_orchestrator.pages.exports import as_csv, as_latex, figures, write_exports
+from saggar_orchestrator.pages.exports import as_csv, as_latex, figures, write_comparison, write_exports
+from saggar_orchestrator.pages.report.several import render_several
 from saggar_orchestrator.pages.tables import Table, tables
+from web_page import words
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,25 @@ def test_every_table_is_a_rectangle_of_what_was_found(values):
     differences = [dict(zip(made["differences"].columns, row, strict=True)) for row in made["differences"].rows]
     assert len(differences) == 10
     assert differences[0]["low"] == values["arms"][1]["differences"]["macro_f1"]["dynasty"]["low"]
+
+
+def test_an_arm_that_was_not_compared_is_so_in_every_file(values, tmp_path):
+    base, second, third = values["arms"]
+    unused = {name: value for name, value in second.items() if name not in {"differences", "groups", "confusions"}}
+    unused |= {"kind": "synthetic", "by_origin": base["by_origin"], "share_reached": 0.0, "unused": True}
+    found = values | {"arms": [base, unused, third]}
+    write_exports(found, tmp_path)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "tables" / "differences.csv").read_text())))
+    said = "no generated image was used, so nothing was compared"
+    assert [row for row in rows if row["arm"] == "95:5"] == [
+        dict.fromkeys(rows[0], "") | {"arm": "95:5", "verdict": said}
+    ]
+    assert len(rows) == 6
+    assert f"95:5 & -- & -- & -- & -- & -- & -- & {said}" in (tmp_path / "tables" / "differences.tex").read_text()
+    write_comparison([found, values], tmp_path / "both")
+    both = list(csv.DictReader(io.StringIO((tmp_path / "both" / "tables" / "compared_differences.csv").read_text())))
+    assert [(row["arm"], row["macro_f1_difference"]) for row in both if row["verdict"] == said] == [("95:5", "")]
+    assert f"example, 95:5: {said}." in words(render_several([found, values]))
 
 
 def test_csv_reads_back_whole_and_runs_nothing():

@@ -38,8 +38,8 @@ def deposit(
 
     from saggar.errors import InvalidInputError
 
-    from saggar_orchestrator.cli.experiments.results import is_of_this_version
     from saggar_orchestrator.deposit.crate import Deposit, write_crate
+    from saggar_orchestrator.findings.wording import as_of_now, is_complete
 
     about = Deposit(licence, author, orcid)
     if output.exists():
@@ -47,8 +47,8 @@ def deposit(
     store = open_home_store(settings(context).home)
     ids = ids_in(store.list("experiments/"), "report.html")
     identity = chosen(ids, experiment, "finished experiment", "`saggar experiment list` shows all")
-    results = json.loads(store.get(f"experiments/{identity}/results.json"))
-    if not is_of_this_version(results):
+    results = as_of_now(json.loads(store.get(f"experiments/{identity}/results.json")))
+    if not is_complete(results):
         raise InvalidInputError(f"the results of {identity} are of an earlier version: run its file again first")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="saggar-deposit-") as folder, spinner("gathering the deposit"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
@@ -18,7 +19,7 @@ from saggar_orchestrator.findings.statistics.variance_of_difference import Varia
 @dataclass(frozen=True)
 class Findings:
     """`evidence`: what verdicts rest on and keep to; `arms`: by name, the scores of each, and what tells it from the
-    baseline (`differences`, `groups`, `confusions`), in the order of the arms.
+    baseline (`differences`, `groups`, `confusions`) unless it is the baseline over again, in the order of the arms.
     """
 
     evidence: dict[str, Any]
@@ -31,15 +32,21 @@ def find(
     baseline: str,
     training: TrainingCounts,
     rules: Rules | None = None,
+    *,
+    nothing_added: Collection[str] = (),
 ) -> Findings:
     """Scores of all arms, and of every arm but the baseline its differences to it.
+
+    `nothing_added`: arms that were to have more images than the baseline, and got none. Where such an arm answers as
+    the baseline does, nothing was compared: it has no differences, and is no row for others to be corrected for.
 
     Raises DataCorruptionError when trainings do not answer for the same test images.
     """
     rules = rules or Rules()
     answers = {name: bring_together(name, trained) for name, trained in arms.items()}
     against = answers[baseline]
-    others = [one for name, one in answers.items() if name != baseline]
+    unused = {name for name in nothing_added if _repeats(answers[name], against)}
+    others = [one for name, one in answers.items() if name != baseline and name not in unused]
     rows = compare(taxonomy, others, against, rules)
     found = {name: arm_scores(taxonomy, one, training) for name, one in answers.items()}
     for one in others:
@@ -51,6 +58,13 @@ def find(
         found[one.arm]["groups"] = group_differences(taxonomy, one, against, training)
         found[one.arm]["confusions"] = named_confusions(taxonomy, one, against)
     return Findings(_evidence(against, len(rows), rules), found)
+
+
+def _repeats(arm: Answers, baseline: Answers) -> bool:
+    """Whether every answer is the baseline's."""
+    return arm.seeds == baseline.seeds and all(
+        np.array_equal(arm.predicted[task], said) for task, said in baseline.predicted.items()
+    )
 
 
 def _evidence(baseline: Answers, rows: int, rules: Rules) -> dict[str, Any]:

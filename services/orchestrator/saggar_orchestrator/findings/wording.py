@@ -6,14 +6,43 @@ from typing import Any
 
 Results = dict[str, Any]
 UNUSED = "no generated image was used, so nothing was compared"
+UNUSED_CONTROL = "there was no generated image to stand in for, so nothing was compared"
 WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "unclear": "cannot tell"}
+_LACKING: dict[str, Any] = {"groups": {}, "certainty": {}, "novelty": [], "tail": None, "worth": None, "unused": False}
+_FOUND_OF_NONE = ("differences", "groups", "confusions", "worth")  # what an arm that was not compared does not have
 
 
-def is_unused(arm: dict[str, Any]) -> bool:
-    """Whether generated images were asked for and none was used, so that the arm is the baseline over again."""
+def is_complete(results: Results) -> bool:
+    """Whether all is there that pages show: the first versions did not keep what verdicts rest on."""
+    return "evidence" in results
+
+
+def as_of_now(results: Results) -> Results:
+    """Results that an earlier version stored, as this one would have: so that today's words are true of them too.
+
+    What was not looked for is as if it had not been found; an arm that got none of the images it was to have, and
+    answers as the baseline does, has no differences. Results of this version stay as they are.
+    """
+    if not is_complete(results):
+        return results
+    arms = [_LACKING | _without_differences_of_none(arm) for arm in results["arms"]]
+    rows = [len(arm.get("differences", {}).get("macro_f1", {})) for arm in arms]
+    return {"advice": None} | results | {"arms": arms, "evidence": results["evidence"] | {"rows": sum(rows)}}
+
+
+def _without_differences_of_none(arm: dict[str, Any]) -> dict[str, Any]:
     rows = arm.get("differences", {}).get("macro_f1", {}).values()
-    asked = arm.get("kind") == "synthetic" and arm.get("share_asked") != 0
-    return bool(asked and rows and not arm["by_origin"].get("synthetic") and all(row["identical"] for row in rows))
+    added = {"synthetic": arm["by_origin"].get("synthetic", 0), "control": arm.get("control_images") or 0}
+    if not rows or added.get(arm.get("kind", ""), 1) or not all(row["identical"] for row in rows):
+        return arm
+    return {name: value for name, value in arm.items() if name not in _FOUND_OF_NONE} | {"unused": True}
+
+
+def unused(arm: dict[str, Any]) -> str:
+    """Why nothing was compared, of an arm that got none of the images it was to have; empty of all others."""
+    if not arm.get("unused"):
+        return ""
+    return UNUSED_CONTROL if arm["kind"] == "control" else UNUSED
 
 
 def headline(results: Results) -> str:
@@ -28,13 +57,14 @@ def in_short(results: Results) -> str:
     settled, unsettled = [], []
     words = {verdict: word for verdict, word in WORDS.items() if verdict != "unclear"}
     for arm in results["arms"]:
+        if why := unused(arm):
+            settled.append(f"{arm['name']}: {why}")
+            continue
         found = arm.get("differences", {}).get("macro_f1")
         if not found:
             continue
         said = [f"{task} {words[d['verdict']]}" for task, d in found.items() if d["verdict"] in words]
-        if is_unused(arm):
-            settled.append(f"{arm['name']}: {UNUSED}")
-        elif said:
+        if said:
             settled.append(f"{arm['name']}: {', '.join(said)}")
         else:
             unsettled.append(arm["name"])
@@ -67,7 +97,6 @@ def sentences(results: Results) -> list[str]:
         for arm in results["arms"]
         if "differences" in arm
         for name, row in arm["differences"]["macro_f1"].items()
-        if not is_unused(arm)
     ]
 
 
@@ -76,9 +105,8 @@ def arm_sentences(results: Results) -> list[str]:
     said: list[str] = []
     for arm in results["arms"]:
         rows = arm.get("differences", {}).get("macro_f1", {})
-        if is_unused(arm):
-            said.append(f"{arm['name']}: {UNUSED}")
-            continue
+        if why := unused(arm):
+            said.append(f"{arm['name']}: {why}")
         untold: dict[str, list[str]] = {}
         for name, row in rows.items():
             if row["verdict"] == "unclear":

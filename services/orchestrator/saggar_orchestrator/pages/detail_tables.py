@@ -45,6 +45,14 @@ def compared(every: Sequence[Results]) -> list[Table]:
         )
         for row in several.rows_of(every)
     ]  # fmt: skip
+    differences += [
+        (
+            experiment["name"], experiment["id"], arm["name"], None, one["baseline"], arm["share_reached"],
+            *[None] * 4, why,
+        )
+        for one in every
+        for experiment, arm, why in several.unused_of([one])
+    ]  # fmt: skip
     scores = [
         (
             row["experiment"], row["id"], row["arm"], row["synthetic"], row["seeds"],

@@ -39,10 +39,15 @@ class Language:
         """With the space that follows it."""
         return ": " if self.code == "en" else "："
 
+    @property
+    def stop(self) -> str:
+        """What ends a sentence."""
+        return "." if self.code == "en" else "。"
+
     def joined(self, parts: list[str]) -> str:
         """Clauses as one sentence."""
         said = ("; " if self.code == "en" else "；").join(parts)
-        return f"{said[:1].upper()}{said[1:]}{'.' if self.code == 'en' else '。'}" if said else ""
+        return f"{said[:1].upper()}{said[1:]}{self.stop}" if said else ""
 
     def plural(self, one: str, many: str, n: int) -> str:
         """Chinese has one form for all numbers; it is found under the plural."""
@@ -110,6 +115,9 @@ class Language:
             return wording.in_short(dict(results))
         settled, unsettled = [], []
         for arm in results["arms"]:
+            if why := wording.unused(arm):
+                settled.append(f"{arm['name']}：{self.text(why)}")
+                continue
             found = arm.get("differences", {}).get("macro_f1")
             if not found:
                 continue
@@ -118,9 +126,7 @@ class Language:
                 for task, row in found.items()
                 if row["verdict"] != "unclear"
             ]
-            if wording.is_unused(arm):
-                settled.append(f"{arm['name']}：{self.text(wording.UNUSED)}")
-            elif said:
+            if said:
                 settled.append(f"{arm['name']}：{'，'.join(said)}")
             else:
                 unsettled.append(arm["name"])

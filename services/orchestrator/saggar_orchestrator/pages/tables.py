@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from saggar_orchestrator.findings.wording import unused
 from saggar_orchestrator.pages.detail_tables import Cell, Table, detail_tables
 
 Results = Mapping[str, Any]
@@ -77,6 +78,11 @@ def _differences(results: Results) -> Table:
         for arm in results["arms"]
         for task, d in arm.get("differences", {}).get("macro_f1", {}).items()
         for a in (arm["differences"]["accuracy"][task],)
+    ]
+    rows += [
+        (arm["name"], *(why if column == "verdict" else None for column in columns[1:]))
+        for arm in results["arms"]
+        if (why := unused(arm))
     ]
     return Table("differences", f"Differences to {results['baseline']}, with 95 % intervals", columns, tuple(rows))
 

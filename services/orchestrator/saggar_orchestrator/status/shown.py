@@ -213,33 +213,38 @@ def _arms(
     results: Mapping[str, Any] | None,
     language: str,
 ) -> tuple[ArmRow, ...]:
-    scores = {}
-    if results is not None:
-        scores = {arm["name"]: f"{arm['mean_macro_f1']['mean']:.3f}" for arm in results["arms"]}
+    found = {arm["name"]: arm for arm in results["arms"]} if results is not None else {}
     return tuple(
         ArmRow(
             arm.name,
-            about_arm(arm, language),
+            about_arm(arm, found.get(arm.name), language),
             tuple(_cell(f"{arm.name}, seed {seed}", rows, steps, language) for seed in experiment.seeds),
-            scores.get(arm.name, ""),
+            f"{found[arm.name]['mean_macro_f1']['mean']:.3f}" if arm.name in found else "",
         )
         for arm in experiment.all_arms
     )
 
 
-def about_arm(arm: Arm, language: str) -> str:
-    """What an arm learns from beside the photographs that all have."""
+def about_arm(arm: Arm, found: Mapping[str, Any] | None, language: str) -> str:
+    """What an arm learns from beside the photographs that all have: as it was asked for, or, once it is done, what it
+    had. `found`: of results.json.
+    """
     words = WORDS[language]
     if arm.synthetic is not None:
-        return _about_synthetic(arm.synthetic, words)
+        return _about_synthetic(arm.synthetic, found, words)
     if arm.control is not None:
+        if found is not None and not found["control_images"]:
+            return words["arm_none_to_control"].format(arm.control.of)
         return words["arm_control"].format(arm.control.of)
     if arm.give_back is not None:
         return words["arm_back"].format(f"{arm.give_back:,}")
     return words["arm_training"] if arm.training else words["arm_real"]
 
 
-def _about_synthetic(synthetic: Synthetic, words: Mapping[str, str]) -> str:
+def _about_synthetic(synthetic: Synthetic, found: Mapping[str, Any] | None, words: Mapping[str, str]) -> str:
+    if found is not None:
+        reached = found["share_reached"]
+        return words["arm_share"].format(f"{100 * reached:.2g}") if reached else words["arm_none_synthetic"]
     if synthetic.share == "auto":
         return words["arm_auto"]
     if synthetic.share is not None:

@@ -3,6 +3,8 @@ import pytest
 from invented_answers import arm, said, taxonomy
 from saggar_orchestrator.findings.answers import Trained, bring_together
 from saggar_orchestrator.findings.comparison import MEAN, Rules, compare
+from saggar_orchestrator.findings.results import find
+from saggar_orchestrator.findings.scores import TrainingCounts, rare_images
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -41,6 +43,31 @@ def test_an_arm_with_the_baselines_answers_differs_by_nothing():
         assert row.sign_flip.p == 1
         assert all(one.p == 1 and one.arm_only == one.baseline_only == 0 for one in row.discordant)
         assert row.share_of_better == pytest.approx(0.5)
+
+
+def test_an_arm_that_got_no_images_and_answers_as_the_baseline_is_no_row():
+    rng = np.random.default_rng(1)
+    true = truth(rng, 60)
+    trained = {"baseline": arm(rng, true, CLASSES, 0.7, 3), "other": arm(rng, true, CLASSES, 0.8, 3)}
+    counts = TrainingCounts(
+        {task: [5] * number for task, number in CLASSES.items()},
+        rare_images(trained["baseline"][0].predictions.images, true, true),
+    )
+    alone = find(TAXONOMY, trained, "baseline", counts)
+    trained |= {"empty": trained["baseline"], "learns otherwise": trained["other"]}
+    found = find(TAXONOMY, trained, "baseline", counts, nothing_added=("empty", "learns otherwise"))
+    assert "differences" not in found.arms["empty"]
+    assert "differences" in found.arms["learns otherwise"]
+    assert found.evidence["rows"] == 6  # of two arms
+    fewer = find(
+        TAXONOMY,
+        {name: trained[name] for name in ("baseline", "other", "empty")},
+        "baseline",
+        counts,
+        nothing_added=("empty",),
+    )
+    assert fewer.evidence == alone.evidence
+    assert fewer.arms["other"] == alone.arms["other"]  # not corrected for rows that compare nothing
 
 
 def test_a_large_difference_is_found_and_its_reverse_is_its_mirror():

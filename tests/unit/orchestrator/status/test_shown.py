@@ -93,6 +93,19 @@ def test_trainings_are_shown_by_arm_and_seed():
     assert found.finished == 4
 
 
+@pytest.mark.parametrize(
+    ("reached", "said"), [(0.0, "photographs alone: no generated image was used"), (0.0312, "3.1")]
+)
+def test_a_finished_arm_shows_the_images_it_had_not_those_it_was_to_have(reached, said):
+    arms = [
+        {"name": arm.name, "mean_macro_f1": {"mean": 0.5}, "share_reached": reached if arm.synthetic else 0.0}
+        for arm in EXPERIMENT.all_arms
+    ]
+    found = shown.live("succeeded", EXPERIMENT, story(), {"arms": arms}, language="en", now=100.0)
+    assert found.arms[2].about == (said if not reached else f"{said} % of its training set synthetic")
+    assert found.arms[0].about == "photographs alone"
+
+
 def test_the_time_left_in_all_is_by_what_this_run_has_measured():
     done = {"state": "succeeded", "seconds": 10.0, "at": 1.0}
     trained = {title: done for title in TITLES_OF_IT if title.startswith(("train baseline", "evaluate baseline"))}

@@ -11,16 +11,17 @@ from saggar_orchestrator.local.home import Home
 
 
 def read_results(home: Home, identity: str) -> dict[str, Any]:
+    from saggar_orchestrator.findings.wording import as_of_now
+
     store = open_home_store(home)
-    found: dict[str, Any] = json.loads(store.get(f"experiments/{identity}/results.json"))
-    return found
+    return as_of_now(json.loads(store.get(f"experiments/{identity}/results.json")))
 
 
 def show_results(home: Home, results: dict[str, Any]) -> None:
     """The comparison table, the plain sentences, and where the report is."""
-    from saggar_orchestrator.findings.wording import arm_sentences, headline, rules_in_words, table
+    from saggar_orchestrator.findings.wording import arm_sentences, headline, is_complete, rules_in_words, table
 
-    if is_of_this_version(results):
+    if is_complete(results):
         columns, rows = table(results)
         print(headline(results))
         print_table(columns, rows)
@@ -31,11 +32,6 @@ def show_results(home: Home, results: dict[str, Any]) -> None:
     else:
         say("its results are of an earlier version, so only its report shows them; run its file again for new ones")
     print(f"report: {place_report(home, results['experiment']['id'])}")
-
-
-def is_of_this_version(results: dict[str, Any]) -> bool:
-    """Whether all is there that pages show: the first versions did not keep what verdicts rest on."""
-    return "evidence" in results
 
 
 def place_report(home: Home, identity: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saggar_orchestrator.findings import wording
+from saggar_orchestrator.findings.wording import unused
 from saggar_orchestrator.pages.language import Language, signed
 from saggar_orchestrator.pages.plots import LEAST_REACH
 from saggar_orchestrator.pages.report.drawn import figures
@@ -25,7 +25,10 @@ ADVICE = {
 def task_views(results: Results, tongue: Language) -> list[dict[str, Any]]:
     """Of every task with labels, and of their mean: `name`, `sentence`, `advice`, `figure`, and the figure in words."""
     arms = [arm for arm in results["arms"] if "differences" in arm]
-    if not arms:
+    uncompared = [
+        f"{arm['name']}{tongue.colon}{tongue.text(why)}{tongue.stop}" for arm in results["arms"] if (why := unused(arm))
+    ]
+    if not arms and not uncompared:
         return []
     advised = {one["task"]: one for one in (results.get("advice") or {}).get("tasks", ())}
     numbers = [
@@ -35,21 +38,17 @@ def task_views(results: Results, tongue: Language) -> list[dict[str, Any]]:
         for value in (row["mean"], row["low"], row["high"])
         if value is not None
     ]
-    unused = [arm["name"] for arm in arms if wording.is_unused(arm)]
-    reach = max(LEAST_REACH, 1.05 * max(map(abs, numbers)))
+    reach = max(LEAST_REACH, 1.05 * max(map(abs, numbers), default=0.0))
     views = []
-    for task in arms[0]["differences"]["macro_f1"]:
+    for task in [*(one["task"] for one in results["arms"][0]["tasks"] if one["n"]), "mean"]:
         rows = [(arm["name"], arm["differences"]["macro_f1"][task]) for arm in arms]
-        compared = [(name, row) for name, row in rows if name not in unused]
-        said = [sentence(compared, tongue)] if compared else []
-        if unused:
-            said.append(tongue.joined([f"{tongue.listed(unused)}{tongue.colon}{tongue.text(wording.UNUSED)}"]))
+        said = [*([sentence(rows, tongue)] if rows else []), *uncompared]
         views.append(
             {
                 "name": task,
                 "sentence": " ".join(said),
                 "advice": advice_words(advised[task], tongue) if task in advised else "",
-                "figure": figures.intervals_of_task(task, rows, reach) if compared else "",
+                "figure": figures.intervals_of_task(task, rows, reach) if rows else "",
                 "words": "; ".join(f"{name} {_numbers(row, tongue)}" for name, row in rows),
             }
         )
@@ -108,12 +107,7 @@ def advice_words(advice: dict[str, Any], tongue: Language) -> str:
 def limits(results: Results, names: dict[tuple[str, str], str], tongue: Language) -> list[str]:
     """What these data cannot show, a sentence each."""
     evidence, found = results["evidence"], []
-    rows = [
-        row
-        for arm in results["arms"]
-        if not wording.is_unused(arm)
-        for row in arm.get("differences", {}).get("macro_f1", {}).values()
-    ]
+    rows = [row for arm in results["arms"] for row in arm.get("differences", {}).get("macro_f1", {}).values()]
     if evidence["seeds"] < 3:
         found.append(tongue.say("Any difference: with fewer than three seeds, luck and gain look alike."))
     elif least := [

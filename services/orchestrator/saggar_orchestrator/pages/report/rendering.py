@@ -29,7 +29,7 @@ def render(
     the English names in the results; `explain`: what speaks for a classifier's answers, as `pictures.Explain`.
     """
     tongue = tongue or language("en")
-    results = _renamed(_whole(results), class_names or {})
+    results = _renamed(wording.as_of_now(results), class_names or {})
     names = _names_of(results)
     results = results | {"arms": [_with_statistics(arm, names) for arm in results["arms"]]}
     weights = {"imagenet": "from ImageNet", "file": "from a file", "random": "random"}
@@ -37,21 +37,22 @@ def render(
         drawn = draw(results)
         views = overview.task_views(results, tongue)
     screened = _screened(results, tongue)
-    unused = {arm["name"]: tongue.text(wording.UNUSED) for arm in results["arms"] if wording.is_unused(arm)}
+    unused = {arm["name"]: tongue.text(why) for arm in results["arms"] if (why := wording.unused(arm))}
     values = {
         "r": results,
         "arms": results["arms"],
+        "compared": sum(arm["name"] not in unused for arm in results["arms"]),
         "others": [arm for arm in results["arms"] if "differences" in arm],
         "tasks": results["taxonomy"]["tasks"],
         "task_list": tongue.listed([tongue.task(task["name"]) for task in results["taxonomy"]["tasks"]]),
         "language": tongue,
         "colon": tongue.colon.strip(),
-        "stop": "." if tongue.code == "en" else "。",
+        "stop": tongue.stop,
         "comma": ", " if tongue.code == "en" else "、",
         "initial_weights": tongue.text(weights[results["settings"]["initial_weights"]]),
         "views": views,
         "limits": overview.limits(results, names, tongue),
-        "summary": _summary(results, tongue, unused),
+        "summary": _summary(results, tongue),
         "unused": unused,
         "plots": drawn,
         "previews": pictures.previews(results, picture),
@@ -96,12 +97,6 @@ def _filters(tongue: Language) -> dict[str, Callable[..., str]]:
         "count": lambda value: f"{value:,}",
         "duration": _duration,
     }
-
-
-def _whole(results: Results) -> Results:
-    """`results` with what those of an earlier version lack, as if it had not been found."""
-    lacking: dict[str, Any] = {"groups": {}, "certainty": {}, "novelty": [], "tail": None, "worth": None}
-    return {"advice": None} | results | {"arms": [lacking | arm for arm in results["arms"]]}
 
 
 def _with_names(warning: str, names: dict[tuple[str, str], str], tongue: Language) -> str:
@@ -189,7 +184,7 @@ def _distances(screened: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _summary(results: Results, tongue: Language, unused: dict[str, str]) -> list[dict[str, Any]]:
+def _summary(results: Results, tongue: Language) -> list[dict[str, Any]]:
     """Per arm, the rows with a verdict one by one, and those that the data cannot tell together: said once."""
     summed = []
     for arm in results["arms"]:
@@ -205,7 +200,6 @@ def _summary(results: Results, tongue: Language, unused: dict[str, str]) -> list
         summed.append(
             {
                 "name": arm["name"],
-                "unused": unused.get(arm["name"], ""),
                 "settled": settled,
                 "unsettled": [_unsettled(w, r, tongue) for w, r in unsettled.items()],
             }

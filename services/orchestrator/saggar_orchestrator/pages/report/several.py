@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
+from saggar_orchestrator.findings.wording import unused
 from saggar_orchestrator.pages import plots
 from saggar_orchestrator.pages.language import Language, language, signed
 from saggar_orchestrator.pages.page import render_page
@@ -73,6 +74,14 @@ def rows_of(every: Sequence[Results]) -> Iterator[dict[str, Any]]:
                         "share": arm["share_reached"],
                         "found": found,
                     }
+
+
+def unused_of(every: Sequence[Results]) -> Iterator[tuple[Results, Mapping[str, Any], str]]:
+    """(experiment, arm, why) of every arm that was not compared, for it got none of the images it was to have."""
+    for one in every:
+        for arm in one["arms"]:
+            if why := unused(arm):
+                yield one["experiment"], arm, why
 
 
 def scores_of(every: Sequence[Results]) -> Iterator[dict[str, Any]]:
@@ -158,6 +167,10 @@ def _remarks(every: Sequence[Results], tongue: Language) -> list[str]:
                         n=shared,
                     )
                 )
+    found += [
+        f"{experiment['name']}, {arm['name']}{tongue.colon}{tongue.text(why)}{tongue.stop}"
+        for experiment, arm, why in unused_of(every)
+    ]
     found.append(
         tongue.say(
             "Verdicts are corrected within each experiment, not over all: the more of them, the more false ones."

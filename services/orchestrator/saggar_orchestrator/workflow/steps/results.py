@@ -77,7 +77,8 @@ def _values(
         ]
         for name, of_arm in runs.items()
     }
-    findings = find(scored, trained, base_name, _training_counts(splits, scored))
+    nothing_added = [arm.name for arm in experiment.other_arms if _has_nothing_added(outcomes, arm.name)]
+    findings = find(scored, trained, base_name, _training_counts(splits, scored), nothing_added=nothing_added)
     intervals = {
         arm: [interval_of_mean_macro_f1(one.predictions, scored) for one in trainings]
         for arm, trainings in trained.items()
@@ -139,6 +140,15 @@ def _values(
     }
 
 
+def _has_nothing_added(outcomes: Outcomes, arm: str) -> bool:
+    """Whether its training sets, of all splits, got none of the generated images that it, or the arm that it is a
+    control of, was to have.
+    """
+    of_splits = [one.arms[arm].data for one in outcomes.splits]
+    added = [data.get("synthetic", data.get("control_images")) for data in of_splits]
+    return all(number == 0 for number in added)
+
+
 def _steps(records: Sequence[StepRecord]) -> list[dict[str, Any]]:
     """Reused is what another experiment did, or a step before it: not what an attempt before this one did."""
     first = {record["step_id"]: record["position"] for record in reversed(records)}
@@ -175,6 +185,7 @@ def _arm(
         "name": name,
         "extends": next((one.extends for one in specification.experiment.arms if one.name == name), None),
         "kind": arm.kind,
+        "unused": name != specification.experiment.baseline.name and "differences" not in found,
         "training": arm.training | {"synthetic_task_weights": arm.synthetic_task_weights}
         if arm.synthetic_task_weights
         else arm.training,
@@ -223,7 +234,8 @@ def _say_worth(arms: Sequence[dict[str, Any]], baseline: str) -> None:
     means = {arm["name"]: arm["mean_macro_f1"]["mean"] for arm in arms}
     doses = [(arm["given_back"], means[arm["name"]] - means[baseline]) for arm in arms if arm["given_back"]]
     for arm in arms:
-        found = worth(means[arm["name"]] - means[baseline], doses) if arm["kind"] in {"synthetic", "control"} else None
+        measured = arm["kind"] in {"synthetic", "control"} and not arm["unused"]
+        found = worth(means[arm["name"]] - means[baseline], doses) if measured else None
         arm["worth"] = asdict(found) if found else None
 
 

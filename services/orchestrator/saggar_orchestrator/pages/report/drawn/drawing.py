@@ -126,7 +126,7 @@ def _groups(results: Results) -> str:
     arms = [arm["name"] for arm in results["arms"] if arm.get("groups")]
     rows = [
         (task, group, arm["name"], arm["groups"][task][group])
-        for task in (results["arms"][-1].get("groups") or {})
+        for task in next((arm["groups"] for arm in results["arms"] if arm.get("groups")), {})
         for group in ("minority", "majority")
         for arm in results["arms"]
         if group in arm.get("groups", {}).get(task, {})
