@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from saggar.errors import NotFoundError, SaggarError
+from saggar.errors import InvalidInputError, NotFoundError, SaggarError
 from saggar.files.yamlfile import parse_yaml
 
 log = logging.getLogger(__name__)
@@ -119,10 +119,15 @@ class Keyring:
             text = self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
-        return {key.sha256: key for key in parse_yaml(text, KeyFile, source=str(self._path)).keys}
+        try:
+            found = parse_yaml(text, KeyFile, source=str(self._path))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"SAGGAR_API_KEYS: {error}", error.violations) from None
+        return {key.sha256: key for key in found.keys}
 
     def _unreadable(self, error: Exception) -> NotFoundError:
-        return NotFoundError(f"SAGGAR_API_KEYS: cannot read {self._path}: {error}", str(self._path))
+        said = getattr(error, "strerror", None) or "not UTF-8 text"
+        return NotFoundError(f"SAGGAR_API_KEYS: cannot read {self._path}: {said}", str(self._path))
 
 
 @dataclass

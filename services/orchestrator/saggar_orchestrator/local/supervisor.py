@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saggar.errors import SaggarError, UnavailableError, WrongStateError
+from saggar.errors import InvalidInputError, SaggarError, UnavailableError, WrongStateError
 
 from saggar_orchestrator.local.capacity import threads_each
 from saggar_orchestrator.local.home import Home
@@ -24,6 +24,7 @@ STATUS = "status"  # and so have the orchestrator's
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
 _SETTLED_S = 60.0  # a child that ran so long starts again at once when it dies
+_REFUSED = 2  # the exit code of a service that its settings do not let start
 _DRAIN_S = 35.0  # longer than the services give their running calls
 
 Say = Callable[[str], None]
@@ -37,6 +38,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     ready: bool = False
+    has_served: bool = False  # in this run of the supervisor, whether or not it has died since
     deaths_in_a_row: int = 0
     restart_at: float = 0.0
     log_start: int = 0  # bytes of earlier runs in the log
@@ -123,7 +125,8 @@ class Supervisor:
     def check(self, *, restart: bool = True) -> None:
         """Notices children that became ready or died; starts the dead again, after a wait that grows.
 
-        With restart=False a dead child is an UnavailableError that shows the end of its log.
+        With restart=False a dead child is an UnavailableError that shows the end of its log; one that refuses its
+        settings, before it has served, is an InvalidInputError: the next would refuse them too.
         """
         now = time.monotonic()
         for child in self._children.values():
@@ -133,7 +136,7 @@ class Supervisor:
             elif child.process.poll() is not None:
                 self._bury(child, now, restart=restart)
             elif not child.ready and _answers(child.address):
-                child.ready = True
+                child.ready = child.has_served = True
                 self.say(f"{child.name:<12} ready at {child.address}  ({now - child.started:.1f} s)")
 
     def run(self, stop: Callable[[], bool], poll_s: float = 0.3) -> None:
@@ -216,6 +219,8 @@ class Supervisor:
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if not restart:
             raise UnavailableError(f"{child.name} {ended} while starting. {self._log_tail(child)}")
+        if code == _REFUSED and not child.has_served:
+            raise InvalidInputError(f"{child.name} cannot start as it is set up. {self._log_tail(child)}")
         if child.ready and now - child.started > _SETTLED_S:
             child.deaths_in_a_row = 0
         wait = min(_LONGEST_RESTART_S, _FIRST_RESTART_S * 2.0**child.deaths_in_a_row)

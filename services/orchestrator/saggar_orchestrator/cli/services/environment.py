@@ -8,7 +8,9 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor
 
@@ -43,8 +45,9 @@ def known_settings() -> frozenset[str]:
 
 
 def need_good_settings(supervisor: Supervisor) -> None:
-    """Raises InvalidInputError or NotFoundError where a service would not start by the settings that it would get."""
-    from saggar.rpc.serving.tls import server_credentials
+    """Raises InvalidInputError, NotFoundError or WrongStateError where a service would not start by the settings that
+    it would get, or by the files that they name.
+    """
     from saggar.settings import read_settings
 
     for service in SERVICES:
@@ -52,18 +55,41 @@ def need_good_settings(supervisor: Supervisor) -> None:
             continue
         with _environment(supervisor.environment(service)):
             settings = read_settings(kind, "", [])
-        if settings.tls_cert:
-            server_credentials(settings)
+        _need_good_files(settings)
+        if (own := _module_of(service, "files")) is not None:
+            own.need_good_files(settings)
+
+
+def _need_good_files(settings: ServiceSettings) -> None:
+    """Of the files that any service may have: certificates, secrets, and tokens of people."""
+    from saggar.pages.access import read_tokens
+    from saggar.rpc.serving.tls import server_credentials
+    from saggar.settings import read_secret
+
+    if settings.tls_cert:
+        server_credentials(settings)
+    values = vars(settings)
+    for name, value in values.items():
+        secret = values.get(name.removesuffix("_file"))
+        if name.endswith("_file") and isinstance(secret, SecretStr):
+            read_secret(secret, value, name.removesuffix("_file"))
+        if name.endswith("_tokens") and value is not None and value.exists():
+            read_tokens(value)
 
 
 def _settings_of(service: str) -> type[ServiceSettings] | None:
     """The service's settings, where it is installed here."""
-    if importlib.util.find_spec(f"saggar_{service}") is None:
-        return None
-    found: type[ServiceSettings] = getattr(
-        importlib.import_module(f"saggar_{service}.settings"), f"{service.capitalize()}Settings"
-    )
+    module = _module_of(service, "settings")
+    found: type[ServiceSettings] | None = getattr(module, f"{service.capitalize()}Settings", None)
     return found
+
+
+def _module_of(service: str, name: str) -> Any:
+    """The service's module of that name; None where it has none, or is not installed here."""
+    package = f"saggar_{service}"
+    if importlib.util.find_spec(package) is None or importlib.util.find_spec(f"{package}.{name}") is None:
+        return None
+    return importlib.import_module(f"{package}.{name}")
 
 
 @contextmanager
