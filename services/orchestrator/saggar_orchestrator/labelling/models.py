@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from saggar.bundle import BundleCard, BundleModel, Neighbours, read_card, read_neighbours
-from saggar.errors import WrongStateError
+from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError, WrongStateError
 from saggar.files.parallel import in_threads
 from saggar.images import decode, preprocess
 from saggar.proposals.doubts.table import Doubt, Piece
@@ -25,11 +25,13 @@ Nearest = Mapping[tuple[str, str], tuple[Piece, ...]]  # by image and task
 
 @dataclass(frozen=True)
 class Asked:
-    """What a bundle says of N photographs."""
+    """What a bundle says of N photographs. `unread`: by name, why others could not be looked at."""
 
     card: BundleCard
+    images: tuple[str, ...]  # the N names
     probabilities: Mapping[str, npt.NDArray[np.float32]]  # task -> [N, C]
     features: npt.NDArray[np.float32]  # [N, F]
+    unread: Mapping[str, str]
 
 
 def check_installed() -> None:
@@ -46,28 +48,50 @@ def ask(
     images: Sequence[str],
     report: Report,
     picture: Callable[[str], bytes] | None = None,
+    *,
+    pass_over: bool = False,
 ) -> Asked:
     """The bundle's answers about images by their names; `picture` gives their bytes, else they are keys of the store.
 
-    Raises as `BundleModel.load` and `decode`.
+    Raises as `BundleModel.load` and `decode`. `pass_over`: images that cannot be read or decoded are in `unread`
+    instead, and InvalidInputError is raised where no other is left.
     """
     check_installed()
     card = read_card(store, bundle)
     model, spec = BundleModel.load(store, bundle), card.input_spec
     get = picture or store.get
 
-    def read(name: str) -> npt.NDArray[np.float32]:
-        return preprocess(decode(get(name), name, enough_px=spec.enough_px), spec)
+    unread: dict[str, str] = {}
+
+    def read(name: str) -> npt.NDArray[np.float32] | None:
+        try:
+            return preprocess(decode(get(name), name, enough_px=spec.enough_px), spec)
+        except (InvalidInputError, NotFoundError, DataCorruptionError) as error:
+            if not pass_over:
+                raise
+            unread[name] = str(error)
+            return None
 
     features, probabilities = [], defaultdict(list)
     for start in range(0, len(images), _BATCH):
         names = images[start : start + _BATCH]
-        said, seen = model.run(np.stack(list(in_threads(read, names))))
-        features.append(seen)
-        for task, values in said.items():
-            probabilities[task].append(values)
+        pixels = [one for one in in_threads(read, names) if one is not None]
+        if pixels:
+            said, seen = model.run(np.stack(pixels))
+            features.append(seen)
+            for task, values in said.items():
+                probabilities[task].append(values)
         report("asking the model", start + len(names), len(images))
-    return Asked(card, {task: np.concatenate(parts) for task, parts in probabilities.items()}, np.concatenate(features))
+    unread = {name: unread[name] for name in images if name in unread}  # in their order, whichever was read first
+    if not features:
+        raise InvalidInputError("none of the photographs can be read:\n" + "\n".join(unread.values()))
+    return Asked(
+        card,
+        tuple(name for name in images if name not in unread),
+        {task: np.concatenate(parts) for task, parts in probabilities.items()},
+        np.concatenate(features),
+        unread,
+    )
 
 
 def nearest_pieces(

@@ -96,6 +96,31 @@ def test_the_sheet_of_a_folder_takes_labels_and_is_imported(home, capsys):
     assert "5 photographs imported" in capsys.readouterr().out
 
 
+def test_bad_files_are_all_named_and_the_rest_is_ranked(home, capsys):
+    folder, model = home
+    whole = (folder / "new" / "box 3" / "碗-3.png").read_bytes()
+    (folder / "new" / "box 3" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "new" / "empty.jpg").write_bytes(b"")
+    (folder / "new" / "page.jpg").write_bytes(b"<!doctype html><title>not found</title>")
+    arguments = ["--home", str(folder / "home"), "data", "suggest", "new", "--model", model]
+    assert run(arguments) == 1
+    out, err = capsys.readouterr()
+    assert "photographs of 12, the most instructive first" in out
+    lines = [line for line in err.splitlines() if line.startswith(("box 3", "empty", "page"))]
+    assert [line.partition(":")[0] for line in lines] == ["box 3/cut.png", "empty.jpg", "page.jpg"]
+    assert err.endswith("error: 3 of 15 files could not be read\n")
+    with (folder / "suggested.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["image"] for row in csv.DictReader(file)} <= {f"box 3/碗-{number}.png" for number in range(12)}
+    assert run([*arguments, "--output", "again.csv", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [one["image"] for one in said["unread"]] == ["box 3/cut.png", "empty.jpg", "page.jpg"]
+    for path in (folder / "new" / "box 3").glob("碗*"):
+        path.unlink()
+    assert run([*arguments, "--output", "third.csv"]) == 2
+    assert "none of the photographs can be read:\n" in capsys.readouterr().err
+    assert not (folder / "third.csv").exists()
+
+
 def test_labels_in_a_sheet_are_never_written_over(home, capsys):
     folder, model = home
     (folder / "suggested.csv").write_text("image,glaze\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,10 @@ from saggar_orchestrator.cli.terminal.output import (
     open_home_store,
     plural,
     print_json,
+    printable,
     say,
     settings,
+    warn,
     write_page,
 )
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from saggar.store import ObjectRef, ObjectStore
 
     from saggar_orchestrator.labelling.models import Asked
+
+_LARGEST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +72,8 @@ def suggest_photographs(
     """Ranks photographs by what labelling them would teach.
 
     Those that the model is unsure of, and unlike one another. Write their labels into the CSV, then
-    `saggar data import FOLDER --labels suggested.csv` takes them in.
+    `saggar data import FOLDER --labels suggested.csv` takes them in. Files that cannot be read are named and passed
+    over; the exit code is 1 then.
     """
     from saggar.errors import AlreadyExistsError
 
@@ -80,19 +86,26 @@ def suggest_photographs(
     store = open_home_store(settings(context).home)
     pool = _folder(Path(source)) if Path(source).is_dir() else _unlabelled(store, source)
     line = ProgressLine(quiet_when_piped=True)
-    asked = models.ask(_bundle(store, choice.model), store, pool.names, line.show, pool.read)
+    asked = models.ask(_bundle(store, choice.model), store, pool.names, line.show, pool.read, pass_over=True)
     rows = ranked(asked.probabilities, asked.features, choice.count, choice.seed)
     unsure = uncertainty(asked.probabilities)
-    found = [_entry(asked, pool.names[row], row, float(unsure[row])) for row in rows.tolist()]
+    found = [_entry(asked, asked.images[row], row, float(unsure[row])) for row in rows.tolist()]
     _write_sheet(output, asked, found)
     if html:
         write_page(html, _page(found, asked, pool.read))
     if as_json:
-        print_json({"model": asked.card.bundle_id, "photographs": len(pool.names), "suggested": found})
-        return
-    print(f"{output}\t{plural(len(found), 'photograph')} of {len(pool.names):,}, the most instructive first")
-    if Path(source).is_dir():
-        say(f"next: write their labels into it, then saggar data import {source} --labels {output}")
+        unread = [{"image": name, "error": why} for name, why in asked.unread.items()]
+        names = {"model": asked.card.bundle_id, "photographs": len(asked.images)}
+        print_json(names | {"suggested": found, "unread": unread})
+    else:
+        print(f"{output}\t{plural(len(found), 'photograph')} of {len(asked.images):,}, the most instructive first")
+        if Path(source).is_dir():
+            say(f"next: write their labels into it, then saggar data import {source} --labels {output}")
+    if asked.unread:
+        for why in asked.unread.values():
+            warn(printable(why))
+        warn(f"error: {len(asked.unread):,} of {plural(len(pool.names), 'file')} could not be read")
+        raise typer.Exit(1)
 
 
 def _bundle(store: ObjectStore, beginning: str) -> ObjectRef:
@@ -115,7 +128,18 @@ def _folder(folder: Path) -> _Pool:
     names = [str(path) for path in image_files(folder).images]
     if not names:
         raise NotFoundError(f"{folder}: no images found; JPEG, PNG, WebP and TIFF are read", str(folder))
-    return _Pool(names, lambda name: (folder / name).read_bytes())
+    return _Pool(names, partial(_read, folder))
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """Raises InvalidInputError, with the file's name, for what cannot be read."""
+    from saggar.errors import InvalidInputError
+    from saggar.files.regular import read_regular
+
+    try:
+        return read_regular(folder / name, _LARGEST_BYTES)
+    except OSError as error:
+        raise InvalidInputError(f"{name}: cannot be read ({error.strerror})") from None
 
 
 def _unlabelled(store: ObjectStore, beginning: str) -> _Pool:
