@@ -35,9 +35,11 @@ def deposit(
     """
     import json
     import tempfile
+    from functools import partial
 
     from saggar.errors import InvalidInputError
 
+    from saggar_orchestrator.cli.experiments.report import write_english
     from saggar_orchestrator.deposit.crate import Deposit, write_crate
     from saggar_orchestrator.findings.wording import as_of_now, is_complete
 
@@ -52,6 +54,6 @@ def deposit(
         raise InvalidInputError(f"the results of {identity} are of an earlier version: run its file again first")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="saggar-deposit-") as folder, spinner("gathering the deposit"):
-        write_crate(results, store, Path(folder), output, about)
+        write_crate(results, store, Path(folder), output, about, partial(write_english, store, results, Path(folder)))
     print(output)
     say("photographs are not in it: their licences are their owners'")

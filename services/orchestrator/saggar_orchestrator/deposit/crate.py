@@ -11,7 +11,7 @@ import json
 import mimetypes
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,19 @@ class Deposit:
         return self.orcid or "#author"
 
 
-def write_crate(results: Mapping[str, Any], store: ObjectStore, folder: Path, output: Path, deposit: Deposit) -> None:
+def write_crate(
+    results: Mapping[str, Any],
+    store: ObjectStore,
+    folder: Path,
+    output: Path,
+    deposit: Deposit,
+    write_report: Callable[[], None],
+) -> None:
     """Gathers report, results, tables, figures and predictions in `folder`, describes them, and packs `output`.
 
-    `folder` is empty; `output` is whole or not there. Raises InvalidInputError for results that do not name their
-    predictions, and the store's errors.
+    `folder` is empty; `write_report` writes the report of today into it, over the one that the experiment wrote;
+    `output` is whole or not there. Raises InvalidInputError for results that do not name their predictions, and the
+    store's errors.
     """
     identity = results["experiment"]["id"]
     if any("predictions" not in run for arm in results["arms"] for run in arm["runs"]):
@@ -90,6 +98,7 @@ def write_crate(results: Mapping[str, Any], store: ObjectStore, folder: Path, ou
         )
     for name in ("report.html", "results.json"):
         store.fetch(f"experiments/{identity}/{name}", folder / name)
+    write_report()
     write_exports(dict(results), folder)
     (folder / WORKFLOW).write_text(results["experiment"]["specification"], encoding="utf-8")
     (folder / _README).write_text(_readme(results, deposit), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A report in another language than the one that it was written in."""
+"""A finished experiment's report anew: in another language, or in this version's words."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from saggar_orchestrator.pages.report.pictures import Explain
 
 
 def redrawn(store: ObjectStore, results: dict[str, Any], code: str, explain: Explain) -> str:
-    """The report's page from its results, with the taxonomy's names of classes in that language;
-    `explain` as in `report.render`.
+    """The report's page from its results, with the taxonomy's names of classes in that language; `explain` as in
+    `report.render`. Raises NotFoundError where pictures that it shows are no longer in the store.
     """
+    if code == "en":
+        return report.render(results, store.get, explain=explain)
     key = f"experiments/{results['experiment']['id']}/specification.json"
     taxonomy = Taxonomy.model_validate(json.loads(store.get(key))["taxonomy"])
     names = {

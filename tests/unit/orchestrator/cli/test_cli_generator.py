@@ -253,6 +253,17 @@ def test_adapters_status_and_import(home):
     assert "0 of at most 16" in told
 
 
+def test_the_list_of_adapters_shows_the_words_that_each_has_learnt(home):
+    words = [{"word": f"<kiln-{name}>", "phrase": name, "vectors": {}} for name in ("ge", "guan")]
+    put_adapter(home.store, "aaaa1111", learnt_words={"words": words, "other_phrases": ["Ding"]})
+    put_adapter(home.store, "bbbb2222")
+    code, told, _ = home("generator", "adapters")
+    assert code == 0
+    head, first, second = told.splitlines()[-3:]
+    assert head.split("\t").index("learnt words") == first.split("\t").index("<kiln-ge>, <kiln-guan>")
+    assert "<" not in second
+
+
 @pytest.fixture
 def compared(home, photographs):
     """Calls of `saggar generator compare` with an adapter whose training photographs are not known."""

@@ -33,7 +33,7 @@ class Requests:
 
 def fetch_museum(
     context: typer.Context,
-    museum: Annotated[str, typer.Argument(help="met, cleveland, aic or npm.")],
+    museum: Annotated[str, typer.Argument(metavar="MUSEUM", help="met, cleveland, aic or npm.")],
     *,
     query: Annotated[str, typer.Option(help="What to look for, in the museum's own search.")],
     limit: Annotated[int, typer.Option(help="Fetch at most so many objects.", min=1)] = 100,

@@ -29,7 +29,7 @@ def report(
     experiments: Annotated[
         list[str],
         typer.Argument(
-            metavar="ID...",
+            metavar="ID",
             help="Experiments, or the beginnings of their ids; several are compared on one page.",
             autocompletion=complete_experiment,
         ),
@@ -42,8 +42,8 @@ def report(
 ) -> None:
     """Writes reports and tables of experiments to a folder.
 
-    report.html and results.json; tables as CSV, LaTeX and JSON; figures as SVG and PNG. Several experiments get a
-    folder each, and comparison.html with its own tables beside them. Needs no running services.
+    report.html, written anew, and results.json; tables as CSV, LaTeX and JSON; figures as SVG and PNG. Several
+    experiments get a folder each, and comparison.html with its own tables beside them. Needs no running services.
     """
     from saggar.errors import InvalidInputError
 
@@ -75,7 +75,9 @@ def _chosen(store: ObjectStore, beginning: str) -> str:
 
 
 def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> Path:
-    """Everything of one experiment; the path of its page. An English page and one in `code`."""
+    """Everything of one experiment; the path of its page. An English page and one in `code`, both in this version's
+    words.
+    """
     from saggar.errors import InvalidInputError
 
     from saggar_orchestrator.findings.wording import as_of_now, is_complete
@@ -92,12 +94,25 @@ def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> P
         )
     with spinner("drawing tables and figures"):
         written = write_exports(results, output)
+    write_english(store, results, output)
     say(f"{plural(len(written), 'file')} in {output / 'tables'} and {output / 'figures'}")
     page = output / "report.html"
     if code is not Language.EN:
         page = output / f"report.{code}.html"
         page.write_text(_page(store, results, code), encoding="utf-8")
     return page
+
+
+def write_english(store: ObjectStore, results: dict[str, Any], folder: Path) -> None:
+    """Writes report.html anew; one that the experiment wrote is there, and stays where its pictures are gone."""
+    from saggar.errors import NotFoundError
+
+    try:
+        page = _page(store, results, Language.EN)
+    except NotFoundError as error:
+        say(f"report.html is as the experiment wrote it, for it cannot be written anew: {error}")
+    else:
+        (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def _page(store: ObjectStore, results: dict[str, Any], code: Language) -> str:

@@ -36,7 +36,7 @@ def init(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATASET] [FILE]",
+            metavar="DATASET FILE",
             help="With my-data the data set, then the file to write; default: NAME.yaml.",
             autocompletion=complete_dataset,
         ),

@@ -64,11 +64,12 @@ def adapters(context: typer.Context, as_json: AsJson = False) -> None:
             card["origin"],
             str(card["images"] or ""),
             _steps(card),
+            _learnt_words(card),
             card["caption_sample"] or "",
         )
         for card in cards
     ]
-    print_table(("adapter", "base model", "origin", "photographs", "steps", "a caption"), rows)
+    print_table(("adapter", "base model", "origin", "photographs", "steps", "learnt words", "a caption"), rows)
     if not rows:
         say(
             "no adapter yet: an experiment with a synthetic arm trains one, "
@@ -79,7 +80,7 @@ def adapters(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("import")
 def import_adapter(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A .safetensors file of diffusers, peft or kohya.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .safetensors file of diffusers, peft or kohya.")],
     base_model: Annotated[str, typer.Option(help="The base model that it is for.")] = "nano",
     licence: Annotated[str, typer.Option(help="What it may be used for; default: what the file says.")] = "",
     as_json: AsJson = False,
@@ -117,6 +118,12 @@ def _steps(card: dict[str, Any]) -> str:
     """How long it was trained, and of which training it is where it was kept on the way."""
     whole = card.get("kept_from")
     return f"{card['steps']} of {whole[:8]}" if whole else str(card["steps"] or "")
+
+
+def _learnt_words(card: dict[str, Any]) -> str:
+    """E.g. `<celadon>, <white>`, as prompts name them."""
+    learnt = card.get("learnt_words") or {"words": ()}
+    return ", ".join(one["word"] for one in learnt["words"])
 
 
 def _stage(progress: Any) -> None:

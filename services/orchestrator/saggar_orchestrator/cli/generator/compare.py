@@ -76,7 +76,9 @@ class Judges:
 
 def compare(
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="Data set of photographs, as `saggar data list` shows it.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Data set of photographs, as `saggar data list` shows it.")
+    ],
     *,
     models: Models,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,

@@ -2,9 +2,10 @@
 
 import csv
 import json
+import re
 
 import pytest
-from orchestrator_results import results
+from orchestrator_results import picture, results
 from saggar.store import DirectoryStore
 from saggar_orchestrator.cli.main import run
 from web_page import check, words
@@ -56,6 +57,24 @@ def test_two_experiments_get_a_page_and_tables_of_their_differences(saggar, tmp_
     for one in every:
         assert (output / one["experiment"]["id"] / "tables" / "scores.tex").exists()
     assert (output / "figures" / "forest-mean.png").stat().st_size > 1000
+
+
+def test_a_report_is_written_anew_from_its_results_which_stay(saggar, tmp_path):
+    values = put_results(tmp_path, "first", 40)
+    store = DirectoryStore(tmp_path / "home" / "store")
+    stored = store.get(f"experiments/{values['experiment']['id']}/results.json")
+    code, _, err = saggar("report", "first", "--output", tmp_path / "out")
+    assert (code, "as the experiment wrote it, for it cannot be written anew: " in err) == (0, True)  # no picture left
+    assert (tmp_path / "out" / "report.html").read_text() == "<!doctype html>"
+    for key in set(re.findall(r'"(images/[^"]+)"', stored.decode())):
+        store.put(key, picture(key), "image/png")
+    code, _, err = saggar("report", "first", "--output", tmp_path / "out")
+    assert (code, "as the experiment wrote it" in err) == (0, False)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert check(page) == []
+    assert "40 test photographs" in words(page)
+    assert (tmp_path / "out" / "results.json").read_bytes() == stored
+    assert store.get(f"experiments/{values['experiment']['id']}/report.html") == b"<!doctype html>"
 
 
 def test_experiments_without_a_common_task_are_refused_before_anything_is_written(saggar, tmp_path):

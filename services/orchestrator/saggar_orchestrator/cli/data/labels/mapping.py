@@ -47,7 +47,9 @@ class ColumnRoles:
 
 
 def map_catalogue(
-    catalogue: Annotated[Path, typer.Argument(help="CSV with a row per object, Chinese or English.")],
+    catalogue: Annotated[
+        Path, typer.Argument(metavar="CATALOGUE", help="CSV with a row per object, Chinese or English.")
+    ],
     *,
     taxonomy: Annotated[str, typer.Option(help="Shipped taxonomy or path of a YAML file.")] = _TAXONOMY,
     output: Annotated[
