@@ -81,8 +81,8 @@ def decode(data: bytes, source: str, *, enough_px: int | None = None) -> Image.I
     """An encoded photograph (JPEG, PNG, WebP, TIFF) as RGB, turned upright by its EXIF orientation.
 
     Embedded colour profiles are converted to sRGB, transparent parts become white, 16-bit greys are scaled
-    to 8 bits. Raises InvalidInputError, naming `source`, for anything else, for truncated data, and above
-    64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a quarter of
+    to 8 bits. Raises InvalidInputError, naming `source` where it has a name, for anything else, for truncated data,
+    and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a quarter of
     the time for a camera's.
     """
     return read_image(data, source, enough_px=enough_px).image
@@ -105,20 +105,28 @@ def read_image(
         with _quiet_pillow():
             return _read(data, formats, grey_will_do, enough_px)
     except _RefusedError as error:
-        raise InvalidInputError(f"{source}: {error}") from None
+        raise InvalidInputError(_sentence(source, str(error))) from None
     except UnidentifiedImageError:
-        raise InvalidInputError(f"{source}: {_what_it_is(data, formats)}") from None
+        raise InvalidInputError(_sentence(source, _what_it_is(data, formats))) from None
     except Image.DecompressionBombError:
-        raise InvalidInputError(f"{source}: the image's size {_TOO_LARGE}") from None
+        raise InvalidInputError(_sentence(source, f"the image has {_TOO_LARGE}")) from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
-        raise InvalidInputError(f"{source}: the image is truncated or damaged ({error}); replace it") from error
+        reason = f"the image is truncated or damaged ({error}); replace it"
+        raise InvalidInputError(_sentence(source, reason)) from error
+
+
+def _sentence(source: str, reason: str) -> str:
+    """`bowl.jpg: is a web page; ...` of a file; without a name `the file is a web page; ...`."""
+    if source:
+        return f"{source}: {reason}"
+    return f"the file {reason}" if reason.startswith("is ") else reason
 
 
 class _RefusedError(Exception):
     """An image that is what it says, and cannot be used."""
 
 
-_TOO_LARGE = f"exceeds the limit of {LARGEST_PX // 10**6} million pixels; scale it down"
+_TOO_LARGE = f"more than {LARGEST_PX // 10**6} million pixels, the most that are read; scale it down"
 
 
 def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: int | None) -> Decoded:
@@ -127,14 +135,14 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
         notes = _at_best_page(image)
         width, height = image.size
         if width * height > LARGEST_PX:
-            raise _RefusedError(f"{width} x {height} pixels {_TOO_LARGE}")
+            raise _RefusedError(f"{width} x {height} are {_TOO_LARGE}")
         if max(width, height) > NARROWEST * min(width, height):
             raise _RefusedError(
-                f"{width} x {height} pixels: no photograph is so narrow (at most {NARROWEST} to 1 is read); crop it"
+                f"no photograph is so narrow as {width} x {height} pixels (at most {NARROWEST} to 1 is read); crop it"
             )
         if min(width, height) < SMALLEST_PX:
             raise _RefusedError(
-                f"{width} x {height} pixels: too small for a photograph (at least {SMALLEST_PX} a side); replace it"
+                f"{width} x {height} pixels are too few for a photograph (at least {SMALLEST_PX} a side); replace it"
             )
         if image.format in _JPEG and has_hole(data):
             raise _RefusedError(
@@ -295,7 +303,7 @@ def _refuse_dark(image: Image.Image) -> None:
     brightest = max(most for name, (_, most) in zip(image.getbands(), extremes, strict=True) if name != "A")
     if brightest < _TOO_DARK:
         bits = 8 + brightest.bit_length()
-        raise _RefusedError(f"16 bits a channel of which {bits} are used: it would be black; save it with 8 bits")
+        raise _RefusedError(f"it uses {bits} of 16 bits a channel and would be black; save it with 8 bits")
 
 
 def _eight_bits(image: Image.Image, notes: list[str], negative: bool) -> Image.Image:
@@ -331,7 +339,7 @@ def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]
     finite = (line[np.isfinite(line)] for line in values)
     ranges = [(float(line.min()), float(line.max())) for line in finite if line.size]
     if not ranges:
-        raise _RefusedError("grey values that are not numbers; save it with 8 bits a channel")
+        raise _RefusedError("its grey values are not numbers; save it with 8 bits a channel")
     low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
     top = next((known for known in (1.0, 255.0, 65535.0) if low >= 0 and high <= known), None)
     low, top = (0.0, top) if top else (low, high)

@@ -179,9 +179,9 @@ def test_a_stored_photograph_is_classified_alike(classifier: Classifier) -> None
     [
         ({}, "no image"),
         ({"image": b""}, "the image is empty"),
-        ({"image": b"%PDF-1.7 no picture"}, "is a PDF; save it as JPEG or PNG"),
-        ({"image": b"no picture at all"}, "not a JPEG, PNG, WebP or TIFF image"),
-        ({"image": RED[:-30]}, "truncated or damaged"),
+        ({"image": b"%PDF-1.7 no picture"}, "^the file is a PDF; save it as JPEG or PNG"),
+        ({"image": b"no picture at all"}, "^the file is not a JPEG, PNG, WebP or TIFF image"),
+        ({"image": RED[:-30]}, "^the image is truncated or damaged"),
         ({"image": RED + bytes(17 * 2**20)}, r"17\.0 MiB; at most 16 MiB"),
         ({"image": RED, "top_k": 0}, "top_k: is 0; must be 1 or more"),
     ],

@@ -35,7 +35,7 @@ class FakeClassifier(classifier_pb2_grpc.ClassifierServiceServicer):
         if self.gone.is_set():
             raise WrongStateError("no model is active; activate one")
         if image.startswith(b"bad"):
-            raise InvalidInputError("the image is not a JPEG, PNG, WebP or TIFF")
+            raise InvalidInputError("the file is not a JPEG, PNG, WebP or TIFF")
         doubtful = image.startswith(b"doubt")
         return classifier_pb2.ClassifyResponse(
             model_id=self.model,

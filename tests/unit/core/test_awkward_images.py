@@ -137,7 +137,7 @@ def test_a_strip_has_the_pixels_that_cropping_later_gave(size: tuple[int, int]) 
         ((64_000_000, 1), "so narrow"),
         ((2, 401), "so narrow"),
         ((64_000_001, 1), "64 million pixels"),
-        ((10, 20_000_000), "64 million pixels|image's size"),
+        ((10, 20_000_000), "has more than 64 million pixels"),
     ],
 )
 def test_lines_of_pixels_are_refused_before_they_are_decoded(size: tuple[int, int], reason: str) -> None:
@@ -183,7 +183,7 @@ def test_greys_as_numbers_have_their_range(low: float, high: float) -> None:
 
 
 def test_greys_that_are_no_numbers_are_refused_and_constant_ones_are_not() -> None:
-    with pytest.raises(InvalidInputError, match=r"a: grey values that are not numbers"):
+    with pytest.raises(InvalidInputError, match=r"a: its grey values are not numbers"):
         decode(tiff(np.full((8, 8), np.nan, np.float32)), "a")
     assert grey(read_image(tiff(np.full((8, 8), -7, np.float32)), "a")).max() == 0
 
@@ -203,7 +203,7 @@ def test_few_bits_of_colour_in_sixteen_are_refused(bits: int, dark: bool, colour
     rows = b"".join(b"\0" + row.tobytes() for row in values)
     data = png(60, 40, 16, colour, rows)
     if dark:
-        with pytest.raises(InvalidInputError, match=rf"16 bits a channel of which {bits} are used"):
+        with pytest.raises(InvalidInputError, match=rf"a: it uses {bits} of 16 bits a channel"):
             decode(data, "a")
     else:
         assert np.abs(grey(read_image(data, "a")) - RAMP * 255).max() <= 1
@@ -359,7 +359,7 @@ def test_flat_areas_are_no_holes(options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 7)])
 def test_tracking_pixels_are_no_photographs(size: tuple[int, int]) -> None:
-    with pytest.raises(InvalidInputError, match=f"{size[0]} x {size[1]} pixels: too small"):
+    with pytest.raises(InvalidInputError, match=f"{size[0]} x {size[1]} pixels are too few"):
         decode(encoded(Image.new("RGB", size), "PNG"), "pixel.png")
 
 

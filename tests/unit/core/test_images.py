@@ -78,6 +78,25 @@ def test_bad_images_are_told_with_their_name(data: bytes, told: str) -> None:
         decode(data, "shelf/7.jpg")
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"not a picture", "the file is not a JPEG, PNG, WebP or TIFF image; replace it"),
+        (b"<!doctype html>", "the file is a web page, not an image; download the image itself"),
+        (encoded(gradient(4, 40), "PNG"), "4 x 40 pixels are too few for a photograph (at least 8 a side); replace it"),
+        (encoded(Image.new("1", (8001, 8000))), "8001 x 8000 are more than 64 million pixels, the most that are read"),
+        (encoded(gradient(200, 200), "JPEG")[:-2000], "the image is truncated or damaged"),
+    ],
+)
+def test_what_is_said_of_bytes_without_a_name_is_a_sentence(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        decode(data, "")
+    assert str(caught.value).startswith(told)
+    with pytest.raises(InvalidInputError) as caught:
+        decode(data, "bowl.jpg")
+    assert str(caught.value).startswith(f"bowl.jpg: {told.removeprefix('the file ')}")
+
+
 @pytest.mark.parametrize("size", [(8001, 8000), (20_000, 20_000)])
 def test_decompression_bombs_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(InvalidInputError, match="64 million pixels"):

@@ -10,14 +10,14 @@ from saggar.store import ObjectRef, ObjectStore
 LARGEST_BYTES = 16 * 2**20
 
 
-def from_bytes(data: bytes, enough_px: int | None, source: str = "the image") -> Image.Image:
+def from_bytes(data: bytes, enough_px: int | None, source: str = "") -> Image.Image:
     """Decode a photograph of at most 16 MiB, with `enough_px` or more on its shorter side where it has them.
 
-    Raises InvalidInputError, which names `source`.
+    Raises InvalidInputError, which names `source` where it has a name.
     """
     if not data:
-        raise InvalidInputError(f"{source} is empty; send the bytes of a JPEG, PNG, WebP or TIFF file")
-    _check_size(len(data), source)
+        raise InvalidInputError(f"{source or 'the image'} is empty; send the bytes of a JPEG, PNG, WebP or TIFF file")
+    _check_size(len(data), source or "the image")
     return decode(data, source, enough_px=enough_px)
 
 
