@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.scripts import foreign_letter, in_latin_shapes
 from saggar.files.tables.csv_text import plain_heading
 from saggar.files.yamlfile import ProblemAt, parse_yaml, read_yaml
 
@@ -34,6 +35,8 @@ _RESERVED = frozenset({"image", "object_id", "group", "licence", "credit_line", 
 def _code(text: str) -> str:
     if _NO_CODE.search(text):
         raise ValueError("a code has no slash, line end or control character, no dot first, and no blank at its ends")
+    if found := foreign_letter(text):
+        raise ValueError(f"has {found}, which look alike; write the word in one script")
     return text
 
 
@@ -115,7 +118,7 @@ class Task(_Part):
         codes: dict[str, int] = {}
         owners: dict[str, str] = {}
         for number, entry in enumerate(self.classes):
-            same = codes.setdefault(plain_heading(entry.code), number)
+            same = codes.setdefault(in_latin_shapes(plain_heading(entry.code)), number)
             if same != number:
                 other = self.classes[same].code
                 twice = "appears twice" if other == entry.code else f"differs from '{other}' in its form alone"

@@ -140,6 +140,10 @@ def test_one_spelling_cannot_stand_for_two_classes() -> None:
         ("code: B", "code: a", "1.code: code 'a' differs from 'A' in its form alone"),
         ("code: B", "code: ａ", "1.code: code 'ａ' differs from 'A' in its form alone"),
         ("code: B", 'code: "A\\u200b"', "in its form alone"),
+        ("code: B", "code: \u0410", "1.code: code '\u0410' differs from 'A' in its form alone"),  # Cyrillic
+        ("code: B", "code: B\u043ewl", "1.code: has '\u043e' (U+043E cyrillic small letter o) among Latin letters"),
+        ("code: B", "code: \u0431\u0435\u043ba\u044f", "1.code: has 'a' (U+0061 latin small letter a) among Cyrillic"),
+        ("code: B", "code: flat \u03bfxide", "1.code: has '\u03bf' (U+03BF greek small letter omicron) among Latin"),
         ("code: B", "code: B/C", "1.code: a code has no slash"),
         ("code: B", "code: ..", "a code has no slash"),
         ("code: B", 'code: "B "', "no blank at its ends"),
@@ -228,6 +232,14 @@ def test_a_taxonomy_without_combinations_allows_all() -> None:
 def test_checked_in_json_schema_is_current() -> None:
     text = schema.PATH.read_text(encoding="utf-8")
     assert text == schema.schema_text(), "run: python -m saggar.taxonomies.schema"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["\u0447\u0430\u0448\u0430", "\u7897", "A\u578b", "caf\u00e9", "\u03b1-Al2O3", "\u0430-1", "10 \u00b5m", "\u03c9"],
+)
+def test_codes_of_one_script_or_with_chinese_in_it_stay(code: str) -> None:
+    assert parse_yaml(SMALL.replace("code: B", f"code: {code}"), Taxonomy, source="tiny.yaml").tasks[0].codes[1] == code
 
 
 def test_unknown_code_names_the_known_ones() -> None:

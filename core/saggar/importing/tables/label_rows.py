@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
+from saggar.files.scripts import foreign_letter
 from saggar.files.tables.csv_text import delimiter_name, plain_heading
 from saggar.importing.photographs.names import look_alike
 from saggar.importing.report import Refusal
@@ -119,6 +120,8 @@ def _unknown_class(task: Task, code: str) -> str:
     plain = plain_label(code)
     close = [plain] if plain in known else difflib.get_close_matches(plain, list(known), n=1)
     shown = code if len(code) <= _SHOWN else f"{code[:_SHOWN]}…"
+    found = foreign_letter(shown)
+    said = f"'{shown}' is not a class of {task.name}" + (f": it has {found}" if found else "")
     if close:
-        return f"'{shown}' is not a class of {task.name}; did you mean '{known[close[0]]}'?"
-    return f"'{shown}' is not a class of {task.name}; known: {', '.join(task.codes)}; blank for unknown"
+        return f"{said}; did you mean '{known[close[0]]}'?"
+    return f"{said}; known: {', '.join(task.codes)}; blank for unknown"

@@ -158,6 +158,14 @@ def test_many_problems_are_counted(collection):
 MISSING = "no such file in the folder of images; add it or remove the row (75 times)"
 
 
+def test_a_letter_of_another_script_in_a_label_is_told(collection):
+    collection.write(*GOOD, "3.jpg,Song,white,b\u043ewl,")
+    with pytest.raises(InvalidInputError) as caught:
+        collection.load()
+    letter = "it has '\u043e' (U+043E cyrillic small letter o) among Latin letters"
+    assert f"'b\u043ewl' is not a class of type: {letter}; did you mean 'bowl'?" in str(caught.value)
+
+
 def test_the_same_problem_on_many_rows_is_one_line(collection):
     collection.write(*GOOD, *["3.jpg,Song,whte,bowl,"] * 29, *[f"x{i}.jpg,Song,white,bowl," for i in range(75)])
     lines = collection.refusal().splitlines()
