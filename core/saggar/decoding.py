@@ -82,8 +82,8 @@ def decode(data: bytes, source: str, *, enough_px: int | None = None) -> Image.I
 
     Embedded colour profiles are converted to sRGB, transparent parts become white, 16-bit greys are scaled
     to 8 bits. Raises InvalidInputError, naming `source` where it has a name, for anything else, for truncated data,
-    and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a quarter of
-    the time for a camera's.
+    and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a
+    quarter of the time for a camera's.
     """
     return read_image(data, source, enough_px=enough_px).image
 
