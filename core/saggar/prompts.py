@@ -7,7 +7,7 @@ by commas; segments of unknown labels are left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from saggar.taxonomy import Labels, Taxonomy, TaxonomyClass
 
@@ -44,11 +44,16 @@ def crackled_classes(taxonomy: Taxonomy, labels: Labels) -> tuple[TaxonomyClass,
     return tuple(entry for entry in known if entry.crackled)
 
 
-def crackled_phrases(text: str, taxonomies: Iterable[Taxonomy]) -> tuple[str, ...]:
+def crackled_phrases(
+    text: str, taxonomies: Iterable[Taxonomy], learnt: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """The phrases of crackled classes that occur in `text`, a prompt in free words; sorted.
 
-    Whole words count. Capitals of a phrase do too: Guan is a kiln, a guan is a jar.
+    Whole words count. Capitals of a phrase do too: Guan is a kiln, a guan is a jar. `learnt`: the phrases of the words
+    that adapters have learnt, by word: `<kiln-ge>` is Ge.
     """
+    for word, phrase in (learnt or {}).items():
+        text = text.replace(word, f" {phrase} ")
     words = re.sub(r"<[^<>]*>", " ", text)  # names of adapters are no words
     phrases = {
         entry.phrase for taxonomy in taxonomies for task in taxonomy.tasks for entry in task.classes if entry.crackled

@@ -57,10 +57,14 @@ def test_cracked_stays_where_it_is_told_to() -> None:
         ("crackled celadon washer", ("crackled celadon",)),
         ("a guan jar from Guangdong, large, blue sky greenish", ()),
         ("white bowl <lora:Ge:0.4>", ()),
+        ("a bowl of <kiln-ge>, <lora:x:0.4>", ("Ge",)),
+        ("a bowl of <kiln-ding>", ()),
+        ("a bowl of <kiln-jun>", ()),  # a word that no adapter here has learnt
     ],
 )
 def test_crackled_classes_are_found_in_free_words(text: str, found: tuple[str, ...]) -> None:
-    assert prompts.crackled_phrases(text, [load_taxonomy(name) for name in shipped_taxonomies()]) == found
+    learnt = {"<kiln-ge>": "Ge", "<kiln-ding>": "Ding"}
+    assert prompts.crackled_phrases(text, [load_taxonomy(name) for name in shipped_taxonomies()], learnt) == found
 
 
 def test_code_that_the_taxonomy_lacks_is_an_error() -> None:

@@ -26,6 +26,12 @@ class AdapterEntry:
     def base_model(self) -> str:
         return str(self.card["base_model"])
 
+    @property
+    def learnt_words(self) -> dict[str, str]:
+        """The phrases that its new words stand for, by word."""
+        learnt = self.card.get("learnt_words") or {"words": ()}
+        return {one["word"]: one["phrase"] for one in learnt["words"]}
+
 
 def known_adapters(store: ObjectStore) -> list[AdapterEntry]:
     """All finished adapters, by id."""

@@ -168,6 +168,10 @@ def test_crackled_wares_do_without_cracked(home):
     assert avoided("--taxonomy", "palace-visual") == (dict.fromkeys((ge, ding), f"{usual}, cracked"), False)
     assert avoided("--keep-cracked") == (dict.fromkeys((ge, ding), f"{usual}, cracked"), False)
     assert avoided("--negative", "cracked") == (dict.fromkeys((ge, ding), "cracked"), False)
+    words = [{"word": f"<kiln-{name}>", "phrase": name.capitalize(), "vectors": {}} for name in ("ge", "ding")]
+    put_adapter(home.store, "aaaa1111", learnt_words={"words": words})
+    ge, ding = "a bowl of <kiln-ge>", "a bowl of <kiln-ding>"
+    assert avoided("--adapter", "aaaa1111") == ({ge: usual, ding: f"{usual}, cracked"}, True)
 
 
 def test_images_from_a_photograph(home):

@@ -53,9 +53,9 @@ def adapters(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists the adapters in the store."""
     from saggar_orchestrator.peers.adapters import known_adapters
 
-    cards = [entry.card for entry in known_adapters(open_home_store(settings(context).home))]
+    entries = known_adapters(open_home_store(settings(context).home))
     if as_json:
-        print_json(cards)
+        print_json([entry.card for entry in entries])
         return
     rows = [
         (
@@ -64,10 +64,11 @@ def adapters(context: typer.Context, as_json: AsJson = False) -> None:
             card["origin"],
             str(card["images"] or ""),
             _steps(card),
-            _learnt_words(card),
+            ", ".join(entry.learnt_words),
             card["caption_sample"] or "",
         )
-        for card in cards
+        for entry in entries
+        for card in (entry.card,)
     ]
     print_table(("adapter", "base model", "origin", "photographs", "steps", "learnt words", "a caption"), rows)
     if not rows:
@@ -118,12 +119,6 @@ def _steps(card: dict[str, Any]) -> str:
     """How long it was trained, and of which training it is where it was kept on the way."""
     whole = card.get("kept_from")
     return f"{card['steps']} of {whole[:8]}" if whole else str(card["steps"] or "")
-
-
-def _learnt_words(card: dict[str, Any]) -> str:
-    """E.g. `<celadon>, <white>`, as prompts name them."""
-    learnt = card.get("learnt_words") or {"words": ()}
-    return ", ".join(one["word"] for one in learnt["words"])
 
 
 def _stage(progress: Any) -> None:

@@ -13,6 +13,8 @@ from saggar_orchestrator.cli.terminal.output import AsJson, open_home_store, pri
 from saggar_orchestrator.cli.terminal.progress_line import ProgressLine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from saggar.store import ObjectStore
     from saggar.v1 import common_pb2, generator_pb2
 
@@ -39,8 +41,8 @@ class Avoiding:
         str | None, typer.Option(help="Taxonomy that knows crackled wares; default: all shipped ones.")
     ] = None
 
-    def negative_prompts(self, texts: list[str]) -> list[str]:
-        """One for each of `texts`; says where "cracked" is left out."""
+    def negative_prompts(self, texts: list[str], learnt: Mapping[str, str]) -> list[str]:
+        """One for each of `texts`; says where "cracked" is left out. `learnt`: phrases by the words for them."""
         from saggar.prompts import NEGATIVE_PROMPT, crackled_phrases, without_cracked
         from saggar.taxonomy import load_taxonomy, shipped_taxonomies
 
@@ -48,7 +50,7 @@ class Avoiding:
             return [NEGATIVE_PROMPT if self.negative is None else self.negative for _ in texts]
         names = [self.taxonomy] if self.taxonomy else shipped_taxonomies()
         taxonomies = [load_taxonomy(name) for name in names]
-        wares = [crackled_phrases(text, taxonomies) for text in texts]
+        wares = [crackled_phrases(text, taxonomies, learnt) for text in texts]
         if crackled := sum(map(bool, wares)):
             named = ", ".join(sorted({phrase for phrases in wares for phrase in phrases}))
             say(
@@ -171,7 +173,8 @@ def generate(
     store = open_home_store(settings(context).home)
     entries, uses = adapter_uses(store, models.adapter or [])
     begin, followed = start.to_message(store), following.photograph(store)
-    items = _prompt_items(texts, avoiding.negative_prompts(texts), begin, followed, series)
+    learnt = {word: phrase for entry in entries for word, phrase in entry.learnt_words.items()}
+    items = _prompt_items(texts, avoiding.negative_prompts(texts, learnt), begin, followed, series)
     folder = folder_for(out)
     made = generate_in_shards(
         open_calls(context),
