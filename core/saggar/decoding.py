@@ -25,6 +25,7 @@ from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_end import JPEG_END, image_end
 from saggar.files.pictures.jpeg_holes import has_hole
 from saggar.files.pictures.not_an_image import is_heic, known_kind
+from saggar.files.pictures.png_colours import png_colours, srgb_levels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")
@@ -42,11 +43,6 @@ _JPEG = ("JPEG", "MPO")  # MPO: a JPEG with smaller pictures behind it, as phone
 _SCAN = b"\xff\xda"  # marker of a scan
 _SAME_EVERYWHERE = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1"), "WEBP": ("RGB",)}
 _SRGB = ("srgb", "c2")  # how descriptions of sRGB profiles begin; c2 is the one that some web sites embed
-_SRGB_GAMMA = 0.45455  # as PNG's gAMA has it
-_SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x and y of white, red, green and blue
-_NEAR = 0.01
-_PNG_HEAD = 1 << 16  # bytes before a PNG's pixels in which its colours are described
-_CICP_SRGB = (b"\x01\x0d", b"\x01\x01")  # primaries of BT.709 with the curve of sRGB or BT.709
 _SAME_COLOURS = 8  # of 255: by more than that, a profile called sRGB is none
 
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # bytes unpacked; Pillow allows 1 MiB, and scanners' profiles have more
@@ -54,7 +50,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # bytes unpacked; Pillow allows 1 MiB,
 FIRST_OF_SEVERAL = "first of several frames or pages taken"
 MORE_PICTURES = "further pictures behind the first are left out"
 END_MISSING = "the file's end is missing, though all pixels are there"
-COLOURS_LEFT_OUT = "colours are described by gAMA, cHRM or cICP, which is not applied, taken as sRGB"
+COLOURS_LEFT_OUT = "colours are described by cHRM or cICP, which is not applied, taken as sRGB"
 PROFILE_UNREADABLE = "colour profile cannot be used, taken as sRGB"
 EXIF_UNREADABLE = "EXIF data cannot be read, taken as upright"
 NO_CMYK_PROFILE = "CMYK without a colour profile, so its colours are approximate"
@@ -80,9 +76,9 @@ class Decoded:
 def decode(data: bytes, source: str, *, enough_px: int | None = None) -> Image.Image:
     """An encoded photograph (JPEG, PNG, WebP, TIFF) as RGB, turned upright by its EXIF orientation.
 
-    Embedded colour profiles are converted to sRGB, transparent parts become white, 16-bit greys are scaled
-    to 8 bits. Raises InvalidInputError, naming `source` where it has a name, for anything else, for truncated data,
-    and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a
+    Embedded colour profiles and a PNG's gamma are converted to sRGB, transparent parts become white, 16-bit greys
+    are scaled to 8 bits. Raises InvalidInputError, naming `source` where it has a name, for anything else, for
+    truncated data, and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a
     quarter of the time for a camera's.
     """
     return read_image(data, source, enough_px=enough_px).image
@@ -148,7 +144,7 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
             raise _RefusedError(
                 "a part of the data is lost (a run of zeros or ones in its middle); copy or download it again"
             )
-        notes += _colours_left_out(image, data)
+        gamma = _colours(image, data, notes)
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
             raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
         if enough_px and image.format in _JPEG:
@@ -156,7 +152,7 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
             width, height = image.size
         with _heavy if width * height > _HEAVY_PX else nullcontext():
             try:
-                return _decoded(image, grey_will_do, notes)
+                return _decoded(image, grey_will_do, notes, gamma)
             except OSError:
                 whole = ended_jpeg(data) if image.format in _JPEG else None
                 if whole is None or not _has_all_pixels(data):
@@ -203,8 +199,8 @@ def _at_best_page(image: ImageFile.ImageFile) -> list[str]:
     return [f"page {best + 1} of several taken, the largest" if best else FIRST_OF_SEVERAL]
 
 
-def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str]) -> Decoded:
-    """The opened file's present frame in RGB. Raises whatever Pillow's decoders do."""
+def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str], gamma: float | None = None) -> Decoded:
+    """The opened file's present frame in RGB, of a PNG by its gamma. Raises whatever Pillow's decoders do."""
     kind = "JPEG" if image.format in _JPEG else image.format or ""
     several = kind != "JPEG" and bool(getattr(image, "is_animated", False))
     if several and image.format != "TIFF":
@@ -227,16 +223,16 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str]) -
     except Exception:  # noqa: BLE001 the parser of EXIF raises anything; the pixels are read already
         notes.append(EXIF_UNREADABLE)
     plain = image.mode in _SAME_EVERYWHERE.get(kind, ()) and "transparency" not in image.info
-    plain &= COLOURS_LEFT_OUT not in notes
+    plain &= COLOURS_LEFT_OUT not in notes and gamma is None
     if deep and image.mode in {"RGB", "RGBA", "LA"}:
         _refuse_dark(image)
     whole = _eight_bits(image, notes, negative) if image.mode.startswith(("I", "F")) else image
-    pixels = whole if grey_will_do else _to_srgb(whole, notes)
+    pixels = whole if grey_will_do else _to_srgb(whole, notes, gamma)
     pixels.info.clear()  # a profile that was applied must not be saved with them
     return Decoded(pixels, kind, plain and not several, tuple(notes), has_position)
 
 
-def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
+def _to_srgb(image: Image.Image, notes: list[str], gamma: float | None) -> Image.Image:
     """`image` of any mode as 8-bit RGB in sRGB, on white."""
     profile = None if image.mode == "LAB" else image.info.get("icc_profile")
     alpha = None
@@ -251,6 +247,8 @@ def _to_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.mode == "CMYK" and not profile:
         notes.append(NO_CMYK_PROFILE)
     converted = _by_profile(image, profile, notes) or (image if image.mode == "RGB" else image.convert("RGB"))
+    if gamma is not None:
+        converted = converted.point(srgb_levels(gamma) * 3)
     if alpha is None:
         return converted
     white = Image.new("RGB", converted.size, "white")
@@ -270,21 +268,16 @@ def _by_profile(image: Image.Image, profile: bytes | None, notes: list[str]) -> 
         return None
 
 
-def _colours_left_out(image: ImageFile.ImageFile, data: bytes) -> list[str]:
-    """What the file says of its colours that is not applied."""
-    info = image.info
-    if "icc_profile" in info:  # empty where parts of it are missing, or it cannot be unpacked
-        return [] if info["icc_profile"] else [PROFILE_UNREADABLE]
+def _colours(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> float | None:
+    """The gamma of a PNG that has one of its own; what the file says of its colours and is not applied is noted."""
+    if "icc_profile" in image.info:  # empty where parts of it are missing, or it cannot be unpacked
+        notes += [] if image.info["icc_profile"] else [PROFILE_UNREADABLE]
+        return None
     if image.format != "PNG":
-        return []
-    coded = data.find(b"cICP", 0, _PNG_HEAD) + 4
-    if coded > 3 and data[coded : coded + 2] not in _CICP_SRGB:
-        return [COLOURS_LEFT_OUT]
-    if "srgb" in info:
-        return []
-    gamma, primaries = info.get("gamma", _SRGB_GAMMA), info.get("chromaticity", _SRGB_PRIMARIES)
-    near = [abs(a - b) < _NEAR for a, b in zip((gamma, *primaries), (_SRGB_GAMMA, *_SRGB_PRIMARIES), strict=False)]
-    return [] if all(near) else [COLOURS_LEFT_OUT]
+        return None
+    found = png_colours(image.info, data)
+    notes += [COLOURS_LEFT_OUT] if found.left_out else []
+    return found.gamma
 
 
 def _is_negative(image: ImageFile.ImageFile) -> bool:

@@ -363,8 +363,8 @@ def test_tracking_pixels_are_no_photographs(size: tuple[int, int]) -> None:
         decode(encoded(Image.new("RGB", size), "PNG"), "pixel.png")
 
 
-def png_with(kind: bytes, value: bytes) -> bytes:
-    whole = encoded(photograph(60, 40, 3), "PNG")
+def png_with(kind: bytes, value: bytes, picture: Image.Image | None = None, data: bytes = b"") -> bytes:
+    whole = data or encoded(picture or photograph(60, 40, 3), "PNG")
     chunk = struct.pack(">I", len(value)) + kind + value + struct.pack(">I", zlib.crc32(kind + value))
     return whole[:33] + chunk + whole[33:]
 
@@ -372,8 +372,10 @@ def png_with(kind: bytes, value: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "value", "told"),
     [
-        (b"gAMA", struct.pack(">I", 100_000), True),
+        (b"gAMA", struct.pack(">I", 100_000), False),  # applied
         (b"gAMA", struct.pack(">I", 45_455), False),
+        (b"gAMA", struct.pack(">I", 0), True),
+        (b"gAMA", struct.pack(">I", 9_000_000), True),
         (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), True),
         (b"cICP", bytes([12, 13, 0, 1]), True),  # Display P3
         (b"cICP", bytes([9, 16, 0, 1]), True),  # high dynamic range
@@ -383,6 +385,21 @@ def png_with(kind: bytes, value: bytes) -> bytes:
 )
 def test_colours_that_a_png_describes_otherwise_are_told(kind: bytes, value: bytes, told: bool) -> None:
     assert (COLOURS_LEFT_OUT in read_image(png_with(kind, value), "a.png").notes) is told
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
+def test_the_gamma_of_a_png_is_applied(mode: str) -> None:
+    """A picture of light itself, as renderers write it, is what it was coded from."""
+    shown = np.linspace(40, 250, 60 * 40).reshape(40, 60)  # in sRGB
+    light = np.where(shown <= 10.31, shown / 255 / 12.92, ((shown / 255 + 0.055) / 1.055) ** 2.4)
+    picture = Image.fromarray((255 * light).round().astype(np.uint8)).convert(mode)
+    data = png_with(b"gAMA", struct.pack(">I", 100_000), picture)
+    found = read_image(data, "a.png")
+    assert (found.notes, found.same_everywhere) == ((), False)
+    assert np.abs(np.asarray(found.image, float) - shown[..., None]).max() < 5  # of the dark, few levels are left
+    plain = np.asarray(decode(png_with(b"gAMA", struct.pack(">I", 45_455), picture), "a.png"), float)
+    assert (plain < np.asarray(found.image) - 20).any()
+    assert np.array_equal(decode(png_with(b"sRGB", b"\0", data=data), "a.png"), plain)  # which outranks it
 
 
 def test_a_profile_of_which_a_part_is_missing_is_told() -> None:
