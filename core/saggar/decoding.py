@@ -24,6 +24,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, 
 from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_end import JPEG_END, image_end
 from saggar.files.pictures.jpeg_holes import has_hole
+from saggar.files.pictures.jpeg_steps import out_of_step
 from saggar.files.pictures.not_an_image import is_heic, known_kind
 from saggar.files.pictures.png_colours import png_colours, srgb_levels
 
@@ -78,8 +79,8 @@ def decode(data: bytes, source: str, *, enough_px: int | None = None) -> Image.I
 
     Embedded colour profiles and a PNG's gamma are converted to sRGB, transparent parts become white, 16-bit greys
     are scaled to 8 bits. Raises InvalidInputError, naming `source` where it has a name, for anything else, for
-    truncated data, and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter side, in a
-    quarter of the time for a camera's.
+    truncated data, and above 64 Mpx. With `enough_px` a JPEG may come smaller, with no less than that on its shorter
+    side, in a quarter of the time for a camera's.
     """
     return read_image(data, source, enough_px=enough_px).image
 
@@ -125,6 +126,9 @@ class _RefusedError(Exception):
 _TOO_LARGE = f"more than {LARGEST_PX // 10**6} million pixels, the most that are read; scale it down"
 
 
+_HOLE = "a part of the data is lost (a run of zeros or ones in its middle); copy or download it again"
+
+
 def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: int | None) -> Decoded:
     """Raises _RefusedError, or whatever Pillow's decoders do."""
     with Image.open(io.BytesIO(data), formats=_likely(data, formats)) as image:
@@ -141,12 +145,12 @@ def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: 
                 f"{width} x {height} pixels are too few for a photograph (at least {SMALLEST_PX} a side); replace it"
             )
         if image.format in _JPEG and has_hole(data):
-            raise _RefusedError(
-                "a part of the data is lost (a run of zeros or ones in its middle); copy or download it again"
-            )
+            raise _RefusedError(_HOLE)
         gamma = _colours(image, data, notes)
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
             raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
+        if image.format in _JPEG and out_of_step(data):
+            raise _RefusedError(_HOLE)
         if enough_px and image.format in _JPEG:
             image.draft(None, (enough_px, enough_px))
             width, height = image.size

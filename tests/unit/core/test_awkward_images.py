@@ -339,6 +339,36 @@ def test_a_jpeg_with_a_hole_is_refused(options: dict[str, object], value: bytes)
         decode(with_hole(encoded(NOISE, "JPEG", **options), value), "hole.jpg")
 
 
+def on_paper(ground: object, options: dict[str, object]) -> bytes:
+    """A piece on a ground of one colour, whose codes are runs of zeros in optimised JPEGs."""
+    picture = Image.new("RGB", (400, 300), ground)
+    picture.paste(Image.radial_gradient("L").resize((150, 120)).convert("RGB"), (120, 90))
+    return encoded(picture, "JPEG", **options)
+
+
+GROUNDS = [(255, 255, 255), (0, 0, 0), (240, 238, 230), (37, 90, 141)]
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("quality", [40, 75, 95, 100])
+@pytest.mark.parametrize("options", [*WAYS[:3], {"optimize": True, "restart_marker_rows": 4}])
+def test_a_piece_on_plain_paper_has_no_hole(ground: object, quality: int, options: dict[str, object]) -> None:
+    decode(on_paper(ground, {"quality": quality} | options), "paper.jpg")
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize("at", [0.3, 0.5, 0.7])
+def test_a_hole_is_told_from_plain_paper(ground: object, quality: int, at: float) -> None:
+    data = on_paper(ground, {"quality": quality, "optimize": True})
+    place = int(at * len(data))
+    damaged = data[:place] + bytes(512) + data[place + 512 :]
+    with pytest.raises(InvalidInputError, match="a part of the data is lost"):
+        decode(damaged, "hole.jpg")
+    with pytest.raises(InvalidInputError, match="a part of the data is lost"):
+        decode(damaged, "hole.jpg", enough_px=64)
+
+
 def test_padding_before_the_end_is_no_hole() -> None:
     data = encoded(NOISE, "JPEG")
     decode(data[:-2] + b"\xff" * 100 + data[-2:], "padded.jpg")
