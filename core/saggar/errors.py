@@ -194,3 +194,13 @@ def refuse(violations: Iterable[FieldViolation], about: str = "") -> None:
         shown.append(f"and {len(found) - len(shown):,} more")
     lines = "".join(f"\n  {line}" for line in shown)
     raise InvalidInputError(f"{about}:{lines}" if about else "; ".join(shown), found)
+
+
+EXIT_FAILED, EXIT_REFUSED = 1, 2
+
+
+def exit_code(error: SaggarError) -> int:
+    """Of a service that cannot start: EXIT_REFUSED for settings and files that somebody has to correct, EXIT_FAILED for
+    what another attempt may find otherwise, as a store that is not there yet or a home that is still held.
+    """
+    return EXIT_REFUSED if isinstance(error, InvalidInputError | NotFoundError) else EXIT_FAILED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from saggar.errors import SaggarError
+from saggar.errors import SaggarError, exit_code
 from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
@@ -19,7 +19,7 @@ def main() -> int:
         store = settings.open_store()
     except SaggarError as error:
         print(error, file=sys.stderr)
-        return 2
+        return exit_code(error)
     from saggar_classifier.access.gate import Gate, is_loopback
     from saggar_classifier.access.keyring import Keyring
     from saggar_classifier.servicer import ClassifierServicer
@@ -29,7 +29,7 @@ def main() -> int:
         gates = [Gate(Keyring(settings.api_keys))] if settings.api_keys else []
     except SaggarError as error:
         print(error, file=sys.stderr)
-        return 2
+        return exit_code(error)
     if not is_loopback(settings.listen):
         there = {"TLS (SAGGAR_TLS_CERT)": settings.tls_cert, "API keys (SAGGAR_API_KEYS)": gates}
         for missing in (name for name, found in there.items() if not found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from saggar.errors import SaggarError
+from saggar.errors import SaggarError, exit_code
 from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
@@ -19,7 +19,7 @@ def main() -> int:
         store = settings.open_store()
     except SaggarError as error:
         print(error, file=sys.stderr)
-        return 2
+        return exit_code(error)
     # Before torch is loaded: OpenMP's threads otherwise spin while they wait, and when another process wants
     # the same cores a step takes many times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

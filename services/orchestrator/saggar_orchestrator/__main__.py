@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import grpc
-from saggar.errors import SaggarError
+from saggar.errors import SaggarError, exit_code
 from saggar.pages.server import PagesServer
 from saggar.rpc.channel import client_tls
 from saggar.rpc.serving.server import leave, serve
@@ -77,8 +77,8 @@ def _serve(settings: OrchestratorSettings, home: Home) -> int:
 
 if __name__ == "__main__":
     try:
-        exit_code = main()
+        code = main()
     except SaggarError as error:
         print(f"error: {error}", file=sys.stderr)
-        exit_code = 2
-    leave(exit_code)
+        code = exit_code(error)
+    leave(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import grpc
-from saggar.errors import SaggarError
+from saggar.errors import SaggarError, exit_code
 from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 from saggar.v1 import qc_pb2, qc_pb2_grpc
@@ -35,4 +35,4 @@ if __name__ == "__main__":
         leave(main())
     except SaggarError as error:
         print(f"error: {error}", file=sys.stderr)
-        leave(2)
+        leave(exit_code(error))

@@ -29,7 +29,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from saggar.errors import InvalidInputError, SaggarError, WrongStateError
+from saggar.errors import SaggarError, WrongStateError, exit_code
 from saggar.rpc.descriptors import Descriptors
 from saggar.rpc.health import Health, StoreWatch
 from saggar.rpc.logs import configure_logs
@@ -189,7 +189,7 @@ def serve(
         )
     except SaggarError as error:
         log.error("cannot start: %s", error)  # noqa: TRY400 the text says it all
-        return 2 if isinstance(error, InvalidInputError) else 1
+        return exit_code(error)
     except KeyboardInterrupt:
         log.info("stopped while starting")
         _leave_nothing_behind(0)

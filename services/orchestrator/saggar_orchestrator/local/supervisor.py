@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saggar.errors import InvalidInputError, SaggarError, UnavailableError, WrongStateError
+from saggar.errors import EXIT_REFUSED, InvalidInputError, SaggarError, UnavailableError, WrongStateError
 
 from saggar_orchestrator.local.capacity import threads_each
 from saggar_orchestrator.local.home import Home
@@ -24,7 +24,6 @@ STATUS = "status"  # and so have the orchestrator's
 DEFAULT_PORT_BASE = 50051
 _FIRST_RESTART_S, _LONGEST_RESTART_S = 1.0, 30.0
 _SETTLED_S = 60.0  # a child that ran so long starts again at once when it dies
-_REFUSED = 2  # the exit code of a service that its settings do not let start
 _DRAIN_S = 35.0  # longer than the services give their running calls
 
 Say = Callable[[str], None]
@@ -219,7 +218,7 @@ class Supervisor:
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if not restart:
             raise UnavailableError(f"{child.name} {ended} while starting. {self._log_tail(child)}")
-        if code == _REFUSED and not child.has_served:
+        if code == EXIT_REFUSED and not child.has_served:
             raise InvalidInputError(f"{child.name} cannot start as it is set up. {self._log_tail(child)}")
         if child.ready and now - child.started > _SETTLED_S:
             child.deaths_in_a_row = 0

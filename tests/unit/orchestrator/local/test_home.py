@@ -43,7 +43,7 @@ def test_the_service_itself_takes_the_lock(tmp_path):
             timeout=120,
             check=False,
         )
-    assert started.returncode == 2
+    assert started.returncode == 1  # it may go on: `saggar up` tries again
     assert "another orchestrator" in started.stderr
     assert not home.database.exists()
 
