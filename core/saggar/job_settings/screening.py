@@ -85,7 +85,7 @@ class ScreenSettings(SetMeasureSettings):
 
     copies_share_labels: bool = Field(
         default=False,
-        description="An image is a copy, or a near duplicate, only of one with the same labels, unless their pixels are "
+        description="An image is a copy, or a near duplicate, only of one with the same labels, unless all pixels are "
         "equal: for composites, which show a photograph's form and ground with another glaze on purpose",
     )
 
