@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 import safetensors.numpy
-from saggar.errors import CancelledError, InvalidInputError, UnavailableError, WrongStateError
+from saggar.errors import CancelledError, InvalidInputError, UnavailableError
 from saggar.progress import Work
 from saggar.store import DirectoryStore
 from saggar_generator.adapters.adapter import read_card
@@ -20,7 +20,6 @@ from saggar_generator.base_models.placement import Placement
 from saggar_generator.requests import TrainingRequest
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
-from saggar_generator.training.team.launch import check_team
 from saggar_generator.workshop import Workshop
 from tiny_generation import TRAINING
 from tiny_pipeline import save_tiny_pipeline, training_manifest
@@ -129,14 +128,6 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, fol
     )
     expected, _ = train(undisturbed, folder, other, settings)
     assert found.weights.sha256 == expected.weights.sha256
-
-
-def test_more_processes_than_gpus_are_refused(monkeypatch):
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    settings = GeneratorSettings(training_processes=2)
-    with pytest.raises(WrongStateError, match=r"SAGGAR_TRAINING_PROCESSES is 2, but 1 GPU"):
-        check_team(settings, Placement("cuda:0", "float16"))
-    check_team(settings, Placement("cpu", "float32"))
 
 
 def _workers() -> list[psutil.Process]:

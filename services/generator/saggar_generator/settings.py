@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from saggar.settings import ServiceSettings
+from saggar.team.settings import TeamSettings
 
 # All attention projections of a Stable Diffusion UNet, as in the diffusers LoRA example.
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 
 
-class GeneratorSettings(ServiceSettings):
+class GeneratorSettings(TeamSettings):
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
@@ -32,13 +32,6 @@ class GeneratorSettings(ServiceSettings):
         default=False,
         description="attention head by head; of use only where PyTorch has no memory-efficient attention, "
         "elsewhere it is slower",
-    )
-    threads: int = Field(default=0, ge=0, le=1024, description="threads of the arithmetic on a CPU; 0: one per core")
-    training_processes: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="processes that train an adapter together, each on a GPU of its own from cuda:0 on",
     )
     queue_limit: int = Field(
         default=16, ge=0, le=10_000, description="jobs that may wait; one more is refused with a retry delay"

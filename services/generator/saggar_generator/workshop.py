@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from saggar.progress import Progress, Report, Work
 from saggar.store import ObjectStore
+from saggar.team.launch import check_gpus
 
 from saggar_generator.adapters import adapter_import
 from saggar_generator.base_models import control_net
@@ -27,7 +28,7 @@ from saggar_generator.requests import (
 )
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training import adapter_job
-from saggar_generator.training.team.launch import check_team, train_together
+from saggar_generator.training.team.launch import train_together
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ class Workshop:
             attention_slicing=settings.attention_slicing,
         )
         log.info("device %s, %s, memory %s", placement.name, placement.precision, placement.memory)
-        check_team(settings, placement)
+        if placement.on_gpu:
+            check_gpus(settings, torch.cuda.device_count())
         self._store, self._settings = store, settings
         self._models = BaseModels(placement)
         self._signer = (
