@@ -11,21 +11,20 @@ from typing import Any
 
 import grpc
 import torch
-from saggar.errors import InvalidInputError
 from saggar.progress import Work
 from saggar.rpc.serving.work import Emit, JobQueue, stream_events
 from saggar.store import ObjectStore
+from saggar.team.launch import check_gpus
 from saggar.v1 import trainer_pb2, trainer_pb2_grpc
 
 from saggar_trainer import messages
-from saggar_trainer.data.pixel_store import PixelStore, default_folder
 from saggar_trainer.evidence.evaluating import evaluate
 from saggar_trainer.evidence.predicting import predict
-from saggar_trainer.fitting.lessons import Workplace
-from saggar_trainer.fitting.loop import Precision
-from saggar_trainer.fitting.training_job import train
+from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome, Workplace, train
 from saggar_trainer.listening import TrainingWork
 from saggar_trainer.settings import TrainerSettings
+from saggar_trainer.team.launch import train_together
+from saggar_trainer.workplace import workplace
 
 SERVICE = "saggar.v1.TrainerService"
 
@@ -34,7 +33,10 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs run one at a time; the others wait in a bounded queue."""
 
     def __init__(self, store: ObjectStore, settings: TrainerSettings) -> None:
-        self._at = _workplace(store, settings)
+        self._settings = settings
+        self._at = workplace(store, settings)
+        if self._at.device.type == "cuda":
+            check_gpus(settings, torch.cuda.device_count())
         self._jobs = JobQueue(settings.queue_limit)
 
     def Train(
@@ -43,8 +45,8 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = messages.training_job_from_message(request)
 
         def work(emit: Emit, cancelled: threading.Event) -> trainer_pb2.TrainResult:
-            outcome = train(job, self._at, _training_work(emit, cancelled))
-            return messages.training_result_to_message(outcome, made_with(self._at))
+            outcome = self._train(job, _training_work(emit, cancelled))
+            return messages.training_result_to_message(outcome, made_with(self._at, self._settings.training_processes))
 
         return stream_events(context, trainer_pb2.TrainResponse, work, self._jobs)
 
@@ -70,13 +72,18 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
 
         return stream_events(context, trainer_pb2.PredictResponse, work, self._jobs)
 
+    def _train(self, job: TrainingJob, work: TrainingWork) -> TrainingOutcome:
+        if self._settings.training_processes == 1:
+            return train(job, self._at, work)
+        return train_together(job, self._settings, self._at.device.type == "cuda", work)
 
-def made_with(at: Workplace) -> dict[str, str]:
-    """The device, the numbers, the threads and the versions that numbers may depend on, some in their last bits."""
+
+def made_with(at: Workplace, processes: int = 1) -> dict[str, str]:
+    """What numbers may depend on, some in their last bits: device, numbers, threads, versions, processes if several."""
     libraries = ("torch", "torchvision", "onnxruntime", "saggar-trainer")
-    return {"device": str(at.device), "precision": at.precision, "threads": str(at.threads)} | {
-        name: importlib.metadata.version(name) for name in libraries
-    }
+    several = {} if processes == 1 else {"training_processes": str(processes)}
+    at_work = {"device": str(at.device), "precision": at.precision, "threads": str(at.threads)}
+    return at_work | several | {name: importlib.metadata.version(name) for name in libraries}
 
 
 def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings) -> list[str]:
@@ -88,40 +95,3 @@ def register(server: grpc.Server, store: ObjectStore, settings: TrainerSettings)
 
 def _training_work(emit: Emit, cancelled: threading.Event) -> TrainingWork:
     return TrainingWork(emit, cancelled, epoch=lambda scores: emit(messages.epoch_to_message(scores)))
-
-
-def _workplace(store: ObjectStore, settings: TrainerSettings) -> Workplace:
-    """Raises InvalidInputError for a device that is not there, and a scratch folder that cannot be made."""
-    scratch, kept = settings.scratch, None
-    if scratch is not None:
-        try:
-            scratch.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InvalidInputError(
-                f"SAGGAR_SCRATCH={scratch}: no folder can be made there ({error.strerror}); name one that may be "
-                "written to"
-            ) from None
-    if settings.pixel_cache_gib > 0:
-        folder = default_folder() if scratch is None else scratch / "pixels"
-        kept = PixelStore(folder, round(settings.pixel_cache_gib * 2**30))
-    device = _device(settings.device)
-    return Workplace(store, device, settings.thread_count(), scratch, kept, _precision(settings, device))
-
-
-def _precision(settings: TrainerSettings, device: torch.device) -> Precision:
-    """`auto` resolved: the same on equal machines."""
-    if settings.training_precision != "auto":
-        return settings.training_precision
-    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-
-
-def _device(name: str) -> torch.device:
-    """Raises InvalidInputError when there is no such device."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidInputError(f"SAGGAR_DEVICE={name}: no such device here ({error}); use cpu or auto") from None
-    return device

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from saggar.settings import ServiceSettings
+from saggar.team.settings import TeamSettings
 
 
-class TrainerSettings(ServiceSettings):
+class TrainerSettings(TeamSettings):
     """What the trainer needs to run."""
 
     device: str = Field("auto", description="torch device: cpu, cuda, cuda:1; auto takes a GPU if there is one")
@@ -19,7 +19,6 @@ class TrainerSettings(ServiceSettings):
         description="numbers that a training step computes with; weights, validation and bundles stay in float32; "
         "auto: bfloat16 on GPUs that have it, float32 on processors",
     )
-    threads: int = Field(0, ge=0, description="CPU threads of one job; 0: as many as there are cores")
     queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
     scratch: Path | None = Field(
         None, description="folder for decoded images while a job runs; unset: the system's temporary folder"

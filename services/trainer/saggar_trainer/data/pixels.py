@@ -34,15 +34,20 @@ class PixelCache:
 
     def __init__(self, arrays: Sequence[tuple[int, int, int]], file: IO[bytes]) -> None:
         """`arrays`: offset, height and width of each image in `file`."""
-        self._arrays = arrays
+        self.arrays = arrays
         self._file = file
         weakref.finalize(self, file.close)
 
     def __len__(self) -> int:
-        return len(self._arrays)
+        return len(self.arrays)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height of an image."""
+        _, height, width = self.arrays[index]
+        return width, height
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        offset, height, width = self._arrays[index]
+        offset, height, width = self.arrays[index]
         content = bytearray(3 * height * width)
         os.preadv(self._file.fileno(), [content], offset)
         return torch.frombuffer(content, dtype=torch.uint8).reshape(3, height, width)
@@ -53,16 +58,18 @@ def cache_pixels(
     count: int,
     *,
     scratch: Path | None = None,
+    file: IO[bytes] | None = None,
     threads: int = 2,
     progress: Callable[[int], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> PixelCache:
-    """Load images 0 to `count` - 1, each uint8 [3, H, W], in `threads` threads, into a file under `scratch`.
+    """Load images 0 to `count` - 1, each uint8 [3, H, W], in `threads` threads, into `file`, or one without a name
+    under `scratch`.
 
     `progress` gets the number done. Raises CancelledError, and whatever `load` raises.
     """
     arrays: list[tuple[int, int, int]] = []
-    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - PixelCache keeps it open
+    file = file or tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - PixelCache keeps it open
     with ExitStack() as unless_done, ThreadPoolExecutor(threads) as pool:
         unless_done.callback(file.close)
         for start in range(0, count, LOOK_AHEAD):

@@ -49,20 +49,39 @@ class ViewSettings:
     downscale: float = 1.0  # 1: off
 
 
+@dataclass(frozen=True)
+class Part:
+    """Those of a batch's B pictures of which views are wanted: their `places` [P]; `sizes` [B, 2], widths and heights,
+    are those of all.
+    """
+
+    places: Int64
+    sizes: Int64
+
+
 def random_views(
     pictures: Sequence[Tensor],
     settings: ViewSettings,
     rng: np.random.Generator,
     device: torch.device = _CPU,
+    part: Part | None = None,
 ) -> Tensor:
     """A random view of each of B pictures, uint8 [3, H, W] of any sizes: crop, flip, rotation and shift, colours.
 
     Returns float32 [B, 3, S, S] on `device`, whole numbers from 0 to 255. Where rotation and shift look past the crop
-    they see the picture around it, and past its edge the edge's colour.
+    they see the picture around it, and past its edge the edge's colour. With `part`, `pictures` are those at its places
+    and their views, [P, 3, S, S], are the ones that they have among all: numbers are drawn for the whole batch.
     """
-    sizes = np.array([(picture.shape[2], picture.shape[1]) for picture in pictures])
-    matrix, offset = ways_back(sizes, rng)
-    canvas, first, last = _parts_seen(pictures, sizes, matrix, offset)
+    if part is None:
+        sizes = np.array([(picture.shape[2], picture.shape[1]) for picture in pictures])
+        part = Part(np.arange(len(pictures)), sizes)
+    places, count = part.places, len(part.sizes)
+    if len(places) == 0:
+        return torch.empty(0, 3, settings.size_px, settings.size_px, device=device)
+    matrix, offset = ways_back(part.sizes, rng)
+    first, last = _parts_seen(part.sizes, matrix, offset)
+    canvas = _canvas(pictures, places, first, last)
+    matrix, offset, first, last = (values[places] for values in (matrix, offset, first, last))
     grid = sampling_grid(matrix, offset - first, settings.size_px, (canvas.shape[3], canvas.shape[2]), last - first)
     some = max(torch.get_num_threads(), _AT_ONCE // canvas[0].numel())
     sampled = [
@@ -70,32 +89,34 @@ def random_views(
         for part, places in zip(torch.split(canvas, some), torch.split(grid, some), strict=True)
     ]
     views = torch.cat(sampled)  # [B, 3, S, S]
-    means = views.mean(dim=(2, 3)).cpu().numpy().astype(np.float64)
+    means = np.zeros((count, 3))
+    means[places] = views.mean(dim=(2, 3)).cpu().numpy()
     colours, shift = (
-        torch.from_numpy(values).float().to(device) for values in colour_changes(means, settings.hue, rng)
+        torch.from_numpy(values[places]).float().to(device) for values in colour_changes(means, settings.hue, rng)
     )
     views = torch.baddbmm(shift[:, :, None], colours, views.flatten(2)).view_as(views)
     if settings.downscale < 1:
-        scales = rng.uniform(settings.downscale, 1, len(views))
-        for index in np.flatnonzero(rng.random(len(views)) < 0.5):
+        scales = rng.uniform(settings.downscale, 1, count)[places]
+        for index in np.flatnonzero(rng.random(count)[places] < 0.5):
             views[index] = _scaled_down(views[index], float(scales[index]))
     return views.round_().clamp_(0, 255)
 
 
-def _parts_seen(
-    pictures: Sequence[Tensor], sizes: Int64, matrix: Float64, offset: Float64
-) -> tuple[Tensor, Int64, Int64]:
-    """(uint8 [B, 3, H, W] with what each view sees of its picture in its upper left corner, and the part's first and
-    last pixel in the picture, [B, 2], x and y).
-    """
+def _parts_seen(sizes: Int64, matrix: Float64, offset: Float64) -> tuple[Int64, Int64]:
+    """The first and the last pixel of what each view sees of its picture, [B, 2], x and y."""
     reach = np.abs(matrix).sum(axis=2)  # from a view's middle to its corners
     first = np.floor(np.clip(offset - reach, 0, sizes - 1)).astype(np.int64)
     last = np.ceil(np.clip(offset + reach, 0, sizes - 1)).astype(np.int64)
+    return first, last
+
+
+def _canvas(pictures: Sequence[Tensor], places: Int64, first: Int64, last: Int64) -> Tensor:
+    """uint8 [P, 3, H, W] with what each view sees of its picture in its upper left corner; `first`, `last` [B, 2]."""
     wide, high = (last - first).max(axis=0) + 1
     canvas = torch.zeros(len(pictures), 3, int(high), int(wide), dtype=torch.uint8)
-    for part, picture, (left, top), (right, bottom) in zip(canvas, pictures, first, last, strict=True):
-        part[:, : bottom - top + 1, : right - left + 1] = picture[:, top : bottom + 1, left : right + 1]
-    return canvas, first, last
+    for seen, picture, (left, top), (right, bottom) in zip(canvas, pictures, first[places], last[places], strict=True):
+        seen[:, : bottom - top + 1, : right - left + 1] = picture[:, top : bottom + 1, left : right + 1]
+    return canvas
 
 
 def ways_back(sizes: Int64, rng: np.random.Generator) -> tuple[Float64, Float64]:
@@ -203,24 +224,24 @@ def view_batches(
     settings: ViewSettings,
     seed: int,
     device: torch.device = _CPU,
+    parts: Sequence[Part] | None = None,
 ) -> Generator[tuple[Tensor, Tensor]]:
     """(rows [B], views float32 [B, 3, S, S] on `device`) per batch of row numbers; pictures are read ahead in a thread.
 
-    The views of a batch depend on its rows, its place and `seed` only.
+    The views of a batch depend on its rows, its place and `seed` only. With `parts`, one a batch: theirs.
     """
 
-    def pictures(rows: Tensor) -> list[Tensor]:
+    def pictures(place: int) -> list[Tensor]:
+        rows = batches[place] if parts is None else batches[place][torch.from_numpy(parts[place].places)]
         return [load(int(row)) for row in rows]
 
     ahead: deque[Future[list[Tensor]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
         try:
-            for place, rows in enumerate(batches):
+            for place in range(len(batches)):
                 while len(ahead) <= BATCHES_AHEAD and place + len(ahead) < len(batches):
-                    ahead.append(pool.submit(pictures, batches[place + len(ahead)]))
-                yield (
-                    rows,
-                    random_views(ahead.popleft().result(), settings, np.random.default_rng([seed, place]), device),
-                )
+                    ahead.append(pool.submit(pictures, place + len(ahead)))
+                rng, part = np.random.default_rng([seed, place]), None if parts is None else parts[place]
+                yield batches[place], random_views(ahead.popleft().result(), settings, rng, device, part)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,11 +1,15 @@
-"""Which rows an epoch takes, and in which batches."""
+"""Which rows an epoch takes, in which batches, and what of these each process of a team does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from saggar_trainer.group import Team
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,42 @@ def mixed(order: Tensor, combinations: Tensor) -> Tensor:
     place[sorting] = torch.arange(len(ids)) - starts[ids[sorting]]  # rank of a row within its combination
     offsets = torch.rand(len(sizes), dtype=torch.float64)
     return order[torch.argsort((place + offsets[ids]) / sizes[ids], stable=True)]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A batch, and what of it one process of a team works on. With `partners` each picture is mixed with its partner:
+    `share` of the one and 1 - `share` of the other.
+    """
+
+    rows: Tensor  # int64 [B] of the whole batch
+    own: Tensor  # int64 [P] places in it
+    share: float = 1.0
+    partners: Tensor | None = None  # int64 [B] places
+
+    def places(self) -> Tensor:
+        """Where the pictures are that this process needs: its own, then those of their partners that it lacks."""
+        if self.partners is None:
+            return self.own
+        lacking = torch.ones(len(self.rows), dtype=torch.bool)
+        lacking[self.own] = False
+        needed = torch.zeros_like(lacking)
+        needed[self.partners[self.own]] = True
+        return torch.cat([self.own, torch.nonzero(lacking & needed).squeeze(1)])
+
+
+def turns(batches: Sequence[Tensor], team: Team, mixup: float, seed: int) -> list[Turn]:
+    """What a process of `team` does of each of an epoch's batches; the pairs of mixup are those of the whole batch.
+
+    Zhang et al. 2018, arXiv:1710.09412: a batch and its permutation, mixed by Beta(mixup, mixup).
+    """
+    made = []
+    for step, rows in enumerate(batches, start=1):
+        own = torch.arange(len(rows))[team.part()]
+        if mixup == 0:
+            made.append(Turn(rows, own))
+            continue
+        rng = np.random.default_rng([seed, step])
+        share = float(rng.beta(mixup, mixup))
+        made.append(Turn(rows, own, share, torch.from_numpy(rng.permutation(len(rows)))))
+    return made

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
@@ -20,9 +20,11 @@ from saggar_trainer.data.pixel_store import PixelStore
 from saggar_trainer.data.pixels import cache_pixels
 from saggar_trainer.data.prepared import PreparedPhotographs, Recipe
 from saggar_trainer.data.rows import Samples
+from saggar_trainer.data.shared_pixels import cache_together
 from saggar_trainer.fitting.drawing import Draws
 from saggar_trainer.fitting.loop import Examples, Lessons, Precision
 from saggar_trainer.fitting.objective import objective_of, row_weights, sampling_weights
+from saggar_trainer.group import Team
 from saggar_trainer.listening import TrainingWork
 
 
@@ -36,6 +38,7 @@ class Workplace:
     scratch: Path | None = None  # folder for a job's decoded images; None: the system's
     pixels: PixelStore | None = None  # keeps them for other jobs
     precision: Precision = "float32"  # of a training step
+    team: Team = field(default_factory=Team)  # who trains together; these share `scratch`, a folder of this job
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,17 @@ class Classroom:
         return self._examples(stage, samples, [Recipe("evaluation")] * len(samples))
 
     def _examples(self, stage: str, samples: Samples, recipes: Sequence[Recipe]) -> Examples:
-        pixels = cache_pixels(
+        team, scratch = self.at.team, self.at.scratch
+        cached = partial(cache_pixels, scratch=scratch)
+        if team.size > 1 and scratch is not None:
+            cached = partial(cache_together, team=team, folder=scratch, name=stage)
+        pixels = cached(
             lambda index: self._photographs.pixels(samples.images[index], recipes[index]),
             len(samples),
-            scratch=self.at.scratch,
-            threads=self.at.threads,
-            progress=lambda done: self.work.report(Progress(stage, done, len(samples), "images")),
+            threads=max(1, self.at.threads // team.size),
+            progress=lambda done: self.work.report(
+                Progress(stage, min(done * team.size, len(samples)), len(samples), "images")
+            ),
             cancelled=self.work.cancelled.is_set,
         )
         return Examples(

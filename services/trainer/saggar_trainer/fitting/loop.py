@@ -6,7 +6,7 @@ checkpoint draws the same samples, augmentations and dropout as one that was nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,14 +20,16 @@ from saggar.progress import Work
 from torch import Tensor, nn
 
 from saggar_trainer.data.pixels import PixelCache, normalise
-from saggar_trainer.data.views import ViewSettings, view_batches
+from saggar_trainer.data.views import Part, ViewSettings, view_batches
 from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
 from saggar_trainer.fitting.averaging import Average
 from saggar_trainer.fitting.course import Epoch, epoch_seed, learning_rate, next_epoch
-from saggar_trainer.fitting.drawing import Draws
+from saggar_trainer.fitting.drawing import Draws, Turn, turns
 from saggar_trainer.fitting.objective import Objective
+from saggar_trainer.group import Team
 from saggar_trainer.listening import EpochScores
 from saggar_trainer.model.network import MultiTaskClassifier
+from saggar_trainer.model.synchronised import Batch, synchronised
 
 State = dict[str, Tensor]
 Precision = Literal["float32", "bfloat16"]
@@ -96,15 +98,19 @@ def fit(
     precision: Precision = "float32",
     resume: Snapshot | None = None,
     watch: Watch | None = None,
+    team: Team | None = None,
 ) -> Snapshot:
     """Train `model` to the end of its course, see `saggar_trainer.fitting.course`.
 
     With bfloat16 the forward pass is computed in it where torch deems that safe; weights, losses, gradients of weights
     and validation stay in float32.
 
+    Each process of a `team` works on its part of every batch, and all come to the same snapshot: a single process's,
+    but for rounding. It trains a copy of `model` then.
+
     Raises CancelledError between batches, and WrongStateError when the loss is not finite.
     """
-    run = _Run(model, lessons, settings, device, precision, watch or Watch())
+    run = _Run(model, lessons, settings, device, precision, watch or Watch(), team or Team())
     history: tuple[EpochScores, ...] = ()
     best_model: State = {}
     if resume:
@@ -130,7 +136,11 @@ class _Run:
         device: torch.device,
         precision: Precision,
         watch: Watch,
+        team: Team,
     ) -> None:
+        self.batch = Batch()
+        if team.size > 1:
+            model = synchronised(model, team, self.batch, device)
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frozen = settings.backbone_learning_rate == 0
         model.backbone.requires_grad_(not self.frozen)  # frozen: no gradient is worth computing
@@ -144,6 +154,7 @@ class _Run:
         self.device = device
         self.precision = precision
         self.watch = watch
+        self.team = team
         self.objective = lessons.objective.on(device)
         self.optimizer = torch.optim.AdamW(
             groups, lr=settings.head_learning_rate, weight_decay=settings.weight_decay, fused=True
@@ -173,7 +184,7 @@ class _Run:
         total, by_task = self._teach(epoch, batches, seed)
         if self.average is not None:
             self.average.after_epoch(self.model, epoch.place)
-        loss, macro_f1 = validate(self.judged, self.lessons, self.settings, self.device)
+        loss, macro_f1 = validate(self.judged, self.lessons, self.settings, self.device, self.team)
         mean = float(np.mean(list(macro_f1.values())))
         rivals = [earlier for earlier in history if earlier.real_only == epoch.real_only]
         return EpochScores(
@@ -193,6 +204,7 @@ class _Run:
         """Mean loss over the rows, in all and by task."""
         training, spec = self.lessons.training, self.lessons.spec
         tasks = tuple(self.objective.task_weights)
+        taken = turns(batches, self.team, self.settings.mixup, seed)
         sums = torch.zeros(1 + len(tasks), device=self.device, dtype=torch.float64)  # on the device: read once
         self.model.train()
         if self.frozen:  # its batch statistics too
@@ -203,25 +215,26 @@ class _Run:
             ViewSettings(spec.size_px, self.settings.hue_jitter, self.settings.random_downscale),
             seed,
             self.device,
+            None if self.team.size == 1 else [_part(turn, training.pixels) for turn in taken],
         )
         with closing(views):
-            for step, (rows, pixels) in enumerate(views, start=1):  # [B], [B, 3, S, S]
-                self.watch.work.stop_if_cancelled(f"training, in epoch {epoch.number + 1}, step {step},")
+            for step, (turn, (rows, pixels)) in enumerate(zip(taken, views, strict=True), start=1):
                 self._set_rates(epoch.place + (step - 1) / len(batches))
-                images = normalise(pixels, spec)
-                losses = self._losses(images, rows, np.random.default_rng([seed, step]))
+                self.optimizer.zero_grad()
+                losses = self._losses(normalise(pixels, spec), turn)
+                self.objective.total(losses).backward()  # type: ignore[no-untyped-call]
+                losses = self._of_all(losses)
+                self.watch.work.stop_if_cancelled(f"training, in epoch {epoch.number + 1}, step {step},")
                 loss = self.objective.total(losses)
-                value = float(loss.detach())
+                value = float(loss)
                 if not np.isfinite(value):
                     raise _not_finite(losses, epoch.number + 1, step)
-                self.optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
                 if self.settings.gradient_clip_norm > 0:
                     nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip_norm)
                 self.optimizer.step()
                 if self.average is not None:
                     self.average.after_step(self.model, epoch.number * len(batches) + step)
-                sums += torch.stack([loss.detach(), *(losses[task].detach() for task in tasks)]) * len(rows)
+                sums += torch.stack([loss, *(losses[task] for task in tasks)]) * len(rows)
                 self.watch.on_step(StepReport(epoch.number + 1, step, len(batches), value))
         means = (sums / sum(map(len, batches))).tolist()
         return means[0], dict(zip(tasks, means[1:], strict=True))
@@ -230,23 +243,48 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(group["initial_lr"], progress, self.settings)
 
-    def _losses(self, images: Tensor, rows: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
-        def losses(of: Tensor) -> dict[str, Tensor]:
-            labels = {task: training.labels[task][of] for task in self.objective.task_weights}
-            weights = {task: training.row_weights[task][of] for task in self.objective.task_weights}
-            return self.objective.losses(logits, labels, weights)
-
-        training = self.lessons.training
-        if self.settings.mixup == 0:
-            logits = self._logits(images)
-            return losses(rows)
-        # Zhang et al. 2018, arXiv:1710.09412: images and losses of a batch and of its permutation, mixed by Beta(a, a)
-        share = float(rng.beta(self.settings.mixup, self.settings.mixup))
-        partner = torch.from_numpy(rng.permutation(len(rows)))
-        mixed = share * images + (1 - share) * images[partner.to(images.device)]
+    def _losses(self, images: Tensor, turn: Turn) -> dict[str, Tensor]:
+        """Loss by task of this process's rows: the team's add up to the batch's. `images` are at `turn.places`."""
+        self.batch.rows = len(turn.rows)
+        if turn.partners is None:
+            return self._losses_of(self._logits(images), turn.rows, turn.own)
+        found = torch.zeros(len(turn.rows), dtype=torch.int64)
+        found[turn.places()] = torch.arange(len(images))
+        others = images[found[turn.partners[turn.own]].to(images.device)]
+        mixed = turn.share * images[: len(turn.own)] + (1 - turn.share) * others
         logits = self._logits(mixed.contiguous(memory_format=torch.channels_last))
-        own, other = losses(rows), losses(rows[partner])
-        return {task: share * own[task] + (1 - share) * other[task] for task in own}
+        own = self._losses_of(logits, turn.rows, turn.own)
+        other = self._losses_of(logits, turn.rows[turn.partners], turn.own)
+        return {task: turn.share * own[task] + (1 - turn.share) * other[task] for task in own}
+
+    def _losses_of(self, logits: dict[str, Tensor], rows: Tensor, own: Tensor) -> dict[str, Tensor]:
+        """Of logits [P, C] for the places `own` [P] of `rows` [B]."""
+        training = self.lessons.training
+        labels = {task: training.labels[task][rows] for task in self.objective.task_weights}
+        weights = {task: training.row_weights[task][rows] for task in self.objective.task_weights}
+        taught = self.objective.taught_weights(labels, weights)
+        return self.objective.losses(
+            logits,
+            {task: values[own] for task, values in labels.items()},
+            {task: values[own] for task, values in weights.items()},
+            taught,
+        )
+
+    def _of_all(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The losses of the whole batch, without gradient. The weights' gradients are its too then, and where one
+        process is to stop, all are.
+        """
+        parts = [loss.detach() for loss in losses.values()]
+        if self.team.size > 1:
+            cancelled = self.watch.work.cancelled
+            parts.append(torch.full_like(parts[0], float(cancelled.is_set())))
+            told = torch.stack(parts)
+            gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+            self.team.add_up([told, *gradients])
+            if told[-1] > 0:
+                cancelled.set()
+            parts = list(told[:-1])
+        return dict(zip(losses, parts, strict=True))
 
     def _logits(self, images: Tensor) -> dict[str, Tensor]:
         """Float32 [B, C] by task."""
@@ -256,36 +294,58 @@ class _Run:
 
 
 def predict(
-    model: MultiTaskClassifier, pixels: PixelCache, spec: InputSpec, batch_size: int, device: torch.device
+    model: MultiTaskClassifier,
+    pixels: PixelCache,
+    spec: InputSpec,
+    batch_size: int,
+    device: torch.device,
+    team: Team | None = None,
 ) -> dict[str, Tensor]:
-    """Logits per task, [N, C] on the CPU, in evaluation mode; `pixels` must all have the input's size."""
-    return outputs(model, pixels, spec, batch_size, device)[0]
+    """Logits per task, [N, C] on the CPU, in evaluation mode; `pixels` must all have the input's size.
+
+    Each process of a `team` computes a part of the batches, and gets all.
+    """
+    team = team or Team()
+    logits = {task: torch.zeros(len(pixels), model.head(task).out_features) for task in model.tasks}
+    for rows, values, _ in _passes(model, pixels, spec, batch_size, device, team.part()):
+        for task in model.tasks:
+            logits[task][rows] = values[task]
+    team.add_up(list(logits.values()))
+    return logits
 
 
-@torch.no_grad()
 def outputs(
     model: MultiTaskClassifier, pixels: PixelCache, spec: InputSpec, batch_size: int, device: torch.device
 ) -> tuple[dict[str, Tensor], Tensor]:
     """`predict`, and the pooled features [N, F]."""
+    passes = list(_passes(model, pixels, spec, batch_size, device, slice(None)))
+    logits = {task: torch.cat([values[task] for _, values, _ in passes]) for task in model.tasks}
+    return logits, torch.cat([pooled for *_, pooled in passes])
+
+
+@torch.no_grad()
+def _passes(
+    model: MultiTaskClassifier, pixels: PixelCache, spec: InputSpec, batch_size: int, device: torch.device, part: slice
+) -> Iterator[tuple[slice, dict[str, Tensor], Tensor]]:
+    """(rows, logits, pooled features), on the CPU, of those batches that are `part` of all."""
     model.eval()
-    parts: dict[str, list[Tensor]] = {task: [] for task in model.tasks}
-    features = []
-    for start in range(0, len(pixels), batch_size):
-        stop = min(start + batch_size, len(pixels))
-        images = torch.stack([pixels[i] for i in range(start, stop)])
+    for start in range(0, len(pixels), batch_size)[part]:
+        rows = range(start, min(start + batch_size, len(pixels)))
+        images = torch.stack([pixels[row] for row in rows])
         logits, pooled = model(normalise(images.to(device), spec))
-        features.append(pooled.cpu())
-        for task, values in logits.items():
-            parts[task].append(values.cpu())
-    return {task: torch.cat(values) for task, values in parts.items()}, torch.cat(features)
+        yield slice(rows.start, rows.stop), {task: values.cpu() for task, values in logits.items()}, pooled.cpu()
 
 
 def validate(
-    model: MultiTaskClassifier, lessons: Lessons, settings: TrainingSettings, device: torch.device
+    model: MultiTaskClassifier,
+    lessons: Lessons,
+    settings: TrainingSettings,
+    device: torch.device,
+    team: Team | None = None,
 ) -> tuple[float, dict[str, float]]:
     """Loss, and macro-F1 of every task that is taught and has known validation labels."""
     validation, objective = lessons.validation, lessons.objective
-    logits = predict(model, validation.pixels, lessons.spec, settings.batch_size, device)
+    logits = predict(model, validation.pixels, lessons.spec, settings.batch_size, device, team)
     loss = objective.total(objective.losses(logits, validation.labels, validation.row_weights))
     metrics = {
         task: task_metrics(validation.labels[task].numpy(), logits[task].numpy()) for task in objective.task_weights
@@ -299,6 +359,10 @@ def macro_f1_of(
 ) -> dict[str, float]:
     """Validation macro-F1 by task, as `validate` has it."""
     return validate(model, lessons, settings, device)[1]
+
+
+def _part(turn: Turn, pixels: PixelCache) -> Part:
+    return Part(turn.places().numpy(), np.array([pixels.size(row) for row in turn.rows.tolist()]))
 
 
 def _not_finite(losses: Mapping[str, Tensor], epoch: int, step: int) -> WrongStateError:

@@ -34,9 +34,16 @@ class Objective:
     label_smoothing: float = 0.0
 
     def losses(
-        self, logits: Mapping[str, Tensor], labels: Mapping[str, Tensor], row_weights: Mapping[str, Tensor]
+        self,
+        logits: Mapping[str, Tensor],
+        labels: Mapping[str, Tensor],
+        row_weights: Mapping[str, Tensor],
+        taught: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Loss of each task: logits [N, C], labels [N] (UNKNOWN: left out), row weights [N] (0: left out)."""
+        """Loss of each task: logits [N, C], labels [N] (UNKNOWN: left out), row weights [N] (0: left out).
+
+        Where the rows are part of a batch, `taught` has its `taught_weights`: the losses of all parts add up to its.
+        """
         adjusted = {task: logits[task] + self.adjustments[task] for task in self.adjustments}
         return {
             task: masked_cross_entropy(
@@ -45,8 +52,15 @@ class Objective:
                 row_weights[task],
                 self.class_weights[task],
                 label_smoothing=self.label_smoothing,
+                taught=None if taught is None else taught[task],
             )
             for task in self.task_weights
+        }
+
+    def taught_weights(self, labels: Mapping[str, Tensor], row_weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """By task, what the loss of a batch with these labels and row weights [N] is divided by."""
+        return {
+            task: taught_weight(labels[task], row_weights[task], self.class_weights[task]) for task in self.task_weights
         }
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
@@ -61,25 +75,43 @@ class Objective:
 
 
 def masked_cross_entropy(
-    logits: Tensor, labels: Tensor, row_weights: Tensor, class_weights: Tensor, *, label_smoothing: float = 0.0
+    logits: Tensor,
+    labels: Tensor,
+    row_weights: Tensor,
+    class_weights: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    taught: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of the rows that are taught; 0 when there are none.
 
     logits [N, C] and class_weights [C] on one device; labels [N] and row_weights [N] there or on the CPU. The sum of
-    row weight * class weight * loss, divided by the sum of the taught rows' class weights: a row of weight 0.1 has a
-    tenth of the say of a whole one, alone in its batch too. With all row weights 1 this is torch's weighted mean
-    with ignore_index=UNKNOWN, except that a batch without a taught row gives 0, not NaN.
+    row weight * class weight * loss, divided by the sum of the taught rows' class weights (`taught`, where these are
+    part of a batch): a row of weight 0.1 has a tenth of the say of a whole one, alone in its batch too. With all row
+    weights 1 this is torch's weighted mean with ignore_index=UNKNOWN, except that a batch without a taught row gives
+    0, not NaN.
     """
     # Selected, not multiplied by 0: rows that are left out then change no bit of the sum, nor of its gradient.
-    taught = torch.nonzero((labels != UNKNOWN) & (row_weights > 0)).squeeze(1)
-    if len(taught) == 0:
+    found = _taught_places(labels, row_weights)
+    if len(found) == 0:
         return logits.sum() * 0
-    rows = taught.to(logits.device)
-    targets = labels[taught].to(logits.device)
+    rows = found.to(logits.device)
+    targets = labels[found].to(logits.device)
     weights = class_weights[targets]
     each = functional.cross_entropy(logits[rows], targets, reduction="none", label_smoothing=label_smoothing)
-    weighed = (each * weights * row_weights[taught].to(logits.device)).sum()
-    return weighed / weights.sum().clamp(min=torch.finfo(each.dtype).tiny)
+    weighed = (each * weights * row_weights[found].to(logits.device)).sum()
+    total = weights.sum() if taught is None else taught
+    return weighed / total.clamp(min=torch.finfo(each.dtype).tiny)
+
+
+def taught_weight(labels: Tensor, row_weights: Tensor, class_weights: Tensor) -> Tensor:
+    """The sum of the class weights of the rows that are taught, on their device; see `masked_cross_entropy`."""
+    targets = labels[_taught_places(labels, row_weights)].to(class_weights.device)
+    return class_weights[targets].sum()
+
+
+def _taught_places(labels: Tensor, row_weights: Tensor) -> Tensor:
+    return torch.nonzero((labels != UNKNOWN) & (row_weights > 0)).squeeze(1)
 
 
 def objective_of(training: Samples, taxonomy: Taxonomy, settings: TrainingSettings) -> Objective:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +13,7 @@ import torch
 from saggar.bundle import write_bundle
 from saggar.dataset import leakage
 from saggar.dataset.manifest import Manifest, validate
-from saggar.errors import DataCorruptionError, InvalidInputError, NotFoundError
+from saggar.errors import InvalidInputError, NotFoundError
 from saggar.job_settings.training import TrainingSettings
 from saggar.progress import Progress
 from saggar.store import ObjectRef, ObjectStore
@@ -35,19 +33,18 @@ from saggar_trainer.fitting.completing.discriminating import discriminate
 from saggar_trainer.fitting.completing.finishing import finish
 from saggar_trainer.fitting.course import best_epoch
 from saggar_trainer.fitting.lessons import Classroom, Workplace
-from saggar_trainer.fitting.loop import Examples, Lessons, Snapshot, StepReport, Watch, fit, macro_f1_of
+from saggar_trainer.fitting.loop import Examples, Lessons, macro_f1_of
 from saggar_trainer.fitting.objective import log_priors, task_weight, taught_rows, taught_tasks
-from saggar_trainer.fitting.saving import OCTETS, CheckpointWriter
+from saggar_trainer.fitting.teaching import checkpoint_key, first_network, fitted
+from saggar_trainer.group import Team
 from saggar_trainer.listening import EpochScores, TrainingWork
-from saggar_trainer.model.backbone import build_backbone, input_spec
-from saggar_trainer.model.ensemble import member_seed, together
+from saggar_trainer.model.backbone import input_spec
+from saggar_trainer.model.ensemble import together
 from saggar_trainer.model.network import MultiTaskClassifier
 
 __all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "train"]
 
 log = logging.getLogger(__name__)
-
-REPORT_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,34 +69,75 @@ class TrainingOutcome:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Taught:
+    """Networks that have learnt, and what the rest of their job needs."""
+
+    name: str  # of the job, by its inputs
+    initial_weights: str
+    room: Classroom
+    manifest: Manifest
+    tasks: tuple[str, ...]
+    lessons: Lessons
+    warnings: tuple[str, ...]
+    networks: Sequence[MultiTaskClassifier]
+    histories: Sequence[tuple[EpochScores, ...]]
+
+
 def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> TrainingOutcome:
     """Train, or return what an equal job has left, or continue it from its last checkpoint.
+
+    With `at.team` this is its first process: it says and writes what there is to say and to write, and what follows the
+    last epoch is its alone.
 
     Raises InvalidInputError, NotFoundError, WrongStateError (the loss is not finite), CancelledError, and the
     store's errors.
     """
-    work = work or TrainingWork()
+    taught = _teach(job, at, work or TrainingWork())
+    return taught if isinstance(taught, TrainingOutcome) else _complete(job, taught)
+
+
+def train_along(job: TrainingJob, at: Workplace, work: TrainingWork) -> None:
+    """Take part in what `train` does, as another process of `at.team`; it is done after the last epoch."""
+    _teach(job, at, work)
+
+
+def _teach(job: TrainingJob, at: Workplace, work: TrainingWork) -> _Taught | TrainingOutcome:
+    """The part of a job that a team does together."""
     settings = job.settings
     initial_weights = _initial_weights(settings)
     name = results.request_hash("train", _inputs(job, initial_weights, at))
-    if finished := _finished(at.store, name):
+    finished = _finished(at.store, name)
+    if at.team.agree(finished is not None) and (finished := finished or _finished(at.store, name)):
         return finished
     room, manifest, tasks = _read(job, at, work)
-    taxonomy, training, spec = room.taxonomy, room.training, room.spec
-    torch.set_num_threads(at.threads)
-    networks = [_network(room, tasks, member) for member in range(settings.ensemble)]
-    warnings = (*networks[0][1], *notes_on_teaching(training, taxonomy, settings))
-    for warning in warnings:
-        log.warning("%s", warning)
+    torch.set_num_threads(max(1, at.threads // at.team.size))
+    networks = [first_network(room, tasks, member) for member in range(settings.ensemble)]
+    warnings = (*networks[0][1], *notes_on_teaching(room.training, room.taxonomy, settings))
+    if at.team.first:
+        for warning in warnings:
+            log.warning("%s", warning)
+    lessons = room.lessons()
+    histories = [fitted(network, room, lessons, name, member) for member, (network, _) in enumerate(networks)]
+    at.team.dissolve()
+    room = replace(room, at=replace(at, team=Team()))
+    return _Taught(
+        name, initial_weights, room, manifest, tasks, lessons, warnings, [network for network, _ in networks], histories
+    )
 
+
+def _complete(job: TrainingJob, taught: _Taught) -> TrainingOutcome:
+    """Everything that follows the last epoch."""
+    settings, room, lessons, histories = job.settings, taught.room, taught.lessons, taught.histories
+    taxonomy, spec, at, work = room.taxonomy, room.spec, room.at, room.work
+    manifest, tasks, warnings, initial_weights = taught.manifest, taught.tasks, taught.warnings, taught.initial_weights
+    torch.set_num_threads(at.threads)
     photographs = room.plain_training(real_only=True)
     only_real = settings.batch_norm == "real" or settings.retrain_heads == "real"
     plain = photographs if only_real else room.plain_training(real_only=False)
-    lessons = room.lessons()
-    histories = [_fitted(network, room, lessons, name, member) for member, (network, _) in enumerate(networks)]
     best = best_epoch(histories[0])
-    model = together([network for network, _ in networks])
-    priors = log_priors(training, taxonomy, settings)
+    model = together(taught.networks)
+    priors = log_priors(room.training, taxonomy, settings)
     finished_by = finish(model, lessons, plain, settings, priors=priors, device=at.device, work=work)
     unseen = _discriminants(model, room, lessons, photographs)
     chosen = finished_by.chosen | _kept(unseen, room) | _of_members(histories)
@@ -156,53 +194,10 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
         validation_macro_f1=mean,
         warnings=warnings,
     )
-    kept = results.keep(at.store, name, asdict(outcome))
+    kept = results.keep(at.store, taught.name, asdict(outcome))
     for member in range(settings.ensemble):
-        at.store.delete(_checkpoint_key(name, member))
-    return _outcome(kept)
-
-
-def _network(room: Classroom, tasks: Sequence[str], member: int) -> tuple[MultiTaskClassifier, tuple[str, ...]]:
-    """A network with its first weights, and warnings about these."""
-    settings = room.settings
-    torch.manual_seed(member_seed(settings.seed, member))
-    room.work.report(Progress("loading initial weights"))
-    backbone = build_backbone(settings)
-    classes = {task: len(room.taxonomy.task(task).classes) for task in tasks}
-    return MultiTaskClassifier(backbone.layers, classes, settings.dropout, settings.projection), backbone.warnings
-
-
-def _fitted(
-    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, name: str, member: int
-) -> tuple[EpochScores, ...]:
-    """Train `model`, to its best weights; where an earlier run of the job has done so, take them from there."""
-    key, at, work = _checkpoint_key(name, member), room.at, room.work
-    listener = work if member == 0 else replace(work, epoch=lambda _: None)
-    with CheckpointWriter(at.store, key) as writer:
-
-        def epoch_done(current: Snapshot) -> None:
-            writer.offer(current)
-            listener.epoch(current.history[-1])
-
-        snapshot = fit(
-            model,
-            lessons,
-            room.settings.with_values(seed=member_seed(room.settings.seed, member)),
-            device=at.device,
-            precision=at.precision,
-            resume=_interrupted(at.store, key, listener),
-            watch=Watch(
-                work, on_step=_StepReports(work, room.settings, member), on_epoch=epoch_done, clock=time.monotonic
-            ),
-        )
-    if member + 1 < room.settings.ensemble:  # whoever is killed later begins with the next
-        at.store.replace(key, checkpoint.to_bytes(snapshot), OCTETS)
-    model.load_state_dict(snapshot.best_model)
-    return snapshot.history
-
-
-def _checkpoint_key(name: str, member: int) -> str:
-    return f"checkpoints/trainer/{name}/{'state' if member == 0 else f'member-{member + 1}'}.safetensors"
+        at.store.delete(checkpoint_key(taught.name, member))
+    return outcome_from_json(kept)
 
 
 def _of_members(histories: Sequence[Sequence[EpochScores]]) -> dict[str, Any]:
@@ -322,11 +317,12 @@ def _finished(store: ObjectStore, name: str) -> TrainingOutcome | None:
     found = results.find(store, name)
     if found is None:
         return None
-    outcome = _outcome(found)
+    outcome = outcome_from_json(found)
     return outcome if store.exists(outcome.bundle.key) and store.exists(outcome.history.key) else None
 
 
-def _outcome(kept: Mapping[str, Any]) -> TrainingOutcome:
+def outcome_from_json(kept: Mapping[str, Any]) -> TrainingOutcome:
+    """The outcome of which `kept` is `asdict`, from JSON."""
     return TrainingOutcome(
         bundle=ObjectRef.from_json(kept["bundle"]),
         history=ObjectRef.from_json(kept["history"]),
@@ -343,48 +339,6 @@ def _check_rows(training: Samples, validation: Samples, source: str) -> None:
                 f"{source} has {len(samples)} rows in split {split}; at least {least} are needed: split the data "
                 "set first"
             )
-
-
-def _interrupted(store: ObjectStore, key: str, work: TrainingWork) -> Snapshot | None:
-    """Where an interrupted run of the same job stopped; its epochs are reported again."""
-    if not store.exists(key):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "state.safetensors"
-        store.fetch(key, path)
-        try:
-            snapshot = checkpoint.from_file(str(path))
-        except DataCorruptionError as error:
-            log.warning("%s: cannot be read, so training starts anew (%s)", key, error)
-            return None
-    log.info("continuing after epoch %d", len(snapshot.history))
-    for scores in snapshot.history:
-        work.epoch(scores)
-    return snapshot
-
-
-class _StepReports:
-    """Turns optimiser steps into progress, at most two a second."""
-
-    def __init__(self, work: TrainingWork, settings: TrainingSettings, member: int = 0) -> None:
-        self._work = work
-        self._settings = settings
-        self._member = member
-        self._last = self._started = time.monotonic()
-        self._steps = 0
-
-    def __call__(self, report: StepReport) -> None:
-        self._steps += 1
-        now = time.monotonic()
-        if now - self._last < REPORT_EVERY_S and report.step < report.steps:
-            return
-        self._last = now
-        rate = self._steps * self._settings.batch_size / max(now - self._started, 1e-9)
-        epochs = self._settings.max_epochs
-        done = (self._member * epochs + report.epoch - 1) * report.steps + report.step
-        total = self._settings.ensemble * epochs * report.steps
-        metrics = {"loss": report.loss, "epoch": float(report.epoch), "images_per_second": rate}
-        self._work.report(Progress("training", done, total, "steps", metrics))
 
 
 def _counts(manifest: Manifest) -> dict[str, dict[str, int]]:

@@ -84,6 +84,9 @@ class Mirrored(PixelCache):
     def __getitem__(self, index: int) -> Tensor:
         return self._of[index].flip(2)
 
+    def size(self, index: int) -> tuple[int, int]:
+        return self._of.size(index)
+
 
 def _joined(first: Samples, second: Samples) -> Samples:
     return Samples(
