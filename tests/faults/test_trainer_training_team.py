@@ -19,8 +19,8 @@ from saggar.stored_datasets import write_manifest
 from saggar.taxonomy import load_taxonomy
 from saggar_trainer.fitting.training_job import TrainingJob, train
 from saggar_trainer.listening import TrainingWork
+from saggar_trainer.servicer import TrainerServicer, made_with
 from saggar_trainer.settings import TrainerSettings
-from saggar_trainer.team.launch import train_together
 from saggar_trainer.workplace import workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # teams load torch three times each
@@ -70,7 +70,7 @@ class Place:
         )
 
     def train_together(self, settings=SETTINGS, **work):
-        return train_together(self.job(settings), self.settings, False, self.work(**work))
+        return TrainerServicer(self.store, self.settings)._train(self.job(settings), self.work(**work))
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ def test_two_processes_train_the_classifier_that_one_trains(place, tmp_path, dra
     assert not list(place.scratch.glob("saggar-team-*"))
     # One process alone asks for the same work: it is the same work, and is done.
     assert train(place.job(), place.at) == found
+    assert made_with(place.at, 2).keys() - made_with(place.at).keys() == {"training_processes"}
     with pytest.raises(InvalidInputError, match="fewer than the 2 processes"):
         place.train_together(SETTINGS.with_values(batch_size=1))
 

@@ -53,7 +53,7 @@ class Distributed(Team):
     def add_up(self, tensors: Sequence[torch.Tensor]) -> None:
         together = torch.cat([tensor.detach().reshape(-1).to(self._device) for tensor in tensors])  # one exchange
         dist.all_reduce(together)
-        sums = together.split([tensor.numel() for tensor in tensors])
+        sums = torch.split(together, [tensor.numel() for tensor in tensors])
         with torch.no_grad():
             for tensor, total in zip(tensors, sums, strict=True):
                 tensor.copy_(total.view(tensor.shape))

@@ -75,7 +75,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def _train(self, job: TrainingJob, work: TrainingWork) -> TrainingOutcome:
         if self._settings.training_processes == 1:
             return train(job, self._at, work)
-        return train_together(job, self._settings, self._at.device.type == "cuda", work)
+        return train_together(job, self._settings, self._at, work)
 
 
 def made_with(at: Workplace, processes: int = 1) -> dict[str, str]:

@@ -81,7 +81,7 @@ def random_views(
     matrix, offset = ways_back(part.sizes, rng)
     first, last = _parts_seen(part.sizes, matrix, offset)
     canvas = _canvas(pictures, places, first, last)
-    matrix, offset, first, last = (values[places] for values in (matrix, offset, first, last))
+    matrix, offset, first, last = matrix[places], offset[places], first[places], last[places]
     grid = sampling_grid(matrix, offset - first, settings.size_px, (canvas.shape[3], canvas.shape[2]), last - first)
     some = max(torch.get_num_threads(), _AT_ONCE // canvas[0].numel())
     sampled = [

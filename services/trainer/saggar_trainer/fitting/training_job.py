@@ -42,7 +42,7 @@ from saggar_trainer.model.backbone import input_spec
 from saggar_trainer.model.ensemble import together
 from saggar_trainer.model.network import MultiTaskClassifier
 
-__all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "train"]
+__all__ = ["TrainingJob", "TrainingOutcome", "Workplace", "finished_outcome", "outcome_from_json", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,11 @@ def train(job: TrainingJob, at: Workplace, work: TrainingWork | None = None) -> 
 def train_along(job: TrainingJob, at: Workplace, work: TrainingWork) -> None:
     """Take part in what `train` does, as another process of `at.team`; it is done after the last epoch."""
     _teach(job, at, work)
+
+
+def finished_outcome(job: TrainingJob, at: Workplace) -> TrainingOutcome | None:
+    """What an equal job has left, if it has ended. Raises NotFoundError where its initial weights are missing."""
+    return _finished(at.store, results.request_hash("train", _inputs(job, _initial_weights(job.settings), at)))
 
 
 def _teach(job: TrainingJob, at: Workplace, work: TrainingWork) -> _Taught | TrainingOutcome:

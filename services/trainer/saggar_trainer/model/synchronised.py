@@ -34,7 +34,7 @@ def synchronised(model: ModuleT, team: Team, batch: Batch, device: torch.device)
     """
     made = copy.deepcopy(model)
     if device.type == "cuda":
-        made = nn.SyncBatchNorm.convert_sync_batchnorm(made)
+        made = nn.SyncBatchNorm.convert_sync_batchnorm(made)  # type: ignore[no-untyped-call]
     for parent in list(made.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d):
@@ -65,7 +65,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(images.dtype)
 
     def _sum(self, values: Tensor) -> Tensor:
-        summed: Tensor = _Sum.apply(values, self._team)  # type: ignore[no-untyped-call]
+        summed: Tensor = _Sum.apply(values, self._team)
         return summed
 
     @torch.no_grad()

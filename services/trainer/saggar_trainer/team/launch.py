@@ -7,21 +7,29 @@ from typing import Any
 
 from saggar.team.launch import TeamJob, check_batch, work_together
 
-from saggar_trainer.fitting.training_job import TrainingJob, TrainingOutcome, outcome_from_json
+from saggar_trainer.fitting.training_job import (
+    TrainingJob,
+    TrainingOutcome,
+    Workplace,
+    finished_outcome,
+    outcome_from_json,
+)
 from saggar_trainer.listening import EpochScores, TrainingWork
 from saggar_trainer.settings import TrainerSettings
 
 
-def train_together(job: TrainingJob, settings: TrainerSettings, on_gpu: bool, work: TrainingWork) -> TrainingOutcome:
-    """What `train` does, by `settings.training_processes` processes.
+def train_together(job: TrainingJob, settings: TrainerSettings, at: Workplace, work: TrainingWork) -> TrainingOutcome:
+    """What `train` does `at` a place, by `settings.training_processes` processes.
 
     Raises as it does, InvalidInputError when a batch has fewer images than there are processes, and UnavailableError
     when one of them dies: the same call goes on from the checkpoint.
     """
     check_batch(settings, job.settings.batch_size)
+    if finished := finished_outcome(job, at):  # no team has to be started for it
+        return finished
     with tempfile.TemporaryDirectory(prefix="saggar-team-", dir=settings.scratch) as scratch:
         values = {
-            "on_gpu": on_gpu,
+            "on_gpu": at.device.type == "cuda",
             "scratch": scratch,
             "manifest": job.manifest.to_json(),
             "taxonomy": job.taxonomy.to_json(),

@@ -15,7 +15,8 @@ from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.drawing import turns
 from saggar_trainer.fitting.loop import Snapshot, Watch
 from saggar_trainer.group import Team
-from team_member import CONTINUED, VARIANTS, Drawn, trained
+from saggar_trainer.model.synchronised import Batch, SharedBatchNorm, SharedDropout, synchronised
+from team_member import CONTINUED, VARIANTS, Drawn, network, trained
 
 pytestmark = pytest.mark.timeout(900)  # five processes load torch
 
@@ -97,6 +98,21 @@ def test_when_one_is_cancelled_all_stop_at_the_same_step(team) -> None:
     *steps, error = team[1][0]["cancelled"]
     assert steps == ["step 1"]
     assert "in epoch 1, step 2, was cancelled" in error
+
+
+def test_on_gpus_torch_s_own_normalisation_takes_the_place_of_ours() -> None:
+    """It has the same names, and so checkpoints that one process goes on from; it cannot run here."""
+    model = network("MobileNetV3, an epoch")
+    member = Team()
+    member.size = 2
+    made = {kind: synchronised(model, member, Batch(), torch.device(kind)) for kind in ("cpu", "cuda")}
+    plain = sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules())
+    for kind, layer_of in (("cpu", SharedBatchNorm), ("cuda", torch.nn.SyncBatchNorm)):
+        layers = list(made[kind].modules())
+        assert sum(isinstance(layer, layer_of) for layer in layers) == plain > 40
+        assert sum(isinstance(layer, SharedDropout) for layer in layers) == 2
+        assert made[kind].state_dict().keys() == model.state_dict().keys()
+        assert [name for name, _ in made[kind].named_parameters()] == [name for name, _ in model.named_parameters()]
 
 
 @pytest.mark.parametrize("downscale", [1.0, 0.5])
