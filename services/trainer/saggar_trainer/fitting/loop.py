@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from saggar_trainer.data.pixels import PixelCache, normalise
 from saggar_trainer.data.views import Part, ViewSettings, view_batches
 from saggar_trainer.evidence.metrics import mean_macro_f1, task_metrics
-from saggar_trainer.fitting.averaging import Average
 from saggar_trainer.fitting.course import Epoch, epoch_seed, learning_rate, next_epoch
 from saggar_trainer.fitting.drawing import Draws, Turn, turns
 from saggar_trainer.fitting.objective import Objective
 from saggar_trainer.group import Team
 from saggar_trainer.listening import EpochScores
+from saggar_trainer.model.averaging import Average
 from saggar_trainer.model.network import MultiTaskClassifier
 from saggar_trainer.model.synchronised import Batch, synchronised
 
