@@ -27,7 +27,7 @@ from saggar.dataset.split import split
 from saggar.job_settings.training import TrainingSettings
 from saggar.kilnsim import Piece, classes_of, render, sample_balanced, sample_collection
 from saggar.taxonomy import Taxonomy, load_taxonomy
-from saggar_trainer.data.pixels import PixelCache
+from saggar_trainer.data.pixels import PixelCache, Pixels, cache_pixels
 from saggar_trainer.data.rows import Samples, samples_of
 from saggar_trainer.evidence.metrics import task_metrics
 from saggar_trainer.fitting.course import best_epoch
@@ -209,14 +209,15 @@ def by_image(pieces: Sequence[Piece]) -> dict[str, Piece]:
 
 
 def drawn(samples: Samples, pieces: dict[str, Piece], size: int, name: str) -> PixelCache:
-    """The pictures of ``samples``, in memory."""
-    data = np.empty((len(samples), 3, size, size), dtype=np.uint8)
-    for row, image in enumerate(samples.images):
-        data[row] = render(pieces[image], size).transpose(2, 0, 1)
-        if row % 500 == 499:
-            say(f"{name}: {row + 1} of {len(samples)} drawn")
-    each = 3 * size * size
-    return PixelCache([(row * each, size, size) for row in range(len(samples))], data.ravel())
+    """The pictures of ``samples``."""
+
+    def picture(row: int) -> Pixels:
+        return render(pieces[samples.images[row]], size).transpose(2, 0, 1)
+
+    def tell(done: int) -> None:
+        say(f"{name}: {done} of {len(samples)} drawn")
+
+    return cache_pixels(picture, len(samples), threads=1, progress=tell)
 
 
 def say(text: str) -> None:
