@@ -79,6 +79,8 @@ def _first_clear(donors: Sequence[Donor], what: str, plain: bool = False) -> tup
         if not (_SHARES[0] <= outline.share <= _SHARES[1] and outline.edge_contact <= _CONTACT):
             continue
         mask = without_shadow(lab, outline)
+        if _off_the_ground(mask).sum() < _LEAST_PATCH_PX**2:
+            continue
         symmetry = symmetry_of(mask)
         if plain and symmetry >= _SYMMETRIES[1] and _pattern(lab, mask)[1]:
             symmetry = _SYMMETRIES[1]  # what is painted on it could not be told from its form
@@ -99,7 +101,7 @@ def _composed(form: Donor, lab: Lab, outline: Mask, glaze: Lab, glaze_mask: Mask
     from scipy import ndimage  # type: ignore[import-untyped]
     from skimage.color import lab2rgb
 
-    mask = ndimage.binary_erosion(ndimage.binary_opening(outline, iterations=2))  # off the ground at its rim
+    mask = _off_the_ground(outline)
     shading, highlights = _shading(lab, mask)
     surface = _surface(glaze, glaze_mask)
     lightness = _like(shading, mask, surface)
@@ -115,6 +117,14 @@ def _composed(form: Donor, lab: Lab, outline: Mask, glaze: Lab, glaze_mask: Mask
     mixed = edge * painted + (1 - edge) * form.pixels
     pixels: Pixels = mixed.round().astype(np.uint8)
     return pixels
+
+
+def _off_the_ground(outline: Mask) -> Mask:
+    """Without what is thin, and without the rim, where object and ground are mixed."""
+    from scipy import ndimage
+
+    mask: Mask = ndimage.binary_erosion(ndimage.binary_opening(outline, iterations=2))
+    return mask
 
 
 def _breadth(mask: Mask) -> float:

@@ -156,6 +156,19 @@ def test_the_first_photograph_whose_pot_stands_out_is_taken():
         transferred([Donor(clear, "clear")], [Donor(empty, "empty")], 0)
 
 
+@pytest.mark.parametrize("height", [0.02, 0.03, 0.04, 0.06])
+def test_a_thing_too_thin_for_a_surface_is_none_that_stands_out(height):
+    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
+    pixels = np.full((SIZE, SIZE, 3), 210) + np.random.default_rng(0).normal(0, 1.5, (SIZE, SIZE, 1))
+    pixels[(x / 0.8) ** 2 + (y / height) ** 2 < 1] = (60, 70, 50)
+    thin, clear = Donor(pixels.clip(0, 255).astype(np.uint8), "thin"), Donor(pot()[0], "clear")
+    names = transferred([thin, clear], [thin, clear], 0)[1:]
+    if height < 0.04:
+        assert names == ("clear", "clear")
+        with pytest.raises(InvalidInputError, match=r"photographs of the form \(thin\)"):
+            transferred([thin], [clear], 0)
+
+
 def test_a_painted_glaze_keeps_its_pattern():
     def photograph(glaze, seed):
         return render(Piece("Song", "Ding", glaze, "Bowl", seed, COLLECTION), SIZE)
