@@ -254,7 +254,7 @@ def test_a_service_within_reach_of_others_warns_at_start(tmp_path: Path) -> None
     ended = subprocess.run(
         [sys.executable, "-m", "saggar_classifier"], env=env, capture_output=True, text=True, check=False, timeout=120
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "within reach of other machines, without TLS" in ended.stderr
     assert "without API keys" in ended.stderr
 
