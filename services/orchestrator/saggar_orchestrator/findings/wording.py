@@ -23,7 +23,7 @@ def as_of_now(results: Results) -> Results:
     What was not looked for is as if it had not been found; an arm that got none of the images it was to have, and
     answers as the baseline does, has no differences. Results of this version stay as they are.
     """
-    if not is_complete(results):
+    if not is_complete(results) or all("unused" in arm for arm in results["arms"]):
         return results
     arms = [_LACKING | _without_differences_of_none(arm) for arm in results["arms"]]
     rows = [len(arm.get("differences", {}).get("macro_f1", {})) for arm in arms]
