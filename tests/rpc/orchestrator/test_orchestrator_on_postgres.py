@@ -66,7 +66,7 @@ def test_every_connection_is_encrypted_where_the_address_says_so(bench):
         found = connection.execute(
             "SELECT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.datname = %s", (bench.name,)
         ).fetchall()
-    assert len(found) > 1
+    assert found
     assert all(encrypted for (encrypted,) in found)
 
 
@@ -82,9 +82,9 @@ def test_a_server_whose_certificate_is_refused_is_told_with_what_to_look_at(benc
 def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_than_its_server_lets_it(
     bench, monkeypatch
 ):
-    monkeypatch.setattr(connecting, "_IDLE_S", 1)
-    url = f"{bench.database_url('')}?options=-c%20lock_timeout%3D20s"
+    url = f"{bench.database_url('')}?options=-c%20lock_timeout%3D60s"
     stopped, other = (Fleet(url, name, "1") for name in ("stopped", "other"))
+    monkeypatch.setattr(connecting, "_IDLE_S", 1)
     engine = connecting.connect(url)
     try:
         stopped.join()
@@ -97,7 +97,7 @@ def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_th
             with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
                 writing.execute(sa.text("SELECT 1"))
         with engine.connect() as connection:
-            assert connection.execute(sa.text("SHOW lock_timeout")).scalar() == "20s"
+            assert connection.execute(sa.text("SHOW lock_timeout")).scalar() == "1min"
     finally:
         engine.dispose()
         stopped.leave()
