@@ -14,6 +14,7 @@ from saggar.errors import UnavailableError
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar_orchestrator.workflow.database import connecting
 from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
+from saggar_orchestrator.workflow.database.opening import open_database
 
 URL = os.environ.get("SAGGAR_TEST_POSTGRES_URL", "")
 CA = os.environ.get("SAGGAR_TEST_POSTGRES_CA", "")
@@ -75,8 +76,11 @@ def test_a_server_whose_certificate_is_refused_is_told_with_what_to_look_at(benc
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
     bench.authority = other
-    with pytest.raises(UnavailableError, match=r"certificate verify failed.*sslrootcert"), bench.orchestrator():
-        pass
+    url = bench.database_url("")
+    fleet = Fleet(url, "one", "1")
+    with pytest.raises(UnavailableError, match=r"certificate verify failed.*sslrootcert"):
+        open_database(url, fleet.join)
+    fleet.leave()
 
 
 def test_one_that_stands_still_while_it_writes_keeps_the_others_for_no_longer_than_its_server_lets_it(
