@@ -436,24 +436,20 @@ def test_what_was_found_is_said_in_chinese_too():
 
 
 def without_images(values):
-    """As an earlier version stored it: a second arm that had no generated image left, and answers as the baseline."""
+    """A second arm had no generated image left, and answers as the baseline."""
     base, second, _ = values["arms"]
-    same = {"identical": True, "mean": 0.0, "low": -3e-16, "high": 3e-16, "verdict": "same", "needs": None}
-    rows = {
-        score: {task: row | same | {"smallest_difference": 6e-16} for task, row in found.items()}
-        for score, found in second["differences"].items()
-    }
-    unused = second | {"kind": "synthetic", "by_origin": {"real": 536}, "share_reached": 0.0, "differences": rows}
+    found = ("differences", "groups", "confusions", "worth")
+    unused = {name: value for name, value in second.items() if name not in found}
+    unused |= {"kind": "synthetic", "by_origin": {"real": 536}, "share_reached": 0.0, "unused": True}
     review = {
         "policy": "sample", "reviewed_count": 22, "passed_count": 19, "pass_rate_low": 0.67, "pass_rate_high": 0.95,
         "whole_set_rejected": True, "masked_by_task": {}, "attributes": [], "agreements": [], "reviewers": [],
     }  # fmt: skip
-    return values | {"arms": [base, unused], "reviews": [review]}
+    return values | {"arms": [base, unused], "reviews": [review], "evidence": values["evidence"] | {"rows": 0}}
 
 
 def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
-    found = wording.as_of_now(without_images(values))
-    assert wording.as_of_now(found) == found
+    found = without_images(values)
     assert wording.rules_in_words(found) == ""
     assert wording.arm_sentences(found) == ["95:5: no generated image was used, so nothing was compared"]
     assert wording.in_short(found) == "95:5: no generated image was used, so nothing was compared"
@@ -473,7 +469,7 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
     assert "so no generated image was used" in methods
     assert check(page) == []
     assert language("zh").in_short(found) == "95:5：未使用任何生成图像，因此没有可比较的内容"
-    beside = found | {"arms": [*found["arms"], wording.as_of_now(values)["arms"][2]]}
+    beside = found | {"arms": [*found["arms"], values["arms"][2]]}
     text = words(report.render(beside, picture))
     assert "2 training sets were compared on the same 240 test photographs" in text
 
@@ -481,7 +477,7 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
 def test_a_control_of_an_arm_without_generated_images_is_no_comparison_either(values):
     base, unused = without_images(values)["arms"]
     control = unused | {"name": "control", "kind": "control", "control_of": "95:5", "control_images": 0}
-    found = wording.as_of_now(values | {"arms": [base, unused, control]})
+    found = without_images(values) | {"arms": [base, unused, control]}
     said = "there was no generated image to stand in for, so nothing was compared"
     assert wording.arm_sentences(found)[1] == f"control: {said}"
     page = report.render(found, picture)

@@ -41,7 +41,7 @@ def deposit(
 
     from saggar_orchestrator.cli.experiments.report import write_english
     from saggar_orchestrator.deposit.crate import Deposit, write_crate
-    from saggar_orchestrator.findings.wording import as_of_now, is_complete
+    from saggar_orchestrator.findings.wording import is_complete
 
     about = Deposit(licence, author, orcid)
     if output.exists():
@@ -49,7 +49,7 @@ def deposit(
     store = open_home_store(settings(context).home)
     ids = ids_in(store.list("experiments/"), "report.html")
     identity = chosen(ids, experiment, "finished experiment", "`saggar experiment list` shows all")
-    results = as_of_now(json.loads(store.get(f"experiments/{identity}/results.json")))
+    results = json.loads(store.get(f"experiments/{identity}/results.json"))
     if not is_complete(results):
         raise InvalidInputError(f"the results of {identity} are of an earlier version: run its file again first")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -8,34 +8,11 @@ Results = dict[str, Any]
 UNUSED = "no generated image was used, so nothing was compared"
 UNUSED_CONTROL = "there was no generated image to stand in for, so nothing was compared"
 WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "unclear": "cannot tell"}
-_LACKING: dict[str, Any] = {"groups": {}, "certainty": {}, "novelty": [], "tail": None, "worth": None, "unused": False}
-_FOUND_OF_NONE = ("differences", "groups", "confusions", "worth")  # what an arm that was not compared does not have
 
 
 def is_complete(results: Results) -> bool:
     """Whether all is there that pages show: the first versions did not keep what verdicts rest on."""
     return "evidence" in results
-
-
-def as_of_now(results: Results) -> Results:
-    """Results that an earlier version stored, as this one would have: so that today's words are true of them too.
-
-    What was not looked for is as if it had not been found; an arm that got none of the images it was to have, and
-    answers as the baseline does, has no differences. Results of this version stay as they are.
-    """
-    if not is_complete(results) or all("unused" in arm for arm in results["arms"]):
-        return results
-    arms = [_LACKING | _without_differences_of_none(arm) for arm in results["arms"]]
-    rows = [len(arm.get("differences", {}).get("macro_f1", {})) for arm in arms]
-    return {"advice": None} | results | {"arms": arms, "evidence": results["evidence"] | {"rows": sum(rows)}}
-
-
-def _without_differences_of_none(arm: dict[str, Any]) -> dict[str, Any]:
-    rows = arm.get("differences", {}).get("macro_f1", {}).values()
-    added = {"synthetic": arm["by_origin"].get("synthetic", 0), "control": arm.get("control_images") or 0}
-    if not rows or added.get(arm.get("kind", ""), 1) or not all(row["identical"] for row in rows):
-        return arm
-    return {name: value for name, value in arm.items() if name not in _FOUND_OF_NONE} | {"unused": True}
 
 
 def unused(arm: dict[str, Any]) -> str:

@@ -15,7 +15,6 @@ from saggar.pages.site import is_fragment, language_of
 from saggar.store import media_type_of
 
 from saggar_orchestrator.explanations.cases import explain_cases
-from saggar_orchestrator.findings.wording import as_of_now
 from saggar_orchestrator.pages.language import language
 from saggar_orchestrator.pages.redrawn import redrawn
 from saggar_orchestrator.status import shown
@@ -129,4 +128,5 @@ def _in_short(site: Site, identity: str, code: str) -> str:
 
 
 def _results(site: Site, identity: str) -> dict[str, Any]:
-    return as_of_now(json.loads(site.store.get(f"experiments/{identity}/results.json")))
+    found: dict[str, Any] = json.loads(site.store.get(f"experiments/{identity}/results.json"))
+    return found

@@ -13,7 +13,7 @@ from saggar.store import ObjectRef, ObjectStore, media_type_of
 from saggar.taxonomy import Taxonomy
 
 from saggar_orchestrator.experiment.schema import Experiment
-from saggar_orchestrator.findings.wording import as_of_now, in_short
+from saggar_orchestrator.findings.wording import in_short
 from saggar_orchestrator.workflow.run import Specification
 
 
@@ -87,7 +87,7 @@ def finished_experiments(store: ObjectStore) -> Iterator[tuple[dict[str, Any], d
         if key.endswith("/report.html"):
             folder = key.rpartition("/")[0]
             record = json.loads(store.get(f"{folder}/specification.json"))
-            yield record["experiment"], as_of_now(json.loads(store.get(f"{folder}/results.json")))
+            yield record["experiment"], json.loads(store.get(f"{folder}/results.json"))
 
 
 def read_specification(store: ObjectStore, identity: str) -> Specification:
@@ -142,7 +142,7 @@ def view_of(store: ObjectStore, identity: str, state: str, outcome: dict[str, An
 
 def _found(store: ObjectStore, key: str) -> dict[str, Any]:
     try:
-        results = as_of_now(json.loads(store.get(key)))
+        results = json.loads(store.get(key))
         return {
             "photographs": int(results["data"]["images"]),
             "seconds": float(sum(step["seconds"] for step in results["steps"])),

@@ -149,9 +149,7 @@ class Archive:
     def _record(self, identity: str, attempt: Attempt | None) -> Record:
         specification = _read_json(self.store, f"experiments/{identity}/specification.json")
         if identity in self._finished:
-            from saggar_orchestrator.findings.wording import as_of_now
-
-            results = as_of_now(_read_json(self.store, f"experiments/{identity}/results.json"))
+            results = _read_json(self.store, f"experiments/{identity}/results.json")
             return Record(identity, specification, Attempt("succeeded"), results)
         return Record(identity, specification, attempt or Attempt("interrupted", _NOT_BEGUN))
 

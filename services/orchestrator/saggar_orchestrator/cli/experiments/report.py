@@ -47,14 +47,12 @@ def report(
     """
     from saggar.errors import InvalidInputError
 
-    from saggar_orchestrator.findings.wording import as_of_now
-
     store = open_home_store(settings(context).home)
     identities = list(dict.fromkeys(_chosen(store, beginning) for beginning in experiments))
     if len(identities) == 1:
         print(_write(store, identities[0], output, language))
         return
-    every = [as_of_now(json.loads(store.get(f"experiments/{identity}/results.json"))) for identity in identities]
+    every = [json.loads(store.get(f"experiments/{identity}/results.json")) for identity in identities]
     tasks = [[task["name"] for task in one["taxonomy"]["tasks"]] for one in every]
     if not set.intersection(*map(set, tasks)):
         named = "; ".join(f"{identity}: {', '.join(of)}" for identity, of in zip(identities, tasks, strict=True))
@@ -80,13 +78,13 @@ def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> P
     """
     from saggar.errors import InvalidInputError
 
-    from saggar_orchestrator.findings.wording import as_of_now, is_complete
+    from saggar_orchestrator.findings.wording import is_complete
     from saggar_orchestrator.pages.exports import write_exports
 
     output.mkdir(parents=True, exist_ok=True)
     for name in ("report.html", "results.json"):
         store.fetch(f"experiments/{identity}/{name}", output / name)
-    results = as_of_now(json.loads((output / "results.json").read_text(encoding="utf-8")))
+    results = json.loads((output / "results.json").read_text(encoding="utf-8"))
     if not is_complete(results):
         raise InvalidInputError(
             f"{output / 'report.html'} is written; tables, figures and other languages need the experiment to be run "

@@ -11,10 +11,9 @@ from saggar_orchestrator.local.home import Home
 
 
 def read_results(home: Home, identity: str) -> dict[str, Any]:
-    from saggar_orchestrator.findings.wording import as_of_now
-
     store = open_home_store(home)
-    return as_of_now(json.loads(store.get(f"experiments/{identity}/results.json")))
+    found: dict[str, Any] = json.loads(store.get(f"experiments/{identity}/results.json"))
+    return found
 
 
 def show_results(home: Home, results: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ def render(
     the English names in the results; `explain`: what speaks for a classifier's answers, as `pictures.Explain`.
     """
     tongue = tongue or language("en")
-    results = _renamed(wording.as_of_now(results), class_names or {})
+    results = _renamed(_whole(results), class_names or {})
     names = _names_of(results)
     results = results | {"arms": [_with_statistics(arm, names) for arm in results["arms"]]}
     weights = {"imagenet": "from ImageNet", "file": "from a file", "random": "random"}
@@ -238,3 +238,9 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _whole(results: Results) -> Results:
+    """`results` with what some arms, or some experiments, do not have, as if it had not been found."""
+    lacking: dict[str, Any] = {"groups": {}, "certainty": {}, "novelty": [], "tail": None, "worth": None}
+    return {"advice": None} | results | {"arms": [lacking | arm for arm in results["arms"]]}
