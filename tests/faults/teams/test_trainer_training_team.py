@@ -1,13 +1,10 @@
 """A classifier trained by two processes is the one that a single process trains, but for rounding."""
 
-import contextlib
 import json
 import os
 import signal
 import threading
-import time
 
-import psutil
 import pytest
 from saggar.dataset.split import split
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError
@@ -22,8 +19,10 @@ from saggar_trainer.listening import TrainingWork
 from saggar_trainer.servicer import TrainerServicer, made_with
 from saggar_trainer.settings import TrainerSettings
 from saggar_trainer.workplace import workplace
+from team_workers import until_no_worker_is_left, workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # teams load torch three times each
+PROCESS = "saggar_trainer.team.process"
 TAXONOMY = load_taxonomy("kilnsim")
 SETTINGS = TrainingSettings(
     architecture="mobilenet_v3_large_minimalistic",
@@ -109,18 +108,18 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint_with_one_proc
     reached = len(place.epochs)
     assert 1 <= reached < 12
     assert list(place.store.list("checkpoints/trainer/"))
-    until_no_worker_is_left()
+    until_no_worker_is_left(PROCESS)
 
     seen = []
 
     def kill(scores):
         seen.append(scores.epoch)
         if len(seen) == reached + 1:  # those before are told again
-            os.kill(workers()[-1].pid, signal.SIGKILL)
+            os.kill(workers(PROCESS)[-1].pid, signal.SIGKILL)
 
     with pytest.raises(UnavailableError, match=r"training: one of 2 processes died .* goes on from the last"):
         place.train_together(settings, on_epoch=kill)
-    until_no_worker_is_left()
+    until_no_worker_is_left(PROCESS)
     assert seen == list(range(1, len(seen) + 1))
     assert len(seen) < 12
 
@@ -136,21 +135,4 @@ def test_a_photograph_that_is_lost_is_named_whichever_process_reads_it(place):
     with pytest.raises(Exception, match=broken) as raised:
         place.train_together()
     assert type(raised.value).__name__ == "NotFoundError"
-    until_no_worker_is_left()
-
-
-def workers():
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # gone since it was listed
-            line = child.cmdline()
-            if "saggar_trainer.team.process" in line and "torch.distributed.run" not in line:
-                found.append(child)
-    return found
-
-
-def until_no_worker_is_left():
-    deadline = time.monotonic() + 60
-    while left := workers():
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    until_no_worker_is_left(PROCESS)

@@ -1,14 +1,11 @@
 """An adapter trained by two processes is the one that a single process trains, but for rounding."""
 
-import contextlib
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import safetensors.numpy
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError
@@ -21,12 +18,14 @@ from saggar_generator.requests import TrainingRequest
 from saggar_generator.settings import GeneratorSettings
 from saggar_generator.training.adapter_job import train_adapter
 from saggar_generator.workshop import Workshop
+from team_workers import until_no_worker_is_left, workers
 from tiny_generation import TRAINING
 from tiny_pipeline import save_tiny_pipeline, training_manifest
 
 # diffusers' schedulers make numpy arrays of tensors in a way that numpy 2 is to give up.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+PROCESS = "saggar_generator.training.team.process"
 SETTINGS = TRAINING.with_values(
     train_text_encoder=True,
     learnt_phrases={"<type-bowl>": "bowl"},
@@ -107,14 +106,14 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, fol
     with pytest.raises(CancelledError):
         train(workshop, folder, tmp_path / "team", settings, report=cancel, cancelled=cancelled)
     assert any(DirectoryStore(tmp_path / "team").list("checkpoints/generator/"))
-    _until_no_worker_is_left()
+    until_no_worker_is_left(PROCESS)
 
     begun_at = []
 
     def kill(progress):
         if progress.stage == "training" and not begun_at:
             begun_at.append(progress.done)
-            os.kill(_workers()[-1].pid, signal.SIGKILL)
+            os.kill(workers(PROCESS)[-1].pid, signal.SIGKILL)
 
     with pytest.raises(UnavailableError, match="died"):
         train(workshop, folder, tmp_path / "team", settings, report=kill)
@@ -128,20 +127,3 @@ def test_a_cancelled_and_a_killed_team_go_on_from_their_checkpoint(workshop, fol
     )
     expected, _ = train(undisturbed, folder, other, settings)
     assert found.weights.sha256 == expected.weights.sha256
-
-
-def _workers() -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # gone since it was listed
-            line = child.cmdline()
-            if "saggar_generator.training.team.process" in line and "torch.distributed.run" not in line:
-                found.append(child)
-    return found
-
-
-def _until_no_worker_is_left() -> None:
-    deadline = time.monotonic() + 60
-    while left := _workers():
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
