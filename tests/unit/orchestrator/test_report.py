@@ -284,16 +284,6 @@ def test_reviewers_are_counted(values):
         assert needed in text, needed
 
 
-def test_results_of_the_version_before_are_shown_without_what_they_lack(values):
-    old = {name: value for name, value in values.items() if name not in {"cases", "advice"}}
-    old["pictures"] = {name: value for name, value in values["pictures"].items() if name != "gallery"}
-    lacking = ("certainty", "novelty", "tail", "groups")
-    old["arms"] = [{name: value for name, value in arm.items() if name not in lacking} for arm in values["arms"]]
-    text = words(report.render(old, picture))
-    assert "How sure answers are" not in text
-    assert "Comparison" in text
-
-
 def test_experiments_are_compared_each_with_its_own_baseline(values):
     other = results(n=60)
     other["experiment"] = other["experiment"] | {"name": "second", "id": "second-1"}

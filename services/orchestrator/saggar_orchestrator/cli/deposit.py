@@ -33,7 +33,6 @@ def deposit(
     Its file, report, results, tables, figures and predictions, described by the Workflow Run Crate profile. Photographs
     are not in it. Needs no running services.
     """
-    import json
     import tempfile
     from functools import partial
 
@@ -41,7 +40,7 @@ def deposit(
 
     from saggar_orchestrator.cli.experiments.report import write_english
     from saggar_orchestrator.deposit.crate import Deposit, write_crate
-    from saggar_orchestrator.findings.wording import is_complete
+    from saggar_orchestrator.experiment.results_file import read_results
 
     about = Deposit(licence, author, orcid)
     if output.exists():
@@ -49,9 +48,7 @@ def deposit(
     store = open_home_store(settings(context).home)
     ids = ids_in(store.list("experiments/"), "report.html")
     identity = chosen(ids, experiment, "finished experiment", "`saggar experiment list` shows all")
-    results = json.loads(store.get(f"experiments/{identity}/results.json"))
-    if not is_complete(results):
-        raise InvalidInputError(f"the results of {identity} are of an earlier version: run its file again first")
+    results = read_results(store, identity)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="saggar-deposit-") as folder, spinner("gathering the deposit"):
         write_crate(results, store, Path(folder), output, about, partial(write_english, store, results, Path(folder)))

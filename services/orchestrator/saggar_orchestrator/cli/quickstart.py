@@ -20,7 +20,7 @@ def quickstart(context: typer.Context) -> None:
 
     Photographs, adapter, images, mixes, report, serving classifier.
     """
-    from saggar_orchestrator.cli.experiments.results import read_results, show_results
+    from saggar_orchestrator.cli.experiments.results import results_of, show_results
     from saggar_orchestrator.cli.experiments.running import finish, start
     from saggar_orchestrator.cli.services.local import local_services
     from saggar_orchestrator.local.supervisor import SERVICES
@@ -38,7 +38,7 @@ def quickstart(context: typer.Context) -> None:
                 if supervisor is not None:
                     supervisor.start(SERVICES)
                 finish(home, identity, supervisor)
-            results = read_results(home, identity)
+            results = results_of(home, identity)
             show_results(home, results)
             _serve_and_classify(home, results)
 

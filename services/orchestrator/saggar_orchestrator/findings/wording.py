@@ -10,11 +10,6 @@ UNUSED_CONTROL = "there was no generated image to stand in for, so nothing was c
 WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "unclear": "cannot tell"}
 
 
-def is_complete(results: Results) -> bool:
-    """Whether all is there that pages show: the first versions did not keep what verdicts rest on."""
-    return "evidence" in results
-
-
 def unused(arm: dict[str, Any]) -> str:
     """Why nothing was compared, of an arm that got none of the images it was to have; empty of all others."""
     if not arm.get("unused"):

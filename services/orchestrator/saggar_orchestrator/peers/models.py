@@ -10,6 +10,7 @@ from saggar.rpc.refs import ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.v1 import classifier_pb2
 
+from saggar_orchestrator.experiment.results_file import read_results
 from saggar_orchestrator.peers.peers import Peers
 
 _ACTIVE = "classifier/active/"  # the classifier's notes: the highest number is the model that it serves
@@ -40,7 +41,7 @@ def known_models(store: ObjectStore) -> list[ModelEntry]:
     for key in store.list("experiments/"):
         if not key.endswith("/results.json"):
             continue
-        results = json.loads(store.get(key))
+        results = read_results(store, key.split("/")[1])
         for arm in results["arms"]:
             for run in arm["runs"]:
                 entry = ModelEntry(

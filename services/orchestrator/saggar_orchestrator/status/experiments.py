@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from saggar.errors import NotFoundError
 from saggar.pages.site import is_fragment, language_of
 from saggar.store import media_type_of
 
+from saggar_orchestrator.experiment.results_file import read_results
 from saggar_orchestrator.explanations.cases import explain_cases
 from saggar_orchestrator.pages.language import language
 from saggar_orchestrator.pages.redrawn import redrawn
@@ -128,5 +128,4 @@ def _in_short(site: Site, identity: str, code: str) -> str:
 
 
 def _results(site: Site, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(site.store.get(f"experiments/{identity}/results.json"))
-    return found
+    return read_results(site.store, identity)

@@ -12,6 +12,7 @@ from saggar.errors import AlreadyExistsError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore, media_type_of
 from saggar.taxonomy import Taxonomy
 
+from saggar_orchestrator.experiment.results_file import read_results
 from saggar_orchestrator.experiment.schema import Experiment
 from saggar_orchestrator.findings.wording import in_short
 from saggar_orchestrator.workflow.run import Specification
@@ -87,7 +88,7 @@ def finished_experiments(store: ObjectStore) -> Iterator[tuple[dict[str, Any], d
         if key.endswith("/report.html"):
             folder = key.rpartition("/")[0]
             record = json.loads(store.get(f"{folder}/specification.json"))
-            yield record["experiment"], json.loads(store.get(f"{folder}/results.json"))
+            yield record["experiment"], read_results(store, folder.rpartition("/")[2])
 
 
 def read_specification(store: ObjectStore, identity: str) -> Specification:
@@ -125,7 +126,7 @@ def view_of(store: ObjectStore, identity: str, state: str, outcome: dict[str, An
     except DataCorruptionError as error:
         return ExperimentView(identity, identity.rpartition("-")[0], "failed", "", str(error), "DataCorruptionError")
     experiment = specification.experiment
-    found = _found(store, f"{prefix}/results.json") if done else {}
+    found = _found(store, identity) if done else {}
     return ExperimentView(
         experiment_id=identity,
         name=experiment.name,
@@ -140,16 +141,16 @@ def view_of(store: ObjectStore, identity: str, state: str, outcome: dict[str, An
     )
 
 
-def _found(store: ObjectStore, key: str) -> dict[str, Any]:
+def _found(store: ObjectStore, identity: str) -> dict[str, Any]:
     try:
-        results = json.loads(store.get(key))
-        return {
-            "photographs": int(results["data"]["images"]),
-            "seconds": float(sum(step["seconds"] for step in results["steps"])),
-            "headline": in_short(results),
-        }
-    except (ValueError, KeyError, TypeError, IndexError):  # of an earlier version: it is still listed
-        return {}
+        results = read_results(store, identity)
+    except DataCorruptionError as error:  # it is still listed
+        return {"headline": str(error)}
+    return {
+        "photographs": int(results["data"]["images"]),
+        "seconds": float(sum(step["seconds"] for step in results["steps"])),
+        "headline": in_short(results),
+    }
 
 
 def _specification_key(identity: str) -> str:

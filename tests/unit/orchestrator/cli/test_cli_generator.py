@@ -21,6 +21,7 @@ from saggar_orchestrator.adapter_comparison.comparing import plan_comparison, un
 from saggar_orchestrator.adapter_comparison.recognition import asked_of, shares
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.experiment.base_model_name import with_absolute_path
+from saggar_orchestrator.experiment.results_file import SCHEMA
 from saggar_orchestrator.findings.predictions import Predictions
 from saggar_orchestrator.local.home import Home
 from saggar_orchestrator.peers.adapters import adapter_uses, find_adapter, known_adapters
@@ -298,7 +299,7 @@ def put_classifier(store, taxonomy=TAXONOMY, learnt_from=None, seed=0):
         "model_id": identity, "bundle": bundle.to_json(), "seed": seed, "test_mean_macro_f1": 1 + seed,
         "validation_macro_f1": 1 + seed,
     }  # fmt: skip
-    results = {"experiment": {"id": "e"}, "arms": [{"name": "baseline", "runs": [run]}]}
+    results = {"schema": SCHEMA, "experiment": {"id": "e"}, "arms": [{"name": "baseline", "runs": [run]}]}
     store.put(f"experiments/e{seed}/results.json", json.dumps(results).encode(), "application/json")
     return identity
 

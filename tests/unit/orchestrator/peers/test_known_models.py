@@ -3,6 +3,7 @@
 import json
 
 from saggar.store import DirectoryStore
+from saggar_orchestrator.experiment.results_file import SCHEMA
 from saggar_orchestrator.peers.models import known_models
 
 BUNDLE = {"key": "bundles/m/bundle.json", "sha256": "0" * 64, "size_bytes": 1, "media_type": "application/json"}
@@ -15,6 +16,7 @@ def keep(store, experiment, arms, winner):
         }  # fmt: skip
 
     results = {
+        "schema": SCHEMA,
         "experiment": {"id": experiment},
         "arms": [{"name": name, "runs": [run(model)]} for name, model in arms.items()],
         "winner": {"model_id": winner},

@@ -147,10 +147,16 @@ class Archive:
         self._attempts.delete(identity)
 
     def _record(self, identity: str, attempt: Attempt | None) -> Record:
+        from saggar.errors import DataCorruptionError
+
+        from saggar_orchestrator.experiment.results_file import read_results
+
         specification = _read_json(self.store, f"experiments/{identity}/specification.json")
         if identity in self._finished:
-            results = _read_json(self.store, f"experiments/{identity}/results.json")
-            return Record(identity, specification, Attempt("succeeded"), results)
+            try:
+                return Record(identity, specification, Attempt("succeeded"), read_results(self.store, identity))
+            except DataCorruptionError as error:
+                return Record(identity, specification, Attempt("succeeded", str(error)))
         return Record(identity, specification, attempt or Attempt("interrupted", _NOT_BEGUN))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,12 +46,14 @@ def report(
     """
     from saggar.errors import InvalidInputError
 
+    from saggar_orchestrator.experiment.results_file import read_results
+
     store = open_home_store(settings(context).home)
     identities = list(dict.fromkeys(_chosen(store, beginning) for beginning in experiments))
     if len(identities) == 1:
         print(_write(store, identities[0], output, language))
         return
-    every = [json.loads(store.get(f"experiments/{identity}/results.json")) for identity in identities]
+    every = [read_results(store, identity) for identity in identities]
     tasks = [[task["name"] for task in one["taxonomy"]["tasks"]] for one in every]
     if not set.intersection(*map(set, tasks)):
         named = "; ".join(f"{identity}: {', '.join(of)}" for identity, of in zip(identities, tasks, strict=True))
@@ -76,20 +77,13 @@ def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> P
     """Everything of one experiment; the path of its page. An English page and one in `code`, both in this version's
     words.
     """
-    from saggar.errors import InvalidInputError
-
-    from saggar_orchestrator.findings.wording import is_complete
+    from saggar_orchestrator.experiment.results_file import read_results
     from saggar_orchestrator.pages.exports import write_exports
 
+    results = read_results(store, identity)
     output.mkdir(parents=True, exist_ok=True)
     for name in ("report.html", "results.json"):
         store.fetch(f"experiments/{identity}/{name}", output / name)
-    results = json.loads((output / "results.json").read_text(encoding="utf-8"))
-    if not is_complete(results):
-        raise InvalidInputError(
-            f"{output / 'report.html'} is written; tables, figures and other languages need the experiment to be run "
-            f"again, for its results are of an earlier version"
-        )
     with spinner("drawing tables and figures"):
         written = write_exports(results, output)
     write_english(store, results, output)

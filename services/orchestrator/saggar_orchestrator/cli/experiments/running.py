@@ -9,7 +9,7 @@ import typer
 
 from saggar_orchestrator.cli.experiments.archive import Archive
 from saggar_orchestrator.cli.experiments.reading import Id
-from saggar_orchestrator.cli.experiments.results import read_results, show_results
+from saggar_orchestrator.cli.experiments.results import results_of, show_results
 from saggar_orchestrator.cli.terminal.output import AsJson, print_json, say, settings
 from saggar_orchestrator.local.home import Home
 
@@ -99,7 +99,7 @@ def watch(context: typer.Context, experiment: Id, *, as_json: AsJson = False) ->
     identity = archive.find(experiment)
     finish(home, identity, None, as_json=as_json)
     if not as_json:
-        show_results(home, read_results(home, identity))
+        show_results(home, results_of(home, identity))
 
 
 def cancel(context: typer.Context, experiment: Id) -> None:
@@ -144,7 +144,7 @@ def resume(context: typer.Context, experiment: Id, *, detach: Detach = False) ->
 
 
 def _conclude(home: Home, identity: str, *, as_json: bool = False) -> None:
-    results = read_results(home, identity)
+    results = results_of(home, identity)
     if as_json:
         print_json(results)
     else:

@@ -133,8 +133,8 @@ def _learnt_words(results: Results, tongue: Language) -> str:
 
 
 def _statistics(results: Results, tongue: Language) -> str:
-    evidence = results.get("evidence")
-    if not evidence or not evidence["rows"]:
+    evidence = results["evidence"]
+    if not evidence["rows"]:
         return ""
     seeds = _seeds(evidence["seeds"], tongue)
     if evidence["seeds"] < 3:

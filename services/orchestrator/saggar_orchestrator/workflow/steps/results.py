@@ -22,6 +22,7 @@ from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import read_manifest
 from saggar.taxonomy import Taxonomy
 
+from saggar_orchestrator.experiment.results_file import SCHEMA, results_key
 from saggar_orchestrator.findings.answers import Trained
 from saggar_orchestrator.findings.certainty import certainty
 from saggar_orchestrator.findings.one_model import interval_of_mean_macro_f1
@@ -39,7 +40,6 @@ from saggar_orchestrator.workflow.steps.gathering.tail import tail
 from saggar_orchestrator.workflow.steps.outcomes import Outcomes, SplitOutcome
 from saggar_orchestrator.workflow.steps.synthetic.stored_plan import StoredPlan, read_plan
 
-SCHEMA = 3  # of results.json; 2: verdicts count seeds too; 3: what certainty, galleries and cases are made from
 _POINTS = 60  # of the training loss: means of as many equal stretches
 _FROM_SCREENING = ("combinations", "texture", "embedding")
 
@@ -48,7 +48,7 @@ def gather(
     store: ObjectStore, specification: Specification, outcomes: Outcomes, records: Sequence[StepRecord]
 ) -> ObjectRef:
     """Writes experiments/<id>/results.json, unless an attempt that died afterwards has written it."""
-    key = f"experiments/{specification.experiment_id}/results.json"
+    key = results_key(specification.experiment_id)
     if store.exists(key):
         return store.stat(key)
     values = _values(store, specification, outcomes, records)

@@ -225,21 +225,30 @@ def test_an_archive_needs_no_database_for_what_is_finished(saggar):
     assert [record.experiment_id for record in Archive(saggar.home).records()] == [identity]
 
 
-def test_results_of_an_earlier_version_are_still_listed_and_shown(saggar):
+@pytest.mark.parametrize("damage", ["another version", "cut", "no JSON", "a list"])
+def test_damaged_results_are_listed_and_named_with_the_remedy(saggar, damage):
     identity = put_experiment(saggar.store, saggar.folder, finished=True)
     path = saggar.home.root / "store" / "experiments" / identity / "results.json"
-    values = json.loads(path.read_text(encoding="utf-8"))
-    del values["evidence"]
-    path.write_text(json.dumps(values), encoding="utf-8")
-    assert json.loads(saggar("experiment", "list", "--json")[1])[0]["state"] == "succeeded"
+    text = path.read_text(encoding="utf-8")
+    damaged = {
+        "another version": json.dumps(json.loads(text) | {"schema": 0}), "cut": text[: len(text) // 2],
+        "no JSON": "", "a list": "[1]",
+    }  # fmt: skip
+    path.write_text(damaged[damage], encoding="utf-8")
+    (entry,) = json.loads(saggar("experiment", "list", "--json")[1])
+    assert entry["state"] == "succeeded"
+    remedy = f"saggar experiment delete {identity}"
+    assert remedy in entry["headline"]
     code, out, err = saggar("experiment", "show", "small")
     assert code == 0, err
-    assert "earlier version" in err
-    assert "report: " in out
-    code, _, err = saggar("report", "small", "--output", saggar.folder / "report")
-    assert code == 2
-    assert "earlier version" in err
-    assert (saggar.folder / "report" / "report.html").exists()
+    assert remedy in out
+    for command in (("report", "small", "--output", saggar.folder / "report"), ("models", "list")):
+        code, _, err = saggar(*command)
+        assert code == 1, (command, err)
+        assert remedy in err
+    assert not (saggar.folder / "report").exists()
+    assert saggar("experiment", "delete", "small", "--yes")[0] == 0
+    assert json.loads(saggar("experiment", "list", "--json")[1]) == []
 
 
 def test_a_report_in_chinese_has_the_taxonomys_names(saggar, monkeypatch):

@@ -95,15 +95,15 @@ def doubt_labels(
 def _judged(home: Home, identity: str, judges: Judges) -> HeldOut:
     """The answers of the experiment that is named, or of one on the data set that is; of a new one with --run."""
     from saggar_orchestrator.cli.experiments.archive import Archive
-    from saggar_orchestrator.cli.experiments.results import read_results
+    from saggar_orchestrator.cli.experiments.results import results_of
     from saggar_orchestrator.labelling.held_out import held_out
 
     archive = Archive(home)
     experiment = _experiment(archive, identity, judges)
-    results = read_results(home, experiment) if experiment else None
+    results = results_of(home, experiment) if experiment else None
     if results is None or (judges.run and results["evidence"]["folds"] == 1):
         experiment = _run_folds(home, archive, identity, judges)
-        results = read_results(home, experiment)
+        results = results_of(home, experiment)
     return held_out(archive.store, results, judges.arm)
 
 
@@ -124,7 +124,7 @@ def _experiment(archive: Any, identity: str, judges: Judges) -> str:
         record.experiment_id
         for record in archive.records()  # newest first
         if record.results
-        and record.results.get("evidence", {}).get("folds", 1) > 1
+        and record.results["evidence"]["folds"] > 1
         and record.results["data"].get("manifest", {}).get("key", "").split("/")[1:2] == [dataset]
     ]
     if with_folds:
