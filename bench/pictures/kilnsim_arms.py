@@ -2,13 +2,13 @@
 
     python bench/pictures/kilnsim_arms.py --work FOLDER [--replicates 4] [--epochs 16] [--arm NAME] [--table]
 
-A replicate is a drawn collection of 1,200 objects (data seeds 7 and 8 in turn), its split, adapter and pictures, and a
-training seed. Arms of a replicate are trained one after another for equally many epochs of 30 steps, by the trainer's
-own functions, and tested on 20,000 fresh pieces (64 pixels, classes about equally often). All that is made is kept in
-`--work`: stopped, or called again with more replicates, it goes on. `--minutes` ends it between two trainings.
-`--table` prints what there is: a line of JSON an arm, with its differences from each of the real-only arms on the same
-replicates (mean, low, high, P(A > B); interval by Student's t over replicates, paired), and the product's findings,
-which know no pairs.
+A replicate is a drawn collection of 1,200 objects (data seeds 7 and 8 in turn, or those of `--data`), its split,
+adapter and pictures, and a training seed. Arms of a replicate are trained one after another for equally many epochs of
+30 steps, by the trainer's own functions, and tested on 20,000 fresh pieces (64 pixels, classes about equally often).
+All that is made is kept in `--work`: stopped, or called again with more replicates, it goes on. `--minutes` ends it
+between two trainings. `--table` prints what there is: a line of JSON an arm, with its differences from each of the
+real-only arms on the same replicates (mean, low, high, P(A > B); interval by Student's t over replicates, paired), and
+the product's findings, which know no pairs.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ DRAWN_WELL: dict[str, Any] = {
     "logit_adjustment": "loss", "sampler": "combination", "sampler_tasks": ("glaze", "type"), "retrain_heads": "real",
 }  # fmt: skip
 EVENLY = DRAWN_WELL | {"sampler_power": 1.0}
+HEADS_KEPT = DRAWN_WELL | {"retrain_heads": "none"}
+HEADS_OF_ALL = DRAWN_WELL | {"retrain_heads": "all"}
 Rows = Callable[["Holding"], Manifest]
 
 
@@ -101,6 +103,11 @@ ARMS = (
     Arm("the same, twice as many", mixed("many")),
     Arm("300 more photographs", lambda holding: holding.collection.with_more(300)),
     Arm("generated forms", mixed("forms")),
+    Arm("glaze transfer, heads of all", mixed("known"), HEADS_OF_ALL),
+    Arm("twice as many, heads of all", mixed("many"), HEADS_OF_ALL),
+    Arm("glaze transfer, drawn evenly, heads of all", mixed("known"), EVENLY | {"retrain_heads": "all"}),
+    Arm("real, heads kept", Holding.real, HEADS_KEPT),
+    Arm("glaze transfer, heads kept", mixed("known"), HEADS_KEPT),
 )
 FIRST = 14  # arms that every replicate gets before any gets the others
 BARS = ("real, drawn well", "real, drawn evenly", "real, class weights")
@@ -112,6 +119,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=16, help="of 30 steps of 32, each arm's training")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop between two trainings after so many")
+    parser.add_argument("--data", type=int, nargs="+", default=DATA_SEEDS, help="data seeds of the collections")
     parser.add_argument("--fresh", type=int, default=FRESH)
     parser.add_argument("--arm", action="append", choices=[arm.name for arm in ARMS], help="all by default")
     parser.add_argument("--table", action="store_true", help="print what there is; train nothing")
@@ -121,14 +129,14 @@ def main() -> None:
     torch.set_num_threads(1)
     arms = [arm for arm in ARMS if options.arm is None or arm.name in options.arm]
     replicates = [
-        Replicate(DATA_SEEDS[number % len(DATA_SEEDS)], number // len(DATA_SEEDS), options.epochs)
+        Replicate(options.data[number % len(options.data)], number // len(options.data), options.epochs)
         for number in range(options.replicates)
     ]
     holding_of = cache(lambda seed: open_holding(options.work, seed))
-    fresh = open_fresh(options.work, options.fresh, holding_of(DATA_SEEDS[0]).collection.taxonomy)
+    fresh = open_fresh(options.work, options.fresh, holding_of(options.data[0]).collection.taxonomy)
     if options.table:
-        splits = {seed: holding_of(seed).collection.split for seed in DATA_SEEDS}
-        names, taxonomy = [arm.name for arm in arms], holding_of(DATA_SEEDS[0]).collection.taxonomy
+        splits = {seed: holding_of(seed).collection.split for seed in options.data}
+        names, taxonomy = [arm.name for arm in arms], holding_of(options.data[0]).collection.taxonomy
         lines = table(options.work, names, BARS, replicates, fresh, splits, taxonomy)
         print("\n".join(markdown(lines, options.against) if options.against else lines))
         return

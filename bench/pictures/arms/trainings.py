@@ -17,7 +17,7 @@ from saggar_trainer.data.pixel_store import PixelStore
 from saggar_trainer.data.pixels import normalise
 from saggar_trainer.data.rows import samples_of
 from saggar_trainer.export.onnx_export import to_onnx
-from saggar_trainer.fitting.completing.finishing import finish
+from saggar_trainer.fitting.completing.finishing import Plain, finish
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import fit
 from saggar_trainer.fitting.objective import log_priors
@@ -88,6 +88,7 @@ def train(collection: Collection, manifest: Manifest, settings: TrainingSettings
     snapshot = fit(model, lessons, settings, device=CPU)
     model.load_state_dict(snapshot.best_model)
     priors = log_priors(training, taxonomy, settings)
-    photographs = room.plain_training(real_only=True)
-    finish(model, lessons, photographs, settings, priors=priors, device=CPU, work=work)
+    photographs, everything = (room.plain_training(real_only=real_only) for real_only in (True, False))
+    plain = Plain(photographs, everything if settings.retrain_heads == "all" else photographs)
+    finish(model, lessons, plain, settings, priors=priors, device=CPU, work=work)
     return Trained(model, settings)

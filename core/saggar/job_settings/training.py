@@ -181,7 +181,7 @@ class TrainingSettings(JobSettings):
     retrain_heads: Literal["none", "real", "all"] = Field(
         default="none",
         description="Whether the heads are fitted anew at the end, on features of real training images, or of "
-        "synthetic ones too (`all`, for the discriminant), all classes alike, with the backbone frozen",
+        "synthetic ones too (`all`), all classes alike, with the backbone frozen",
     )
     head_fit: Literal["logistic", "discriminant"] = Field(
         default="logistic",
@@ -226,8 +226,6 @@ class TrainingSettings(JobSettings):
             raise ProblemAt(
                 ("initial_weights_path",), "is given, so initial_weights must be `file`; set it, or remove the path"
             )
-        if self.retrain_heads == "all" and self.head_fit == "logistic":
-            raise ProblemAt(("retrain_heads",), "is `all`, which needs head_fit: discriminant; set it, or take `real`")
         if self.validation_teaches_heads and (self.retrain_heads == "none" or self.head_fit == "logistic"):
             raise ProblemAt(
                 ("validation_teaches_heads",), "needs head_fit: discriminant, and retrain_heads: real or all; set both"

@@ -19,10 +19,12 @@ from saggar.bundle import (
 )
 from saggar.bundle.explaining import Explainer, read_heads
 from saggar.dataset.manifest import Manifest
+from saggar.dataset.record import Record
 from saggar.errors import DataCorruptionError, InvalidInputError
 from saggar.rpc.refs import ref_from_proto
+from saggar.store import put_image
 from saggar.stored_datasets import write_manifest
-from trainer_rig import TASKS, Trainer, prepared, records
+from trainer_rig import TASKS, Trainer, picture, prepared, records
 
 
 def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
@@ -37,6 +39,31 @@ def test_what_follows_the_last_epoch_is_in_the_card(trainer: Trainer) -> None:
     validated = trainer.evaluate(events[-1].result.bundle, "validation")
     assert validated.mean_macro_f1 == pytest.approx(card.metrics["validation_macro_f1"])
     assert validated.mean_macro_f1 == pytest.approx(events[-1].result.validation_macro_f1)
+
+
+@pytest.mark.parametrize(("heads", "found"), [("all", 6), ("real", 0)])
+def test_heads_learn_a_class_of_synthetic_images_where_they_may(trainer: Trainer, heads: str, found: int) -> None:
+    def green(number: int, split: str, origin: str) -> Record:
+        image = put_image(trainer.store, picture("Green", "Square", number), "png").key
+        return Record(image, f"green-{number}", {"colour": "Green", "type": "Square"}, split, origin, source="plan")
+
+    made = [green(number, "train", "synthetic") for number in range(100, 108)]
+    seen = [green(number, "test", "real") for number in range(200, 206)]
+    manifest = trainer.write([*records(trainer.store), *made, *seen])
+    request = trainer.request(manifest, retrain_heads=heads, batch_norm="real", max_epochs=4)
+    result = list(trainer.stub.Train(request))[-1].result
+    assert set(read_card(trainer.store, ref_from_proto(result.bundle)).metrics["head_penalty"]) == set(TASKS)
+    tested = trainer.evaluate(result.bundle, "test", manifest)
+    table = pd.read_parquet(io.BytesIO(trainer.store.read(ref_from_proto(tested.predictions))))
+    greens = table[table["true_colour"] == "Green"]
+    assert len(greens) == 6
+    assert (greens["predicted_colour"] == "Green").sum() == found
+
+
+def test_a_network_whose_features_are_rounding_is_exported_all_the_same(trainer: Trainer) -> None:
+    """After two steps from random weights features differ by 1e-6: heads of 1e5 would answer with their rounding."""
+    card = read_card(trainer.store, ref_from_proto(trainer.train(retrain_heads="real")[-1].result.bundle))
+    assert set(card.metrics["head_penalty"]) == set(TASKS)
 
 
 def test_a_page_for_people_and_a_network_in_8_bits_lie_beside_it(trainer: Trainer) -> None:

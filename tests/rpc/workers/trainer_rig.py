@@ -47,7 +47,7 @@ def picture(colour: str, kind: str, seed: int) -> bytes:
     image = Image.fromarray(rng.integers(150, 180, (48, 40, 3), dtype=np.uint8))
     draw = ImageDraw.Draw(image)
     shape = draw.rectangle if kind == "Square" else draw.ellipse
-    shape((8, 10, 32, 36), fill={"Red": (200, 20, 20), "Blue": (20, 20, 200)}[colour])
+    shape((8, 10, 32, 36), fill={"Red": (200, 20, 20), "Blue": (20, 20, 200), "Green": (20, 200, 20)}[colour])
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

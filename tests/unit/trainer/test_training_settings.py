@@ -33,7 +33,6 @@ def test_all_bad_fields_are_named_at_once() -> None:
         ({"class_weight_beta": 1.0}, "class_weight_beta"),
         ({"seed": -1}, "seed"),
         ({"head_shrinkage": 0.0}, "head_shrinkage"),
-        ({"retrain_heads": "all"}, "retrain_heads"),
         ({"ensemble": 3}, "ensemble"),
         ({"ensemble": 3, "projection": False, "backbone_learning_rate": 0.0}, "ensemble"),
         ({"validation_teaches_heads": True}, "validation_teaches_heads"),

@@ -30,7 +30,7 @@ from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.fitting import checkpoint
 from saggar_trainer.fitting.bundle_certainty import certainty_of, evidence_of, first_images, look
 from saggar_trainer.fitting.completing.discriminating import discriminate
-from saggar_trainer.fitting.completing.finishing import finish
+from saggar_trainer.fitting.completing.finishing import Plain, finish
 from saggar_trainer.fitting.course import best_epoch
 from saggar_trainer.fitting.lessons import Classroom, Workplace
 from saggar_trainer.fitting.loop import Examples, Lessons, macro_f1_of
@@ -137,14 +137,14 @@ def _complete(job: TrainingJob, taught: _Taught) -> TrainingOutcome:
     taxonomy, spec, at, work = room.taxonomy, room.spec, room.at, room.work
     manifest, tasks, warnings, initial_weights = taught.manifest, taught.tasks, taught.warnings, taught.initial_weights
     torch.set_num_threads(at.threads)
-    photographs = room.plain_training(real_only=True)
-    only_real = settings.batch_norm == "real" or settings.retrain_heads == "real"
-    plain = photographs if only_real else room.plain_training(real_only=False)
+    photographs, everything = (room.plain_training(real_only=real_only) for real_only in (True, False))
+    heads = everything if settings.retrain_heads == "all" else photographs
+    plain = Plain(statistics=photographs if settings.batch_norm == "real" else everything, heads=heads)
     best = best_epoch(histories[0])
     model = together(taught.networks)
     priors = log_priors(room.training, taxonomy, settings)
     finished_by = finish(model, lessons, plain, settings, priors=priors, device=at.device, work=work)
-    unseen = _discriminants(model, room, lessons, photographs)
+    unseen = _discriminants(model, room, lessons, heads)
     chosen = finished_by.chosen | _kept(unseen, room) | _of_members(histories)
     macro_f1 = dict(best.validation_macro_f1_by_task)
     if chosen or unseen:
@@ -214,14 +214,13 @@ def _of_members(histories: Sequence[Sequence[EpochScores]]) -> dict[str, Any]:
 
 
 def _discriminants(
-    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photographs: Callable[[], Examples]
+    model: MultiTaskClassifier, room: Classroom, lessons: Lessons, heads: Callable[[], Examples]
 ) -> UnseenAnswers | None:
     """The heads fitted anew, and what heads that have not seen a photograph say of it; None where this is off."""
     if room.settings.retrain_heads == "none" or room.settings.head_fit == "logistic":
         return None
     room.work.report(Progress("fitting discriminants"))
-    images = photographs if room.settings.retrain_heads == "real" else room.plain_training(real_only=False)
-    return discriminate(model, room, lessons, images(), room.at.device)
+    return discriminate(model, room, lessons, heads(), room.at.device)
 
 
 def _validated(

@@ -8,7 +8,7 @@ from saggar.progress import Work
 from saggar_trainer.data.pixels import cache_pixels, normalise
 from saggar_trainer.data.rows import UNKNOWN
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.fitting.completing.finishing import adjust_heads, finish, reestimate_statistics
+from saggar_trainer.fitting.completing.finishing import Plain, adjust_heads, finish, reestimate_statistics
 from saggar_trainer.fitting.completing.heads import Taught, chosen_heads, fitted_heads
 from saggar_trainer.fitting.drawing import Draws
 from saggar_trainer.fitting.loop import Examples, Lessons, predict
@@ -105,11 +105,12 @@ def test_heads_are_fitted_to_photographs_and_the_backbone_stays() -> None:
         retrain_heads="real", batch_norm="real", hue_jitter=0.0, logit_adjustment="after", logit_adjustment_tau=1.0
     )
     priors = {"colour": torch.tensor([0.0, -9.0, -9.0])}  # would turn every answer around: not used on these heads
-    photographs, validation = examples([0, 1, 2, UNKNOWN] * 5), examples([0, 1, 2] * 3, seed=1)
+    teachers, validation = examples([0, 1, 2, UNKNOWN] * 5), examples([0, 1, 2] * 3, seed=1)
+    plain = Plain(statistics=lambda: teachers, heads=lambda: teachers)
     before = {name: value.clone() for name, value in network.backbone.named_parameters()}
     again = model()
     for one in (network, again):
-        done = finish(one, lessons(validation), lambda: photographs, settings, priors=priors, device=CPU, work=Work())
+        done = finish(one, lessons(validation), plain, settings, priors=priors, device=CPU, work=Work())
         assert set(done.chosen["head_penalty"]) == {"colour"}
     assert all(torch.equal(before[name], value) for name, value in network.backbone.named_parameters())
     assert torch.equal(network.head("colour").weight, again.head("colour").weight)

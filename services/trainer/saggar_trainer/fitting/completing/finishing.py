@@ -30,6 +30,14 @@ STATISTICS_SEED = 2**62  # an epoch's number that no run reaches
 
 
 @dataclass(frozen=True)
+class Plain:
+    """Images of the training split, prepared as in evaluation; decoded when first asked for."""
+
+    statistics: Callable[[], Examples]
+    heads: Callable[[], Examples]
+
+
+@dataclass(frozen=True)
 class Finishing:
     """What was chosen, for the card: JSON-ready."""
 
@@ -39,7 +47,7 @@ class Finishing:
 def finish(
     model: MultiTaskClassifier,
     lessons: Lessons,
-    plain: Callable[[], Examples],
+    plain: Plain,
     settings: TrainingSettings,
     *,
     priors: Mapping[str, Tensor],
@@ -48,19 +56,18 @@ def finish(
 ) -> Finishing:
     """Change `model`, which has the chosen weights, as `settings` want it.
 
-    `plain` gives photographs of the training split, prepared as in evaluation: real ones only where a setting says
-    so. `priors`: see `saggar_trainer.fitting.objective.log_priors`.
+    `priors`: see `saggar_trainer.fitting.objective.log_priors`.
     """
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     chosen: dict[str, Any] = {}
     if settings.batch_norm == "real" or settings.weight_averaging != "none":
         work.report(Progress("re-estimating batch statistics"))
-        examples = plain()
+        examples = plain.statistics()
         reestimate_statistics(model, examples, lessons.spec, settings, device)
         chosen["batch_norm_rows"] = len(examples)
-    if settings.retrain_heads == "real" and settings.head_fit == "logistic":
+    if settings.retrain_heads != "none" and settings.head_fit == "logistic":
         work.report(Progress("re-training the heads"))
-        chosen["head_penalty"] = retrain_heads(model, plain(), lessons, settings, device)
+        chosen["head_penalty"] = retrain_heads(model, plain.heads(), lessons, settings, device)
     if settings.logit_adjustment != "off" and settings.retrain_heads == "none":  # re-trained heads are balanced already
         chosen["logit_adjustment_tau"] = adjust_heads(model, lessons, settings, priors, device)
     return Finishing(chosen)
@@ -89,19 +96,19 @@ def reestimate_statistics(
 
 
 def retrain_heads(
-    model: MultiTaskClassifier, real: Examples, lessons: Lessons, settings: TrainingSettings, device: torch.device
+    model: MultiTaskClassifier, images: Examples, lessons: Lessons, settings: TrainingSettings, device: torch.device
 ) -> dict[str, float]:
-    """Fit every taught task's head anew, on features of real photographs, all classes alike.
+    """Fit every taught task's head anew, on features of `images`, all classes alike.
 
     The backbone, and the projection where there is one, stay as they are: see
     `saggar_trainer.fitting.completing.heads`. Returns the penalty that the validation split chose for each task.
     """
-    features = shared_features(model, real, lessons.spec, settings, device)  # [N, F]
+    features = shared_features(model, images, lessons.spec, settings, device)  # [N, F]
     held_out = shared_features(model, lessons.validation, lessons.spec, settings, device)
     taught = {
-        task: Taught(real.labels[task], real.row_weights[task], model.head(task).out_features)
+        task: Taught(images.labels[task], images.row_weights[task], model.head(task).out_features)
         for task in lessons.objective.task_weights
-        if ((real.labels[task] != UNKNOWN) & (real.row_weights[task] > 0)).any()
+        if ((images.labels[task] != UNKNOWN) & (images.row_weights[task] > 0)).any()
     }
     penalties = {}
     for task, (head, penalty) in chosen_heads(features, taught, held_out, lessons.validation.labels).items():

@@ -22,6 +22,7 @@ from saggar_trainer.evidence.metrics import task_metrics
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)  # of the squared weights, on features of unit variance; each starts from the last
 STEPS = 30  # of L-BFGS for a penalty; 200 change no score (validation .712 after 30, .706 after 200)
 SMALLEST_VARIANCE = 1e-3  # of a direction in features of unit variance; what lies below is left out
+SMALLEST_SPREAD = 1e-3  # of a feature; below it stands rounding, which a head would make larger than its answers
 
 Float64 = npt.NDArray[np.float64]
 
@@ -80,7 +81,7 @@ def fitted_heads(
     The directions of the features' covariance, each at the scale of its curvature, make a problem that L-BFGS solves in
     a few dozen steps; all tasks share one product of matrices a step.
     """
-    mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-6)
+    mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=SMALLEST_SPREAD)
     inputs = (features - mean) / scale
     variance, directions = torch.linalg.eigh((inputs.T @ inputs / len(inputs)).double())
     kept = variance > SMALLEST_VARIANCE
