@@ -25,7 +25,7 @@ arms:
   - {name: adjusted, training: {logit_adjustment: loss}}
 """
 COMMAND = [str(Path(sys.executable).with_name("saggar")), "--home"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "SAGGAR_TRAINERS": "1"}
 OF_THE_MOMENT = {"seconds", "created_at", "reused"}  # all else is a function of the experiment
 
 

@@ -15,6 +15,7 @@ TRIED = (
     "store gives corrupt bytes",
     "database locked",
     "clock two hours ahead, and back",
+    "disk of the home full",
 )
 BY_TITLE = {disturbance.title: disturbance for disturbance in DISTURBANCES}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -189,6 +189,7 @@ class Engine:
                 f"experiment {identity} does not run, it {in_words(view.state)}; there is nothing to cancel"
             )
         latest = latest_attempt(identity)
+        self._fleet.need_writable()
         if latest is not None:
             DBOS.cancel_workflow(latest.workflow_id)
         with self._lock:
@@ -379,6 +380,7 @@ class Engine:
 
     def _attempt(self, identity: str, anew: tuple[str, ...] = ()) -> None:
         """Begins the next attempt. `anew`: stages to be done again, beside what is left of an earlier wish for such."""
+        self._fleet.need_writable()
         latest = latest_attempt(identity, load_input=True)
         number = 1 if latest is None else number_of(latest.workflow_id) + 1
         fresh = NONE_FRESH if latest is None else fresh_of(latest)

@@ -4,6 +4,10 @@ import threading
 import time
 
 import pytest
+import sqlalchemy as sa
+from dbos._utils import retriable_sqlite_exception
+from saggar.errors import UnavailableError
+from saggar_orchestrator.workflow.database.connecting import connect
 from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
 
 
@@ -154,3 +158,23 @@ def test_what_the_database_did_not_learn_of_is_free_after_a_sign_of_life(fleets)
         one.beat()
         assert other.is_free("step/a")
         assert not one.is_free("step/b")
+
+
+def test_a_full_disk_is_told_and_is_what_dbos_waits_for(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/full.sqlite")
+    sa.event.listen(database, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 4"))
+    with database.begin() as connection:
+        connection.execute(sa.text("create table one (text text)"))
+    with pytest.raises(sa.exc.OperationalError, match="its disk is full") as raised, database.begin() as connection:
+        connection.execute(sa.text("insert into one values (:text)"), {"text": "y" * 100_000})
+    assert retriable_sqlite_exception(raised.value)  # otherwise it breaks a workflow off, and cannot write that down
+    database.dispose()
+
+
+def test_a_database_that_takes_nothing_is_told_before_a_workflow_waits_for_it(fleets):
+    fleet = fleets("one")
+    fleet.need_writable()
+    sa.event.listen(fleet._engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only = 1"))
+    with pytest.raises(UnavailableError, match=r"takes nothing now .* and try again"):
+        fleet.need_writable()
+    sa.event.listen(fleet._engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only = 0"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,18 @@ def connect(database_url: str) -> sa.Engine:
         options = (*url.normalized_query.get("options", ()), f"-c idle_in_transaction_session_timeout={_IDLE_S}s")
         waiting = {"connect_timeout": 10, "options": " ".join(options)}
     return sa.create_engine(url, connect_args=waiting, pool_pre_ping=True, pool_size=4, max_overflow=12)
+
+
+@sa.event.listens_for(sa.Engine, "handle_error")
+def _full_disk(context: sa.engine.ExceptionContext) -> sa.exc.OperationalError | None:
+    """SQLite's full disk in words that DBOS waits for, as it waits where PostgreSQL has no room: workflows pause until
+    there is some. Otherwise an experiment would break off, and the database could not even learn of that.
+    """
+    error = context.original_exception
+    if not isinstance(error, sqlite3.OperationalError) or error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        return None
+    told = sqlite3.OperationalError("its disk is full, and until there is room the database is locked")
+    return sa.exc.OperationalError(str(context.statement or "COMMIT"), context.parameters, told)
 
 
 def make_tables(engine: sa.Engine) -> None:

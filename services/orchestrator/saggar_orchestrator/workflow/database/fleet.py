@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from saggar.errors import UnavailableError
 
 from saggar_orchestrator.workflow.database.connecting import connect, make_tables, tables
 
@@ -58,6 +59,17 @@ class Fleet:
             connection.execute(sa.delete(_work).where(_work.c.executor == self.executor))
             connection.execute(sa.delete(_orchestrators).where(_orchestrators.c.executor == self.executor))
             connection.execute(sa.insert(_orchestrators).values(self._row()))
+
+    def need_writable(self) -> None:
+        """Raises UnavailableError where the database takes nothing, as on a full disk: DBOS would wait, and not say."""
+        try:
+            with self._engine.begin() as connection:
+                own = _orchestrators.c.executor == self.executor
+                connection.execute(sa.update(_orchestrators).where(own).values(version=self.version))
+        except sa.exc.OperationalError as error:
+            raise UnavailableError(
+                f"the workflow database takes nothing now ({error.orig}): see that its disk has room, and try again"
+            ) from error
 
     def beat(self) -> None:
         """A sign of life, and a look at those of the others."""
