@@ -34,6 +34,7 @@ def parse(text, base=Path("/base")):
     [
         ("quickstart", ["baseline", "class weights", "95:5"]),
         ("selective", ["baseline", "class weights", "10 %", "10 %, glaze masked", "control"]),
+        ("composites", ["baseline", "composites"]),
         ("real-porcelain", ["baseline", "95:5", "90:10"]),
         ("paper", ["baseline", "95:5", "90:10"]),
     ],

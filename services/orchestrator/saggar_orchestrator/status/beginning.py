@@ -28,7 +28,7 @@ from saggar_orchestrator.workflow.forecast import Foreseen, foresee
 from saggar_orchestrator.workflow.run import Specification, workshop_of
 from saggar_orchestrator.workflow.stored import ExperimentView, finished_experiments, is_known
 
-_SHIPPED = ("quickstart", "selective", "paper")
+_SHIPPED = ("quickstart", "selective", "composites", "paper")
 _MY_DATA = "my-data"
 _SOURCE = "experiment"  # how errors name the file
 LARGEST_FILE = 256 * 1024  # bytes of a request with an experiment file: Chinese takes nine in a form

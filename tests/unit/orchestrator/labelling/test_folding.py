@@ -32,7 +32,7 @@ def test_tasks_of_one_class_are_left_out(judged, tmp_path):
         folds_of_dataset(judged.dataset, bare, TAXONOMY, 2)
 
 
-@pytest.mark.parametrize("name", ["quickstart", "selective", "paper"])
+@pytest.mark.parametrize("name", ["quickstart", "selective", "composites", "paper"])
 def test_an_experiment_lends_its_baseline(name, tmp_path):
     whole, _ = parse_experiment(shipped_text(name), name, tmp_path)
     experiment, _ = parse_experiment(folds_of_experiment(whole, 3), "folds.yaml", tmp_path)

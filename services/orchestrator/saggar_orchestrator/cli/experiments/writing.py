@@ -20,6 +20,7 @@ class Origin(StrEnum):
     QUICKSTART = "quickstart"
     PAPER = "paper"
     SELECTIVE = "selective"
+    COMPOSITES = "composites"
     MY_DATA = "my-data"
 
 
@@ -27,6 +28,7 @@ _ABOUT = {
     Origin.QUICKSTART: "drawn porcelain, minutes on this machine",
     Origin.PAPER: "the paper's numbers; needs its photographs, Stable Diffusion and a GPU",
     Origin.SELECTIVE: "as quickstart; synthetic images teach everything but the glaze",
+    Origin.COMPOSITES: "as quickstart; every surface on every form, composed of two photographs",
     Origin.MY_DATA: "your own photographs, with values for their number",
 }
 

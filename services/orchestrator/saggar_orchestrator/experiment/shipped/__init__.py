@@ -6,5 +6,5 @@ from importlib import resources
 
 
 def shipped_text(name: str) -> str:
-    """The text of one of them: quickstart, paper or selective."""
+    """The text of one of them: quickstart, selective, composites or paper."""
     return (resources.files(__package__) / f"{name}.yaml").read_text("utf-8")

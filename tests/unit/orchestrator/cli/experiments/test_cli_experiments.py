@@ -105,7 +105,7 @@ def test_data_with_nothing_to_tell_apart_get_no_file(saggar, tmp_path):
 def test_nobody_to_ask_is_told_what_to_say(saggar):
     code, _, err = saggar("experiment", "init")
     assert code == 2
-    assert "--from quickstart|paper|selective|my-data" in err
+    assert "--from quickstart|paper|selective|composites|my-data" in err
     code, _, err = saggar("experiment", "init", "--from", "my-data")
     assert code == 2
     assert "saggar data import" in err
