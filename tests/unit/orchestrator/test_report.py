@@ -298,6 +298,10 @@ def test_experiments_are_compared_each_with_its_own_baseline(values):
     assert "All were tested on the same photographs" in words(render_several([values, again]))
 
 
+def test_drawn_photographs_are_told_as_such(page):
+    assert "not taken by a camera.) 3 training sets were" in words(page)
+
+
 def test_methods_and_provenance_say_what_was_done(page, values):
     text = words(page)
     assert "was trained with 3 seeds" in text
