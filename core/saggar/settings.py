@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 from saggar.store import ObjectStore, open_store
@@ -29,6 +30,26 @@ def _check_address(address: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_check_address)]
+
+
+def _parts(separator: str) -> BeforeValidator:
+    """Of a variable's text, which pydantic-settings takes for JSON otherwise."""
+    return BeforeValidator(
+        lambda value: (
+            [each.strip() for each in value.split(separator) if each.strip()] if isinstance(value, str) else value
+        )
+    )
+
+
+def _check_folders(folders: list[Path]) -> list[Path]:
+    for folder in folders:
+        if not folder.is_absolute():
+            raise ValueError(f"'{folder}' is no absolute path; write folders with '{os.pathsep}' between them")
+    return folders
+
+
+Folders = Annotated[list[Path], NoDecode, _parts(os.pathsep), AfterValidator(_check_folders)]
+Names = Annotated[tuple[str, ...], NoDecode, _parts(",")]
 
 
 class CallerSettings(BaseSettings):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
+from saggar.settings import Names
 from saggar.team.settings import TeamSettings
 
 # All attention projections of a Stable Diffusion UNet, as in the diffusers LoRA example.
@@ -41,10 +42,10 @@ class GeneratorSettings(TeamSettings):
         description="certificate chain (PEM, the signer's own first) to sign images with; unset: not signed",
     )
     c2pa_key: Path | None = Field(default=None, description="private key (PEM) of c2pa_certificates")
-    lora_targets: tuple[str, ...] = Field(
+    lora_targets: Names = Field(
         default=ATTENTION,
         min_length=1,
-        description="names of the UNet's layers that an adapter changes, as a JSON list",
+        description="names of the UNet's layers that an adapter changes, with commas between",
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from saggar.settings import ServiceSettings, read_secret
+from saggar.settings import Folders, ServiceSettings, read_secret
 from saggar.store import ObjectStore
 
 from saggar_orchestrator.local.home import Home
@@ -52,10 +52,11 @@ class OrchestratorSettings(ServiceSettings):
         SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
     )
     classifier_key_file: Path | None = Field(None, description="file that has this key, instead")
-    data_roots: list[Path] = Field(
+    data_roots: Folders = Field(
         default_factory=usual_roots,
-        description="folders that experiments may name files in, a JSON list; default: this user's home, the working "
-        "folder, the folder of temporary files, /data, /mnt, /media, /srv and /Volumes",
+        min_length=1,
+        description="folders that experiments may name files in, written as in PATH; default: this user's home, the "
+        "working folder, the folder of temporary files, /data, /mnt, /media, /srv and /Volumes",
     )
     parallel_shards: int = Field(
         4,

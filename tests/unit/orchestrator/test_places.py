@@ -1,10 +1,14 @@
 """Files that an experiment names: none outside the roots is opened, and missing weights are found at once."""
 
+from pathlib import Path
+
 import pytest
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.settings import read_settings
 from saggar_orchestrator.experiment.file import parse_experiment, resolve_paths
 from saggar_orchestrator.experiment.places import check_files, check_roots
 from saggar_orchestrator.peers.peers import Peers
+from saggar_orchestrator.settings import OrchestratorSettings
 
 FILE = """\
 name: places
@@ -75,3 +79,15 @@ def test_weights_of_an_arm_start_from_the_files_folder(tmp_path):
 )
 def test_a_target_says_whether_a_service_is_on_this_machine(target, here):
     assert Peers({"trainer": target}).is_here("trainer") is here
+
+
+def test_roots_are_written_as_in_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAGGAR_DATA_ROOTS", f"{tmp_path}:/photographs, 2026:")
+    assert read_settings(OrchestratorSettings, "", []).data_roots == [tmp_path, Path("/photographs, 2026")]
+
+
+@pytest.mark.parametrize("text", ["", ":", "photographs", '["/photographs"]'])
+def test_roots_that_are_none_are_refused(monkeypatch, text):
+    monkeypatch.setenv("SAGGAR_DATA_ROOTS", text)
+    with pytest.raises(InvalidInputError, match="SAGGAR_DATA_ROOTS"):
+        read_settings(OrchestratorSettings, "", [])

@@ -27,7 +27,7 @@ def check_root(key: str, path: Path, roots: Sequence[Path]) -> None:
         allowed = ", ".join(map(str, roots))
         raise InvalidInputError(
             f"{key}: {path} lies outside the folders that the service may read ({allowed}); move it there, or name its "
-            "folder in SAGGAR_DATA_ROOTS where the orchestrator runs"
+            "folder in SAGGAR_DATA_ROOTS (as in PATH, ':' between) where the orchestrator runs"
         )
 
 
