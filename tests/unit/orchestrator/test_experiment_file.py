@@ -36,6 +36,7 @@ def parse(text, base=Path("/base")):
         ("selective", ["baseline", "class weights", "10 %", "10 %, glaze masked", "control"]),
         ("composites", ["baseline", "composites"]),
         ("real-porcelain", ["baseline", "95:5", "90:10"]),
+        ("real-composites", ["baseline", "composites"]),
         ("paper", ["baseline", "95:5", "90:10"]),
     ],
 )
