@@ -105,7 +105,7 @@ ARMS = (
     Arm("generated forms", mixed("forms")),
     Arm("glaze transfer, heads of all", mixed("known"), HEADS_OF_ALL),
     Arm("twice as many, heads of all", mixed("many"), HEADS_OF_ALL),
-    Arm("glaze transfer, drawn evenly, heads of all", mixed("known"), EVENLY | {"retrain_heads": "all"}),
+    Arm("glaze transfer, drawn evenly, heads of all", mixed("known"), HEADS_OF_ALL | {"sampler_power": 1.0}),
     Arm("real, heads kept", Holding.real, HEADS_KEPT),
     Arm("glaze transfer, heads kept", mixed("known"), HEADS_KEPT),
 )

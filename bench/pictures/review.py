@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support" / "checks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support" / "pages"))
 
 from review_site import TOKENS, open_review
 from saggar.pages.server import PagesServer

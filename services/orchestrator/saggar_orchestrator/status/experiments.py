@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from saggar.errors import NotFoundError
+from saggar.errors import DataCorruptionError, NotFoundError
 from saggar.pages.site import is_fragment, language_of
 from saggar.store import media_type_of
 
@@ -124,7 +124,10 @@ def _headline(site: Site, view: ExperimentView, code: str) -> str:
 
 
 def _in_short(site: Site, identity: str, code: str) -> str:
-    return language(code).in_short(_results(site, identity))
+    try:
+        return language(code).in_short(_results(site, identity))
+    except DataCorruptionError as error:  # the list is shown all the same
+        return str(error)
 
 
 def _results(site: Site, identity: str) -> dict[str, Any]:

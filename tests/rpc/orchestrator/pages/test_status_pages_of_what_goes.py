@@ -57,6 +57,15 @@ def test_an_experiment_that_another_deletes_is_said_to_be_gone(bench):
     assert identity not in bench.someone.ask("GET", "/")[1]
 
 
+def test_damaged_results_are_told_in_the_list_in_either_language(bench):
+    identity = bench.start(BASELINE)
+    bench.ended(identity)
+    (bench.store.root / "experiments" / identity / "results.json").write_text("{", encoding="utf-8")
+    for code in ("en", "zh"):
+        answer, body = bench.someone.ask("GET", "/", **{"accept-language": code})
+        assert (answer.status, f"saggar experiment delete {identity}" in body) == (200, True), code
+
+
 def test_a_store_that_goes_is_said_and_pages_are_back_with_it(bench):
     identity = bench.start(BASELINE)
     bench.ended(identity)
