@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import trustme
 from orchestrator_bench import BASELINE, Bench, run, start
-from saggar.errors import UnavailableError
+from saggar.errors import UnavailableError, WrongStateError
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar_orchestrator.workflow.database import connecting
 from saggar_orchestrator.workflow.database.fleet import LOOKS, Fleet
@@ -80,6 +80,17 @@ def test_a_server_whose_certificate_is_refused_is_told_with_what_to_look_at(benc
     fleet = Fleet(url, "one", "1")
     with pytest.raises(UnavailableError, match=r"certificate verify failed.*sslrootcert"):
         open_database(url, fleet.join)
+    fleet.leave()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused_with_the_remedy(bench, encoding):
+    with psycopg.connect(URL.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {bench.name}")
+        connection.execute(f"CREATE DATABASE {bench.name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    fleet = Fleet(bench.database_url(""), "one", "1")
+    with pytest.raises(WrongStateError, match=rf"{bench.name} has the encoding {encoding}.*ENCODING 'UTF8'"):
+        open_database(bench.database_url(""), fleet.join)
     fleet.leave()
 
 

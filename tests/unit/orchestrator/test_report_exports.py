@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 
 import pytest
-from orchestrator_results import results
+from orchestrator_results import picture, results
 from PIL import Image
-from saggar_orchestrator.pages.exports import as_csv, as_latex, figures, write_comparison, write_exports
+from saggar_orchestrator.pages import plots, report
+from saggar_orchestrator.pages.exports import as_csv, as_latex, write_comparison, write_exports
 from saggar_orchestrator.pages.report.several import render_several
 from saggar_orchestrator.pages.tables import Table, tables
 from web_page import words
@@ -16,6 +18,13 @@ from web_page import words
 @pytest.fixture(scope="module")
 def values():
     return results()
+
+
+@pytest.fixture(scope="module")
+def drawn(values):
+    with plots.collecting() as found:
+        report.render(values, picture)
+    return found
 
 
 def test_every_table_is_a_rectangle_of_what_was_found(values):
@@ -39,7 +48,7 @@ def test_an_arm_that_was_not_compared_is_so_in_every_file(values, tmp_path):
     unused = {name: value for name, value in second.items() if name not in {"differences", "groups", "confusions"}}
     unused |= {"kind": "synthetic", "by_origin": base["by_origin"], "share_reached": 0.0, "unused": True}
     found = values | {"arms": [base, unused, third]}
-    write_exports(found, tmp_path)
+    write_exports(found, {}, tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "tables" / "differences.csv").read_text())))
     said = "no generated image was used, so nothing was compared"
     assert [row for row in rows if row["arm"] == "95:5"] == [
@@ -72,8 +81,7 @@ def test_latex_is_escaped():
     assert r"\begin{tabular}{lr}" in text
 
 
-def test_figures_are_whole_files(values):
-    drawn = figures(values)
+def test_figures_are_whole_files(drawn):
     assert {"scores", "differences", "lorenz", "learning", "tasks", "classes-type", "confusion-type"} <= set(drawn)
     for name, (svg, png) in drawn.items():
         assert svg.startswith("<?xml"), name
@@ -82,8 +90,21 @@ def test_figures_are_whole_files(values):
             assert image.width > 700, name
 
 
-def test_all_of_it_lies_in_two_folders(values, tmp_path):
-    written = write_exports(values, tmp_path)
+def test_a_figure_is_laid_out_alike_in_both_files(drawn):
+    svg, png = drawn["scores"]
+    width, height = (float(each) for each in re.search(r'viewBox="0 0 (\S+) (\S+)"', svg).groups())
+    bar = r'<path d="M (\S+) (\S+) \nL (\S+) \S+ \nL \S+ (\S+) \nL [^"]+" clip-path="[^"]+" style="fill: #(\w{6})"'
+    bars = re.findall(bar, svg)
+    assert len(bars) > 9
+    with Image.open(io.BytesIO(png)) as image:
+        for left, bottom, right, top, colour in bars:
+            x, y = (float(left) + float(right)) / 2 / width, (float(bottom) + float(top)) / 2 / height
+            found = image.getpixel((int(x * image.width) + 8, int(y * image.height)))  # beside the whisker
+            assert found[:3] == tuple(bytes.fromhex(colour))
+
+
+def test_all_of_it_lies_in_two_folders(values, drawn, tmp_path):
+    written = write_exports(values, drawn, tmp_path)
     assert all(path.stat().st_size for path in written)
     every = json.loads((tmp_path / "tables" / "tables.json").read_text(encoding="utf-8"))
     assert every["splits"]["rows"][0] == {"split": "train", "photographs": 536, "objects": 500}

@@ -38,7 +38,7 @@ def deposit(
 
     from saggar.errors import InvalidInputError
 
-    from saggar_orchestrator.cli.experiments.report import write_english
+    from saggar_orchestrator.cli.experiments.report import write_files
     from saggar_orchestrator.deposit.crate import Deposit, write_crate
     from saggar_orchestrator.experiment.results_file import read_results
 
@@ -51,6 +51,6 @@ def deposit(
     results = read_results(store, identity)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="saggar-deposit-") as folder, spinner("gathering the deposit"):
-        write_crate(results, store, Path(folder), output, about, partial(write_english, store, results, Path(folder)))
+        write_crate(results, store, Path(folder), output, about, partial(write_files, store, results, Path(folder)))
     print(output)
     say("photographs are not in it: their licences are their owners'")

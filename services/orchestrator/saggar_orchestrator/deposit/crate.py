@@ -19,8 +19,6 @@ from typing import Any
 from saggar.errors import InvalidInputError
 from saggar.store import ObjectRef, ObjectStore
 
-from saggar_orchestrator.pages.exports import write_exports
-
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "experiment.yaml"
 _README = "README.md"
@@ -82,13 +80,12 @@ def write_crate(
     folder: Path,
     output: Path,
     deposit: Deposit,
-    write_report: Callable[[], None],
+    write_report: Callable[[], object],
 ) -> None:
     """Gathers report, results, tables, figures and predictions in `folder`, describes them, and packs `output`.
 
-    `folder` is empty; `write_report` writes the report of today into it, over the one that the experiment wrote;
-    `output` is whole or not there. Raises InvalidInputError for results that do not name their predictions, and the
-    store's errors.
+    `folder` is empty; `write_report` writes report, results, tables and figures into it; `output` is whole or not
+    there. Raises InvalidInputError for results that do not name their predictions, and the store's errors.
     """
     identity = results["experiment"]["id"]
     if any("predictions" not in run for arm in results["arms"] for run in arm["runs"]):
@@ -96,10 +93,7 @@ def write_crate(
             f"the results of {identity} are of a version that did not name its predictions: `saggar experiment delete "
             f"{identity}`, then run its file again; it takes all its steps over"
         )
-    for name in ("report.html", "results.json"):
-        store.fetch(f"experiments/{identity}/{name}", folder / name)
     write_report()
-    write_exports(dict(results), folder)
     (folder / WORKFLOW).write_text(results["experiment"]["specification"], encoding="utf-8")
     (folder / _README).write_text(_readme(results, deposit), encoding="utf-8")
     for _, _, run, name in _trainings(results):

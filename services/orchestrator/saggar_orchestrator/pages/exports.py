@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from saggar_orchestrator.pages import plots, report
+from saggar_orchestrator.pages import plots
 from saggar_orchestrator.pages.detail_tables import Cell, Table, compared
-from saggar_orchestrator.pages.language import language
-from saggar_orchestrator.pages.report import overview, several
+from saggar_orchestrator.pages.report import several
 from saggar_orchestrator.pages.tables import tables
 
 _LONG = 60  # rows; a longer table is no table of a paper
 
 
-def write_exports(results: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
-    """Writes `tables/` and `figures/` under `folder`; the files written."""
-    return _write(list(tables(results)), figures(results), folder)
+def write_exports(results: Mapping[str, Any], drawn: Mapping[str, tuple[str, bytes]], folder: Path) -> tuple[Path, ...]:
+    """Writes `tables/`, and what was `drawn` (`plots.collecting`) as `figures/`, under `folder`; the files written."""
+    return _write(list(tables(results)), drawn, folder)
 
 
 def write_comparison(every: Sequence[Mapping[str, Any]], folder: Path) -> tuple[Path, ...]:
@@ -89,14 +88,6 @@ def as_latex(table: Table) -> str:
             position_float="centering",
         )
     )
-
-
-def figures(results: Mapping[str, Any]) -> dict[str, tuple[str, bytes]]:
-    """Every plot of the report by its name: a whole SVG file, and a PNG of 200 dots an inch."""
-    with plots.collecting() as collected:
-        report.draw(dict(results))
-        overview.task_views(dict(results), language("en"))
-    return dict(collected)
 
 
 def _harmless(cell: Cell) -> Cell:

@@ -10,12 +10,29 @@ from importlib import resources
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 from saggar.images import decode
 
 from saggar_orchestrator.pages.language import Language, language
 
 _PICTURE_PX = 128
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Keeps templates that were compiled in this process: every page has an environment of its own."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key] = bucket.code
+
+
+_COMPILED = _Compiled()
 _PER_CENT = re.compile(r"(?<=\d) %")  # no line ends between a number and its sign
 
 
@@ -41,6 +58,8 @@ def template_environment(tongue: Language, filters: Mapping[str, Callable[..., s
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_COMPILED,
+        optimized=False,  # constants through a filter are another page's too, in its language
     )
     environment.policies["ext.i18n.trimmed"] = True
     install: Any = environment

@@ -353,6 +353,7 @@ def as_svg(figure: Figure, name: str) -> str:
     text = buffer.getvalue()
     if (collected := _collected.get()) is not None:
         picture = io.BytesIO()
+        figure.set_layout_engine(None)  # its parts stay where they were laid out
         figure.savefig(picture, format="png", dpi=_DOTS_AN_INCH, facecolor="white", metadata={"Software": None})
         collected[name] = (text, picture.getvalue())
     plt.close(figure)

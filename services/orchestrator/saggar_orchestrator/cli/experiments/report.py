@@ -78,15 +78,11 @@ def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> P
     words.
     """
     from saggar_orchestrator.experiment.results_file import read_results
-    from saggar_orchestrator.pages.exports import write_exports
 
     results = read_results(store, identity)
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("report.html", "results.json"):
-        store.fetch(f"experiments/{identity}/{name}", output / name)
     with spinner("drawing tables and figures"):
-        written = write_exports(results, output)
-    write_english(store, results, output)
+        written = write_files(store, results, output)
     say(f"{plural(len(written), 'file')} in {output / 'tables'} and {output / 'figures'}")
     page = output / "report.html"
     if code is not Language.EN:
@@ -95,16 +91,25 @@ def _write(store: ObjectStore, identity: str, output: Path, code: Language) -> P
     return page
 
 
-def write_english(store: ObjectStore, results: dict[str, Any], folder: Path) -> None:
-    """Writes report.html anew; one that the experiment wrote is there, and stays where its pictures are gone."""
+def write_files(store: ObjectStore, results: dict[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Writes report.html anew, results.json, tables, and the report's figures; the tables and figures. Where pictures
+    of the report are gone, it stays as the experiment wrote it.
+    """
     from saggar.errors import NotFoundError
 
-    try:
-        page = _page(store, results, Language.EN)
-    except NotFoundError as error:
-        say(f"report.html is as the experiment wrote it, for it cannot be written anew: {error}")
-    else:
-        (folder / "report.html").write_text(page, encoding="utf-8")
+    from saggar_orchestrator.pages import plots
+    from saggar_orchestrator.pages.exports import write_exports
+
+    for name in ("report.html", "results.json"):
+        store.fetch(f"experiments/{results['experiment']['id']}/{name}", folder / name)
+    with plots.collecting() as drawn:  # before any picture is read
+        try:
+            page = _page(store, results, Language.EN)
+        except NotFoundError as error:
+            say(f"report.html is as the experiment wrote it, for it cannot be written anew: {error}")
+        else:
+            (folder / "report.html").write_text(page, encoding="utf-8")
+    return write_exports(results, drawn, folder)
 
 
 def _page(store: ObjectStore, results: dict[str, Any], code: Language) -> str:

@@ -22,7 +22,7 @@ def connect(database_url: str) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
         options = (*url.normalized_query.get("options", ()), f"-c idle_in_transaction_session_timeout={_IDLE_S}s")
-        waiting = {"connect_timeout": 10, "options": " ".join(options)}
+        waiting = {"connect_timeout": 10, "options": " ".join(options), "client_encoding": "UTF8"}
     return sa.create_engine(url, connect_args=waiting, pool_pre_ping=True, pool_size=4, max_overflow=12)
 
 

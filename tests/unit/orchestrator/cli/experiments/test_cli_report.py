@@ -66,6 +66,8 @@ def test_a_report_is_written_anew_from_its_results_which_stay(saggar, tmp_path):
     code, _, err = saggar("report", "first", "--output", tmp_path / "out")
     assert (code, "as the experiment wrote it, for it cannot be written anew: " in err) == (0, True)  # no picture left
     assert (tmp_path / "out" / "report.html").read_text() == "<!doctype html>"
+    figures = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert {"scores.svg", "confusion-type.png"} < figures
     for key in set(re.findall(r'"(images/[^"]+)"', stored.decode())):
         store.put(key, picture(key), "image/png")
     code, _, err = saggar("report", "first", "--output", tmp_path / "out")
@@ -73,6 +75,7 @@ def test_a_report_is_written_anew_from_its_results_which_stay(saggar, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert check(page) == []
     assert "40 test photographs" in words(page)
+    assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} == figures
     assert (tmp_path / "out" / "results.json").read_bytes() == stored
     assert store.get(f"experiments/{values['experiment']['id']}/report.html") == b"<!doctype html>"
 
