@@ -18,15 +18,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, TiffTags, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from saggar.errors import InvalidInputError
+from saggar.files.pictures.deep_greys import eight_bits, kind_of
 from saggar.files.pictures.image_end import JPEG_END, image_end
 from saggar.files.pictures.jpeg_holes import has_hole
 from saggar.files.pictures.jpeg_steps import out_of_step
-from saggar.files.pictures.not_an_image import is_heic, known_kind
+from saggar.files.pictures.not_an_image import RefusedError, is_heic, known_kind
 from saggar.files.pictures.png_colours import png_colours, srgb_levels
+from saggar.files.pictures.tiffs import FIRST_OF_SEVERAL, to_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # what services read: import has turned all others into these
 IMPORTED = (*FORMATS, "GIF", "BMP", "AVIF", "HEIF")
@@ -36,9 +37,6 @@ NARROWEST = 200  # sides to one; a line of pixels, enlarged to a network's input
 
 _HEAVY_PX = 24_000_000  # images above this are decoded one at a time, for the sake of memory
 _MOST_SCANNED_PX = 100 * LARGEST_PX  # scans of a JPEG times its area; decoding reads some 10^9 a second
-_MOST_PAGES = 100  # of a TIFF that are looked at
-_THUMBNAIL_SHARE = 0.5  # of the largest page's pixels: a first page with fewer is taken for its thumbnail
-_DEPTHS = (8, 10, 12, 14, 16)  # bits of grey that cameras and scanners have
 _TOO_DARK = 64  # of 256: colours that are all below it have at most 14 of 16 bits
 _JPEG = ("JPEG", "MPO")  # MPO: a JPEG with smaller pictures behind it, as phones write
 _SCAN = b"\xff\xda"  # marker of a scan
@@ -48,7 +46,6 @@ _SAME_COLOURS = 8  # of 255: by more than that, a profile called sRGB is none
 
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # bytes unpacked; Pillow allows 1 MiB, and scanners' profiles have more
 
-FIRST_OF_SEVERAL = "first of several frames or pages taken"
 MORE_PICTURES = "further pictures behind the first are left out"
 END_MISSING = "the file's end is missing, though all pixels are there"
 COLOURS_LEFT_OUT = "colours are described by cHRM or cICP, which is not applied, taken as sRGB"
@@ -101,7 +98,7 @@ def read_image(
     try:
         with _quiet_pillow():
             return _read(data, formats, grey_will_do, enough_px)
-    except _RefusedError as error:
+    except RefusedError as error:
         raise InvalidInputError(_sentence(source, str(error))) from None
     except UnidentifiedImageError:
         raise InvalidInputError(_sentence(source, _what_it_is(data, formats))) from None
@@ -119,10 +116,6 @@ def _sentence(source: str, reason: str) -> str:
     return f"the file {reason}" if reason.startswith("is ") else reason
 
 
-class _RefusedError(Exception):
-    """An image that is what it says, and cannot be used."""
-
-
 _TOO_LARGE = f"more than {LARGEST_PX // 10**6} million pixels, the most that are read; scale it down"
 
 
@@ -130,27 +123,27 @@ _HOLE = "a part of the data is lost (a run of zeros or ones in its middle); copy
 
 
 def _read(data: bytes, formats: tuple[str, ...], grey_will_do: bool, enough_px: int | None) -> Decoded:
-    """Raises _RefusedError, or whatever Pillow's decoders do."""
+    """Raises RefusedError, or whatever Pillow's decoders do."""
     with Image.open(io.BytesIO(data), formats=_likely(data, formats)) as image:
-        notes = _at_best_page(image)
+        notes = to_picture(image, data) if image.format == "TIFF" else []
         width, height = image.size
         if width * height > LARGEST_PX:
-            raise _RefusedError(f"{width} x {height} are {_TOO_LARGE}")
+            raise RefusedError(f"{width} x {height} are {_TOO_LARGE}")
         if max(width, height) > NARROWEST * min(width, height):
-            raise _RefusedError(
+            raise RefusedError(
                 f"no photograph is so narrow as {width} x {height} pixels (at most {NARROWEST} to 1 is read); crop it"
             )
         if min(width, height) < SMALLEST_PX:
-            raise _RefusedError(
+            raise RefusedError(
                 f"{width} x {height} pixels are too few for a photograph (at least {SMALLEST_PX} a side); replace it"
             )
         if image.format in _JPEG and has_hole(data):
-            raise _RefusedError(_HOLE)
+            raise RefusedError(_HOLE)
         gamma = _colours(image, data, notes)
         if image.format in _JPEG and data.count(_SCAN) * width * height > _MOST_SCANNED_PX:
-            raise _RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
+            raise RefusedError("a JPEG of so many scans takes minutes to decode; save it again")
         if image.format in _JPEG and out_of_step(data):
-            raise _RefusedError(_HOLE)
+            raise RefusedError(_HOLE)
         if enough_px and image.format in _JPEG:
             image.draft(None, (enough_px, enough_px))
             width, height = image.size
@@ -186,23 +179,6 @@ def _has_all_pixels(data: bytes) -> bool:
     return len(seen) == 1
 
 
-def _at_best_page(image: ImageFile.ImageFile) -> list[str]:
-    """Turns a TIFF of several pages to the one to take: the first, unless that is the thumbnail of a larger one."""
-    if image.format != "TIFF" or not getattr(image, "is_animated", False):
-        return []
-    areas: list[int] = []
-    try:
-        for page in range(_MOST_PAGES):
-            image.seek(page)
-            areas.append(image.width * image.height)
-    except Exception:  # noqa: BLE001 S110 no more pages, or one of a kind that Pillow does not know
-        pass
-    largest = max(range(len(areas)), key=lambda page: (areas[page], -page))
-    best = largest if areas[0] < _THUMBNAIL_SHARE * areas[largest] else 0
-    image.seek(best)
-    return [f"page {best + 1} of several taken, the largest" if best else FIRST_OF_SEVERAL]
-
-
 def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str], gamma: float | None = None) -> Decoded:
     """The opened file's present frame in RGB, of a PNG by its gamma. Raises whatever Pillow's decoders do."""
     kind = "JPEG" if image.format in _JPEG else image.format or ""
@@ -212,7 +188,7 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str], g
     if image.format == "MPO":
         notes.append(MORE_PICTURES)
     deep = any(";16" in str(tile.args) for tile in image.tile)
-    negative = image.format == "TIFF" and _is_negative(image)
+    greys = kind_of(image)
     grey_will_do &= kind == "JPEG" and image.mode == "RGB" and "icc_profile" not in image.info
     if grey_will_do:
         image.draft("L", None)
@@ -230,7 +206,7 @@ def _decoded(image: ImageFile.ImageFile, grey_will_do: bool, notes: list[str], g
     plain &= COLOURS_LEFT_OUT not in notes and gamma is None
     if deep and image.mode in {"RGB", "RGBA", "LA"}:
         _refuse_dark(image)
-    whole = _eight_bits(image, notes, negative) if image.mode.startswith(("I", "F")) else image
+    whole = eight_bits(image, greys, notes) if image.mode.startswith(("I", "F")) else image
     pixels = whole if grey_will_do else _to_srgb(whole, notes, gamma)
     pixels.info.clear()  # a profile that was applied must not be saved with them
     return Decoded(pixels, kind, plain and not several, tuple(notes), has_position)
@@ -244,7 +220,7 @@ def _to_srgb(image: Image.Image, notes: list[str], gamma: float | None) -> Image
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         if alpha.getextrema() == (0, 0):
-            raise _RefusedError("all of it is transparent, so that nothing is seen; save it without transparency")
+            raise RefusedError("all of it is transparent, so that nothing is seen; save it without transparency")
         image = image.convert("RGB")
     elif image.mode not in {"RGB", "L", "CMYK", "LAB"}:
         image = image.convert("RGB")
@@ -284,68 +260,13 @@ def _colours(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> float
     return found.gamma
 
 
-def _is_negative(image: ImageFile.ImageFile) -> bool:
-    """Whether a TIFF's deep greys count from white, which Pillow heeds in those of 8 bits only."""
-    tags = getattr(image, "tag_v2", {})
-    return image.mode.startswith(("I", "F")) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
-
-
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-assert TiffTags.lookup(_PHOTOMETRIC).name == "PhotometricInterpretation"  # noqa: S101
-
-
 def _refuse_dark(image: Image.Image) -> None:
     """Pillow keeps the upper 8 of 16 bits of colours; where 10 or 12 bits lie in the lower ones, little is left."""
     extremes: Any = image.getextrema()  # (least, most) of each band
     brightest = max(most for name, (_, most) in zip(image.getbands(), extremes, strict=True) if name != "A")
     if brightest < _TOO_DARK:
         bits = 8 + brightest.bit_length()
-        raise _RefusedError(f"it uses {bits} of 16 bits a channel and would be black; save it with 8 bits")
-
-
-def _eight_bits(image: Image.Image, notes: list[str], negative: bool) -> Image.Image:
-    """Greys of 16 or 32 bits in 8, by the range that their values have; Pillow's own conversion clips to 255.
-
-    They are converted a line at a time: all at once would take eight bytes a pixel.
-    """
-    values = np.asarray(image)
-    scaled = _floats(values, notes) if image.mode == "F" else _integers(values, notes)
-    shown = Image.fromarray(255 - scaled if negative else scaled)
-    shown.info.update(image.info)  # its colour profile
-    return shown
-
-
-def _integers(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:
-    """Whole greys: the smallest depth that holds them all is theirs, since 12 bits in 16 are dark otherwise."""
-    highest = int(values.max(initial=0))
-    bits = next((depth for depth in _DEPTHS if highest < 1 << depth), highest.bit_length())
-    if bits < _DEPTHS[-1]:
-        notes.append(f"{bits} bits of grey in {values.dtype.itemsize * 8}, shown by their own range")
-    elif bits > _DEPTHS[-1]:
-        notes.append(f"greys of {bits} bits, shown by their own range")
-    shift, bits = max(0, bits - _DEPTHS[-1]), min(bits, _DEPTHS[-1])
-    levels = (np.arange(1 << bits) * (255 / ((1 << bits) - 1))).round().astype(np.uint8)
-    scaled = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):
-        scaled[row] = levels[np.maximum(line, 0) >> shift]
-    return scaled
-
-
-def _floats(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.uint8]:
-    """Greys as numbers: 0 to 1, 0 to 255 and 0 to 65,535 are known ranges; any other is stretched."""
-    finite = (line[np.isfinite(line)] for line in values)
-    ranges = [(float(line.min()), float(line.max())) for line in finite if line.size]
-    if not ranges:
-        raise _RefusedError("its grey values are not numbers; save it with 8 bits a channel")
-    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
-    top = next((known for known in (1.0, 255.0, 65535.0) if low >= 0 and high <= known), None)
-    low, top = (0.0, top) if top else (low, high)
-    notes.append(f"greys as numbers, {low:g} to {top:g} shown as black to white")
-    scaled = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):
-        known = np.nan_to_num(line.astype(np.float64), nan=low, posinf=top, neginf=low)
-        scaled[row] = ((known - low) * (255 / max(top - low, 1e-300))).round().clip(0, 255)
-    return scaled
+        raise RefusedError(f"it uses {bits} of 16 bits a channel and would be black; save it with 8 bits")
 
 
 @lru_cache(maxsize=16)

@@ -1,5 +1,13 @@
 """Files that are given as a photograph and cannot be read as one, by how they begin."""
 
+RAW = "a raw photograph, as cameras keep them"
+CANON = b"CR"  # behind a TIFF's header: CR2
+
+
+class RefusedError(Exception):
+    """An image that is what it says, and cannot be used."""
+
+
 _READ = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"))
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -11,7 +19,10 @@ _OTHERS = (
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
     (b"\xff\x0a", "a JPEG XL image"),
-    (b"FUJIFILMCCD-RAW", "a raw photograph"),
+    *(
+        (start, RAW)
+        for start in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM", b"II\x1a\0")
+    ),
     (b"%PDF", "a PDF"),
     (b"%!PS", "a PostScript file"),
     (b"PK\x03\x04", "an archive (ZIP)"),
@@ -31,6 +42,8 @@ def known_kind(data: bytes, formats: tuple[str, ...] = ()) -> str:
     if not data:
         return "is empty; replace it"
     name = next((name for start, name in _READ if data.startswith(start)), None)
+    if name == "TIFF" and data[8:10] == CANON:
+        return f"is {RAW}; save it as JPEG"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         name = "WebP"
     if name:
@@ -55,4 +68,6 @@ def _boxed(data: bytes) -> str:
         return ""
     if is_heic(data):
         return "a HEIC photograph, as phones take them"
+    if data[8:12] == b"crx ":
+        return RAW
     return "an AVIF image" if data[8:12] in _AVIF_BRANDS else "a film, or a photograph in an MP4 box"
