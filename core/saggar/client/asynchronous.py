@@ -58,4 +58,5 @@ class AsyncClassifier:
             yield answer
 
     async def _run(self, call: Any, *arguments: Any) -> Any:
+        self._classifier.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *arguments))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any, Self
 
 from saggar.client.answers import Classification, Question, classification_from_message, classify_request
 from saggar.client.line import Image, Line, read_image
 from saggar.client.models import Description, Model, description_from_message, model_from_message
-from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError
+from saggar.errors import BusyError, CancelledError, SaggarError, UnavailableError, WrongStateError
 from saggar.progress import Progress, Report
 from saggar.rpc.channel import ClientTls, open_channel
 from saggar.rpc.errors import error_of
@@ -35,11 +37,16 @@ class Classifier:
         timeout_s: float = 30.0,
         attempts: int = 5,
     ) -> None:
-        self._channel = open_channel(target, tls=tls, api_key=api_key)
+        self._channel = open_channel(target, tls=tls, api_key=api_key, attempts=1)  # tried again here
         make: Any = classifier_pb2_grpc.ClassifierServiceStub
         self._stub = make(self._channel)
         self._timeout_s = timeout_s
         self._attempts = attempts
+        self._closed = False
+        self._asking = (
+            0  # calls; the channel is closed after them: one that begins later ends the process (grpcio 1.85)
+        )
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -48,16 +55,20 @@ class Classifier:
         self.close()
 
     def close(self) -> None:
-        self._channel.close()
+        """Single photographs that were asked for are still answered; whoever asks for more gets WrongStateError."""
+        with self._lock:
+            self._closed = True
+            if not self._asking:
+                self._channel.close()
 
     def describe(self, model_id: str = "") -> Description:
         """A model of the store; without `model_id` the one that is served."""
         request = classifier_pb2.DescribeModelRequest(model_id=model_id)
-        return description_from_message(self._stub.DescribeModel(request, timeout=self._timeout_s))
+        return description_from_message(self._asked(self._stub.DescribeModel, request))
 
     def models(self) -> list[Model]:
         """The models of the store, the served one first."""
-        found = self._stub.ListModels(classifier_pb2.ClassifierServiceListModelsRequest(), timeout=self._timeout_s)
+        found = self._asked(self._stub.ListModels, classifier_pb2.ClassifierServiceListModelsRequest())
         return [model_from_message(each) for each in found.models]
 
     def classify(self, image: Image, question: Question = _ASKED) -> Classification:
@@ -66,11 +77,33 @@ class Classifier:
         Waits where the service is busy, and tries again where a replica leaves, or cannot be reached.
         """
         request = classify_request(read_image(image), question)
+        return classification_from_message(self._asked(self._stub.Classify, request))
+
+    def check_open(self) -> None:
+        """WrongStateError for one that was closed."""
+        if self._closed:
+            raise WrongStateError("this client is closed: make another, or take all answers before it is closed")
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """Around a call: the channel is open as long."""
+        with self._lock:
+            self.check_open()
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asking -= 1
+                if self._closed and not self._asking:
+                    self._channel.close()
+
+    def _asked(self, method: Any, request: Any) -> Any:
         deadline, failures = time.monotonic() + self._timeout_s, 0
         while True:
-            left = deadline - time.monotonic()
             try:
-                return classification_from_message(self._stub.Classify(request, timeout=max(0.001, left)))
+                with self._open():
+                    return method(request, timeout=max(0.001, deadline - time.monotonic()))
             except (BusyError, UnavailableError) as error:
                 failures += not isinstance(error, BusyError)
                 wait_s = _wait_s(error, failures)
@@ -84,8 +117,8 @@ class Classifier:
         """What many photographs show, in their order; in place of one that cannot be classified, its error.
 
         They are read and sent as fast as they are answered, so there may be any number. A stream that breaks begins
-        again with those that were not answered. Raises UnavailableError where the service stays out of reach.
-        `report` hears of each answer.
+        again with those that were not answered. Raises UnavailableError where the service stays out of reach, and
+        what `images` raises, after the answers of those before. `report` hears of each answer.
         """
         total = len(images) if isinstance(images, Sized) else 0
         for done, answer in enumerate(self._answers(Line(images), question), start=1):
@@ -96,8 +129,10 @@ class Classifier:
     def _answers(self, line: Line, question: Question) -> Iterator[Classification | SaggarError]:
         failures = 0
         while True:
+            with self._open():
+                call = self._stub.ClassifyStream(_requests(line, line.begin(), question))
             try:
-                for message in self._stub.ClassifyStream(_requests(line, line.begin(), question)):
+                for message in call:
                     failures = 0
                     number = int(message.id)
                     yield from line.unreadable_before(number)
@@ -110,9 +145,11 @@ class Classifier:
                 time.sleep(_wait_s(error, failures))
             else:
                 yield from line.unreadable_before(None)
+                line.check_source()
                 return
             finally:
                 line.begin()  # whoever still reads for the stream that is over stops
+                call.cancel()
 
     def _answer(
         self, result: classifier_pb2.ClassifyResult, image: bytes, question: Question

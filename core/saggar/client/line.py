@@ -9,21 +9,33 @@ from pathlib import Path
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError, UnavailableError
 from saggar.files.regular import read_regular
 
-Image = bytes | str | Path  # encoded, or where the file is
+Image = bytes | bytearray | memoryview | str | Path  # encoded, or where the file is
 
-_MOST_BYTES = 1 << 30  # of a file; the service says what it takes, which is less
+LARGEST_BYTES = 16 << 20  # of a photograph; the classifier takes no larger one
 
 
 def read_image(image: Image) -> bytes:
-    """Its bytes; NotFoundError or InvalidInputError for a file that cannot be read."""
-    if isinstance(image, bytes):
-        return image
+    """Its bytes; NotFoundError or InvalidInputError for what cannot be read, or is too large to be sent."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        data = bytes(image)
+        _check_size(len(data), "the image")
+        return data
+    if not isinstance(image, str | Path):
+        raise InvalidInputError(f"a photograph is bytes or the path of a file, no {type(image).__name__}")
     try:
-        return read_regular(Path(image), _MOST_BYTES)
+        _check_size(Path(image).stat().st_size, str(image))
+        return read_regular(Path(image), LARGEST_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"{image}: no such file; check the path", str(image)) from None
-    except OSError as error:
-        raise InvalidInputError(f"{image}: cannot be read ({error.strerror}); give a photograph") from None
+    except (OSError, ValueError) as error:  # a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{image}: cannot be read ({reason}); give a photograph") from None
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > LARGEST_BYTES:
+        most = LARGEST_BYTES >> 20
+        raise InvalidInputError(f"{name} has {size / 2**20:.1f} MiB; at most {most} MiB are taken: reduce it first")
 
 
 class Line:
@@ -36,6 +48,9 @@ class Line:
         self._waiting: dict[int, bytes] = {}
         self._unreadable: dict[int, SaggarError] = {}
         self._stream = 0  # the thread of one that broke may still be reading
+        self._reading = False
+        self._ended = False
+        self._failure: BaseException | None = None  # the source's own
         self._changed = threading.Condition()
 
     def begin(self) -> int:
@@ -48,29 +63,46 @@ class Line:
     def after(self, number: int, stream: int) -> tuple[int, bytes] | None:
         """The photograph to send after `number`: one that waits, or else a new one; None at the end.
 
-        Waits as long as `ahead` photographs are not answered.
+        Waits as long as `ahead` photographs are not answered. Nobody waits for the source but who reads from it.
         """
-        with self._changed:
-            while stream == self._stream:
+        while True:
+            with self._changed:
+                if stream != self._stream:
+                    return None
                 following = min((each for each in self._waiting if each > number), default=None)
                 if following is not None:
                     return following, self._waiting[following]
-                if len(self._waiting) >= self._ahead:
+                if self._ended:
+                    return None
+                if self._reading or len(self._waiting) >= self._ahead:
                     self._changed.wait()
                     continue
-                try:
-                    image = next(self._source)
-                except StopIteration:
-                    return None
-                number = self._next
-                self._next += 1
-                try:
-                    self._waiting[number] = read_image(image)
-                except SaggarError as error:
-                    self._unreadable[number] = error
-                else:
-                    return number, self._waiting[number]
-            return None
+                self._reading = True
+            self._read()
+
+    def _read(self) -> None:
+        """Takes one more photograph from the source."""
+        found: bytes | SaggarError | None = None
+        failure = None
+        try:
+            image = next(self._source)
+        except StopIteration:
+            pass
+        except BaseException as error:  # noqa: BLE001 whoever takes the answers gets it
+            failure = error
+        else:
+            try:
+                found = read_image(image)
+            except SaggarError as error:
+                found = error
+        with self._changed:
+            if isinstance(found, bytes):
+                self._waiting[self._next] = found
+            elif found is not None:
+                self._unreadable[self._next] = found
+            self._next += 1
+            self._failure, self._ended, self._reading = failure, found is None, False
+            self._changed.notify_all()
 
     def answered(self, number: int) -> bytes:
         """Its bytes, which are not kept any longer."""
@@ -82,6 +114,11 @@ class Line:
         """UnavailableError where photographs wait for their answers."""
         if self._waiting:
             raise UnavailableError("the classifier ended the stream before it had answered; try again")
+
+    def check_source(self) -> None:
+        """Raises what the source raised in place of a photograph."""
+        if self._failure is not None:
+            raise self._failure
 
     def unreadable_before(self, number: int | None) -> list[SaggarError]:
         """Errors of files before `number` (None: of all) that were not asked for yet, in their order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -217,3 +218,136 @@ def test_many_threads_may_share_a_client(address: str) -> None:
         for thread in threads:
             thread.join()
     assert sorted(found) == sorted([TASK.codes[0], TASK.codes[1]] * 8)
+
+
+CLOSED = """
+import asyncio, sys, threading, time
+from saggar.client import AsyncClassifier, Classifier
+from saggar.errors import WrongStateError
+
+address, image = sys.argv[1], open(sys.argv[2], "rb").read()
+
+def refused(call):
+    try:
+        call()
+    except WrongStateError as error:
+        assert "this client is closed" in str(error), error
+        print("refused")
+
+client = Classifier(address)
+client.classify(image)
+client.close()
+client.close()
+several = lambda: next(client.classify_many([image]))
+for call in (lambda: client.classify(image), client.describe, client.models, several):
+    refused(call)
+with Classifier(address) as client:
+    answers = client.classify_many([image] * 3)
+refused(lambda: list(answers))
+client = Classifier(address)
+answers = client.classify_many(iter([image] * 500))
+next(answers)
+client.close()
+refused(lambda: list(answers))
+
+async def main():
+    client = AsyncClassifier(address)
+    await client.classify(image)
+    await client.close()
+    return await client.classify(image)
+
+refused(lambda: asyncio.run(main()))
+for _ in range(20):
+    client = Classifier(address)
+    ask = lambda: [client.classify(image) for _ in range(10**6)]
+    threads = [threading.Thread(target=refused, args=(ask,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    client.close()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+"""
+
+
+def test_a_closed_client_says_so(address: str, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(RED)
+    probe = [sys.executable, "-c", CLOSED, address, tmp_path / "red.png"]
+    ended = subprocess.run(probe, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.count("refused")) == (0, 87), ended.stderr[-2000:]
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_a_client_that_is_closed_while_it_tries_again_says_so() -> None:
+    client = Client("127.0.0.1:1", attempts=10**6)
+    threading.Timer(0.3, client.close).start()
+    with pytest.raises(WrongStateError, match="this client is closed"):
+        client.classify(RED)
+
+
+def test_answers_do_not_wait_for_the_next_photograph(address: str) -> None:
+    answered = threading.Event()
+
+    def camera() -> Iterator[bytes]:
+        yield RED
+        assert answered.wait(20), "the first answer waits for the second photograph"
+        yield BLUE
+
+    found = []
+    with Client(address) as client:
+        for each in client.classify_many(camera()):
+            found.append(code(each))
+            answered.set()
+    assert found == [TASK.codes[0], TASK.codes[1]]
+
+
+def test_who_leaves_does_not_wait_for_the_next_photograph(address: str) -> None:
+    left = threading.Event()
+
+    def camera() -> Iterator[bytes]:
+        yield RED
+        left.wait(20)
+        yield BLUE
+
+    with Client(address) as client:
+        answers = client.classify_many(camera())
+        next(answers)
+        begun = time.monotonic()
+        answers.close()
+        assert time.monotonic() - begun < 10
+    left.set()
+
+
+@pytest.mark.parametrize("error", [OSError("the camera is gone"), InvalidInputError("no more film"), KeyError("x")])
+def test_what_the_source_raises_comes_after_the_answers(address: str, error: Exception) -> None:
+    def camera() -> Iterator[bytes]:
+        yield RED
+        yield BLUE
+        raise error
+
+    found: list[Classification | SaggarError] = []
+    with Client(address) as client, pytest.raises(type(error)) as raised:
+        found.extend(client.classify_many(camera()))
+    assert raised.value is error
+    assert [code(each) for each in found] == [TASK.codes[0], TASK.codes[1]]
+
+
+def test_what_is_no_photograph_has_its_error_in_its_place(address: str, tmp_path: Path) -> None:
+    large = b"\xff\xd8\xff" + bytes(21 << 20)
+    (tmp_path / "large.jpg").write_bytes(large)
+    (tmp_path / "vast.tif").touch()
+    os.truncate(tmp_path / "vast.tif", 5 << 30)
+    odd: list[Any] = [large, tmp_path / "large.jpg", tmp_path / "vast.tif", None, 7, "a\0b", ""]
+    images = [RED, *odd, bytearray(BLUE), memoryview(RED)]
+    with Client(address) as client:
+        found = list(client.classify_many(images))
+        with pytest.raises(InvalidInputError, match=r"the image has 21\.0 MiB; at most 16 MiB"):
+            client.classify(large)
+    assert [code(found[i]) for i in (0, -2, -1)] == [TASK.codes[0], TASK.codes[1], TASK.codes[0]]
+    told = [str(each) for each in found[1:-2]]
+    assert all(isinstance(each, InvalidInputError | NotFoundError) for each in found[1:-2])
+    assert told[0] == "the image has 21.0 MiB; at most 16 MiB are taken: reduce it first"
+    assert told[1].startswith(f"{tmp_path / 'large.jpg'} has 21.0 MiB")
+    assert told[2].startswith(f"{tmp_path / 'vast.tif'} has 5120.0 MiB")
+    assert told[3:5] == [f"a photograph is bytes or the path of a file, no {kind}" for kind in ("NoneType", "int")]
