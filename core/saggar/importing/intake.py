@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.record import Record
+from saggar.dataset.record import OBJECT_COLUMNS, Record
 from saggar.duplicates.perceptual import look_alike
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
@@ -29,9 +29,10 @@ from saggar.importing.report import (
 )
 from saggar.importing.tables.catalogue_images import match_images, read_catalogue_table
 from saggar.importing.tables.folder_table import read_folder_table
-from saggar.importing.tables.label_rows import LabelledRow, checked_filter, checked_rows
+from saggar.importing.tables.label_rows import LabelledRow, checked_filter, checked_rows, object_column
 from saggar.importing.tables.label_table import LabelTable, read_label_table
 from saggar.importing.tables.labelbee import read_labelbee
+from saggar.importing.tables.object_ids import settled
 from saggar.store.staging import Staging, staging
 from saggar.taxonomy import Taxonomy
 
@@ -196,10 +197,12 @@ def import_table(
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
     rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    ids = settled(rows, object_column(table) or OBJECT_COLUMNS[0])
     with staging(store) as staged:
-        photographs, unreadable = _photographs(root, rows, staged, report)
+        photographs, unreadable = _photographs(root, ids.rows, staged, report)
         items, merges, conflicting = object_groups.merged(photographs)
-        problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
+        found = [*refused, *wrong, *ids.refused, *unreadable, *conflicting]
+        problems = sorted(found, key=lambda each: (each.row, each.file))
         if problems and (strict or not items):
             raise RowsRefusedError(table.source, problems, len(items))
         labelled = _labelled(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
@@ -212,6 +215,7 @@ def import_table(
     warnings = [
         *_table_warnings(table),
         *_filter_warning(kept_classes, dropped),
+        *ids.warnings,
         *_duplicate_warnings(merges, joins, object_ids),
         *summed_up(remarks),
         *_position_warning(items),
@@ -219,7 +223,7 @@ def import_table(
         *_class_warnings(manifest, taxonomy, kept_classes),
         *_object_warnings(manifest),
     ]
-    return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*merges, *joins, *remarks))
+    return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*ids.notes, *merges, *joins, *remarks))
 
 
 def _folder(images_root: Path) -> Path:

@@ -13,6 +13,7 @@ from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_names import is_image_name
 from saggar.files.tables.csv_text import plain_heading, plain_name
+from saggar.files.tables.spreadsheet_damage import is_reformatted
 from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.names import look_alike, odd_characters
 from saggar.importing.report import Note
@@ -20,12 +21,6 @@ from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.taxonomy import Taxonomy
 
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
-_REFORMATTED = re.compile(
-    rf"\d{{1,2}}-({_MONTHS})|({_MONTHS})-\d{{1,4}}|\d{{1,2}}月\d{{1,2}}日|.+ 0?0:00(:00)?"  # dates
-    r"|\d+(\.\d+)?e\+\d+|\d+\.0|\d{1,3}(,\d{3})+|#+|#(name|value|ref)[?!]",  # numbers and errors
-    re.IGNORECASE,
-)
 _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph
 
 
@@ -165,7 +160,7 @@ def _hint(value: str, images: Sequence[PurePosixPath]) -> str:
     """Why a number may have found nothing: a spreadsheet made a date or a power of ten of it, or a character only
     looks like that of a file's name.
     """
-    if _REFORMATTED.fullmatch(value.strip()):
+    if is_reformatted(value):
         return ", which a spreadsheet seems to have reformatted; import the column as text"
     near = next((path for path in images if look_alike(path.stem) == look_alike(value)), None)
     if near is None:
