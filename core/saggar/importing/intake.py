@@ -7,6 +7,7 @@ decoded once. Memory holds a line per photograph, never the photographs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ from saggar.duplicates.perceptual import look_alike
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
 from saggar.importing import object_groups, other_taxonomies
+from saggar.importing.photographs.cells import name_in_cell, unnamed, unnamed_notes
 from saggar.importing.photographs.files import Photograph, inspect, small_copy
+from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.locating import locate
 from saggar.importing.report import (
     ImportReport,
@@ -74,9 +77,15 @@ def import_csv(
 
     try:
         table = read(taxonomy)
+        listing = image_files(root)
+        place = table.columns["image"]
         notes: list[Note] = []
         if image_column:
-            table, notes = match_images(table, root)
+            table, unmatched = match_images(table, root, listing)
+            notes += unmatched
+        else:
+            names = (name_in_cell(root, row.cells[place]) for row in table.rows if place < len(row.cells))
+            notes += unnamed_notes(unnamed(root, names, listing.images))
         return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
     except InvalidInputError as error:
         raise other_taxonomies.hint(error, taxonomy, read) from None
@@ -100,8 +109,9 @@ def import_catalogue(
     something on. See `import_table`.
     """
     root = _folder(images_root)
-    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)
-    table, unmatched = match_images(table, root)
+    listing = image_files(root)
+    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding, listing.images)
+    table, unmatched = match_images(table, root, listing)
     return import_table(
         root,
         table,
@@ -196,7 +206,8 @@ def import_table(
     """
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
-    rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    checked, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    rows = [replace(row, file=name_in_cell(root, row.file)) for row in checked]
     ids = settled(rows, object_column(table) or OBJECT_COLUMNS[0])
     with staging(store) as staged:
         photographs, unreadable = _photographs(root, ids.rows, staged, report)
