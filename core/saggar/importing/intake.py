@@ -36,6 +36,7 @@ from saggar.importing.tables.label_rows import LabelledRow, checked_filter, chec
 from saggar.importing.tables.label_table import LabelTable, read_label_table
 from saggar.importing.tables.labelbee import read_labelbee
 from saggar.importing.tables.object_ids import settled
+from saggar.importing.tables.swallowed_rows import swallowed_rows
 from saggar.store.staging import Staging, staging
 from saggar.taxonomy import Taxonomy
 
@@ -79,7 +80,7 @@ def import_csv(
         table = read(taxonomy)
         listing = image_files(root)
         place = table.columns["image"]
-        notes: list[Note] = []
+        notes = swallowed_rows(table.header.cells, table.rows, place, (table.delimiter,), listing.images)
         if image_column:
             table, unmatched = match_images(table, root, listing)
             notes += unmatched

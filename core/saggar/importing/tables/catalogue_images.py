@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_names import is_image_name
-from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading, plain_name
+from saggar.files.tables.csv_text import DELIMITERS, from_spreadsheet_cell, plain_heading, plain_name
 from saggar.files.tables.spreadsheet_damage import is_reformatted
 from saggar.importing.photographs.cells import name_in_cell, unnamed, unnamed_notes
 from saggar.importing.photographs.listing import Listing
@@ -21,6 +21,7 @@ from saggar.importing.report import Note
 from saggar.importing.tables.label_rows import object_column
 from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.importing.tables.object_ids import names_no_object
+from saggar.importing.tables.swallowed_rows import swallowed_rows
 from saggar.taxonomy import Taxonomy
 
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
@@ -59,7 +60,8 @@ def read_catalogue_table(
             raise InvalidInputError(f"{path}: column '{name}' appears twice; remove one")
     tasks = taxonomy.task_names
     rows: list[Row] = []
-    notes: list[Note] = []
+    own = [Row(number, cells) for number, cells in zip(catalogue.numbers, catalogue.rows, strict=True)]
+    notes = swallowed_rows(catalogue.header, own, column, tuple(DELIMITERS), images)
     for mapped in map_rows(taxonomy, catalogue.header, catalogue.rows)[1]:
         cells = catalogue.rows[mapped.row]
         file = cells[column] if column < len(cells) else ""
