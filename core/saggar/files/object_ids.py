@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
 from saggar.files.scripts import in_latin_shapes
 
-_HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # of no width, and in no category of such
+# of no width, beside those that Unicode calls format or control characters
+_HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _BLANK_SYMBOL = "\u2800"  # braille of no dots
-_OTHER_DASHES = frozenset("\u2212\u30fc")
+_DASHES = re.compile(  # Unicode's dash punctuation, the minus sign, and the long mark that Japanese keyboards give
+    "[\u058a\u05be\u1400\u1806\u2010-\u2015\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63"
+    "\uff0d\U00010ead\u2212\u30fc]"
+)
 _APART = ("<super>", "<sub>", "<circle>", "<fraction>")  # 12² is not 122, nor A① A1
 
 
@@ -19,8 +24,11 @@ def canonical_id(object_id: str) -> str:
     """Equal for ids of one object: NFKC (but 12² is not 122), without letter case, odd blanks and dashes, invisible
     characters, an apostrophe before it, and with Latin letters for those of other scripts that are drawn the same.
     """
-    text = object_id
-    for _ in range(2):  # what is full-width or a capital may come apart into what an earlier step takes away
+    text, before = object_id, ""
+    for _ in range(3):  # what is full-width or a capital may come apart into what an earlier step takes away
+        if text == before:
+            break
+        before = text
         for _, plainer in _STEPS:
             text = plainer(text)
     return text
@@ -47,13 +55,13 @@ def visible(text: str) -> str:
 
 
 def _without_hidden(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else "".join(c for c in text if not _is_hidden(c))
+    if text.isprintable() and not _HIDDEN.search(text):
+        return text
+    return "".join(c for c in text if not _is_hidden(c))
 
 
 def _is_hidden(c: str) -> bool:
-    if c in _HIDDEN or "\ufe00" <= c <= "\ufe0f" or "\U000e0100" <= c <= "\U000e01ef":
-        return True
-    return unicodedata.category(c) in {"Cf", "Cc"} and not c.isspace()
+    return bool(_HIDDEN.match(c)) or (unicodedata.category(c) in {"Cf", "Cc"} and not c.isspace())
 
 
 def _single_spaced(text: str) -> str:
@@ -65,16 +73,14 @@ def _composed(text: str) -> str:
 
 
 def _compatible(text: str) -> str:
-    if text.isascii():
+    if unicodedata.is_normalized("NFKC", text):
         return text
     parts = (f"^{c}" if unicodedata.decomposition(c).startswith(_APART) else c for c in text)
     return unicodedata.normalize("NFKC", "".join(parts))
 
 
 def _plain_dashes(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join("-" if unicodedata.category(c) == "Pd" or c in _OTHER_DASHES else c for c in text)
+    return _DASHES.sub("-", text)
 
 
 def _without_apostrophe(text: str) -> str:

@@ -50,17 +50,18 @@ def settled(rows: Sequence[LabelledRow], column: str) -> ObjectIds:
     """
     if not any(row.object_id for row in rows):
         return ObjectIds(list(rows), [], [], [])
-    canonical = [canonical_id(row.object_id) for row in rows]
-    counted = Counter(canonical)
+    forms = {own: canonical_id(own) for own in dict.fromkeys(row.object_id for row in rows)}
+    counted = Counter(forms[row.object_id] for row in rows)
     by_number = _has_small_numbers(counted)
+    nameless = {own for own in forms if own and names_no_object(own, zero_is_a_number=by_number)}
     rounded = _rounded(counted)
     found = ObjectIds([], [], [], [])
     first: dict[str, str] = {}
     none: Counter[str] = Counter()
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for row, plain in zip(rows, canonical, strict=True):
-        own = row.object_id
-        if own and names_no_object(own, zero_is_a_number=by_number):
+    for row in rows:
+        own, plain = row.object_id, forms[row.object_id]
+        if own in nameless:
             none[visible(own)] += 1
             text = f"object id '{visible(own)}' names no object; taken for none"
             found.notes.append(Note(row.number, row.file, "noted", text))
