@@ -7,17 +7,20 @@ decoded once. Memory holds a line per photograph, never the photographs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saggar.dataset.manifest import Manifest
-from saggar.dataset.record import Record
+from saggar.dataset.record import OBJECT_COLUMNS, Record
 from saggar.duplicates.perceptual import look_alike
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
 from saggar.importing import object_groups, other_taxonomies
+from saggar.importing.photographs.cells import name_in_cell, unnamed, unnamed_notes
 from saggar.importing.photographs.files import Photograph, inspect, small_copy
+from saggar.importing.photographs.listing import image_files
 from saggar.importing.photographs.locating import locate
 from saggar.importing.report import (
     ImportReport,
@@ -29,9 +32,11 @@ from saggar.importing.report import (
 )
 from saggar.importing.tables.catalogue_images import match_images, read_catalogue_table
 from saggar.importing.tables.folder_table import read_folder_table
-from saggar.importing.tables.label_rows import LabelledRow, checked_filter, checked_rows
+from saggar.importing.tables.label_rows import LabelledRow, checked_filter, checked_rows, object_column
 from saggar.importing.tables.label_table import LabelTable, read_label_table
 from saggar.importing.tables.labelbee import read_labelbee
+from saggar.importing.tables.object_ids import settled
+from saggar.importing.tables.swallowed_rows import swallowed_rows
 from saggar.store.staging import Staging, staging
 from saggar.taxonomy import Taxonomy
 
@@ -73,9 +78,15 @@ def import_csv(
 
     try:
         table = read(taxonomy)
-        notes: list[Note] = []
+        listing = image_files(root)
+        place = table.columns["image"]
+        notes = swallowed_rows(table.header.cells, table.rows, place, (table.delimiter,), listing.images)
         if image_column:
-            table, notes = match_images(table, root)
+            table, unmatched = match_images(table, root, listing)
+            notes += unmatched
+        else:
+            names = (name_in_cell(root, row.cells[place]) for row in table.rows if place < len(row.cells))
+            notes += unnamed_notes(unnamed(root, names, listing.images))
         return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
     except InvalidInputError as error:
         raise other_taxonomies.hint(error, taxonomy, read) from None
@@ -99,8 +110,9 @@ def import_catalogue(
     something on. See `import_table`.
     """
     root = _folder(images_root)
-    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)
-    table, unmatched = match_images(table, root)
+    listing = image_files(root)
+    table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding, listing.images)
+    table, unmatched = match_images(table, root, listing)
     return import_table(
         root,
         table,
@@ -195,11 +207,14 @@ def import_table(
     """
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
-    rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    checked, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
+    rows = [replace(row, file=name_in_cell(root, row.file)) for row in checked]
+    ids = settled(rows, object_column(table) or OBJECT_COLUMNS[0])
     with staging(store) as staged:
-        photographs, unreadable = _photographs(root, rows, staged, report)
+        photographs, unreadable = _photographs(root, ids.rows, staged, report)
         items, merges, conflicting = object_groups.merged(photographs)
-        problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
+        found = [*refused, *wrong, *ids.refused, *unreadable, *conflicting]
+        problems = sorted(found, key=lambda each: (each.row, each.file))
         if problems and (strict or not items):
             raise RowsRefusedError(table.source, problems, len(items))
         labelled = _labelled(table, taxonomy, [row.labels for row, _ in items], dropped, len(problems))
@@ -212,6 +227,7 @@ def import_table(
     warnings = [
         *_table_warnings(table),
         *_filter_warning(kept_classes, dropped),
+        *ids.warnings,
         *_duplicate_warnings(merges, joins, object_ids),
         *summed_up(remarks),
         *_position_warning(items),
@@ -219,7 +235,7 @@ def import_table(
         *_class_warnings(manifest, taxonomy, kept_classes),
         *_object_warnings(manifest),
     ]
-    return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*merges, *joins, *remarks))
+    return ImportReport(manifest, tuple(problems), tuple(warnings), dropped, (*ids.notes, *merges, *joins, *remarks))
 
 
 def _folder(images_root: Path) -> Path:

@@ -57,7 +57,7 @@ def import_accepted(
 
 def _with_kept_image(images_root: Path, row: Decided) -> Decided:
     """The row with the file in which `saggar classify --keep-images` kept what it fetched."""
-    kept = kept_name(row.image)
+    kept = kept_name(row.image.strip())
     return replace(row, image=kept) if "://" in row.image and (images_root / kept).is_file() else row
 
 

@@ -34,7 +34,7 @@ class CatalogueRow:
     place: int
     number: int
     cells: tuple[str, ...]  # as many as the header has
-    photograph: str
+    photograph: str  # as its cell has it: a file may be called with a blank before or behind
     object_number: str
     problem: str = ""
 
@@ -58,7 +58,7 @@ class ObjectCatalogue:
                 problem = f"has {len(cells)} cells and the header {width}; is one with a delimiter in it not quoted?"
             cells = (*cells[:width], *[""] * (width - len(cells)))
             number = cells[self.number_column].strip() if self.number_column is not None else ""
-            yield CatalogueRow(place, row.number, cells, cells[self.image_column].strip(), number, problem)
+            yield CatalogueRow(place, row.number, cells, cells[self.image_column], number, problem)
 
 
 def open_catalogue(

@@ -122,11 +122,11 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
     problems: list[FieldViolation] = []
     places = {name: header.index(name) for name in header}
     for row in table.rows():
-        cells = [from_spreadsheet_cell(cell).strip() for cell in row.cells]
+        cells = [from_spreadsheet_cell(cell) for cell in row.cells]
         cells += [""] * (len(header) - len(cells))
 
         def cell(name: str, cells: list[str] = cells) -> str:
-            return cells[places[name]] if name in places else ""
+            return cells[places[name]].strip() if name in places else ""
 
         accepted: dict[str, str] = {}
         corrected: dict[str, str] = {}
@@ -154,7 +154,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             row.number,
             cell(ROW),
             cell(NUMBER),
-            cell(IMAGE),
+            cells[places[IMAGE]],
             cell(MODEL),
             cell(SNAPSHOT),
             cell(ANSWERED),

@@ -11,7 +11,7 @@ _EXTENSIONS = {
 
 def promised_format(name: str) -> str | None:
     """The image format that the extension of `name` stands for; None where it stands for none."""
-    return _EXTENSIONS.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+    return _EXTENSIONS.get(PurePosixPath(name.strip()).suffix.lower().removeprefix("."))
 
 
 def is_image_name(name: str) -> bool:

@@ -22,6 +22,7 @@ _AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 
 _END_OF_FILE = "\x1a"  # Ctrl-Z, with which programs of DOS end a text
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GUARDED = re.compile(r"'+[ \n]*[=+\-@\t\r]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
@@ -143,16 +144,17 @@ def plain_name(name: str) -> str:
 def spreadsheet_cell(text: str) -> str:
     """`text` as one harmless cell: no control characters, and no formula for a spreadsheet to run.
 
-    What looks like a formula and is no plain number gets an apostrophe before it; `from_spreadsheet_cell` undoes it.
+    What looks like a formula and is no plain number gets an apostrophe before it, and so does what begins with such an
+    apostrophe itself; `from_spreadsheet_cell` undoes it.
     """
     risky = text.lstrip(" \n").startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip())
     plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-    return f"'{plain}" if risky else plain
+    return f"'{plain}" if risky or _GUARDED.match(text) else plain
 
 
 def from_spreadsheet_cell(cell: str) -> str:
     """A cell that `spreadsheet_cell` made safe, as it was."""
-    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
+    return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def _unwrapped(cell: str) -> str:

@@ -97,22 +97,39 @@ def _hint(root: Path, name: str) -> str:
     if _is_escaped(root, name):
         return "; its name is neither UTF-8 nor GB18030: rename the file"
     wanted = PurePosixPath(name.replace("\\", "/"))
-    spelt = _spelt(os.path.join(root, ""), str(wanted.parent))  # noqa: PTH118
-    if spelt is None:
-        return f"; there is no folder '{wanted.parent}' in it"
-    folder = (root / spelt).resolve()
-    if not folder.is_relative_to(root) or not folder.is_dir():
+    parent = _folder_alike(root, wanted.parent)
+    if parent is None:
         return f"; there is no folder '{wanted.parent}' in it" if str(wanted.parent) != "." else ""
-    by_name, by_stem = _names(folder)
-    found = by_name.get(look_alike(wanted.name)) or by_stem.get(look_alike(wanted.stem))
-    found = found or by_name.get(look_alike(_plainer(wanted.name))) or _numbered(by_stem, wanted.name)
+    by_name, by_stem = _names(parent)
+    found = by_name.get(_bare(wanted.name)) or by_stem.get(_bare(wanted.stem))
+    found = found or by_name.get(_bare(_plainer(wanted.name))) or _numbered(by_stem, wanted.name)
     if not found:
         return "; add it or remove the row"
-    shown = readable(found)
-    if shown == wanted.name:
+    shown = PurePosixPath(readable((parent / found).relative_to(root).as_posix()))
+    if shown == wanted:
         return "; it is a link to a file that is not there (`git annex get` or `dvc checkout` may bring it)"
-    odd = odd_characters(found) or odd_characters(name)
-    return f"; did you mean '{wanted.with_name(shown)}'?" + (f" (with {odd})" if odd else "")
+    odd = odd_characters(str(shown)) or odd_characters(name)
+    return f"; did you mean '{shown}'?" + (f" (with {odd})" if odd else "")
+
+
+def _folder_alike(root: Path, wanted: PurePosixPath) -> Path | None:
+    """The folder `wanted` in `root`, part by part as it is or as it looks; None where there is none."""
+    spelt = _spelt(os.path.join(root, ""), str(wanted))  # noqa: PTH118
+    if spelt is not None:
+        folder = (root / spelt).resolve()
+        return folder if folder.is_relative_to(root) and folder.is_dir() else None
+    folder = root
+    for part in wanted.parts:
+        alike = _names(folder)[0].get(_bare(part)) if folder.is_dir() and not folder.is_symlink() else None
+        if alike is None:
+            return None
+        folder = folder / alike
+    return folder if folder.is_dir() and not folder.is_symlink() else None
+
+
+def _bare(name: str) -> str:
+    """What a name looks like, without blanks around it, which nobody sees."""
+    return look_alike(name).strip()
 
 
 def _plainer(name: str) -> str:
@@ -145,4 +162,4 @@ def _is_escaped(root: Path, name: str) -> bool:
 def _names(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Names in `folder` by what they look like, with and without extension."""
     names = sorted(entry.name for entry in folder.iterdir())
-    return {look_alike(n): n for n in names}, {look_alike(PurePosixPath(n).stem): n for n in names}
+    return {_bare(n): n for n in names}, {_bare(PurePosixPath(n).stem): n for n in names}

@@ -41,7 +41,10 @@ def look_alike(name: str) -> str:
 
 def odd_characters(name: str) -> str:
     """Names of the characters of `name` that only look like others, for a hint; blank where there are none."""
-    found = dict.fromkeys(c for c in name if _DASHES.match(c) or _INVISIBLE.match(c))
+    at_ends = {end for part in name.split("/") for end in (part[:1], part[-1:])}
+    found = dict.fromkeys(
+        c for c in name if _DASHES.match(c) or _INVISIBLE.match(c) or (c.isspace() and (c != " " or c in at_ends))
+    )
     return ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, 'unnamed').lower()}" for c in found)
 
 

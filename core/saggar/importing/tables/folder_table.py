@@ -18,10 +18,9 @@ _UNKNOWN = ("unknown", "_", "未知")  # folders whose photographs have no label
 def read_folder_table(root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, list[Note]]:
     """The photographs below `root`, sorted; the folder at each level is the label of the task there.
 
-    A folder is called by code, name or variant of a class (upper or lower case), or `unknown`. Folders below
-    the last level are free: what is in them belongs to it. Links to folders are not followed. The notes name
-    what was passed over. Raises InvalidInputError when no
-    photograph is left.
+    A folder is called by code, name or variant of a class (upper or lower case), or `unknown` where no class is.
+    Folders below the last level are free: what is in them belongs to it. Links to folders are not followed. The notes
+    name what was passed over. Raises InvalidInputError when no photograph is left.
     """
     known = [spellings(task) for task in tasks]
     rows: list[Row] = []
@@ -49,4 +48,4 @@ def read_folder_table(root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, li
 
 def _label(folder: str, names: dict[str, str]) -> str:
     plain = plain_label(folder)
-    return "" if plain in _UNKNOWN else names.get(plain, folder)
+    return names.get(plain) or ("" if plain in _UNKNOWN else folder)  # a class may be called `unknown`

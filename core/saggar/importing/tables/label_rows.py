@@ -23,7 +23,7 @@ class LabelledRow:
     """A row whose cells are in order."""
 
     number: int
-    file: str
+    file: str  # as its cell has it, blanks around it too
     object_id: str
     labels: dict[str, str | None]
     provenance: dict[str, str] = field(default_factory=dict)  # those of PROVENANCE that are known
@@ -49,7 +49,7 @@ def checked_rows(
     A label is a code, or a name or variant of its class (see `plain_label`).
     """
     headings = tuple(plain_heading(cell) for cell in table.header.cells)
-    object_column = next((name for name in OBJECT_COLUMNS if name in table.columns), None)
+    of_objects = object_column(table)
     known = {task.name: spellings(task) for task in taxonomy.tasks}
     found: list[LabelledRow] = []
     refused: list[Refusal] = []
@@ -58,7 +58,8 @@ def checked_rows(
         if problem := _shape_problem(row, table, headings):
             refused.append(problem)
             continue
-        file = row.cells[table.columns["image"]].strip()
+        cell = row.cells[table.columns["image"]]
+        file = cell.strip()
         said = {name: row.cells[table.columns[name]].strip() for name in taxonomy.task_names}
         bad = [(name, word) for name, word in said.items() if word and plain_label(word) not in known[name]]
         refused += [Refusal(row.number, file, _unknown_class(taxonomy.task(name), word), name) for name, word in bad]
@@ -71,11 +72,16 @@ def checked_rows(
             reason = "names no file; write the photograph's path, or remove the row"
             refused.append(Refusal(row.number, "", reason, "image"))
         else:
-            object_id = row.cells[table.columns[object_column]].strip() if object_column else ""
+            object_id = row.cells[table.columns[of_objects]].strip() if of_objects else ""
             owned = {name: row.cells[table.columns[name]].strip() for name in PROVENANCE if name in table.columns}
             provenance = {name: text for name, text in owned.items() if text}
-            found.append(LabelledRow(row.number, file, object_id, labels, provenance))
+            found.append(LabelledRow(row.number, cell, object_id, labels, provenance))
     return found, refused, dropped
+
+
+def object_column(table: LabelTable) -> str | None:
+    """The column that says which photographs are of one object."""
+    return next((name for name in OBJECT_COLUMNS if name in table.columns), None)
 
 
 def plain_label(word: str) -> str:

@@ -17,6 +17,7 @@ from saggar.files.tables.csv_text import (
     Row,
     csv_rows,
     delimiter_name,
+    from_spreadsheet_cell,
     plain_name,
     read_csv_text,
 )
@@ -51,7 +52,8 @@ def read_label_table(
     `licence`, `credit_line`, `object_url`.
 
     Comma, semicolon, tab or what its `sep=` line names; UTF-8, UTF-16, GB18030 or Big5 unless `encoding` is given.
-    Names in the header may be in any case, with invisible characters and odd spaces.
+    Names in the header may be in any case, with invisible characters and odd spaces. Cells that `saggar data map` made
+    harmless to spreadsheets are as they were; those of photographs are left as they are, see `name_in_cell`.
 
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
     what to do.
@@ -91,8 +93,14 @@ def read_label_table(
     used = set(columns.values())
     used |= set(_for_people(header))
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
-    rows = tuple(row for row in _rows(text, best, source) if row.number > header.number)
+    below = (row for row in _rows(text, best, source) if row.number > header.number)
+    rows = tuple(Row(row.number, _as_written(row.cells, columns["image"])) for row in below)
     return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows, encoding is None)
+
+
+def _as_written(cells: tuple[str, ...], image: int) -> tuple[str, ...]:
+    """Cells without the apostrophe against formulas, but for the photograph's: a file may be called so."""
+    return tuple(cell if place == image else from_spreadsheet_cell(cell) for place, cell in enumerate(cells))
 
 
 def _rows(text: str, delimiter: str, source: str) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from saggar.errors import BusyError, InvalidInputError, UnavailableError
 from saggar.files.pictures.image_names import is_image_name
 from saggar.files.regular import read_regular
 from saggar.files.wholefile import write_whole
+from saggar.importing.photographs.cells import name_in_cell
 from saggar.importing.photographs.locating import locate
 from saggar.museums.web import UnusableAnswerError, Web
 
@@ -53,7 +54,7 @@ class Photographs:
             if self._keep:
                 write_whole(kept, data)
             return data
-        path = kept if "://" in name else locate(self._folder, name)
+        path = kept if "://" in name else locate(self._folder, name_in_cell(self._folder, cell))
         try:
             return read_regular(path, LARGEST_BYTES)
         except OSError as error:

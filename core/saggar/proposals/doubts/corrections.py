@@ -135,13 +135,13 @@ def _decided(decision: Decision, known: dict[str, dict[str, str]]) -> str | None
     plain = decision.decided.casefold()
     if not plain or plain in REJECTS:
         return None
+    classes = known.get(decision.task, {})
     if plain in _UNKNOWN:
-        return ""
+        return classes.get(plain_label(decision.decided), "")
     if plain in ACCEPTS:
         if not decision.proposed:
             raise ValueError("accepts, and nothing is proposed; write the class instead")
         return decision.proposed
-    classes = known.get(decision.task, {})
     if (code := classes.get(plain_label(decision.decided))) is not None:
         return code
     near = difflib.get_close_matches(plain, ["accept", "reject", "unknown", *classes], n=1)

@@ -14,6 +14,7 @@ from saggar.dataset.record import Record
 from saggar.dataset.seeds import derived_seed
 from saggar.dataset.synthetic.plan import PlannedImage, planned_image
 from saggar.errors import InvalidInputError
+from saggar.files.object_ids import canonical_id
 from saggar.progress import Progress
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
@@ -96,8 +97,8 @@ def without_trained(store: ObjectStore, photographs: Manifest, cards: Sequence[M
         if card.get("manifest"):
             frame = read_manifest(store, ObjectRef.from_json(card["manifest"])).frame
             frame = frame[~frame["object_id"].isin(_held_out(store, card))]
-            seen |= {*frame["object_id"], *frame["image"]}
-    fresh = ~(photographs.frame["object_id"].isin(seen) | photographs.frame["image"].isin(seen))
+            seen |= {*map(canonical_id, frame["object_id"]), *frame["image"]}
+    fresh = ~(photographs.frame["object_id"].map(canonical_id).isin(seen) | photographs.frame["image"].isin(seen))
     return photographs.take(fresh.to_numpy(dtype=bool))
 
 

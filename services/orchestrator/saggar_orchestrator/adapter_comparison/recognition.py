@@ -15,6 +15,7 @@ from saggar.dataset.manifest import Manifest
 from saggar.describing.fitting import fits
 from saggar.describing.shares import Share, wilson
 from saggar.errors import NotFoundError
+from saggar.files.object_ids import canonical_id
 from saggar.rpc.refs import ref_from_proto, ref_to_proto
 from saggar.store import ObjectRef, ObjectStore
 from saggar.stored_datasets import manifest_key, read_manifest, write_manifest
@@ -142,8 +143,8 @@ def _new_to(judge: Judge, photographs: Manifest) -> tuple[Manifest, list[str]]:
     name = f"classifier {judge.card.bundle_id}"
     if learnt is None:
         return photographs, [f"{name} may have been trained on some of the photographs: it is not known which"]
-    seen = {*learnt.frame["object_id"], *learnt.frame["image"]}
-    known = photographs.frame["object_id"].isin(seen) | photographs.frame["image"].isin(seen)
+    seen = {*map(canonical_id, learnt.frame["object_id"]), *learnt.frame["image"]}
+    known = photographs.frame["object_id"].map(canonical_id).isin(seen) | photographs.frame["image"].isin(seen)
     fresh = photographs.take(~known.to_numpy(dtype=bool))
     warnings = []
     if not len(fresh):

@@ -6,7 +6,7 @@ import pytest
 from saggar.dataset.manifest import Manifest
 from saggar.dataset.record import Record
 from saggar.errors import InvalidInputError
-from saggar.proposals.doubts.corrections import corrected, read_corrections
+from saggar.proposals.doubts.corrections import Decision, corrected, read_corrections
 from saggar.proposals.doubts.table import COLUMNS, Doubt, Piece, write_doubts
 from saggar.taxonomy import load_taxonomy
 
@@ -53,6 +53,18 @@ def test_every_way_to_decide(tmp_path, manifest):
     assert list(found.manifest.labels("glaze")) == ["Celadon"] * 6
     assert (found.corrected, found.made_unknown, found.rejected, found.open) == (3, 1, 1, 1)
     assert str(found) == "3 labels corrected, 1 made unknown, 1 kept, 1 not decided"
+
+
+def test_a_class_that_is_called_unknown_is_one(manifest):
+    task = TAXONOMY.task("type")
+    other = task.classes[-1].model_copy(update={"code": "Unknown"})
+    tasks = tuple(
+        each.model_copy(update={"classes": (*each.classes[:-1], other)}) if each == task else each
+        for each in TAXONOMY.tasks
+    )
+    decision = Decision(2, "i0", "type", "Bowl", "Vase", "unknown")
+    found = corrected(manifest, [decision], TAXONOMY.model_copy(update={"tasks": tasks}), "doubts.csv")
+    assert found.manifest.labels("type").iloc[0] == "Unknown"
 
 
 def test_what_cannot_be_followed_corrects_nothing_and_names_the_rows(tmp_path, manifest):

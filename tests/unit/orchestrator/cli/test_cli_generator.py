@@ -118,6 +118,14 @@ def test_only_photographs_that_are_new_to_the_adapter_are_compared_with(photogra
         unseen_photographs(store, taken, cards)
 
 
+def test_an_object_is_no_news_to_the_adapter_by_another_spelling(photographs):
+    store, _, manifest = photographs
+    cards = [{"manifest": write_manifest(store, manifest.take(manifest.frame.index.to_numpy() < 40)).to_json()}]
+    others = [f"images/00/{number:064x}.png" for number in range(len(manifest))]
+    again = manifest.with_columns(image=others, object_id=[f"{own.upper()} " for own in manifest.frame["object_id"]])
+    assert len(unseen_photographs(store, again, cards)) == len(unseen_photographs(store, manifest, cards))
+
+
 def test_a_comparison_has_an_image_for_each_photograph(photographs):
     _, _, manifest = photographs
     planned, chosen = plan_comparison(TAXONOMY, manifest, 25, seed=1)
