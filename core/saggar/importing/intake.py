@@ -16,6 +16,7 @@ from saggar.dataset.record import Record
 from saggar.duplicates.perceptual import look_alike
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
+from saggar.files.text_encoding import recognised_as, telling_encoding
 from saggar.importing import object_groups, other_taxonomies
 from saggar.importing.photographs.files import Photograph, inspect, small_copy
 from saggar.importing.photographs.locating import locate
@@ -75,7 +76,8 @@ def import_csv(
         table = read(taxonomy)
         notes: list[Note] = []
         if image_column:
-            table, notes = match_images(table, root)
+            with telling_encoding(table.guess):
+                table, notes = match_images(table, root)
         return import_table(root, table, taxonomy, store, notes=notes, where=where, strict=strict, progress=progress)
     except InvalidInputError as error:
         raise other_taxonomies.hint(error, taxonomy, read) from None
@@ -100,7 +102,8 @@ def import_catalogue(
     """
     root = _folder(images_root)
     table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding)
-    table, unmatched = match_images(table, root)
+    with telling_encoding(table.guess):
+        table, unmatched = match_images(table, root)
     return import_table(
         root,
         table,
@@ -196,7 +199,7 @@ def import_table(
     report = progress or (lambda stage, done, total: None)  # noqa: ARG005
     kept_classes = checked_filter(where or {}, taxonomy)
     rows, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
-    with staging(store) as staged:
+    with staging(store) as staged, telling_encoding(table.guess):
         photographs, unreadable = _photographs(root, rows, staged, report)
         items, merges, conflicting = object_groups.merged(photographs)
         problems = sorted([*refused, *wrong, *unreadable, *conflicting], key=lambda each: (each.row, each.file))
@@ -308,9 +311,8 @@ def _records(items: list[object_groups.Item], object_ids: list[str], tasks: Sequ
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:
-    name = {"gb18030": "GB18030", "cp950": "Big5"}.get(table.encoding)
-    if name and table.recognised:
-        yield f"{table.source}: not UTF-8; read as {name}. If Chinese text looks wrong, save it as UTF-8"
+    if told := recognised_as(table.guess):
+        yield f"{table.source}: {told}"
     if table.ignored:
         yield f"{table.source}: columns or tags that are not used: {listed(table.ignored, 20)}"
 
