@@ -64,6 +64,10 @@ class InvalidInputError(SaggarError):
         super().__init__(message)
         self.violations = violations
 
+    def with_remark(self, text: str) -> InvalidInputError:
+        """The same with `text` behind its own."""
+        return InvalidInputError(f"{self}{text}", self.violations)
+
     def _details(self) -> dict[str, Any]:
         return {"violations": [asdict(violation) for violation in self.violations]}
 

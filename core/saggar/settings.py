@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.files.text_encoding import marked_text
 from saggar.store import ObjectStore, open_store
 
 PREFIX = "SAGGAR_"
@@ -147,8 +148,8 @@ def read_secret(value: SecretStr, file: Path | None, name: str) -> str:
     if value.get_secret_value():
         raise InvalidInputError(f"{variable} and {variable}_FILE are both set; set one of them")
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return marked_text(file.read_bytes(), str(file)).strip()
+    except (OSError, InvalidInputError) as error:
         said = getattr(error, "strerror", None) or "not UTF-8 text"
         raise NotFoundError(
             f"{variable}_FILE: cannot read {file}: {said}; check the path, and that this user may read it", str(file)

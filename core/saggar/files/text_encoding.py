@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.chinese_text import CP950, GB18030, HKSCS, NAMES, clear_encoding, no_cells_of, utf_8_cells, without
 from saggar.files.regular import read_regular
 
+BOM = "\ufeff"  # byte order mark: of a file that two were joined to, it may come again, and in the middle
 SAVE_AS = "save it as UTF-8 (Excel: Save As, CSV UTF-8)"
-NAME_IT = "name its encoding: --encoding gb18030 (simplified Chinese), big5 (traditional) or windows-1252 (Western)"
+NAME_IT = (
+    "name its encoding: --encoding gb18030 (simplified Chinese), big5 (traditional), big5hkscs (Hong Kong) or "
+    "windows-1252 (Western)"
+)
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,19 +26,19 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_CHINESE = {  # Python's codec, and the lead bytes of the characters that its standard calls frequent
-    "gb18030": (0xB0, 0xD7),
-    "cp950": (0xA4, 0xC6),  # Big5 as Windows has it
-}
-_LEAST_FREQUENT = 0.4  # share of frequent characters in real text; accents misread as Chinese have next to none
-_CLEARLY = 0.2  # by how much one reading must have a larger share than the other
-_WITHIN_WORD = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f]|[^\x00-\x7f](?=[A-Za-z])")
+_LINE_END = re.compile(rb"\r\n?|\n")
 _EURO = 0x80  # a euro sign in Windows' code page 936, and no character of GB18030
-_JUDGED, _BROKEN = 6, 2  # characters of a text that may be called Chinese with this many broken bytes
 _REPLACED = "\ufffd"
+_LOOKED_AT, _SHOWN = 100, 3  # cells in another encoding, and lines of them that are named
 _LEAST_NULS = 0.01  # share of NULs in one half of UTF-16's bytes: digits and commas have them even in Chinese
 
-
+_LARGER = {  # what is called by its smaller relative's name is read as the first of these that reads it
+    "gbk": (GB18030,),
+    "gb2312": (GB18030,),
+    GB18030: (GB18030,),  # with the euro sign of Windows
+    "big5": (CP950, HKSCS),
+    CP950: (HKSCS,),
+}
 LARGEST_TEXT_BYTES = 1 << 30
 
 _NO_FILES = {"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined"}  # Python's own, of no table
@@ -43,6 +50,20 @@ def read_text(path: Path, encoding: str | None = None) -> tuple[str, str]:
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
     return decoded_text(read_bytes(path), str(path), encoding)
+
+
+def marked_text(data: bytes, source: str) -> str:
+    """Text that a person wrote, in UTF-8, or in UTF-16 or UTF-32 that begins with its mark; without the mark.
+
+    For settings, prompts and keys, of which no other encoding is guessed. Raises InvalidInputError, with the line.
+    """
+    encoding = _marked(data) or "utf-8"
+    try:
+        return data.decode(encoding).lstrip(BOM)
+    except UnicodeDecodeError as error:
+        line = f":{_line(data, error.start)}" if encoding.startswith("utf-8") else ""
+        what = "not UTF-8 text" if line else f"starts as {encoding.upper()} and is broken"
+        raise InvalidInputError(f"{source}{line}: {what} ({error.reason}); save it as UTF-8") from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -59,10 +80,37 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decoded_text(data: bytes, source: str, encoding: str | None = None) -> tuple[str, str]:
-    """`data` as text, and its encoding; `source` names it in errors. Raises InvalidInputError."""
-    if encoding is not None:
-        return _strictly(data, _known(encoding), source)[0], encoding
-    return _recognised(data, source)
+    """`data` as text without its byte order marks, and its encoding; `source` names it in errors.
+
+    The encoding is that which is given, or the larger one that was needed. Raises InvalidInputError.
+    """
+    if encoding is None:
+        text, used = _recognised(data, source)
+    else:
+        known = _known(encoding)
+        chinese = known if known in NAMES else next(iter(_LARGER.get(known, ())), None)
+        if chinese:
+            _refuse_mixture(data, chinese, utf_8_cells(data), source)
+        text, used = _strictly(data, known, source)
+        used = encoding if used == known else used
+    return text.lstrip(BOM), used
+
+
+def recognised_as(encoding: str) -> str:
+    """What to say of a text whose encoding was recognised; blank for UTF-8 and its kin."""
+    if not (name := NAMES.get(encoding)):
+        return ""
+    return f"not UTF-8; read as {name}. If Chinese text looks wrong, {NAME_IT}, or {SAVE_AS}"
+
+
+@contextmanager
+def telling_encoding(encoding: str) -> Iterator[None]:
+    """Within it, what is wrong with a text whose encoding was recognised says so: it may be the cause."""
+    try:
+        yield
+    except InvalidInputError as error:
+        told = recognised_as(encoding)
+        raise (error.with_remark(f"\nthe file is {told}") if told else error) from None
 
 
 def _known(encoding: str) -> str:
@@ -79,9 +127,8 @@ def _known(encoding: str) -> str:
 
 
 def _recognised(data: bytes, source: str) -> tuple[str, str]:
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return _strictly(data, encoding, source)
+    if marked := _marked(data):
+        return _strictly(data, marked, source)
     if unmarked := _utf_16(data):
         return _strictly(data, unmarked, source)
     try:
@@ -92,16 +139,39 @@ def _recognised(data: bytes, source: str) -> tuple[str, str]:
         raise InvalidInputError(
             f"{source}: {_place(data, broken)} is not UTF-8, as the rest of the file is; correct it, or {SAVE_AS}"
         )
-    shares = {encoding: _frequent(data, encoding) for encoding in _CHINESE}
-    best = max(shares, key=lambda encoding: shares[encoding])
-    other = min(shares.values())
-    if shares[best] < _LEAST_FREQUENT or shares[best] - other < _CLEARLY:
-        line = data.count(b"\n", 0, broken) + 1
+    cells = utf_8_cells(data)
+    encoding = clear_encoding(without(data, cells) if cells else data)
+    if encoding:
+        _refuse_mixture(data, encoding, cells, source)
+    if cells:
+        encoding = clear_encoding(data)
+    if encoding is None:
+        line = _line(data, broken)
         raise InvalidInputError(
             f"{source}: line {line}: the encoding is not clear: not UTF-8 or UTF-16, and not clearly Chinese "
             f"GB18030 or Big5 (perhaps Latin-1 or Windows-1252); {SAVE_AS}, or {NAME_IT}"
         )
-    return _strictly(data, best, source)
+    return _strictly(data, encoding, source)
+
+
+def _refuse_mixture(data: bytes, encoding: str, cells: list[tuple[int, bytes]], source: str) -> None:
+    """Raises InvalidInputError where some of the `cells` are UTF-8, in a text that is in `encoding`."""
+    starts = list(no_cells_of(encoding, cells))
+    if not starts:
+        return
+    lines = list(dict.fromkeys(_line(data, start) for start in starts[:_LOOKED_AT]))
+    shown = ", ".join(f"{line:,}" for line in lines[:_SHOWN])
+    more = " and others" if len(lines) > _SHOWN or len(starts) > _LOOKED_AT else ""
+    which = f"line {shown} is" if len(lines) == 1 else f"lines {shown}{more} are"
+    raise InvalidInputError(
+        f"{source}: {which} UTF-8, and the rest of the file is {NAMES[encoding]}; save all of it in one encoding, "
+        "best UTF-8"
+    )
+
+
+def _marked(data: bytes) -> str | None:
+    """The encoding whose mark the data begin with."""
+    return next((encoding for bom, encoding in _BOMS if data.startswith(bom)), None)
 
 
 def _utf_16(data: bytes) -> str | None:
@@ -123,20 +193,23 @@ def _strictly(data: bytes, encoding: str, source: str) -> tuple[str, str]:
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
         start, reason = error.start, error.reason
-    if encoding in {"gb18030", "gbk", "gb2312"}:
+    for larger in _LARGER.get(encoding, ()):
         try:
-            return data.decode("gb18030", errors=WITH_EURO), encoding
+            return data.decode(larger, errors=WITH_EURO if larger == GB18030 else "strict"), larger
         except UnicodeDecodeError as error:
             start, reason = error.start, error.reason
-    name = encoding.upper()
+    name = encoding.removesuffix("-sig").upper()
     if encoding.startswith(("utf-16", "utf-32")):
         raise InvalidInputError(f"{source}: starts as {name} and is broken at byte {start} ({reason}); {SAVE_AS}")
     raise InvalidInputError(f"{source}: {_place(data, start)} is not {name} ({reason}); correct it, or {SAVE_AS}")
 
 
 def _place(data: bytes, position: int) -> str:
-    line = data.count(b"\n", 0, position) + 1
-    return f"line {line}: byte 0x{data[position]:02X} (number {position:,} of the file)"
+    return f"line {_line(data, position)}: byte 0x{data[position]:02X} (number {position:,} of the file)"
+
+
+def _line(data: bytes, position: int) -> int:
+    return sum(1 for _ in _LINE_END.finditer(data, 0, position)) + 1
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:
@@ -154,26 +227,3 @@ def _mostly_utf_8(data: bytes) -> bool:
     text = data.decode("utf-8", errors="replace")
     strange = sum(not character.isascii() for character in text)
     return text.count(_REPLACED) * 4 < strange
-
-
-def _frequent(data: bytes, encoding: str) -> float:
-    """Share of the frequent characters among those that are not ASCII, were the data in this encoding.
-
-    A Chinese text read in the wrong encoding falls on rare characters, or on none. 0 where the characters stand
-    singly inside Western words.
-    """
-    text = data.decode(encoding, errors="replace")
-    strange = [character for character in text if not character.isascii()]
-    if not strange or len(_WITHIN_WORD.findall(text)) >= len(strange) / 2:
-        return 0.0
-    broken = strange.count(_REPLACED)
-    if broken and (len(strange) < _JUDGED or broken > max(_BROKEN, len(strange) // 20)):
-        return 0.0
-    first, last = _CHINESE[encoding]
-    leads = (character.encode(encoding) for character in strange if character != _REPLACED)
-    frequent = sum(len(lead) == 2 and (first <= lead[0] <= last or _punctuation(lead)) for lead in leads)
-    return frequent / len(strange)
-
-
-def _punctuation(lead: bytes) -> bool:
-    return 0xA1 <= lead[0] <= 0xA3

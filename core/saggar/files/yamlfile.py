@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
 from saggar.files.regular import read_regular
+from saggar.files.text_encoding import marked_text
 from saggar.files.yamltext import load
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -31,17 +32,14 @@ def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     """Read and validate `path`.
 
     Raises NotFoundError when the file is missing, and InvalidInputError (one violation per problem, each with
-    its line) when it is not UTF-8, not YAML, or does not fit `model`.
+    its line) when it is neither UTF-8 nor marked as UTF-16, not YAML, or does not fit `model`.
     """
     try:
-        text = read_regular(path, _LARGEST_BYTES).decode("utf-8")
+        text = marked_text(read_regular(path, _LARGEST_BYTES), str(path))
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
     except IsADirectoryError:
         raise InvalidInputError(f"{path}: is a folder, not a YAML file") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InvalidInputError(f"{path}:{line}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
     return parse_yaml(text, model, source=str(path))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from saggar.errors import InvalidInputError
+from saggar.files.text_encoding import BOM
 
 LARGEST = 1 << 18  # characters; the largest taxonomy that is shipped has 25,000
 DEEPEST = 32  # lists and mappings within one another
@@ -56,9 +57,11 @@ _Loader.yaml_implicit_resolvers = {
 
 def load(text: str, source: str) -> tuple[yaml.Node | None, Any]:
     """The root node, which knows the lines, and the values of the one document in `text`; None twice where it is empty.
+    A byte order mark is no part of it.
 
     Raises InvalidInputError, naming `source` and the line.
     """
+    text = text.lstrip(BOM)
     if len(text) > LARGEST:
         raise InvalidInputError(f"{source}: {len(text):,} characters; at most {LARGEST:,} are read")
     _check_characters(text, source)

@@ -17,6 +17,7 @@ from saggar.dataset.record import OBJECT_COLUMNS, Record
 from saggar.duplicates.perceptual import look_alike
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.parallel import in_threads
+from saggar.files.text_encoding import recognised_as, telling_encoding
 from saggar.importing import object_groups, other_taxonomies
 from saggar.importing.photographs.cells import name_in_cell, unnamed, unnamed_notes
 from saggar.importing.photographs.files import Photograph, inspect, small_copy
@@ -82,7 +83,8 @@ def import_csv(
         place = table.columns["image"]
         notes = swallowed_rows(table.header.cells, table.rows, place, (table.delimiter,), listing.images)
         if image_column:
-            table, unmatched = match_images(table, root, listing)
+            with telling_encoding(table.guess):
+                table, unmatched = match_images(table, root, listing)
             notes += unmatched
         else:
             names = (name_in_cell(root, row.cells[place]) for row in table.rows if place < len(row.cells))
@@ -112,7 +114,8 @@ def import_catalogue(
     root = _folder(images_root)
     listing = image_files(root)
     table, notes = read_catalogue_table(catalogue, image_column, taxonomy, encoding, listing.images)
-    table, unmatched = match_images(table, root, listing)
+    with telling_encoding(table.guess):
+        table, unmatched = match_images(table, root, listing)
     return import_table(
         root,
         table,
@@ -210,7 +213,7 @@ def import_table(
     checked, wrong, dropped = checked_rows(table, taxonomy, kept_classes)
     rows = [replace(row, file=name_in_cell(root, row.file)) for row in checked]
     ids = settled(rows, object_column(table) or OBJECT_COLUMNS[0])
-    with staging(store) as staged:
+    with staging(store) as staged, telling_encoding(table.guess):
         photographs, unreadable = _photographs(root, ids.rows, staged, report)
         items, merges, conflicting = object_groups.merged(photographs)
         found = [*refused, *wrong, *ids.refused, *unreadable, *conflicting]
@@ -324,9 +327,8 @@ def _records(items: list[object_groups.Item], object_ids: list[str], tasks: Sequ
 
 
 def _table_warnings(table: LabelTable) -> Iterator[str]:
-    name = {"gb18030": "GB18030", "cp950": "Big5"}.get(table.encoding)
-    if name and table.recognised:
-        yield f"{table.source}: not UTF-8; read as {name}. If Chinese text looks wrong, save it as UTF-8"
+    if told := recognised_as(table.guess):
+        yield f"{table.source}: {told}"
     if table.ignored:
         yield f"{table.source}: columns or tags that are not used: {listed(table.ignored, 20)}"
 

@@ -27,10 +27,9 @@ def hint(error: InvalidInputError, taxonomy: Taxonomy, read: Callable[[Taxonomy]
     found = [name for name in shipped_taxonomies() if name != taxonomy.id and _fits(load_taxonomy(name), read)]
     if not found:
         return error
-    text = f"\nall columns and labels fit taxonomy {' and '.join(found)}: name it (--taxonomy {found[0]})"
-    if isinstance(error, RowsRefusedError):
-        return error.with_remark(text)
-    return InvalidInputError(f"{error}{text}", error.violations)
+    return error.with_remark(
+        f"\nall columns and labels fit taxonomy {' and '.join(found)}: name it (--taxonomy {found[0]})"
+    )
 
 
 def _fits(taxonomy: Taxonomy, read: Callable[[Taxonomy], LabelTable]) -> bool:

@@ -83,6 +83,7 @@ class RowsRefusedError(InvalidInputError):
         self.source = source
         self.refused = tuple(refused)
         self.importable = importable
+        self.remark = remark
         groups = alike(self.refused)
         lines = [f"  {one_line(group)}" for group in groups[:_SHOWN]]
         if left := sum(len(group) for group in groups[_SHOWN:]):
@@ -94,8 +95,7 @@ class RowsRefusedError(InvalidInputError):
         )
 
     def with_remark(self, text: str) -> RowsRefusedError:
-        """The same with `text` behind its own."""
-        return RowsRefusedError(self.source, self.refused, self.importable, text)
+        return RowsRefusedError(self.source, self.refused, self.importable, f"{self.remark}{text}")
 
 
 def alike(refused: Iterable[Refusal]) -> list[list[Refusal]]:

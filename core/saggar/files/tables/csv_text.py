@@ -17,7 +17,7 @@ from saggar.files.text_encoding import decoded_text, read_bytes
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 _LINE_END = re.compile("[\u2028\u2029\x85]")  # of other programs; within a header they part what should be rows
-_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'\ufeff*"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 alone
 _END_OF_FILE = "\x1a"  # Ctrl-Z, with which programs of DOS end a text
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?")
@@ -82,7 +82,7 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
     hold the text within.
     """
     lines = io.StringIO(text, newline="") if isinstance(text, str) else text
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(_visible(lines, delimiter), delimiter=delimiter, strict=True)
     number = 0
     try:
         for number, cells in enumerate(reader, start=1):
@@ -104,6 +104,18 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
             f"{at}: not valid CSV ({error}); a quotation mark that opens a value must be closed at its end, and one "
             "inside a value is written twice"
         ) from None
+
+
+def _visible(lines: Iterable[str], delimiter: str) -> Iterator[str]:
+    """The lines without byte order marks before them, which joined files have, and without invisible characters that
+    part a quotation mark from the edge of its cell.
+    """
+    edge = re.escape(delimiter)
+    hidden = re.compile(
+        rf"(?<![^{edge}]){_INVISIBLE.pattern}+(?=\")|(?<=\"){_INVISIBLE.pattern}+(?=[{edge}\r\n]|$)|^\ufeff+"
+    )
+    for line in lines:
+        yield line if line.isascii() else hidden.sub("", line)
 
 
 def evenness(table: Sequence[Row]) -> tuple[float, int]:

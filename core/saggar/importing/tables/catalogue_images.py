@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from saggar.dataset.record import OBJECT_COLUMNS, PROVENANCE
 from saggar.errors import InvalidInputError
 from saggar.files.pictures.image_names import is_image_name
 from saggar.files.tables.csv_text import DELIMITERS, from_spreadsheet_cell, plain_heading, plain_name
 from saggar.files.tables.spreadsheet_damage import is_reformatted
+from saggar.files.text_encoding import telling_encoding
 from saggar.importing.photographs.cells import name_in_cell, unnamed, unnamed_notes
 from saggar.importing.photographs.listing import Listing
 from saggar.importing.photographs.names import look_alike, odd_characters
@@ -23,6 +25,9 @@ from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.importing.tables.object_ids import names_no_object
 from saggar.importing.tables.swallowed_rows import swallowed_rows
 from saggar.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from saggar.catalogue.tables import Catalogue
 
 _DISAGREE = "columns of the catalogue disagree (`saggar data map` tells how)"
 _END = re.compile(r"[\s_(（-]")  # where the number ends in the name of a further photograph
@@ -43,21 +48,30 @@ def read_catalogue_table(
     notes name rows whose columns disagree, and cells that hold rows with some of `images`.
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and what to do.
     """
-    from saggar.catalogue.mapping import map_rows
-    from saggar.catalogue.tables import image_column, read_catalogue
+    from saggar.catalogue.tables import read_catalogue
 
     catalogue = read_catalogue(path, encoding)
+    with telling_encoding("" if encoding else catalogue.encoding):
+        return _proposed(catalogue, named, taxonomy, images, recognised=encoding is None)
+
+
+def _proposed(
+    catalogue: Catalogue, named: str | None, taxonomy: Taxonomy, images: Sequence[PurePosixPath], *, recognised: bool
+) -> tuple[LabelTable, list[Note]]:
+    from saggar.catalogue.mapping import map_rows
+    from saggar.catalogue.tables import image_column
+
     column = image_column(catalogue, named)
     if column is None:
         raise InvalidInputError(
-            f"{path}: no column names photographs by their files; --image-column names one of the numbers that they "
-            f"are called by; it has: {catalogue.columns}"
+            f"{catalogue.source}: no column names photographs by their files; --image-column names one of the numbers "
+            f"that they are called by; it has: {catalogue.columns}"
         )
     plain = [plain_name(name) for name in catalogue.header]
     owned = {name: plain.index(name) for name in PROVENANCE if name in plain}
     for name in owned:
         if plain.count(name) > 1:
-            raise InvalidInputError(f"{path}: column '{name}' appears twice; remove one")
+            raise InvalidInputError(f"{catalogue.source}: column '{name}' appears twice; remove one")
     tasks = taxonomy.task_names
     rows: list[Row] = []
     own = [Row(number, cells) for number, cells in zip(catalogue.numbers, catalogue.rows, strict=True)]
@@ -72,9 +86,9 @@ def read_catalogue_table(
         if mapped.conflicts:
             notes.append(Note(number, file.strip(), "noted", _DISAGREE))
     table = LabelTable(
-        source=str(path),
+        source=catalogue.source,
         encoding=catalogue.encoding,
-        recognised=encoding is None,
+        recognised=recognised,
         delimiter=",",
         columns={name: i for i, name in enumerate(("image", *tasks, *owned))},
         ignored=(),

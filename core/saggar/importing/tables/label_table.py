@@ -14,6 +14,7 @@ from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.tables.csv_text import (
     DELIMITERS,
     IMAGE_HEADINGS,
+    CsvText,
     Row,
     csv_rows,
     delimiter_name,
@@ -21,6 +22,7 @@ from saggar.files.tables.csv_text import (
     plain_name,
     read_csv_text,
 )
+from saggar.files.text_encoding import telling_encoding
 
 __all__ = ["LabelTable", "Row", "column_letter", "read_label_table"]
 
@@ -44,6 +46,11 @@ class LabelTable:
     rows: tuple[Row, ...]
     recognised: bool = False  # whether the encoding was found out, rather than given
 
+    @property
+    def guess(self) -> str:
+        """The encoding, where it was found out; blank otherwise."""
+        return self.encoding if self.recognised else ""
+
 
 def read_label_table(
     path: Path, tasks: Sequence[str], image_column: str = "image", encoding: str | None = None
@@ -58,8 +65,14 @@ def read_label_table(
     Raises NotFoundError, or InvalidInputError that says what is wrong with the file and
     what to do.
     """
-    source = str(path)
     found = read_csv_text(path, encoding)
+    with telling_encoding("" if encoding else found.encoding):
+        return _label_table(found, str(path), tasks, image_column, recognised=encoding is None)
+
+
+def _label_table(
+    found: CsvText, source: str, tasks: Sequence[str], image_column: str, *, recognised: bool
+) -> LabelTable:
     text, delimiters = found.text, found.delimiters
     candidates = {delimiter: _header(text, delimiter) for delimiter in delimiters}
     wanted = {plain_name(image_column), *OBJECT_COLUMNS, *(task.casefold() for task in tasks)}
@@ -95,7 +108,7 @@ def read_label_table(
     ignored = tuple(name.strip() for i, name in enumerate(header.cells) if i not in used and name.strip())
     below = (row for row in _rows(text, best, source) if row.number > header.number)
     rows = tuple(Row(row.number, _as_written(row.cells, columns["image"])) for row in below)
-    return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows, encoding is None)
+    return LabelTable(source, found.encoding, best, columns, ignored, len(header.cells), header, rows, recognised)
 
 
 def _as_written(cells: tuple[str, ...], image: int) -> tuple[str, ...]:

@@ -23,31 +23,22 @@ from urllib.parse import unquote, urlsplit
 
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.text_encoding import read_text
-from saggar.importing.report import Note, Refusal
+from saggar.importing.report import Note, Refusal, RowsRefusedError
 from saggar.importing.tables.label_rows import plain_label, spellings
 from saggar.importing.tables.label_table import LabelTable, Row
+from saggar.importing.tables.other_tools import REMEDY, json_lines, other_tool
 from saggar.taxonomy import Task
 
 _LARGEST_MIB = 512
-_OTHER_TOOLS = (  # by keys that LabelBee's exports do not have
-    ({"images", "annotations", "categories"}, "COCO"),
-    ({"_via_img_metadata"}, "VIA"),
-    ({"project", "config", "attribute"}, "VIA"),
-    ({"shapes", "imagePath"}, "LabelMe"),
-    ({"data", "annotations"}, "Label Studio"),
-    ({"data", "completions"}, "Label Studio"),
-    ({"categories", "items"}, "Datumaro (CVAT)"),
-    ({"asset", "regions"}, "VoTT"),
-    ({"data_row", "projects"}, "Labelbox"),
-)
+_INVALID = {"false", "0", "no"}  # as other programs write it; LabelBee writes false
 
 
 def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[LabelTable, list[Refusal], list[Note]]:
     """The annotated images of `export`: a row each, numbered from 1 in the order of the file.
 
-    Tags are classes by code, name or variant; a tag of several values stays as it is, and is refused as an
-    unknown class. Also: entries that are no annotation, and images that LabelBee has marked invalid. Raises
-    NotFoundError, or InvalidInputError when nothing can be used.
+    Tags are classes by code, name or variant. Also: entries that are no annotation or have several values of one
+    tag, and images that LabelBee has marked invalid. Raises NotFoundError, or InvalidInputError when nothing can be
+    used.
     """
     names = {task.name.casefold(): task for task in tasks}
     known = {task.name: spellings(task) for task in tasks}
@@ -57,26 +48,33 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
     ignored: set[str] = set()
     for number, file, read in _annotations(export, root):
         try:
-            annotation = _object(read())
+            annotation = _annotation(read())
+            if _is_invalid(annotation):
+                skipped.append(Note(number, file, "skipped", "marked invalid in LabelBee"))
+                continue
             tags = list(_tags(annotation))
         except InvalidInputError as error:
             refused.append(Refusal(number, file, str(error)))
             continue
-        if annotation.get("valid") is False:
-            skipped.append(Note(number, file, "skipped", "marked invalid in LabelBee"))
-            continue
-        labels: dict[str, str] = {}
+        said: dict[str, list[str]] = {}
         for key, value in tags:
             task = names.get(key.strip().casefold())
             if task is None:
                 ignored.add(key)
-                continue
-            labels[task.name] = known[task.name].get(plain_label(value), value.strip())
-        found.append((number, file, labels))
+            else:
+                said.setdefault(task.name, []).append(value)
+        codes = {name: _classes(values, known[name]) for name, values in said.items()}
+        several = [Refusal(number, file, _several(each), name) for name, each in codes.items() if len(each) > 1]
+        refused += several
+        if not several:
+            found.append((number, file, {name: each[0] for name, each in codes.items() if each}))
     used = [task.name for task in tasks if any(task.name in labels for _, _, labels in found)]
+    if not used and refused and not ignored:
+        raise RowsRefusedError(str(export), refused, 0)
     if not used:
         called = f"; its tags are called: {', '.join(sorted(ignored)[:10])}" if ignored else ""
         called += f"; {refused[0]}" if refused else ""
+        called += f"; {len(skipped):,} marked invalid" if skipped else ""
         raise InvalidInputError(
             f"{export}: no image is tagged with one of {', '.join(t.name for t in tasks)}{called}; name the "
             "tags in LabelBee's project after the tasks"
@@ -95,25 +93,49 @@ def read_labelbee(export: Path, root: Path, tasks: Sequence[Task]) -> tuple[Labe
     return table, refused, skipped
 
 
-def _other_tool(export: Any) -> str:
-    """The program that wrote an export of such a shape; blank where it may be LabelBee."""
-    first = export[0] if isinstance(export, list) and export else export
-    keys = set(first) if isinstance(first, dict) else set()
-    return next((tool for signs, tool in _OTHER_TOOLS if signs <= keys), "")
+def _annotation(value: Any) -> dict[str, Any]:
+    annotation = _object(value)
+    if tool := other_tool(annotation):
+        raise _of_another(tool)
+    return annotation
+
+
+def _of_another(tool: str, place: str = "") -> InvalidInputError:
+    return InvalidInputError(f"{place}is an export of {tool}, not of LabelBee; {REMEDY}")
+
+
+def _is_invalid(annotation: dict[str, Any]) -> bool:
+    valid = annotation.get("valid")
+    return valid == 0 or str(valid).strip().casefold() in _INVALID
+
+
+def _classes(values: Sequence[str], known: dict[str, str]) -> list[str]:
+    """What one tag's values say, each once: codes, and words of no class as they are."""
+    found: dict[str, str] = {}
+    for value in values:
+        for word in [value] if plain_label(value) in known else value.split(";"):
+            plain = plain_label(word)
+            if plain:
+                found.setdefault(known.get(plain, plain), known.get(plain, word.strip()))
+    return list(found.values())
+
+
+def _several(values: Sequence[str]) -> str:
+    return f"is tagged {' and '.join(repr(value) for value in values)}; a label is one class: keep one"
 
 
 def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[[], Any]]]:
     """(number, image, how to read its annotation) of every image."""
     if export.is_dir():
-        for number, path in enumerate(sorted(export.rglob("*.json")), start=1):
+        files = sorted(export.rglob("*.json"))
+        if not files:
+            raise InvalidInputError(f"{export}: has no .json file in it; name LabelBee's export, or its result folder")
+        for number, path in enumerate(files, start=1):
             yield number, path.relative_to(export).as_posix().removesuffix(".json"), partial(_json, path)
         return
     entries = _json(export)
-    if tool := _other_tool(entries):
-        raise InvalidInputError(
-            f"{export}: is an export of {tool}, not of LabelBee; make a CSV of it, with a column image and one for "
-            "each task, and give that with --labels"
-        )
+    if tool := other_tool(entries):
+        raise _of_another(tool, f"{export}: ")
     if not isinstance(entries, list):
         raise InvalidInputError(
             f"{export}: must be an array with an entry per image (LabelBee: Export, Standard format)"
@@ -122,6 +144,7 @@ def _annotations(export: Path, root: Path) -> Iterator[tuple[int, str, Callable[
         values = entry if isinstance(entry, dict) else {}
         result = values.get("result") or "{}"
         read = partial(_parsed, result) if isinstance(result, str) else partial(_object, result)
+        read = partial(_object, entry) if isinstance(entry, _Twice) else read
         yield number, _file(values, root), read
 
 
@@ -166,7 +189,7 @@ def _tags(annotation: dict[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         if step.get("toolName", "tagTool") != "tagTool":
             continue
-        results = step.get("result") or []
+        results = _object(step).get("result") or []
         if not isinstance(results, list):
             raise InvalidInputError("has results that are not a list; export it again")
         for result in map(_object, results):
@@ -186,14 +209,32 @@ def _words(key: str, value: Any) -> str:
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInputError("is not an annotation of LabelBee (an object is missing); export it again")
+    if isinstance(value, _Twice):
+        raise InvalidInputError(f"key '{value.key}' appears twice, with different values; keep one")
     return value
+
+
+class _Twice(dict[str, Any]):
+    """An object of which `key` was written twice, with different values: JSON's readers take the last in silence."""
+
+    key = ""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    if differing := [key for key, value in pairs if value != found[key]]:
+        found = _Twice(pairs)
+        found.key = differing[0]
+    return found
 
 
 def _json(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST_MIB * 2**20:
             raise InvalidInputError(f"{path}: is above {_LARGEST_MIB} MiB; export the project in parts")
-        return _parsed(read_text(path)[0].removeprefix("\ufeff"), f"{path}: ")
+        return _parsed(read_text(path)[0].lstrip("\ufeff"), f"{path}: ")
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path of LabelBee's export", str(path)) from None
     except OSError as error:
@@ -207,6 +248,13 @@ def _parsed(text: str, place: str = "") -> Any:
             "with a row per photograph"
         )
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
+        if place and len(records := json_lines(text)) > 1:
+            if tool := other_tool(records):
+                raise _of_another(tool, place) from None
+            raise InvalidInputError(
+                f"{place}is JSON lines, and an export of LabelBee is one array (Export, Standard format); export it "
+                f"again, or {REMEDY}"
+            ) from None
         raise InvalidInputError(f"{place}its annotation is not JSON ({error}); export it again") from None

@@ -20,6 +20,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from saggar.errors import InvalidInputError, NotFoundError, SaggarError
+from saggar.files.text_encoding import marked_text
 from saggar.files.yamlfile import parse_yaml
 
 log = logging.getLogger(__name__)
@@ -116,18 +117,19 @@ class Keyring:
 
     def _read(self) -> dict[str, Key]:
         try:
-            text = self._path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = marked_text(self._path.read_bytes(), str(self._path))
+        except OSError as error:
             raise self._unreadable(error) from None
+        except InvalidInputError as error:
+            raise NotFoundError(f"SAGGAR_API_KEYS: {error}", str(self._path)) from None
         try:
             found = parse_yaml(text, KeyFile, source=str(self._path))
         except InvalidInputError as error:
             raise InvalidInputError(f"SAGGAR_API_KEYS: {error}", error.violations) from None
         return {key.sha256: key for key in found.keys}
 
-    def _unreadable(self, error: Exception) -> NotFoundError:
-        said = getattr(error, "strerror", None) or "not UTF-8 text"
-        return NotFoundError(f"SAGGAR_API_KEYS: cannot read {self._path}: {said}", str(self._path))
+    def _unreadable(self, error: OSError) -> NotFoundError:
+        return NotFoundError(f"SAGGAR_API_KEYS: cannot read {self._path}: {error.strerror}", str(self._path))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.files.text_encoding import BOM
 from saggar.files.yamlfile import parse_yaml
 from saggar.taxonomy import Taxonomy, load_taxonomy
 
@@ -101,7 +102,7 @@ def _taxonomy_name(name: str, base: Path) -> str:
 
 @lru_cache(1)  # a file with thousands of problems is read once, not for each
 def _root(text: str) -> Any:
-    return yaml.compose(text, Loader=yaml.SafeLoader)
+    return yaml.compose(text.lstrip(BOM), Loader=yaml.SafeLoader)
 
 
 def _line(text: str, location: tuple[Any, ...]) -> int:

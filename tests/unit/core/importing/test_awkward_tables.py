@@ -75,6 +75,58 @@ def test_utf_16_without_its_mark_is_still_read(encoding: str, tmp_path: Path) ->
     assert (found.text, found.encoding) == (text, encoding)
 
 
+EUC_JP = f"{HEAD},note\na.jpg,Song,Ding,,,東京国立博物館\nb.jpg,Yuan,Jun,,,東京国立博物館所蔵の白磁\n".encode("euc_jp")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ((b"Jun", "鈞窯の白".encode("euc_jp")), "is not a class of kiln"),
+        ((b"b.jpg", b"gone.jpg"), "gone.jpg"),
+        ((b"dynasty", "時代".encode("euc_jp")), "column 'dynasty' is missing"),
+        ((b"Song,Ding,,,", b",,,,"), ""),
+    ],
+)
+def test_a_refusal_says_how_an_encoding_was_recognised(change, told: str, root: Path, store, tmp_path: Path) -> None:
+    """Japanese is taken for Chinese: that Saggar guessed is where to look."""
+    data = EUC_JP.replace(*change)
+    if not told:
+        data, told = data.replace(b"Yuan,Jun,,,", b",,,,"), "no row has a label of"
+    text = refusal(root, table(tmp_path, data), store)
+    assert told in text
+    assert "\nthe file is not UTF-8; read as GB18030. If Chinese text looks wrong, name its encoding: --enc" in text
+    assert text.count("read as") == 1
+    with pytest.raises(InvalidInputError) as caught:
+        import_csv(root, table(tmp_path, data), TAXONOMY, store, encoding="euc_jp")
+    assert "read as" not in str(caught.value)
+
+
+def test_a_catalogue_that_is_refused_says_how_its_encoding_was_recognised(root: Path, store, tmp_path: Path) -> None:
+    data = "No,Title\n1,東京国立博物館所蔵の白磁\n2,東京国立博物館\n".encode("euc_jp")
+    for column, told in ((None, "no column names photographs"), ("No", "no photograph in "), ("Nr", "no column 'Nr'")):
+        with pytest.raises(InvalidInputError, match=f"{told}(.|\n)*\nthe file is not UTF-8; read as GB18030") as caught:
+            import_catalogue(root, table(tmp_path, data), column, TAXONOMY, store)
+        assert str(caught.value).count("read as") == 1
+
+
+def test_labels_from_hong_kong_are_read(root: Path, store, tmp_path: Path) -> None:
+    rows = ("a.jpg,宋,定窯,白釉,碗,香港藝術館嘅㗎啲", "b.jpg,元,鈞窯,,盤,深水埗")
+    data = "\n".join([f"{HEAD},note", *rows]).encode("big5hkscs")
+    report = import_csv(root, table(tmp_path, data), TAXONOMY, store)
+    assert [record.labels["kiln"] for record in report.manifest.records()] == ["Ding", "Jun"]
+    assert any("not UTF-8; read as Big5 (HKSCS). If" in warning for warning in report.warnings)
+    text = refusal(root, table(tmp_path, data.replace("鈞窯".encode("big5"), "鈞搖".encode("big5"))), store)
+    assert "'鈞搖' is not a class of kiln" in text
+    assert "read as Big5 (HKSCS)" in text
+
+
+def test_a_taxonomy_that_fits_is_named_beside_the_encoding(root: Path, store, tmp_path: Path) -> None:
+    rows = ("image,dynasty,glaze,type", "a.jpg,唐,white,bowl", "b.jpg,明,painted,vase")
+    text = refusal(root, table(tmp_path, "\n".join([*rows, "a.jpg,唐,white,碗"]).encode("gbk")), store)
+    assert "read as GB18030" in text
+    assert "all columns and labels fit taxonomy palace-visual" in text
+
+
 # Headers
 
 

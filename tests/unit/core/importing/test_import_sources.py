@@ -1,7 +1,6 @@
-"""Import from folders, from LabelBee and from a catalogue; near-duplicates become one object."""
+"""Import from folders and from a catalogue; near-duplicates become one object."""
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from saggar.dataset import leakage
 from saggar.dataset.manifest import validate
 from saggar.dataset.split import split
 from saggar.errors import InvalidInputError, NotFoundError
-from saggar.importing.intake import import_csv, import_folders, import_labelbee
+from saggar.importing.intake import import_csv, import_folders
 from saggar.importing.report import Note, RowsRefusedError, summed_up, write_report
 from saggar.importing.tables.label_rows import spellings
 from saggar.store import DirectoryStore
@@ -109,110 +108,6 @@ def test_where_nothing_is_left_the_reasons_are_told(root, store):
         (root / name).write_bytes(b"no photograph")
     with pytest.raises(RowsRefusedError, match=r"2 problems; nothing was imported(.|\n)*white/a.jpg: is not a JPEG"):
         import_folders(root, ["glaze"], TAXONOMY, store, strict=False)
-
-
-# LabelBee
-
-
-def annotation(tags, step="step_1", **more):
-    result = [{"id": "CXHF5QUM", "sourceID": "", "result": tags}]
-    return {
-        "width": 96, "height": 72, "rotate": 0, "valid": True,
-        step: {"dataSourceStep": 0, "toolName": "tagTool", "result": result}, **more,
-    }  # fmt: skip
-
-
-def entry(name, tags, **more):
-    return {"id": 1, "url": f"D:\\shots\\{name}", "fileName": name.split("/")[-1],
-            "result": json.dumps(annotation(tags, **more))}  # fmt: skip
-
-
-def test_labelbees_standard_export(root, store, tmp_path):
-    for name in ("a.jpg", "sub/b.jpg", "c.jpg", "d.jpg"):
-        put(root, name)
-    entries = [
-        entry("a.jpg", {"Glaze": "white", "dynasty": "宋代", "mood": "calm"}),
-        entry("sub/b.jpg", {"glaze": "Painted"}, step="tagTool"),
-        entry("c.jpg", {"glaze": "white"}, valid=False),
-        {"id": 4, "url": "d.jpg", "fileName": "d.jpg", "result": ""},
-    ]
-    export = tmp_path / "pots-labelbee.json"
-    export.write_text(json.dumps(entries), encoding="utf-8")
-    assert any("dynasty: only 'Song' occurs" in w for w in import_labelbee(root, export, TAXONOMY, store).warnings)
-    entries[3]["result"] = json.dumps(annotation({"dynasty": "Yuan", "glaze": ""}))
-    export.write_text(json.dumps(entries), encoding="utf-8-sig")
-    report = import_labelbee(root, export, TAXONOMY, store)
-    assert labels(report) == {
-        "a.jpg": {"dynasty": "Song", "glaze": "white"},
-        "sub/b.jpg": {"dynasty": None, "glaze": "painted"},
-        "d.jpg": {"dynasty": "Yuan", "glaze": None},
-    }
-    assert any("not used: mood" in warning for warning in report.warnings)
-    assert [(n.row, n.file, n.text) for n in report.notes] == [(3, "c.jpg", "marked invalid in LabelBee")]
-
-
-def test_labelbees_result_folder(root, store, tmp_path):
-    results = tmp_path / "results"
-    for name, glaze in (("a.jpg", "white"), ("sub/b.jpg", "painted")):
-        put(root, name)
-        path = results / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(annotation({"glaze": glaze})))
-    (results / "c.jpg.json").write_text("{")
-    (results / "d.jpg.json").write_text("[]")
-    (results / "e.jpg.json").write_text(json.dumps(annotation({"glaze": "white;painted"})))
-    report = import_labelbee(root, results, TAXONOMY, store, strict=False)
-    assert {name: row["glaze"] for name, row in labels(report).items()} == {
-        "a.jpg": "white",
-        "sub/b.jpg": "painted",
-    }
-    reasons = {refusal.file: refusal.reason for refusal in report.refused}
-    assert "is not JSON" in reasons["c.jpg"]
-    assert "is not an annotation of LabelBee" in reasons["d.jpg"]
-    assert "'white;painted' is not a class of glaze" in reasons["e.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("{}", "must be an array with an entry per image"),
-        ("[[[", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
-        ("[]", "no image is tagged with one of dynasty, glaze, type"),
-        (json.dumps([entry("a.jpg", {"colour": "red"})]), "its tags are called: colour"),
-        (json.dumps([3, {"result": 5}]), "is not an annotation of LabelBee"),
-        ('{"images": [], "annotations": [], "categories": []}', "is an export of COCO, not of LabelBee; make a CSV"),
-        ('{"_via_settings": {}, "_via_img_metadata": {}}', "is an export of VIA"),
-        ('{"project": {}, "config": {}, "attribute": {}, "file": {}}', "is an export of VIA"),
-        ('{"version": "5.4", "flags": {}, "shapes": [], "imagePath": "a.jpg"}', "is an export of LabelMe"),
-        ('[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]', "is an export of Label Studio"),
-        ('{"info": {}, "categories": {}, "items": []}', "is an export of Datumaro"),
-        ('<?xml version="1.0"?>\n<annotations><version>1.1</version></annotations>', "is XML, as CVAT .*make a CSV"),
-    ],
-)
-def test_what_is_no_export_of_labelbee(root, store, tmp_path, text, told):
-    export = tmp_path / "export.json"
-    export.write_text(text)
-    with pytest.raises(InvalidInputError, match=told):
-        import_labelbee(root, export, TAXONOMY, store)
-
-
-def test_names_in_an_export_cannot_lead_out_of_the_folder(root, store, tmp_path):
-    put(tmp_path, "secret.jpg")
-    put(root, "a.jpg")
-    put(root, "b.jpg")
-    entries = [
-        entry("a.jpg", {"glaze": "white"}),
-        entry("b.jpg", {"glaze": "painted"}),
-        {"url": "../secret.jpg", "fileName": "../secret.jpg", "result": annotation({"glaze": "white"})},
-        {"url": str(tmp_path / "secret.jpg"), "fileName": "", "result": annotation({"glaze": "white"})},
-        {"url": None, "fileName": None, "result": annotation({"glaze": "white"})},
-    ]
-    export = tmp_path / "export.json"
-    export.write_text(json.dumps(entries))
-    report = import_labelbee(root, export, TAXONOMY, store, strict=False)
-    assert sorted(labels(report)) == ["a.jpg", "b.jpg"]
-    assert [r.row for r in report.refused] == [3, 4, 5]
 
 
 # Catalogue and image folder

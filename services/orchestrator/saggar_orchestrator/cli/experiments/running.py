@@ -162,15 +162,14 @@ def read_file(file: Path) -> str:
     """The file's text. Raises NotFoundError and InvalidInputError."""
     from saggar.errors import InvalidInputError, NotFoundError
     from saggar.files.regular import read_regular
+    from saggar.files.text_encoding import marked_text
 
     try:
-        text = read_regular(file, _MOST_BYTES).decode("utf-8-sig")
+        text = marked_text(read_regular(file, _MOST_BYTES), str(file))
     except FileNotFoundError:
         raise NotFoundError(f"{file}: no such file; check the path", str(file)) from None
     except IsADirectoryError:
         raise InvalidInputError(f"{file}: is a folder, not an experiment file") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except OSError as error:
         raise InvalidInputError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -9,6 +9,7 @@ from PIL import Image
 from saggar.decoding import IMPORTED, read_image
 from saggar.errors import InvalidInputError, NotFoundError
 from saggar.files.regular import read_regular
+from saggar.files.text_encoding import marked_text
 
 _MOST_BYTES = 1 << 30  # of a file to be read
 _GAP_PX = 4
@@ -18,11 +19,11 @@ _LARGEST_TILE_PX = 256
 def read_prompts(path: Path) -> list[str]:
     """A prompt a line; blank lines and those that begin with # are left out."""
     try:
-        lines = read_regular(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
+        lines = marked_text(read_regular(path, _MOST_BYTES), str(path)).splitlines()
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file; check the path", str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     found = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not found:
         raise InvalidInputError(f"{path}: no prompt in it; write one a line")

@@ -19,17 +19,16 @@ def read_key(path: Path | None) -> str:
         return ""
     from saggar.errors import InvalidInputError
     from saggar.files.regular import read_regular
+    from saggar.files.text_encoding import marked_text
 
     try:
-        text = read_regular(path, _LONGEST_BYTES).decode("ascii").strip()
+        text = marked_text(read_regular(path, _LONGEST_BYTES), str(path)).strip()
         readable = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
-    except UnicodeDecodeError:
-        text, readable = "", 0
     except OSError as error:
         raise InvalidInputError(
             f"{path}: the API key's file cannot be read ({error.strerror}); check --api-key-file"
         ) from None
-    if not text or not text.isprintable() or " " in text:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidInputError(f"{path}: must hold one line, the API key, and nothing else")
     if readable:
         warn(f"warning: {path}: other users can read this key; `chmod 600 {path}`")

@@ -32,13 +32,15 @@ def print_links(home: Home, site: Site, *, as_json: bool) -> None:
 
     import yaml
     from saggar.errors import WrongStateError
+    from saggar.files.text_encoding import marked_text
 
     if home.remote:
         raise WrongStateError(
             f"the tokens are where the {site.service} service runs, in the file that its "
             f"SAGGAR_{site.name.upper()}_TOKENS names: a link is {address(home, site)}/signin#TOKEN"
         )
-    tokens = yaml.safe_load(site.tokens(home).read_text(encoding="utf-8")) or {}
+    file = site.tokens(home)
+    tokens = yaml.safe_load(marked_text(file.read_bytes(), str(file))) or {}
     links = {str(name): f"{address(home, site)}/signin#{quote(str(token))}" for name, token in tokens.items()}
     if as_json:
         print_json(links)

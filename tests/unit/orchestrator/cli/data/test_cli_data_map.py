@@ -122,3 +122,21 @@ def test_a_header_alone_has_no_rows(saggar: Call, catalogue: Path) -> None:
     catalogue.write_text("Title,Period\n", encoding="utf-8")
     assert saggar("data", "map", catalogue, "--json")[:2] == (0, "[]\n")
     assert saggar("data", "map", catalogue)[0] == 0
+
+
+def test_where_next_to_nothing_is_found_the_encoding_is_told(saggar: Call, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_bytes("名称,所蔵\n白磁の碗,東京国立博物館\n青磁の鉢,東京国立博物館\n".encode("euc_jp"))
+    code, _, err = saggar("data", "map", path)
+    assert code == 0
+    assert f"of 8 labels were found; {path} is not UTF-8; read as GB18030. If Chinese text looks wrong, name" in err
+    path.write_bytes("名称,时代\n定窑白釉碗,北宋\n钧窑天青釉盘,元\n".encode("gbk"))
+    assert "read as" not in saggar("data", "map", path)[2]
+
+
+def test_a_catalogue_from_hong_kong(saggar: Call, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_bytes("名稱,時代,備註\n定窯白釉碗,北宋,嘅㗎啲咗\n鈞窯盤,元,深水埗\n".encode("big5hkscs"))
+    code, out, err = saggar("data", "map", path, "--json")
+    assert (code, [row["labels"]["kiln"] for row in json.loads(out)]) == (0, ["Ding", "Jun"])
+    assert "2 rows, big5hkscs" in err

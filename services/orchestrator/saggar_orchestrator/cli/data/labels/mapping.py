@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from saggar.catalogue.tables import Catalogue
 
 _TAXONOMY = "song-yuan-porcelain"
+_NEXT_TO_NOTHING = 0.1  # share of labels that are found, as where an encoding was taken for another
 _SHOWN = 20  # conflicts on the terminal; JSON and --output have all
 
 Columns = list[str] | None
@@ -72,6 +73,7 @@ def map_catalogue(
     from saggar.catalogue.mapping import looks_like_an_object, map_rows
     from saggar.catalogue.tables import given_roles, read_catalogue, row_record
     from saggar.catalogue.tables import image_column as found_column
+    from saggar.files.text_encoding import recognised_as
     from saggar.taxonomy import load_taxonomy
 
     table = read_catalogue(catalogue, encoding)
@@ -84,6 +86,10 @@ def map_catalogue(
         say(f"  {column.name}: {'photographs' if column.index == image else _ROLES[column.role]}")
     if not rows:
         say("there are no rows below the header")
+    labelled = sum(label is not None for row in rows for label in row.labels.values())
+    cells = sum(len(row.labels) for row in rows)
+    if encoding is None and labelled <= _NEXT_TO_NOTHING * cells and (told := recognised_as(table.encoding)):
+        say(f"warning: {labelled:,} of {cells:,} labels were found; {catalogue} is {told}")
     if looks_like_an_object(classes, table.header):
         say("warning: the first row looks like an object; it was taken for the names of the columns")
         say("put a row of names above it, or that object has no labels")

@@ -113,3 +113,73 @@ def test_lines_that_end_with_what_is_no_line_end_to_tables_are_told(tmp_path: Pa
         open_csv(path)
     path.write_text(f"image,glaze\na.png,white{end}and blue\n", encoding="utf-8")
     assert [row.cells[1] for row in open_csv(path).rows()] == [f"white{end}and blue"]
+
+
+# Byte order marks and invisible characters
+
+QUOTED = '"image","credit_line"\r\n"a.jpg","Museum, of X"\r\n"b.jpg","Ding, ""ware"""\r\n'
+CELLS = [("image", "credit_line"), ("a.jpg", "Museum, of X"), ("b.jpg", 'Ding, "ware"')]
+INVISIBLE = ["\ufeff", "\ufeff\ufeff", "\u200b", "\ufeff\u200b", "\u2060", "\u200e"]
+
+
+def cells_of(path: Path, encoding: str | None) -> list[list[tuple[str, ...]]]:
+    """As read whole, and row by row."""
+    found = read_csv_text(path, encoding)
+    table = open_csv(path, encoding)
+    return [
+        [row.cells for row in csv_rows(found.text, ",", "t.csv")],
+        [table.header, *(row.cells for row in table.rows())],
+    ]
+
+
+@pytest.mark.parametrize("mark", INVISIBLE)
+@pytest.mark.parametrize("encoding", [None, "utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "gb18030"])
+def test_what_is_invisible_before_a_quoted_header_is_passed_over(
+    tmp_path: Path, mark: str, encoding: str | None
+) -> None:
+    path = tmp_path / "table.csv"
+    written = {None: "utf-8", "utf-8-sig": "utf-8"}.get(encoding, encoding)
+    path.write_bytes(f"{mark}{QUOTED}".encode(written))
+    assert cells_of(path, encoding) == [CELLS, CELLS]
+
+
+@pytest.mark.parametrize("mark", INVISIBLE)
+@pytest.mark.parametrize("encoding", [None, "utf-8"])
+def test_what_is_invisible_beside_quotation_marks_is_passed_over(
+    tmp_path: Path, mark: str, encoding: str | None
+) -> None:
+    path = tmp_path / "table.csv"
+    for text in (
+        QUOTED.replace('\r\n"', f'\r\n{mark}"'),
+        QUOTED.replace(',"', f',{mark}"'),
+        QUOTED.replace('",', f'"{mark},'),
+        QUOTED.replace('"\r\n', f'"{mark}\r\n'),
+    ):
+        path.write_bytes(text.encode())
+        assert cells_of(path, encoding) == [CELLS, CELLS]
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-8"])
+def test_files_with_marks_that_were_joined_have_none_in_their_cells(tmp_path: Path, encoding: str | None) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes("\ufeffimage,kiln\na.jpg,Ding\n\ufeffb.jpg,Ru\n".encode())
+    expected = [("image", "kiln"), ("a.jpg", "Ding"), ("b.jpg", "Ru")]
+    assert cells_of(path, encoding) == [expected, expected]
+
+
+def test_text_within_quotation_marks_keeps_its_invisible_characters(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes('image,note\na.jpg,"x \u200b""y"", z\u200d"\nb.jpg,\u200bplain\u200b\n'.encode())
+    expected = [("image", "note"), ("a.jpg", 'x \u200b"y", z\u200d'), ("b.jpg", "\u200bplain\u200b")]
+    assert cells_of(path, None) == [expected, expected]
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\ufeff"])
+def test_a_mark_before_a_line_that_names_the_delimiter(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(f'{mark}sep=;\n"image";"kiln"\n"a.jpg";"Ding"\n'.encode())
+    for encoding in (None, "utf-8"):
+        table = open_csv(path, encoding)
+        assert (table.delimiter, table.header, [row.cells for row in table.rows()]) == (
+            ";", ("image", "kiln"), [("a.jpg", "Ding")],
+        )  # fmt: skip
