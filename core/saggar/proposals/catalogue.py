@@ -8,7 +8,7 @@ from pathlib import Path
 
 from saggar.errors import InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
-from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading, unwrapped_cell
 
 _NUMBERS = (  # headings of a column of object numbers, where none is named
     "objectnumber",
@@ -29,11 +29,15 @@ _NUMBERS = (  # headings of a column of object numbers, where none is named
 
 @dataclass(frozen=True)
 class CatalogueRow:
-    """`place` counts the rows from 0, `number` as a spreadsheet does. `problem`: why it cannot be used; else empty."""
+    """`place` counts the rows from 0, `number` as a spreadsheet does. `problem`: why it cannot be used; else empty.
+
+    `written` are the cells as the file has them, `cells` what they say.
+    """
 
     place: int
     number: int
-    cells: tuple[str, ...]  # as many as the header has
+    written: tuple[str, ...]  # as many as the header has
+    cells: tuple[str, ...]
     photograph: str
     object_number: str
     problem: str = ""
@@ -41,7 +45,7 @@ class CatalogueRow:
 
 @dataclass(frozen=True)
 class ObjectCatalogue:
-    """A CSV with a row per object or photograph."""
+    """A CSV with a row per object or photograph; `header` as it is written there."""
 
     file: CsvFile
     header: tuple[str, ...]
@@ -51,14 +55,15 @@ class ObjectCatalogue:
     def rows(self) -> Iterator[CatalogueRow]:
         """Every row in its order; one is held at a time."""
         width = len(self.header)
-        for place, row in enumerate(self.file.rows()):
-            cells = tuple(from_spreadsheet_cell(cell) for cell in row.cells)
+        for place, row in enumerate(self.file.rows(as_written=True)):
+            found = row.cells
             problem = ""
-            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-                problem = f"has {len(cells)} cells and the header {width}; is one with a delimiter in it not quoted?"
-            cells = (*cells[:width], *[""] * (width - len(cells)))
+            if len(found) > width and any(cell.strip() for cell in found[width:]):
+                problem = f"has {len(found)} cells and the header {width}; is one with a delimiter in it not quoted?"
+            written = (*found[:width], *[""] * (width - len(found)))
+            cells = tuple(from_spreadsheet_cell(unwrapped_cell(cell)) for cell in written)
             number = cells[self.number_column].strip() if self.number_column is not None else ""
-            yield CatalogueRow(place, row.number, cells, cells[self.image_column].strip(), number, problem)
+            yield CatalogueRow(place, row.number, written, cells, cells[self.image_column].strip(), number, problem)
 
 
 def open_catalogue(
@@ -71,13 +76,13 @@ def open_catalogue(
     file = open_csv(path, encoding)
     if file.count == 0:
         raise InvalidInputError(f"{path}: has a header and no rows below it; check that it is the right file")
-    header = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
-    image = _column(path, header, image_column)
+    names = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
+    image = _column(path, names, image_column)
     if number_column is not None:
-        return ObjectCatalogue(file, header, image, _column(path, header, number_column))
-    plain = [plain_heading(name) for name in header]
+        return ObjectCatalogue(file, file.header, image, _column(path, names, number_column))
+    plain = [plain_heading(name) for name in names]
     known = [plain.index(name) for name in _NUMBERS if plain.count(name) == 1]
-    return ObjectCatalogue(file, header, image, known[0] if known else None)
+    return ObjectCatalogue(file, file.header, image, known[0] if known else None)
 
 
 def _column(path: Path, header: tuple[str, ...], name: str) -> int:

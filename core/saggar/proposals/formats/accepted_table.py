@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
+from saggar.files.tables.csv_text import data_cell
 from saggar.proposals.formats.accepted_objects import AcceptedObject
 from saggar.proposals.formats.profiles import Profile
 from saggar.proposals.formats.review_table import write_tables
@@ -22,6 +23,9 @@ def write_accepted(
     def word(each: AcceptedObject, task: str) -> str:
         return vocabulary.value(task, each.classes[task].code) if task in each.classes else ""
 
-    lines = ([each.number, *(word(each, task) for task in vocabulary.tasks)] for each in objects)
-    header = [profile.number, *columns]
+    lines = (
+        [data_cell(cell) for cell in (each.number, *(word(each, task) for task in vocabulary.tasks))]
+        for each in objects
+    )
+    header = [data_cell(cell) for cell in (profile.number, *columns)]
     return write_tables(path, header, lines, len(objects), profile.rows_a_file, byte_order_mark=byte_order_mark)
