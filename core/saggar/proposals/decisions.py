@@ -11,7 +11,7 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
 from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
-from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
+from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, OWN, ROW, SNAPSHOT
 
 ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
 REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
@@ -115,6 +115,8 @@ def _tasks(path: Path, header: list[str]) -> tuple[str, ...]:
             f"{path}: is not a table of `saggar classify --catalogue`: it has no column "
             f"{lacking[0] if lacking else f'{DECISION}TASK'} (each must be there once); give it with all its columns"
         )
+    if twice := [name for place, name in enumerate(header) if name.startswith(OWN) and name in header[:place]]:
+        raise InvalidInputError(f"{path}: column '{twice[0]}' appears twice; keep the one that the table had")
     return tasks
 
 

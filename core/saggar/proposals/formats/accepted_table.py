@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saggar.errors import InvalidInputError
 from saggar.files.tables.csv_text import data_cell
 from saggar.proposals.formats.accepted_objects import AcceptedObject
 from saggar.proposals.formats.profiles import Profile
@@ -16,9 +15,7 @@ def write_accepted(
     path: Path, objects: list[AcceptedObject], profile: Profile, vocabulary: Vocabulary, *, byte_order_mark: bool
 ) -> list[Path]:
     """The table at `path`, in as many files as the profile asks for; what is unknown of an object is an empty cell."""
-    columns = [profile.column(task, vocabulary.kind(task)) for task in vocabulary.tasks]
-    if doubled := sorted({name for name in columns if columns.count(name) > 1}):
-        raise InvalidInputError(f"two tasks go into the column '{doubled[0]}'; give one of them another with --field")
+    header = list(map(data_cell, profile.columns(vocabulary.tasks, vocabulary.kinds)))
 
     def word(each: AcceptedObject, task: str) -> str:
         return vocabulary.value(task, each.classes[task].code) if task in each.classes else ""
@@ -27,5 +24,4 @@ def write_accepted(
         [data_cell(cell) for cell in (each.number, *(word(each, task) for task in vocabulary.tasks))]
         for each in objects
     )
-    header = [data_cell(cell) for cell in (profile.number, *columns)]
     return write_tables(path, header, lines, len(objects), profile.rows_a_file, byte_order_mark=byte_order_mark)

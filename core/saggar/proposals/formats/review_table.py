@@ -1,8 +1,8 @@
 """Proposals as a table for people: what the model proposes, how sure it is, and a column to decide in.
 
-Per task: `proposed_<field>` (the catalogue's word), `confidence_<task>` (0 to 1), `set_<task>` (all that is
-possible), `code_<task>` and `accept_or_reject_<task>`, which is empty. The catalogue's own cells are as they are, but
-for an apostrophe before what a spreadsheet would run as a formula.
+Per task: `saggar_proposed_<field>` (the catalogue's word), `saggar_confidence_<task>` (0 to 1), `saggar_set_<task>`
+(all that is possible), `saggar_code_<task>` and `saggar_accept_or_reject_<task>`, which is empty. The catalogue's own
+cells are as they are, but for an apostrophe before what a spreadsheet would run as a formula.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from saggar.proposals.columns import (
     NOT_PORCELAIN,
     NOTES,
     NUMBER,
+    OWN,
     POSSIBLE,
     PROPOSED,
     ROW,
@@ -61,17 +62,17 @@ def review_columns(profile: Profile, vocabulary: Vocabulary) -> list[str]:
     return [*of_tasks, *of_row, *codes]
 
 
-def refuse_reviewed(catalogue: ObjectCatalogue, profile: Profile, tasks: Sequence[str]) -> None:
-    """Raises InvalidInputError where the catalogue has columns by which decisions will be read: it is a table to review
-    already, and nothing could be read back from a second one made of it.
+def refuse_clashes(catalogue: ObjectCatalogue, profile: Profile, vocabulary: Vocabulary) -> None:
+    """Raises InvalidInputError where the table would have two columns of a name that is ours, by which decisions are
+    read and where they come from; or where that to import would have two of a name.
     """
-    taken = {ROW, NUMBER, IMAGE, *(f"{CODE}{task}" for task in tasks)}
     for name in catalogue.header if profile.whole_rows else ():
-        if plain_heading(name) in taken or plain_heading(name).startswith(DECISION):
+        if plain_heading(name).startswith(OWN):
             raise InvalidInputError(
-                f"{catalogue.file.path}: has a column '{name}', as tables to review have; give the catalogue itself, "
-                "or rename the column"
+                f"{catalogue.file.path}: has a column '{name.strip()}', and names with {OWN} are those of tables to "
+                "review; give the catalogue itself, or rename the column"
             )
+    profile.columns(vocabulary.tasks, vocabulary.kinds)
 
 
 def write_review(

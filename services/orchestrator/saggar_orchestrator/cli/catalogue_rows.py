@@ -137,7 +137,7 @@ def classify_catalogue(
     """
     from saggar.proposals.asking.photographs import Photographs
     from saggar.proposals.catalogue import open_catalogue
-    from saggar.proposals.formats.review_table import refuse_reviewed, write_review
+    from saggar.proposals.formats.review_table import refuse_clashes, write_review
 
     from saggar_orchestrator.cli.services.client import classifier_client
 
@@ -153,7 +153,7 @@ def classify_catalogue(
     with classifier_client(home, api_key) as classifier:
         codes = classifier.describe().codes
         profile, vocabulary = _words(table, words, codes)
-        refuse_reviewed(catalogue, profile, tuple(codes))
+        refuse_clashes(catalogue, profile, vocabulary)
         if not profile.whole_rows and catalogue.number_column is None:
             raise typer.BadParameter(f"{profile.title} needs object numbers: name their column with --number-column")
         about = {
@@ -306,6 +306,8 @@ def _ask_all(
 
 
 def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as_json: bool) -> None:
+    from saggar.proposals.columns import DECISION
+
     failed, passing, models = 0, 0, dict[str, int]()
     for row in range(count):
         answer = journal.get(row)
@@ -329,7 +331,7 @@ def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as
         tables = " ".join(f"--accepted {shlex.quote(str(file))}" for file in files)
         chosen = "" if profile == "generic" else f" --profile {profile}"
         say(
-            "next: people write accept, reject or another class into the columns accept_or_reject_...; then:\n"
+            f"next: people write accept, reject or another class into the columns {DECISION}...; then:\n"
             f"  saggar classify {tables}{chosen} --output FILE"
         )
     if failed:

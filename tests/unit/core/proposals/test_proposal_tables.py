@@ -55,8 +55,8 @@ def test_collectionspace_takes_9999_rows_a_file(tmp_path: Path, rows: int, sizes
     tables = [read(file) for file in files]
     assert [len(table) for table in tables] == sizes
     assert [row["objectNumber"] for table in tables for row in table] == [f"A{n}" for n in range(rows)]
-    assert tables[0][5]["error"] == "no such file"
-    assert tables[0][4]["set_glaze"] == "Celadon; White"
+    assert tables[0][5]["saggar_error"] == "no such file"
+    assert tables[0][4]["saggar_set_glaze"] == "Celadon; White"
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
