@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +11,27 @@ from saggar.errors import InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
 from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading, unwrapped_cell
 
-_NUMBERS = (  # headings of a column of object numbers, where none is named
-    "objectnumber",
-    "object_number",
-    "object number",
-    "inventory_number",
-    "inventory number",
-    "accession_number",
-    "accession number",
-    "object_id",
-    "inventarnummer",
-    "藏品编号",
-    "藏品號",
-    "编号",
-    "文物号",
+_THINGS = (
+    "object",
+    "inventory",
+    "inv",
+    "accession",
+    "acc",
+    "museum",
+    "registration",
+    "reg",
+    "catalogue",
+    "catalog",
+    "cat",
 )
+_NUMBERS = (  # headings of a column of object numbers, where none is named, as `_bare` has them
+    *(f"{thing}{number}" for thing in (*_THINGS, "item") for number in ("number", "no", "nr", "num")),
+    *("objectid", "itemid", "inventarnummer", "inventarnr", "objektnummer", "objektnr"),
+    *("藏品编号", "藏品編號", "藏品号", "藏品號", "编号", "編號", "文物号", "文物號", "文物编号", "文物編號"),
+    *("典藏号", "典藏號", "典藏编号", "典藏編號", "馆藏号", "館藏號", "馆藏编号", "館藏編號", "登记号", "登記號"),
+    *("总登记号", "總登記號", "登录号", "登錄號", "入藏号", "入藏號", "统一编号", "統一編號"),
+)
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -77,15 +84,21 @@ def open_catalogue(
     if file.count == 0:
         raise InvalidInputError(f"{path}: has a header and no rows below it; check that it is the right file")
     names = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
-    image = _column(path, names, image_column)
+    image = named_column(path, names, image_column)
     if number_column is not None:
-        return ObjectCatalogue(file, file.header, image, _column(path, names, number_column))
-    plain = [plain_heading(name) for name in names]
-    known = [plain.index(name) for name in _NUMBERS if plain.count(name) == 1]
+        return ObjectCatalogue(file, file.header, image, named_column(path, names, number_column))
+    bare = list(map(_bare, names))
+    known = [bare.index(name) for name in _NUMBERS if bare.count(name) == 1]
     return ObjectCatalogue(file, file.header, image, known[0] if known else None)
 
 
-def _column(path: Path, header: tuple[str, ...], name: str) -> int:
+def _bare(name: str) -> str:
+    """A heading without what stands between its words: `Inv. No.`, `inv_no` and `INV NO` are one."""
+    return _BETWEEN_WORDS.sub("", plain_heading(name).replace("#", "no"))
+
+
+def named_column(path: Path, header: Sequence[str], name: str) -> int:
+    """Where the column `name` is. Raises InvalidInputError, naming those that are there."""
     places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
     if not places:
         known = ", ".join(own or "(blank)" for own in header)

@@ -11,6 +11,7 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
 from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.proposals.catalogue import named_column
 from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, OWN, ROW, SNAPSHOT
 
 ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
@@ -35,6 +36,7 @@ class Decided:
     rejected: tuple[str, ...] = ()
     open: tuple[str, ...] = ()  # proposed, and nobody decided
     confidence: dict[str, str] = field(default_factory=dict)  # of proposals, by task
+    number_column: str = NUMBER  # that `object_number` is from
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ class Tally:
         )
 
 
-def read_decisions(paths: Sequence[Path], encoding: str | None = None) -> Iterator[Decided]:
-    """Every row of the tables at `paths`, in their order; one table that was split is several.
+def read_decisions(
+    paths: Sequence[Path], encoding: str | None = None, number_column: str | None = None
+) -> Iterator[Decided]:
+    """Every row of the tables at `paths`, in their order; one table that was split is several. `number_column` has the
+    objects' numbers, where that is not the column by which the table was made.
 
     A decision is `accept` or `reject` (yes, no, 1, 0, x, 是, 否 ...), or the code or name of another class, which the
     importer checks. Raises NotFoundError and InvalidInputError, the latter with every cell that cannot be read, or for
@@ -70,7 +75,10 @@ def read_decisions(paths: Sequence[Path], encoding: str | None = None) -> Iterat
         table = open_csv(path, encoding)
         header = [plain_heading(from_spreadsheet_cell(cell)) for cell in table.header]
         tasks = _tasks(path, header)
-        yield from _of_table(table, header, tasks)
+        number = header.index(NUMBER) if NUMBER in header else None
+        if number_column is not None:
+            number = named_column(path, [from_spreadsheet_cell(cell).strip() for cell in table.header], number_column)
+        yield from _of_table(table, header, tasks, number, number_column or NUMBER)
 
 
 def tally(rows: Sequence[Decided]) -> Tally:
@@ -120,7 +128,9 @@ def _tasks(path: Path, header: list[str]) -> tuple[str, ...]:
     return tasks
 
 
-def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iterator[Decided]:
+def _of_table(
+    table: CsvFile, header: list[str], tasks: tuple[str, ...], number: int | None, number_column: str
+) -> Iterator[Decided]:
     problems: list[FieldViolation] = []
     places = {name: header.index(name) for name in header}
     for row in table.rows():
@@ -155,7 +165,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             str(table.path),
             row.number,
             cell(ROW),
-            cell(NUMBER),
+            cells[number] if number is not None else "",
             cell(IMAGE),
             cell(MODEL),
             cell(SNAPSHOT),
@@ -165,6 +175,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             tuple(rejected),
             tuple(undecided),
             {task: cell(f"{CONFIDENCE}{task}") for task in tasks},
+            number_column,
         )
     if problems:
         lines = "\n".join(f"  {each.field}: {each.description}" for each in problems[:_SHOWN])

@@ -54,7 +54,8 @@ class CatalogueTable:
         str, typer.Option(help="Column of paths, image addresses or IIIF addresses (--catalogue).")
     ] = "image"
     number_column: Annotated[
-        str | None, typer.Option(help="Column of object numbers; found by its name where it is left out.")
+        str | None,
+        typer.Option(help="Column of object numbers (--catalogue: found by its name else; --accepted: its column)."),
     ] = None
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
@@ -186,18 +187,18 @@ def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) 
     if table.object_uri is not None and table.profile != "linked-art":
         raise typer.BadParameter("--object-uri goes with --profile linked-art")
     profile, vocabulary = _words(table, words, decided_codes(tables, table.encoding))
-    rows = list(read_decisions(tables, table.encoding))
+    rows = list(read_decisions(tables, table.encoding, table.number_column))
     objects = accepted_objects(rows, vocabulary)
     files = _files(output, len(objects), profile)
     if there := [file for file in files if file.exists()]:
         raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or remove it")
-    _write_accepted(output, objects, table, words, profile, vocabulary)
+    written = _write_accepted(output, objects, table, words, profile, vocabulary)
     counts = tally(rows)
     say(f"{counts}")
     if as_json:
-        print_json({"files": list(map(str, files)), "objects": len(objects), **asdict(counts)})
+        print_json({"files": list(map(str, files)), "objects": written, **asdict(counts)})
     else:
-        print(f"{', '.join(map(str, files))}\t{plural(len(objects), 'object')}")
+        print(f"{', '.join(map(str, files))}\t{plural(written, 'object')}")
 
 
 def _files(output: Path, rows: int, profile: Profile) -> list[Path]:
@@ -213,22 +214,24 @@ def _write_accepted(
     words: Words,
     profile: Profile,
     vocabulary: Vocabulary,
-) -> None:
+) -> int:
+    """Returns how many objects are in what was written."""
     from saggar.proposals.formats.accepted_table import write_accepted
     from saggar.proposals.formats.lido import write_lido
     from saggar.proposals.formats.linked_art import write_linked_art
 
     if profile.key == "linked-art":
-        write_linked_art(output, objects, vocabulary, table.object_uri or "")
-    elif profile.key == "lido":
+        return write_linked_art(output, objects, vocabulary, table.object_uri or "")
+    if profile.key == "lido":
         written = write_lido(output, objects, vocabulary, table.lido_records)
         if left := len(objects) - written:
             say(
                 f"{plural(left, 'object')} left out: people wrote all its classes, so they are not the model's to state"
             )
-    else:
-        mark = profile.byte_order_mark if words.bom is None else words.bom
-        write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
+        return written
+    mark = profile.byte_order_mark if words.bom is None else words.bom
+    write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
+    return len(objects)
 
 
 def _given(path: Path | None) -> Path:

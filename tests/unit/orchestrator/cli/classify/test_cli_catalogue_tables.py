@@ -121,14 +121,18 @@ def test_accepted_classes_become_lido_and_linked_art(museum):
     records.write_text('<lidoWrap xmlns="http://www.lido-schema.org"><lido>ours</lido></lidoWrap>', "utf-8")
     lido, art = museum.folder / "out.xml", museum.folder / "out.jsonl"
     given = ("classify", "--accepted", review, "--profile")
-    code, _, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
+    code, out, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
     assert code == 0, err
     assert "1 object left out: people wrote all its classes" in err
+    assert out == f"{lido}\t1 object\n"
     assert lido.read_text("utf-8").startswith(records.read_text("utf-8").removesuffix("</lidoWrap>"))
     assert f"urn:saggar:kilnsim:glaze:{best_code('glaze', museum.bytes_of('0.png'))}" in lido.read_text("utf-8")
+    code, out, _ = museum.call(*given, "lido", "--output", museum.folder / "alone.xml", "--json")
+    assert json.loads(out)["objects"] == 1
     uri = "https://museum.example/{number}"
-    code, _, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
+    code, out, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
     assert code == 0, err
+    assert out == f"{art}\t2 objects\n"
     documents = [json.loads(line) for line in art.read_text("utf-8").splitlines()]
     assert [each["id"] for each in documents] == ["https://museum.example/A1", "https://museum.example/A2"]
     for wrong, said in (
@@ -226,6 +230,26 @@ def test_a_field_that_would_come_twice_is_refused_before_anything_is_asked(museu
     assert code == 2
     assert said in err
     assert not museum.fake.seen
+
+
+def test_numbers_of_another_column_can_be_taken(museum):
+    review, output = museum.folder / "r.csv", museum.folder / "a.csv"
+    catalogue = museum.catalogue("image,Shelf mark,Old\n0.png,A-1,\n1.png,A-1,x\n2.png,A-2,\n")
+    assert museum.classify(catalogue, review)[0] == 0
+    decide(review, row2={"glaze": "accept"}, row4={"glaze": "accept"})
+    given = ("classify", "--accepted", review, "--output", output)
+    code, _, err = museum.call(*given)
+    assert code == 2
+    assert "row 2: has no object number; write it into its column saggar_object, or name the column that has it" in err
+    code, _, err = museum.call(*given, "--number-column", "Old")
+    assert code == 2
+    assert "row 2: has no object number; write it into its column Old, or" in err
+    code, _, err = museum.call(*given, "--number-column", "Shelf")
+    assert code == 2
+    assert "r.csv: no column 'Shelf'; it has: image, Shelf mark, Old, saggar_proposed_dynasty" in err
+    code, _, err = museum.call(*given, "--number-column", "shelf mark")
+    assert code == 0, err
+    assert [row["object_number"] for row in read(output)] == ["A-1", "A-2"]
 
 
 def test_the_guides_commands_work_as_they_are_printed(museum, monkeypatch):
