@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,7 @@ class CatalogueTable:
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
     ] = None
     retry: Annotated[
-        bool, typer.Option("--retry", help="Ask again for rows whose server or classifier did not answer.")
+        bool, typer.Option("--retry", help="Ask again for rows with an error; the other answers stay (--catalogue).")
     ] = False
 
 
@@ -136,7 +137,9 @@ def classify_catalogue(
     `folders`: the one that the photographs are in, or none: that of the catalogue. Ends with exit code 1 where a row
     could not be classified.
     """
+    from saggar.proposals.asking.journal import open_journal
     from saggar.proposals.asking.photographs import Photographs
+    from saggar.proposals.asking.tables_there import is_written, refuse_there
     from saggar.proposals.catalogue import open_catalogue
     from saggar.proposals.formats.review_table import refuse_clashes, write_review
 
@@ -164,12 +167,23 @@ def classify_catalogue(
             "classes": {task: list(own) for task, own in codes.items()},
         }
         mark = profile.byte_order_mark if words.bom is None else words.bom
-        with _journal(output, catalogue.file.count, profile, about, again=table.retry) as journal:
-            if not journal.finished:
+        files = _files(output, catalogue.file.count, profile)
+        made = {
+            **_made(profile, vocabulary, catalogue),
+            "byte_order_mark": mark,
+            "files": [file.name for file in files],
+        }
+        beside = output.with_name(f"{output.name}.journal")
+        if not beside.exists():
+            refuse_there(files, beside)
+        with open_journal(beside, catalogue.file.count, about) as journal:
+            if is_written(journal, files, made, again=table.retry):
+                say(f"{files[0]}: all {plural(catalogue.file.count, 'row')} are answered and written already")
+            else:
                 _ask_all(catalogue, journal, photographs, classifier, question, again=table.retry)
+                refuse_there(files, beside)
                 write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
-                journal.finish()
-            files = _files(output, catalogue.file.count, profile)
+                journal.finish(made)
             _sum_up(journal, catalogue.file.count, files, profile.key, as_json=as_json)
 
 
@@ -255,25 +269,19 @@ def _words(table: CatalogueTable, words: Words, codes: Mapping[str, Sequence[str
     return profile, Vocabulary(tasks, taxonomy, values, language)
 
 
-@contextmanager
-def _journal(output: Path, count: int, profile: Profile, about: Mapping[str, Any], *, again: bool) -> Iterator[Journal]:
-    """The journal beside `output`. AlreadyExistsError where a table is there that is none of its own, or may hold
-    decisions; a journal of which the tables are there is `finished`.
-    """
-    from saggar.errors import AlreadyExistsError
-    from saggar.proposals.asking.journal import open_journal
-
-    path = output.with_name(f"{output.name}.journal")
-    there = [file for file in _files(output, count, profile) if file.exists()]
-    if there and not path.exists():
-        raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
-    with open_journal(path, count, about) as journal:
-        if journal.finished and there and again:
-            raise AlreadyExistsError(f"{there[0]}: may hold decisions; move it away, and it is written anew")
-        if journal.finished and there:
-            say(f"{there[0]}: all {plural(count, 'row')} are answered and written already")
-        journal.finished = journal.finished and bool(there)
-        yield journal
+def _made(profile: Profile, vocabulary: Vocabulary, catalogue: ObjectCatalogue) -> dict[str, Any]:
+    """What a table to review depends on beside the answers, in plain values; names are those of options."""
+    place = catalogue.number_column
+    values = sorted([*key, value] for key, value in (vocabulary.values or {}).items())
+    return {
+        "profile": profile.key,
+        "field": [profile.number, profile.columns(vocabulary.tasks, vocabulary.kinds)],
+        "number_column": None if place is None else catalogue.header[place],
+        "encoding": catalogue.file.encoding,
+        "language": vocabulary.language,
+        "taxonomy": vocabulary.taxonomy.id if vocabulary.taxonomy else None,
+        "values": hashlib.sha256(json.dumps(values).encode()).hexdigest(),
+    }
 
 
 def _ask_all(
@@ -330,6 +338,11 @@ def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as
         warn(f"warning: {len(models)} models answered, as the active one changed; each row names its own")
     if passing:
         say(f"{plural(passing, 'row')} may be answered at another time: --retry asks for them again")
+    if failed:
+        say(
+            f"{plural(failed, 'row')} with an error; correct {'it' if failed == 1 else 'them'}, then the same command "
+            f"with --retry, after moving {', '.join(map(str, files))} away: the other answers are kept"
+        )
     if failed < count:
         tables = " ".join(f"--accepted {shlex.quote(str(file))}" for file in files)
         chosen = "" if profile == "generic" else f" --profile {profile}"
