@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class ObjectCatalogue:
         for place, row in enumerate(self.file.rows(as_written=True)):
             found = row.cells
             problem = ""
-            if len(found) > width and any(cell.strip() for cell in found[width:]):
+            if len(found) > width and any(unwrapped_cell(cell).strip() for cell in found[width:]):
                 problem = f"has {len(found)} cells and the header {width}; is one with a delimiter in it not quoted?"
             written = (*found[:width], *[""] * (width - len(found)))
             cells = tuple(from_spreadsheet_cell(unwrapped_cell(cell)) for cell in written)
@@ -83,11 +83,10 @@ def open_catalogue(
     file = open_csv(path, encoding)
     if file.count == 0:
         raise InvalidInputError(f"{path}: has a header and no rows below it; check that it is the right file")
-    names = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
-    image = named_column(path, names, image_column)
+    image = file.column(image_column)
     if number_column is not None:
-        return ObjectCatalogue(file, file.header, image, named_column(path, names, number_column))
-    bare = list(map(_bare, names))
+        return ObjectCatalogue(file, file.header, image, file.column(number_column))
+    bare = [_bare(from_spreadsheet_cell(name)) for name in file.header]
     known = [bare.index(name) for name in _NUMBERS if bare.count(name) == 1]
     return ObjectCatalogue(file, file.header, image, known[0] if known else None)
 
@@ -95,14 +94,3 @@ def open_catalogue(
 def _bare(name: str) -> str:
     """A heading without what stands between its words: `Inv. No.`, `inv_no` and `INV NO` are one."""
     return _BETWEEN_WORDS.sub("", plain_heading(name).replace("#", "no"))
-
-
-def named_column(path: Path, header: Sequence[str], name: str) -> int:
-    """Where the column `name` is. Raises InvalidInputError, naming those that are there."""
-    places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
-    if not places:
-        known = ", ".join(own or "(blank)" for own in header)
-        raise InvalidInputError(f"{path}: no column '{name}'; it has: {known}")
-    if len(places) > 1:
-        raise InvalidInputError(f"{path}: column '{name}' appears twice; rename one")
-    return places[0]

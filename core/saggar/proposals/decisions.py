@@ -11,7 +11,6 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
 from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
-from saggar.proposals.catalogue import named_column
 from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, OWN, ROW, SNAPSHOT
 
 ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
@@ -77,7 +76,7 @@ def read_decisions(
         tasks = _tasks(path, header)
         number = header.index(NUMBER) if NUMBER in header else None
         if number_column is not None:
-            number = named_column(path, [from_spreadsheet_cell(cell).strip() for cell in table.header], number_column)
+            number = table.column(number_column)
         yield from _of_table(table, header, tasks, number, number_column or NUMBER)
 
 

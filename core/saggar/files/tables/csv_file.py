@@ -17,6 +17,8 @@ from saggar.files.tables.csv_text import (
     Row,
     csv_rows,
     evenness,
+    from_spreadsheet_cell,
+    plain_heading,
     read_csv_text,
     unwrapped_cell,
     without_separator_line,
@@ -47,6 +49,17 @@ class CsvFile:
         not valid CSV.
         """
         return itertools.islice(_rows(self.path, self.encoding, self.delimiter, as_written=as_written), 1, None)
+
+    def column(self, name: str) -> int:
+        """Where the column `name` is. Raises InvalidInputError where none or two are called so, naming those there."""
+        header = [from_spreadsheet_cell(cell).strip() for cell in self.header]
+        places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
+        if not places:
+            known = ", ".join(own or "(blank)" for own in header)
+            raise InvalidInputError(f"{self.path}: no column '{name}'; it has: {known}")
+        if len(places) > 1:
+            raise InvalidInputError(f"{self.path}: column '{name}' appears twice; rename one")
+        return places[0]
 
 
 def open_csv(path: Path, encoding: str | None = None) -> CsvFile:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import resource
 import shlex
 
 import pytest
@@ -198,6 +199,25 @@ def test_the_catalogue_itself_is_not_overwritten(museum):
     assert (code, "is there already" in err) == (2, True)
     with catalogue.open(newline="") as file:
         assert list(csv.reader(file)) == [["image"], ["0.png"]]
+
+
+@pytest.mark.parametrize("name", ["{n}.png", "gone{n}.png"])
+def test_a_journal_that_cannot_grow_is_named_and_goes_on(museum, name):
+    text = "image\n" + "".join(name.format(n=number % 12) + "\n" for number in range(60))
+    catalogue, output = museum.catalogue(text), museum.folder / "out.csv"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))
+    try:
+        code, _, err = museum.classify(catalogue, output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code != 0
+    assert f"error: {output}.journal: is larger than this disk or account may have files" in err
+    assert "give the same command again to go on" in err
+    assert not output.exists()
+    code, out, _ = museum.classify(catalogue, output)
+    assert f"60 rows, {60 if name.startswith('gone') else 0} with an error" in out
+    assert len(read(output)) == 60
 
 
 def test_half_an_image_is_not_kept(museum, server):
