@@ -39,7 +39,7 @@ def is_written(journal: Journal, files: Sequence[Path], made: Mapping[str, Any],
     if again:
         raise AlreadyExistsError(
             f"{there[0]}: may hold decisions; move it away, then the same command asks again and writes it anew "
-            f"(--accepted takes both tables)"
+            "(--accepted takes both tables)"
         )
     if absent := [file for file in files if not file.exists()]:
         raise AlreadyExistsError(
