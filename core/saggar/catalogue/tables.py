@@ -17,12 +17,12 @@ from saggar.files.tables.csv_text import (
     IMAGE_HEADINGS,
     Row,
     csv_rows,
+    data_cell,
     evenness,
     from_spreadsheet_cell,
     plain_heading,
     plain_name,
     read_csv_text,
-    spreadsheet_cell,
 )
 
 _MOST = 0.8  # share of a column's cells
@@ -178,7 +178,7 @@ def write_labels(
                     " | ".join(f"{conflict.task}: {conflict.text}" for conflict in mapped.conflicts),
                     " | ".join(mapped.notes),
                 ]
-                writer.writerow([catalogue.numbers[mapped.row], *map(spreadsheet_cell, texts)])
+                writer.writerow([catalogue.numbers[mapped.row], *map(data_cell, texts)])
     except FileExistsError:
         raise AlreadyExistsError(f"{path}: exists; name another file, or remove this one") from None
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from saggar.errors import InvalidInputError, StorageFullError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -49,6 +49,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def unwritable(path: Path, error: OSError) -> Exception:
     """What to tell of a file or folder that could not be written."""
+    if error.errno == errno.EFBIG:
+        text = "is larger than this disk or account may have files (`ulimit -f`); raise the limit, or write elsewhere"
+        return StorageFullError(f"{path}: {text}, and run the same command again")
     if error.errno in _NO_ROOM:
         return StorageFullError(f"{path}: no room left on the disk; make some and run the same command again")
     return InvalidInputError(f"{path}: cannot be written ({error.strerror or error}); check the folder")

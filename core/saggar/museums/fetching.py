@@ -21,7 +21,7 @@ from pathlib import Path
 
 from saggar.decoding import FORMATS, read_image
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
-from saggar.files.tables.csv_text import spreadsheet_cell
+from saggar.files.tables.csv_text import data_cell
 from saggar.files.wholefile import write_whole
 from saggar.museums.objects import Found, LeftOut, MuseumObject
 from saggar.museums.registry import Museum
@@ -201,7 +201,7 @@ def catalogue_csv(records: dict[str, FetchedRecord]) -> bytes:
     for _, record in sorted(records.items()):
         found = record.object
         cells = (record.image, found.museum, found.object_id, *(getattr(found, name) for name in texts))
-        writer.writerow([spreadsheet_cell(cell) for cell in cells])
+        writer.writerow([data_cell(cell) for cell in cells])
     return out.getvalue().encode("utf-8-sig")
 
 

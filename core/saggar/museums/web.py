@@ -84,6 +84,14 @@ class UnusableAnswerError(MuseumAnswerError):
         self.status = status
 
 
+class ElsewhereError(UnusableAnswerError):
+    """`url`, that of an image or where a redirect leads, is not among those that may be visited."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
 class BlocksProgramsError(UnusableAnswerError):
     """The museum's server lets browsers in and no programs; waiting does not help."""
 
@@ -216,8 +224,8 @@ class Web:
         two_faced = parts.username is not None or "\\" in url  # libraries differ in which host these mean
         if two_faced or (origin not in {self._base_origin, *self._image_origins} and not (agreed and standard)):
             known = ", ".join(self._image_hosts)
-            raise UnusableAnswerError(
-                f"{_shown(url)}: is not where images may be fetched from (https and {known}); not visited"
+            raise ElsewhereError(
+                f"{_shown(url)}: is not where images may be fetched from (https and {known}); not visited", url
             )
 
     def _read_json(self, response: requests.Response, url: str) -> Any:

@@ -12,6 +12,7 @@ from saggar.importing.intake import Progress, import_table
 from saggar.importing.report import ImportReport
 from saggar.importing.tables.label_table import LabelTable, Row
 from saggar.proposals.asking.photographs import kept_name
+from saggar.proposals.columns import DECISION
 from saggar.proposals.decisions import Decided, decided_tasks, read_decisions, tally
 from saggar.store import ObjectStore
 from saggar.taxonomy import Taxonomy
@@ -43,7 +44,7 @@ def import_accepted(
     counts = tally(rows)
     if not counts.rows_taken:
         raise InvalidInputError(
-            f"{tables[0]}: {counts}; write accept or reject, or another class, into the columns accept_or_reject_..."
+            f"{tables[0]}: {counts}; write accept or reject, or another class, into the columns {DECISION}..."
         )
     if not images_root.is_dir():
         raise InvalidInputError(f"{images_root}: no such folder; name the one that the photographs are in")

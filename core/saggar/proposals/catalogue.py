@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
-from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
+from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading, unwrapped_cell
 
-_NUMBERS = (  # headings of a column of object numbers, where none is named
-    "objectnumber",
-    "object_number",
-    "object number",
-    "inventory_number",
-    "inventory number",
-    "accession_number",
-    "accession number",
-    "object_id",
-    "inventarnummer",
-    "藏品编号",
-    "藏品號",
-    "编号",
-    "文物号",
+_THINGS = (
+    "object",
+    "inventory",
+    "inv",
+    "accession",
+    "acc",
+    "museum",
+    "registration",
+    "reg",
+    "catalogue",
+    "catalog",
+    "cat",
 )
+_NUMBERS = (  # headings of a column of object numbers, where none is named, as `_bare` has them
+    *(f"{thing}{number}" for thing in (*_THINGS, "item") for number in ("number", "no", "nr", "num")),
+    *("objectid", "itemid", "inventarnummer", "inventarnr", "objektnummer", "objektnr"),
+    *("藏品编号", "藏品編號", "藏品号", "藏品號", "编号", "編號", "文物号", "文物號", "文物编号", "文物編號"),
+    *("典藏号", "典藏號", "典藏编号", "典藏編號", "馆藏号", "館藏號", "馆藏编号", "館藏編號", "登记号", "登記號"),
+    *("总登记号", "總登記號", "登录号", "登錄號", "入藏号", "入藏號", "统一编号", "統一編號"),
+)
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class CatalogueRow:
-    """`place` counts the rows from 0, `number` as a spreadsheet does. `problem`: why it cannot be used; else empty."""
+    """`place` counts the rows from 0, `number` as a spreadsheet does. `problem`: why it cannot be used; else empty.
+
+    `written` are the cells as the file has them, `cells` what they say.
+    """
 
     place: int
     number: int
-    cells: tuple[str, ...]  # as many as the header has
+    written: tuple[str, ...]  # as many as the header has
+    cells: tuple[str, ...]
     photograph: str  # as its cell has it: a file may be called with a blank before or behind
     object_number: str
     problem: str = ""
@@ -41,7 +52,7 @@ class CatalogueRow:
 
 @dataclass(frozen=True)
 class ObjectCatalogue:
-    """A CSV with a row per object or photograph."""
+    """A CSV with a row per object or photograph; `header` as it is written there."""
 
     file: CsvFile
     header: tuple[str, ...]
@@ -51,14 +62,15 @@ class ObjectCatalogue:
     def rows(self) -> Iterator[CatalogueRow]:
         """Every row in its order; one is held at a time."""
         width = len(self.header)
-        for place, row in enumerate(self.file.rows()):
-            cells = tuple(from_spreadsheet_cell(cell) for cell in row.cells)
+        for place, row in enumerate(self.file.rows(as_written=True)):
+            found = row.cells
             problem = ""
-            if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-                problem = f"has {len(cells)} cells and the header {width}; is one with a delimiter in it not quoted?"
-            cells = (*cells[:width], *[""] * (width - len(cells)))
+            if len(found) > width and any(unwrapped_cell(cell).strip() for cell in found[width:]):
+                problem = f"has {len(found)} cells and the header {width}; is one with a delimiter in it not quoted?"
+            written = (*found[:width], *[""] * (width - len(found)))
+            cells = tuple(from_spreadsheet_cell(unwrapped_cell(cell)) for cell in written)
             number = cells[self.number_column].strip() if self.number_column is not None else ""
-            yield CatalogueRow(place, row.number, cells, cells[self.image_column], number, problem)
+            yield CatalogueRow(place, row.number, written, cells, cells[self.image_column], number, problem)
 
 
 def open_catalogue(
@@ -71,20 +83,14 @@ def open_catalogue(
     file = open_csv(path, encoding)
     if file.count == 0:
         raise InvalidInputError(f"{path}: has a header and no rows below it; check that it is the right file")
-    header = tuple(from_spreadsheet_cell(cell).strip() for cell in file.header)
-    image = _column(path, header, image_column)
+    image = file.column(image_column)
     if number_column is not None:
-        return ObjectCatalogue(file, header, image, _column(path, header, number_column))
-    plain = [plain_heading(name) for name in header]
-    known = [plain.index(name) for name in _NUMBERS if plain.count(name) == 1]
-    return ObjectCatalogue(file, header, image, known[0] if known else None)
+        return ObjectCatalogue(file, file.header, image, file.column(number_column))
+    bare = [_bare(from_spreadsheet_cell(name)) for name in file.header]
+    known = [bare.index(name) for name in _NUMBERS if bare.count(name) == 1]
+    return ObjectCatalogue(file, file.header, image, known[0] if known else None)
 
 
-def _column(path: Path, header: tuple[str, ...], name: str) -> int:
-    places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
-    if not places:
-        known = ", ".join(own or "(blank)" for own in header)
-        raise InvalidInputError(f"{path}: no column '{name}'; it has: {known}")
-    if len(places) > 1:
-        raise InvalidInputError(f"{path}: column '{name}' appears twice; rename one")
-    return places[0]
+def _bare(name: str) -> str:
+    """A heading without what stands between its words: `Inv. No.`, `inv_no` and `INV NO` are one."""
+    return _BETWEEN_WORDS.sub("", plain_heading(name).replace("#", "no"))

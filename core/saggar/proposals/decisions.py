@@ -11,7 +11,7 @@ from pathlib import Path
 from saggar.errors import FieldViolation, InvalidInputError
 from saggar.files.tables.csv_file import CsvFile, open_csv
 from saggar.files.tables.csv_text import from_spreadsheet_cell, plain_heading
-from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, ROW, SNAPSHOT
+from saggar.proposals.columns import ANSWERED, CODE, CONFIDENCE, DECISION, IMAGE, MODEL, NUMBER, OWN, ROW, SNAPSHOT
 
 ACCEPT = frozenset({"accept", "accepted", "a", "yes", "y", "true", "1", "ok", "x", "✓", "是", "接受", "对", "對"})
 REJECT = frozenset({"reject", "rejected", "r", "no", "n", "false", "0", "否", "拒绝", "拒絕", "错", "錯"})
@@ -35,6 +35,7 @@ class Decided:
     rejected: tuple[str, ...] = ()
     open: tuple[str, ...] = ()  # proposed, and nobody decided
     confidence: dict[str, str] = field(default_factory=dict)  # of proposals, by task
+    number_column: str = NUMBER  # that `object_number` is from
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ class Tally:
         )
 
 
-def read_decisions(paths: Sequence[Path], encoding: str | None = None) -> Iterator[Decided]:
-    """Every row of the tables at `paths`, in their order; one table that was split is several.
+def read_decisions(
+    paths: Sequence[Path], encoding: str | None = None, number_column: str | None = None
+) -> Iterator[Decided]:
+    """Every row of the tables at `paths`, in their order; one table that was split is several. `number_column` has the
+    objects' numbers, where that is not the column by which the table was made.
 
     A decision is `accept` or `reject` (yes, no, 1, 0, x, 是, 否 ...), or the code or name of another class, which the
     importer checks. Raises NotFoundError and InvalidInputError, the latter with every cell that cannot be read, or for
@@ -70,7 +74,10 @@ def read_decisions(paths: Sequence[Path], encoding: str | None = None) -> Iterat
         table = open_csv(path, encoding)
         header = [plain_heading(from_spreadsheet_cell(cell)) for cell in table.header]
         tasks = _tasks(path, header)
-        yield from _of_table(table, header, tasks)
+        number = header.index(NUMBER) if NUMBER in header else None
+        if number_column is not None:
+            number = table.column(number_column)
+        yield from _of_table(table, header, tasks, number, number_column or NUMBER)
 
 
 def tally(rows: Sequence[Decided]) -> Tally:
@@ -115,10 +122,14 @@ def _tasks(path: Path, header: list[str]) -> tuple[str, ...]:
             f"{path}: is not a table of `saggar classify --catalogue`: it has no column "
             f"{lacking[0] if lacking else f'{DECISION}TASK'} (each must be there once); give it with all its columns"
         )
+    if twice := [name for place, name in enumerate(header) if name.startswith(OWN) and name in header[:place]]:
+        raise InvalidInputError(f"{path}: column '{twice[0]}' appears twice; keep the one that the table had")
     return tasks
 
 
-def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iterator[Decided]:
+def _of_table(
+    table: CsvFile, header: list[str], tasks: tuple[str, ...], number: int | None, number_column: str
+) -> Iterator[Decided]:
     problems: list[FieldViolation] = []
     places = {name: header.index(name) for name in header}
     for row in table.rows():
@@ -153,7 +164,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             str(table.path),
             row.number,
             cell(ROW),
-            cell(NUMBER),
+            cells[number].strip() if number is not None else "",
             cells[places[IMAGE]],
             cell(MODEL),
             cell(SNAPSHOT),
@@ -163,6 +174,7 @@ def _of_table(table: CsvFile, header: list[str], tasks: tuple[str, ...]) -> Iter
             tuple(rejected),
             tuple(undecided),
             {task: cell(f"{CONFIDENCE}{task}") for task in tasks},
+            number_column,
         )
     if problems:
         lines = "\n".join(f"  {each.field}: {each.description}" for each in problems[:_SHOWN])

@@ -36,7 +36,7 @@ def decide(path, **decisions):
     rows = read(path)
     for row in rows:
         for task, decision in decisions.get(f"row{row['saggar_row']}", {}).items():
-            row[f"accept_or_reject_{task}"] = decision
+            row[f"saggar_accept_or_reject_{task}"] = decision
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -17,7 +17,10 @@ from saggar.files.tables.csv_text import (
     Row,
     csv_rows,
     evenness,
+    from_spreadsheet_cell,
+    plain_heading,
     read_csv_text,
+    unwrapped_cell,
     without_separator_line,
 )
 from saggar.files.tables.not_a_table import check_may_be_csv
@@ -39,12 +42,24 @@ class CsvFile:
     count: int
     sha256: str
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, *, as_written: bool = False) -> Iterator[Row]:
         """The rows below the header that have something in them, counted as a spreadsheet does. One is held at a time.
 
-        Raises InvalidInputError where the file is not valid CSV.
+        `as_written`: cells such as ="0012" as they are, not the text within. Raises InvalidInputError where the file is
+        not valid CSV.
         """
-        return itertools.islice(_rows(self.path, self.encoding, self.delimiter), 1, None)
+        return itertools.islice(_rows(self.path, self.encoding, self.delimiter, as_written=as_written), 1, None)
+
+    def column(self, name: str) -> int:
+        """Where the column `name` is. Raises InvalidInputError where none or two are called so, naming those there."""
+        header = [from_spreadsheet_cell(cell).strip() for cell in self.header]
+        places = [place for place, own in enumerate(header) if plain_heading(own) == plain_heading(name)]
+        if not places:
+            known = ", ".join(own or "(blank)" for own in header)
+            raise InvalidInputError(f"{self.path}: no column '{name}'; it has: {known}")
+        if len(places) > 1:
+            raise InvalidInputError(f"{self.path}: column '{name}' appears twice; rename one")
+        return places[0]
 
 
 def open_csv(path: Path, encoding: str | None = None) -> CsvFile:
@@ -112,9 +127,11 @@ def _beginning(path: Path, encoding: str, delimiter: str) -> list[Row]:
         return found
 
 
-def _rows(path: Path, encoding: str, delimiter: str) -> Generator[Row, None, None]:
+def _rows(path: Path, encoding: str, delimiter: str, *, as_written: bool = False) -> Generator[Row, None, None]:
     with _opened(path, encoding) as lines:
         first = lines.readline()
         below = without_separator_line(first)[0]
         text = itertools.chain([below] if below else [], lines)
-        yield from (row for row in csv_rows(text, delimiter, str(path)) if any(cell.strip() for cell in row.cells))
+        for row in csv_rows(text, delimiter, str(path), as_written=as_written):
+            if any(unwrapped_cell(cell).strip() for cell in row.cells):
+                yield row

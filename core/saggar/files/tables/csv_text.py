@@ -21,9 +21,10 @@ _SEPARATOR_LINE = re.compile(r'\ufeff*"?sep=(?P<delimiter>[^"\r\n]?)"?[,;\t]*(?:
 _AS_TEXT = re.compile(r'="(?P<text>[^"]*)"')  # how Excel is made to leave 0012 alone
 _END_OF_FILE = "\x1a"  # Ctrl-Z, with which programs of DOS end a text
 _NUMBER = re.compile(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_GUARDED = re.compile(r"'+[ \n]*[=+\-@\t\r]")
+_FORMULA = re.compile(r"[ \n]*[=+\-@\t\r]|[\s\x00-\x1f\x7f-\x9f\ufeff]*[=+\-@]")
+_GUARDED = re.compile(f"'+({_FORMULA.pattern})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # by a NUL, readers take a file for UTF-16 or for no text
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
@@ -77,9 +78,9 @@ def without_separator_line(text: str) -> tuple[str, str | None]:
     return text[found.end() :], found["delimiter"] or None
 
 
-def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator[Row]:
+def csv_rows(text: str | Iterable[str], delimiter: str, source: str, *, as_written: bool = False) -> Iterator[Row]:
     """All rows of a text, or of its lines, that have a cell; `source` names the file in errors. Cells such as ="0012"
-    hold the text within.
+    hold the text within; `as_written`: they stay as they are.
     """
     lines = io.StringIO(text, newline="") if isinstance(text, str) else text
     reader = csv.reader(_visible(lines, delimiter), delimiter=delimiter, strict=True)
@@ -92,7 +93,7 @@ def csv_rows(text: str | Iterable[str], delimiter: str, source: str) -> Iterator
                     "ordinary line ends"
                 )
             if cells and cells != [_END_OF_FILE]:
-                yield Row(number, tuple(_unwrapped(cell) for cell in cells))
+                yield Row(number, tuple(cells if as_written else map(unwrapped_cell, cells)))
     except csv.Error as error:
         at = f"{source}: row {number + 1}"
         if "field limit" in str(error):
@@ -154,21 +155,42 @@ def plain_name(name: str) -> str:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """`text` as one harmless cell: no control characters, and no formula for a spreadsheet to run.
+    """A message as one harmless cell: as `data_cell` makes it, and without control characters."""
+    plain = _CONTROL.sub(_escaped, text)
+    return f"'{plain}" if _is_risky(text) else plain
+
+
+def data_cell(text: str) -> str:
+    """`text` as it is, as a cell that is no formula for a spreadsheet to run.
 
     What looks like a formula and is no plain number gets an apostrophe before it, and so does what begins with such an
-    apostrophe itself; `from_spreadsheet_cell` undoes it.
+    apostrophe itself; `from_spreadsheet_cell` undoes it. What no text can hold (NUL, halves of characters) is escaped.
     """
-    risky = text.lstrip(" \n").startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip())
-    plain = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-    return f"'{plain}" if risky or _GUARDED.match(text) else plain
+    plain = _NO_TEXT.sub(_escaped, text)
+    return f"'{plain}" if _is_risky(text) else plain
+
+
+def copied_cell(cell: str) -> str:
+    """A cell of a CSV for another: as it is written there, unless a spreadsheet would run it as a formula."""
+    return cell if from_spreadsheet_cell(cell) != cell or unwrapped_cell(cell) != cell else data_cell(cell)
 
 
 def from_spreadsheet_cell(cell: str) -> str:
-    """A cell that `spreadsheet_cell` made safe, as it was."""
+    """A cell that `spreadsheet_cell` or `data_cell` made safe, as it was."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _unwrapped(cell: str) -> str:
+def unwrapped_cell(cell: str) -> str:
+    """The text in a cell such as ="0012"; any other cell as it is."""
     found = _AS_TEXT.fullmatch(cell.strip()) if cell[:1] in {"=", " "} else None
     return found["text"] if found else cell
+
+
+def _is_risky(text: str) -> bool:
+    if _GUARDED.match(text):
+        return True
+    return _FORMULA.match(text) is not None and not _NUMBER.fullmatch(text.strip())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return repr(found[0])[1:-1]

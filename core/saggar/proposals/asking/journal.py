@@ -1,8 +1,8 @@
 """The journal of a catalogue at work: an answer a line, so that a killed program loses only the rows in hand.
 
 The first line says what the answers are to (the catalogue's hash and the settings); every other one is
-`{"row": <place in the catalogue, from 0>, "answer": {...}}`. The last line of a row counts. A line that a crash cut off
-is dropped, and its row is asked again.
+`{"row": <place in the catalogue, from 0>, "answer": {...}}`, or `{"finished": {...}}` where the table was written, with
+how it was made. The last line of a row counts. A line that a crash cut off is dropped, and its row is asked again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import threading
 from array import array
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +34,7 @@ class Journal:
         self._places = array("q", [_NONE]) * count
         self._lock = threading.Lock()
         self._count = 0
-        self.finished = False  # whether the tables were written from it
+        self.tables: list[dict[str, Any]] = []  # how those were made that were written from these very answers
 
     def __contains__(self, row: int) -> bool:
         return self._places[row] != _NONE
@@ -46,11 +46,14 @@ class Journal:
         """Keeps the answer of a row; it is with the operating system when this returns."""
         self._append({"row": row, "answer": answer.to_json()}, row)
 
-    def finish(self) -> None:
-        """Notes that all tables were written."""
-        self._append({"finished": True})
-        os.fsync(self._file.fileno())
-        self.finished = True
+    def finish(self, made: Mapping[str, Any]) -> None:
+        """Notes that all tables were written; `made` says how, in plain values."""
+        self._append({"finished": made})
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        self.tables.append(dict(made))
 
     def get(self, row: int) -> RowAnswer:
         """The answer of a row; KeyError where there is none."""
@@ -64,14 +67,23 @@ class Journal:
     def _append(self, value: Mapping[str, Any], row: int | None = None) -> None:
         line = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
-            place = self._file.seek(0, os.SEEK_END)
+            place = os.fstat(self._file.fileno()).st_size
             try:
-                self._file.write(line)
-                self._file.flush()
+                self._write(line, place)
             except OSError as error:
+                with suppress(OSError):  # a line that is not whole would hide the next one
+                    os.ftruncate(self._file.fileno(), place)
                 raise unwritable(self.path, error) from None
             if row is not None:
                 self._note(row, place)
+                self.tables.clear()
+
+    def _write(self, line: bytes, place: int) -> None:
+        """Past the buffer of `_file`, which reads: what it could not write, closing it would try again."""
+        rest = memoryview(line)
+        while rest:
+            count = os.pwrite(self._file.fileno(), rest, place)
+            rest, place = rest[count:], place + count
 
     def _note(self, row: int, place: int) -> None:
         self._count += self._places[row] == _NONE
@@ -95,11 +107,11 @@ class Journal:
                 if first is None:
                     first = dict(value)
                 elif "finished" in value:
-                    self.finished = True
+                    self.tables.append(dict(value["finished"]))
                 else:
                     RowAnswer.from_json(value["answer"])
                     self._note(value["row"], place)
-                    self.finished = False
+                    self.tables.clear()
             except (ValueError, TypeError, KeyError, IndexError, RecursionError):
                 raise self._foreign(number) from None
             place += len(line)
@@ -140,8 +152,10 @@ def open_journal(path: Path, count: int, about: Mapping[str, Any]) -> Iterator[J
         if first is None:
             journal.begin(about)
         elif differing := [name for name in {**first, **about} if first.get(name) != about.get(name)]:
+            alone = "; rows that were corrected can be a catalogue of their own, with another output"
             raise InvalidInputError(
                 f"{path}: was begun with another {', '.join(name.replace('_', ' ') for name in differing)}; give the "
-                "same again, name another output, or remove this file to begin anew"
+                "same again, name another output, or remove this file, and all its answers, to begin anew"
+                f"{alone if 'catalogue' in differing else ''}"
             )
         yield journal

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from saggar.decoding import decode
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
 from saggar.files.pictures.image_names import is_image_name
 from saggar.files.regular import read_regular
 from saggar.files.wholefile import write_whole
 from saggar.importing.photographs.cells import name_in_cell
 from saggar.importing.photographs.locating import locate
-from saggar.museums.web import UnusableAnswerError, Web
+from saggar.museums.web import ElsewhereError, UnusableAnswerError, Web
 
 LARGEST_BYTES = 16 << 20  # what the classifier takes
 _SIZE = "!512,512"  # the longer side; what the network sees is smaller still
@@ -33,7 +35,7 @@ class Photographs:
     def __init__(self, folder: Path, web: Web | None, *, keep: bool = False) -> None:
         """`folder` has the files; `web` may visit the servers that were agreed on, None: none was.
 
-        `keep`: what is fetched is kept in `folder` as `kept_name` says, and not fetched again.
+        `keep`: an image that is fetched is kept in `folder` as `kept_name` says, and not fetched again.
         """
         self._folder = folder.resolve()
         self._keep = keep
@@ -48,28 +50,29 @@ class Photographs:
         name = cell.strip()
         if not name:
             raise InvalidInputError("names no photograph")
-        kept = self._folder / kept_name(name)
-        if "://" in name and not (self._keep and kept.is_file()):
-            data = self._fetch(name)
-            if self._keep:
-                write_whole(kept, data)
+        if "://" in name:
+            return self._kept_or_fetched(name) if self._keep else self._fetch(name)
+        return _read(locate(self._folder, name_in_cell(self._folder, cell)), name)
+
+    def _kept_or_fetched(self, address: str) -> bytes:
+        kept = self._folder / kept_name(address)
+        if kept.is_file() and _is_image(data := _read(kept, address)):
             return data
-        path = kept if "://" in name else locate(self._folder, name_in_cell(self._folder, cell))
-        try:
-            return read_regular(path, LARGEST_BYTES)
-        except OSError as error:
-            raise InvalidInputError(f"{name}: cannot be read ({error.strerror}); check its permissions") from None
+        data = self._fetch(address)
+        if _is_image(data):  # half an answer is not kept, so that it is fetched again another time
+            write_whole(kept, data)
+        return data
 
     def _fetch(self, address: str) -> bytes:
         if self._web is None:
-            raise InvalidInputError(
-                f"{address}: is on a server; allow it with --image-host {_host(address) or 'HOST'}, or name a file"
-            )
+            raise InvalidInputError(f"{address}: is on a server; {_remedy(address)}")
         host = _host(address)
         if self._failures[host] >= _FAILURES:
             raise UnavailableError(f"{host} was not asked again after {_FAILURES} failures in a row")
         try:
             data = self._image(address, self._web)
+        except ElsewhereError as error:
+            raise InvalidInputError(f"{error}; {_remedy(error.url)}") from None
         except UnusableAnswerError as error:
             raise InvalidInputError(str(error)) from None
         except (UnavailableError, BusyError):
@@ -113,6 +116,44 @@ def image_service(address: str) -> str | None:
 def image_request(base: str, size: str) -> str:
     """The whole image in a size, as JPEG (IIIF Image API, versions 2 and 3)."""
     return f"{base}/full/{size}/0/default.jpg"
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return read_regular(path, LARGEST_BYTES)
+    except OSError as error:
+        raise InvalidInputError(f"{name}: cannot be read ({error.strerror}); check its permissions") from None
+
+
+def _is_image(data: bytes) -> bool:
+    try:
+        decode(data, "")
+    except InvalidInputError:
+        return False
+    return True
+
+
+def _remedy(address: str) -> str:
+    """What lets an address be visited: options of the command that do, for its scheme, port and kind of host."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or parts.scheme not in {"http", "https"} or parts.username is not None or "\\" in address:
+        return "it is no plain web address (http or https): download the photograph and name the file"
+    standard = parts.scheme == "https" and port in (None, 443)
+    option = f"--image-host {host if standard else f'{parts.scheme}://{parts.netloc}'}"
+    return f"allow it with {option}{' --allow-private-addresses' if _is_private(host) else ''}, or name a file"
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host says by itself that it is this machine, or of a private network."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        host = host.rstrip(".")
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan"))
 
 
 def _host(address: str) -> str:

@@ -41,8 +41,9 @@ def ask(
 ) -> None:
     """Puts an answer, or what is wrong, for every row into `journal`; those that are there stay.
 
-    `again`: rows whose error may have passed are asked again. Raises UnavailableError where the classifier stays out of
-    reach and WrongStateError where it has no model or refuses us: what was answered until then is in the journal.
+    `again`: rows with an error are asked again. Raises UnavailableError where the classifier stays out of reach,
+    WrongStateError where it has no model or refuses us, and what reading the catalogue and writing the journal raise:
+    what was answered until then is in the journal.
     """
     total = catalogue.file.count
     tell = progress or (lambda done, total: None)  # noqa: ARG005
@@ -62,23 +63,32 @@ def ask(
             tell(len(journal), total)
     finally:
         outgoing.over.set()
+    if outgoing.broken is not None:
+        raise outgoing.broken
     tell(total, total)
 
 
 class _Outgoing:
     """The photographs to send, read by the thread that sends them; `waiting` are their rows, in the same order.
 
-    What cannot be read goes into the journal at once.
+    What cannot be read goes into the journal at once. `broken` is what ended them before their time.
     """
 
     def __init__(self, catalogue: ObjectCatalogue, journal: Journal, photographs: Photographs, *, again: bool) -> None:
         self.waiting: deque[int] = deque()
+        self.broken: Exception | None = None  # raised in that thread, it would be taken for a stream that broke
         self.over = threading.Event()  # the thread that sends may go on for a moment when the answers have ended
         self._catalogue, self._journal, self._photographs, self._again = catalogue, journal, photographs, again
 
     def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._photographs_to_send()
+        except Exception as error:  # noqa: BLE001 `ask` raises it
+            self.broken = error
+
+    def _photographs_to_send(self) -> Iterator[bytes]:
         for row in self._catalogue.rows():
-            if row.place in self._journal and not (self._again and self._journal.get(row.place).passing):
+            if row.place in self._journal and not (self._again and self._journal.get(row.place).error):
                 continue
             try:
                 if row.problem:

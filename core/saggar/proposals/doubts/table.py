@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saggar.files.tables.csv_text import spreadsheet_cell
+from saggar.files.tables.csv_text import data_cell
 from saggar.files.wholefile import whole_file
 
 DATASET, IMAGE, TASK, LABEL, PROPOSED, ACCEPT = "dataset", "image", "task", "label", "proposed", "accept"
@@ -67,7 +67,7 @@ def write_doubts(path: Path, dataset: str, doubts: Sequence[Doubt], names: dict[
             *(_share(doubt.probability_of_label), _share(doubt.probability_of_proposed), doubt.reason),
             *(twins, nearest, doubt.image, dataset),
         )
-        return [spreadsheet_cell(cell) for cell in cells]
+        return [data_cell(cell) for cell in cells]
 
     text = io.StringIO(newline="")
     writer = csv.writer(text)

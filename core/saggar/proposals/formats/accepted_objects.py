@@ -50,7 +50,8 @@ def accepted_objects(rows: Iterable[Decided], vocabulary: Vocabulary) -> list[Ac
             continue
         if not row.object_number:
             problems.append(
-                f"{_place(row)}: has no object number; write it into its column, or name another with --number-column"
+                f"{_place(row)}: has no object number; write it into its column {row.number_column}, or name the "
+                "column that has it with --number-column"
             )
             continue
         before = found.setdefault(row.object_number, AcceptedObject(row.object_number, {}))

@@ -27,8 +27,9 @@ _SIGNS = r"([\w.~:/?@!$&'()*+,;=-]|%[0-9A-F]{2})*"
 _ADDRESS = re.compile(rf"https?://[A-Z0-9.-]+(:\d+)?([/?]{_SIGNS})?(#{_SIGNS})?", re.ASCII | re.IGNORECASE)
 
 
-def write_linked_art(path: Path, objects: Iterable[AcceptedObject], vocabulary: Vocabulary, object_uri: str) -> None:
-    """JSON Lines at `path`. `object_uri` is a web address with `{number}` where an object's number goes.
+def write_linked_art(path: Path, objects: Iterable[AcceptedObject], vocabulary: Vocabulary, object_uri: str) -> int:
+    """JSON Lines at `path`. `object_uri` is a web address with `{number}` where an object's number goes. Returns the
+    number of documents.
 
     Raises InvalidInputError where it is not.
     """
@@ -39,10 +40,13 @@ def write_linked_art(path: Path, objects: Iterable[AcceptedObject], vocabulary: 
             f"--object-uri {object_uri}: is not a web address, which Linked Art knows objects by; write "
             "https://host/path/{number}, and what is not ASCII percent-encoded"
         )
+    count = 0
     with whole_file(path) as file:
         for each in objects:
             line = json.dumps(document(each, vocabulary, object_uri), ensure_ascii=False)
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")
+            count += 1
+    return count
 
 
 def document(each: AcceptedObject, vocabulary: Vocabulary, object_uri: str) -> dict[str, Any]:

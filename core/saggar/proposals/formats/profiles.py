@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from saggar.errors import InvalidInputError, NotFoundError
+from saggar.files.tables.csv_text import plain_heading
+from saggar.proposals.columns import OWN
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,18 @@ class Profile:
     def column(self, task: str, kind: str | None) -> str:
         """The system's name for what a task says."""
         return self.fields.get(task) or self.fields.get(kind or "") or task
+
+    def columns(self, tasks: Sequence[str], kinds: Sequence[str | None]) -> list[str]:
+        """Its columns of a table to import: the object's number, then a column per task.
+
+        Raises InvalidInputError where two of them have one name.
+        """
+        found = [self.number, *(self.column(task, kind) for task, kind in zip(tasks, kinds, strict=True))]
+        if twice := [name for place, name in enumerate(found) if name in found[:place]]:
+            raise InvalidInputError(
+                f"two fields go into the column '{twice[0]}'; give one of them another with --field"
+            )
+        return found
 
     def renamed(self, fields: Mapping[str, str]) -> Profile:
         """With other names for tasks, or for `number`."""
@@ -89,6 +103,8 @@ def given_fields(pairs: list[str], tasks: tuple[str, ...]) -> dict[str, str]:
             raise InvalidInputError(
                 f"--field {pair}: write TASK=NAME, with a task of {', '.join(tasks)}, or number, e.g. {tasks[0]}=XY"
             )
+        if plain_heading(name).startswith(OWN):
+            raise InvalidInputError(f"--field {pair}: names with {OWN} are those of tables to review; give another")
         if task.strip() in found or name.strip() in found.values():
             raise InvalidInputError(f"--field {pair}: its task or its name is given twice; give each once")
         found[task.strip()] = name.strip()

@@ -1,7 +1,8 @@
 """Proposals as a table for people: what the model proposes, how sure it is, and a column to decide in.
 
-Per task: `proposed_<field>` (the catalogue's word), `confidence_<task>` (0 to 1), `set_<task>` (all that is
-possible), `code_<task>` and `accept_or_reject_<task>`, which is empty. Cells are harmless to spreadsheets.
+Per task: `saggar_proposed_<field>` (the catalogue's word), `saggar_confidence_<task>` (0 to 1), `saggar_set_<task>`
+(all that is possible), `saggar_code_<task>` and `saggar_accept_or_reject_<task>`, which is empty. The catalogue's own
+cells are as they are, but for an apostrophe before what a spreadsheet would run as a formula.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 from saggar.errors import InvalidInputError
-from saggar.files.tables.csv_text import plain_heading, spreadsheet_cell
+from saggar.files.tables.csv_text import copied_cell, data_cell, plain_heading
 from saggar.files.wholefile import whole_file
 from saggar.proposals.answers import RowAnswer, TaskProposal
 from saggar.proposals.catalogue import CatalogueRow, ObjectCatalogue
@@ -32,6 +33,7 @@ from saggar.proposals.columns import (
     NOT_PORCELAIN,
     NOTES,
     NUMBER,
+    OWN,
     POSSIBLE,
     PROPOSED,
     ROW,
@@ -60,17 +62,17 @@ def review_columns(profile: Profile, vocabulary: Vocabulary) -> list[str]:
     return [*of_tasks, *of_row, *codes]
 
 
-def refuse_reviewed(catalogue: ObjectCatalogue, profile: Profile, tasks: Sequence[str]) -> None:
-    """Raises InvalidInputError where the catalogue has columns by which decisions will be read: it is a table to review
-    already, and nothing could be read back from a second one made of it.
+def refuse_clashes(catalogue: ObjectCatalogue, profile: Profile, vocabulary: Vocabulary) -> None:
+    """Raises InvalidInputError where the table would have two columns of a name that is ours, by which decisions are
+    read and where they come from; or where that to import would have two of a name.
     """
-    taken = {ROW, NUMBER, IMAGE, *(f"{CODE}{task}" for task in tasks)}
     for name in catalogue.header if profile.whole_rows else ():
-        if plain_heading(name) in taken or plain_heading(name).startswith(DECISION):
+        if plain_heading(name).startswith(OWN):
             raise InvalidInputError(
-                f"{catalogue.file.path}: has a column '{name}', as tables to review have; give the catalogue itself, "
-                "or rename the column"
+                f"{catalogue.file.path}: has a column '{name.strip()}', and names with {OWN} are those of tables to "
+                "review; give the catalogue itself, or rename the column"
             )
+    profile.columns(vocabulary.tasks, vocabulary.kinds)
 
 
 def write_review(
@@ -86,9 +88,12 @@ def write_review(
 
     `answers` gives that of the row at a place. Returns the files in their order.
     """
-    own = list(catalogue.header) if profile.whole_rows else [profile.number]
-    header = [*own, *review_columns(profile, vocabulary)]
-    lines = ([*_own(row, profile), *review_cells(row, answers(row.place), vocabulary)] for row in catalogue.rows())
+    own = list(map(copied_cell, catalogue.header)) if profile.whole_rows else [data_cell(profile.number)]
+    header = [*own, *map(data_cell, review_columns(profile, vocabulary))]
+    lines = (
+        [*_own(row, profile), *map(data_cell, review_cells(row, answers(row.place), vocabulary))]
+        for row in catalogue.rows()
+    )
     return write_tables(path, header, lines, catalogue.file.count, profile.rows_a_file, byte_order_mark=byte_order_mark)
 
 
@@ -130,7 +135,10 @@ def write_tables(
     *,
     byte_order_mark: bool,
 ) -> list[Path]:
-    """CSV files with `header` and at most `rows_a_file` lines each; all are written before the first gets its name."""
+    """CSV files with `header` and at most `rows_a_file` lines each; all are written before the first gets its name.
+
+    The cells are harmless to spreadsheets already (`data_cell`).
+    """
     files = table_files(path, rows, rows_a_file)
     with ExitStack() as stack:
         for file in files:
@@ -144,13 +152,12 @@ def write_tables(
 
 def _write(out: TextIO, header: Sequence[str], lines: Iterator[Sequence[str]], most: int | None) -> None:
     writer = csv.writer(out)
-    writer.writerow([spreadsheet_cell(cell) for cell in header])
-    for line in itertools.islice(lines, most):
-        writer.writerow([spreadsheet_cell(cell) for cell in line])
+    writer.writerow(header)
+    writer.writerows(itertools.islice(lines, most))
 
 
-def _own(row: CatalogueRow, profile: Profile) -> tuple[str, ...]:
-    return row.cells if profile.whole_rows else (row.object_number,)
+def _own(row: CatalogueRow, profile: Profile) -> Iterable[str]:
+    return map(copied_cell, row.written) if profile.whole_rows else (data_cell(row.object_number),)
 
 
 def _number(value: float | None) -> str:

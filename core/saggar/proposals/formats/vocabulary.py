@@ -55,6 +55,11 @@ class Vocabulary:
             return None
         return self.taxonomy.task(name)
 
+    @property
+    def kinds(self) -> list[str | None]:
+        """Those of the tasks, in their order."""
+        return [self.kind(task) for task in self.tasks]
+
     def kind(self, task: str) -> str | None:
         """period, kiln, glaze or form, where the taxonomy says it."""
         found = self.task(task)

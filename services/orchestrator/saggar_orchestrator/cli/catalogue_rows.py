@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,13 +55,14 @@ class CatalogueTable:
         str, typer.Option(help="Column of paths, image addresses or IIIF addresses (--catalogue).")
     ] = "image"
     number_column: Annotated[
-        str | None, typer.Option(help="Column of object numbers; found by its name where it is left out.")
+        str | None,
+        typer.Option(help="Column of object numbers (--catalogue: found by its name else; --accepted: its column)."),
     ] = None
     encoding: Annotated[
         str | None, typer.Option(help="Of the CSV, where it is not recognised: gb18030, big5, windows-1252...")
     ] = None
     retry: Annotated[
-        bool, typer.Option("--retry", help="Ask again for rows whose server or classifier did not answer.")
+        bool, typer.Option("--retry", help="Ask again for rows with an error; the other answers stay (--catalogue).")
     ] = False
 
 
@@ -135,9 +137,11 @@ def classify_catalogue(
     `folders`: the one that the photographs are in, or none: that of the catalogue. Ends with exit code 1 where a row
     could not be classified.
     """
+    from saggar.proposals.asking.journal import open_journal
     from saggar.proposals.asking.photographs import Photographs
+    from saggar.proposals.asking.tables_there import is_written, refuse_there
     from saggar.proposals.catalogue import open_catalogue
-    from saggar.proposals.formats.review_table import refuse_reviewed, write_review
+    from saggar.proposals.formats.review_table import refuse_clashes, write_review
 
     from saggar_orchestrator.cli.services.client import classifier_client
 
@@ -153,7 +157,7 @@ def classify_catalogue(
     with classifier_client(home, api_key) as classifier:
         codes = classifier.describe().codes
         profile, vocabulary = _words(table, words, codes)
-        refuse_reviewed(catalogue, profile, tuple(codes))
+        refuse_clashes(catalogue, profile, vocabulary)
         if not profile.whole_rows and catalogue.number_column is None:
             raise typer.BadParameter(f"{profile.title} needs object numbers: name their column with --number-column")
         about = {
@@ -163,12 +167,23 @@ def classify_catalogue(
             "classes": {task: list(own) for task, own in codes.items()},
         }
         mark = profile.byte_order_mark if words.bom is None else words.bom
-        with _journal(output, catalogue.file.count, profile, about, again=table.retry) as journal:
-            if not journal.finished:
+        files = _files(output, catalogue.file.count, profile)
+        made = {
+            **_made(profile, vocabulary, catalogue),
+            "byte_order_mark": mark,
+            "files": [file.name for file in files],
+        }
+        beside = output.with_name(f"{output.name}.journal")
+        if not beside.exists():
+            refuse_there(files, beside)
+        with open_journal(beside, catalogue.file.count, about) as journal:
+            if is_written(journal, files, made, again=table.retry):
+                say(f"{files[0]}: all {plural(catalogue.file.count, 'row')} are answered and written already")
+            else:
                 _ask_all(catalogue, journal, photographs, classifier, question, again=table.retry)
+                refuse_there(files, beside)
                 write_review(output, catalogue, journal.get, profile, vocabulary, byte_order_mark=mark)
-                journal.finish()
-            files = _files(output, catalogue.file.count, profile)
+                journal.finish(made)
             _sum_up(journal, catalogue.file.count, files, profile.key, as_json=as_json)
 
 
@@ -186,18 +201,18 @@ def write_accepted_table(table: CatalogueTable, words: Words, *, as_json: bool) 
     if table.object_uri is not None and table.profile != "linked-art":
         raise typer.BadParameter("--object-uri goes with --profile linked-art")
     profile, vocabulary = _words(table, words, decided_codes(tables, table.encoding))
-    rows = list(read_decisions(tables, table.encoding))
+    rows = list(read_decisions(tables, table.encoding, table.number_column))
     objects = accepted_objects(rows, vocabulary)
     files = _files(output, len(objects), profile)
     if there := [file for file in files if file.exists()]:
         raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or remove it")
-    _write_accepted(output, objects, table, words, profile, vocabulary)
+    written = _write_accepted(output, objects, table, words, profile, vocabulary)
     counts = tally(rows)
     say(f"{counts}")
     if as_json:
-        print_json({"files": list(map(str, files)), "objects": len(objects), **asdict(counts)})
+        print_json({"files": list(map(str, files)), "objects": written, **asdict(counts)})
     else:
-        print(f"{', '.join(map(str, files))}\t{plural(len(objects), 'object')}")
+        print(f"{', '.join(map(str, files))}\t{plural(written, 'object')}")
 
 
 def _files(output: Path, rows: int, profile: Profile) -> list[Path]:
@@ -213,22 +228,24 @@ def _write_accepted(
     words: Words,
     profile: Profile,
     vocabulary: Vocabulary,
-) -> None:
+) -> int:
+    """Returns how many objects are in what was written."""
     from saggar.proposals.formats.accepted_table import write_accepted
     from saggar.proposals.formats.lido import write_lido
     from saggar.proposals.formats.linked_art import write_linked_art
 
     if profile.key == "linked-art":
-        write_linked_art(output, objects, vocabulary, table.object_uri or "")
-    elif profile.key == "lido":
+        return write_linked_art(output, objects, vocabulary, table.object_uri or "")
+    if profile.key == "lido":
         written = write_lido(output, objects, vocabulary, table.lido_records)
         if left := len(objects) - written:
             say(
                 f"{plural(left, 'object')} left out: people wrote all its classes, so they are not the model's to state"
             )
-    else:
-        mark = profile.byte_order_mark if words.bom is None else words.bom
-        write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
+        return written
+    mark = profile.byte_order_mark if words.bom is None else words.bom
+    write_accepted(output, objects, profile, vocabulary, byte_order_mark=mark)
+    return len(objects)
 
 
 def _given(path: Path | None) -> Path:
@@ -252,25 +269,19 @@ def _words(table: CatalogueTable, words: Words, codes: Mapping[str, Sequence[str
     return profile, Vocabulary(tasks, taxonomy, values, language)
 
 
-@contextmanager
-def _journal(output: Path, count: int, profile: Profile, about: Mapping[str, Any], *, again: bool) -> Iterator[Journal]:
-    """The journal beside `output`. AlreadyExistsError where a table is there that is none of its own, or may hold
-    decisions; a journal of which the tables are there is `finished`.
-    """
-    from saggar.errors import AlreadyExistsError
-    from saggar.proposals.asking.journal import open_journal
-
-    path = output.with_name(f"{output.name}.journal")
-    there = [file for file in _files(output, count, profile) if file.exists()]
-    if there and not path.exists():
-        raise AlreadyExistsError(f"{there[0]}: is there already; name another output, or move it away")
-    with open_journal(path, count, about) as journal:
-        if journal.finished and there and again:
-            raise AlreadyExistsError(f"{there[0]}: may hold decisions; move it away, and it is written anew")
-        if journal.finished and there:
-            say(f"{there[0]}: all {plural(count, 'row')} are answered and written already")
-        journal.finished = journal.finished and bool(there)
-        yield journal
+def _made(profile: Profile, vocabulary: Vocabulary, catalogue: ObjectCatalogue) -> dict[str, Any]:
+    """What a table to review depends on beside the answers, in plain values; names are those of options."""
+    place = catalogue.number_column
+    values = sorted([*key, value] for key, value in (vocabulary.values or {}).items())
+    return {
+        "profile": profile.key,
+        "field": [profile.number, profile.columns(vocabulary.tasks, vocabulary.kinds)],
+        "number_column": None if place is None else catalogue.header[place],
+        "encoding": catalogue.file.encoding,
+        "language": vocabulary.language,
+        "taxonomy": vocabulary.taxonomy.id if vocabulary.taxonomy else None,
+        "values": hashlib.sha256(json.dumps(values).encode()).hexdigest(),
+    }
 
 
 def _ask_all(
@@ -306,6 +317,8 @@ def _ask_all(
 
 
 def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as_json: bool) -> None:
+    from saggar.proposals.columns import DECISION
+
     failed, passing, models = 0, 0, dict[str, int]()
     for row in range(count):
         answer = journal.get(row)
@@ -325,11 +338,16 @@ def _sum_up(journal: Journal, count: int, files: list[Path], profile: str, *, as
         warn(f"warning: {len(models)} models answered, as the active one changed; each row names its own")
     if passing:
         say(f"{plural(passing, 'row')} may be answered at another time: --retry asks for them again")
+    if failed:
+        say(
+            f"{plural(failed, 'row')} with an error; correct {'it' if failed == 1 else 'them'}, then the same command "
+            f"with --retry, after moving {', '.join(map(str, files))} away: the other answers are kept"
+        )
     if failed < count:
         tables = " ".join(f"--accepted {shlex.quote(str(file))}" for file in files)
         chosen = "" if profile == "generic" else f" --profile {profile}"
         say(
-            "next: people write accept, reject or another class into the columns accept_or_reject_...; then:\n"
+            f"next: people write accept, reject or another class into the columns {DECISION}...; then:\n"
             f"  saggar classify {tables}{chosen} --output FILE"
         )
     if failed:

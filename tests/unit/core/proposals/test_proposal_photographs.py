@@ -120,6 +120,47 @@ def test_a_server_that_is_away_is_not_asked_ten_thousand_times(server: ImageServ
         source.read(f"{server.base}/b.jpg")
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://a.org/b.jpg", "--image-host a.org, or"),
+        ("https://a.org:443/b.jpg", "--image-host a.org, or"),
+        ("https://a.org:8443/iiif/A", "--image-host https://a.org:8443, or"),
+        ("http://a.org/iiif/A", "--image-host http://a.org, or"),
+        ("http://A.org:8182/iiif/A", "--image-host http://A.org:8182, or"),
+        ("http://127.0.0.1:8182/iiif/ok1", "--image-host http://127.0.0.1:8182 --allow-private-addresses, or"),
+        ("http://[::1]:8182/iiif/ok1", r"--image-host http://\[::1\]:8182 --allow-private-addresses, or"),
+        ("https://192.168.0.4/a.jpg", "--image-host 192.168.0.4 --allow-private-addresses, or"),
+        ("http://localhost/a.jpg", "--image-host http://localhost --allow-private-addresses, or"),
+        ("ftp://a.org/b.jpg", "no plain web address"),
+        ("file:///etc/passwd", "no plain web address"),
+        ("https://me@a.org/b.jpg", "no plain web address"),
+        ("http://a.org:x/b.jpg", "no plain web address"),
+        ("http://[::1/b.jpg", "no plain web address"),
+    ],
+)
+def test_the_hint_names_options_that_would_do(tmp_path: Path, address: str, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said):
+        Photographs(tmp_path, None).read(address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_options_of_the_hint_do(server: ImageServer, tmp_path: Path, host: str) -> None:
+    server.answers["/a.jpg"] = (200, {}, JPEG)
+    server.answers["/moved.jpg"] = (302, {"Location": "http://elsewhere.example:8080/a.jpg"}, b"")
+    base = server.base.replace("127.0.0.1", host)
+    with pytest.raises(InvalidInputError) as caught:
+        photographs(tmp_path, "a.org").read(f"{base}/a.jpg")
+    words = str(caught.value).replace(",", "").split()
+    assert "--allow-private-addresses" in words
+    source = photographs(tmp_path, words[words.index("--image-host") + 1])
+    assert source.read(f"{base}/a.jpg") == JPEG
+    with pytest.raises(
+        InvalidInputError, match=r"not visited; allow it with --image-host http://elsewhere\.example:8080"
+    ):
+        source.read(f"{base}/moved.jpg")
+
+
 def test_files_stay_below_the_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jpg").write_bytes(JPEG)

@@ -55,8 +55,8 @@ def test_collectionspace_takes_9999_rows_a_file(tmp_path: Path, rows: int, sizes
     tables = [read(file) for file in files]
     assert [len(table) for table in tables] == sizes
     assert [row["objectNumber"] for table in tables for row in table] == [f"A{n}" for n in range(rows)]
-    assert tables[0][5]["error"] == "no such file"
-    assert tables[0][4]["set_glaze"] == "Celadon; White"
+    assert tables[0][5]["saggar_error"] == "no such file"
+    assert tables[0][4]["saggar_set_glaze"] == "Celadon; White"
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
@@ -95,6 +95,51 @@ def test_a_table_that_is_named_twice_does_not_count_twice(tmp_path: Path) -> Non
     for other in (file, file.parent / ".." / file.parent.name / file.name, tmp_path / "link.csv"):
         with pytest.raises(InvalidInputError, match="are one table; name it once"):
             list(read_decisions([file, other]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Inv. no.", "Inv. Nr.", "Inv.-Nr.", "INV_NO", "Inv. №", "Inventory number", "Inventory No.", "inventory_no"),
+        *(
+            "Accession number",
+            "Accession No.",
+            "Acc. no.",
+            "accession-number",
+            "Accession #",
+            "Object No",
+            "ObjectNumber",
+        ),
+        *("Museum number", "Registration number", "Reg. no.", "Catalogue number", "Cat. No.", "Object ID", "Item no."),
+        *(
+            "编号",
+            "編號",
+            "藏品编号",
+            "藏品編號",
+            "藏品号",
+            "藏品號",
+            "文物号",
+            "文物號",
+            "典藏號",
+            "登記號",
+            "統一編號",
+        ),
+        *("Inventarnummer", "Objektnummer", "　Object  Number　", "Ｏbject number"),
+    ],
+)
+def test_a_column_of_numbers_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"image,title,{name},date\n0.jpg,bowl,A-1,1200\n", "utf-8")
+    (row,) = open_catalogue(path, "image").rows()
+    assert row.object_number == "A-1"
+
+
+@pytest.mark.parametrize("name", ["number", "No.", "accession", "collection", "invoice", "cat", "页号", "acc"])
+def test_another_column_is_not_taken_for_numbers(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"image,title,{name}\n0.jpg,bowl,A-1\n", "utf-8")
+    (row,) = open_catalogue(path, "image").rows()
+    assert row.object_number == ""
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """`saggar classify --catalogue` and `--accepted`: tables of each profile; decisions read back as labels and tables."""
 
+import csv
 import json
 import shlex
 from pathlib import Path
 
 import pytest
 from catalogue_museum import decide, read
-from fake_classifier import TAXONOMY, best_code
+from fake_classifier import MODEL, SNAPSHOT, TAXONOMY, best_code
 from saggar.store import DirectoryStore
 from saggar.stored_datasets import read_manifest
 
@@ -40,8 +41,8 @@ def test_collectionspace_has_its_fields_and_needs_numbers(museum):
     assert json.loads(out)["files"] == [str(museum.folder / "o.csv")]
     (row,) = read(museum.folder / "o.csv")
     fields = ["objectProductionDateGroup", "objectProductionPlace", "material", "objectName"]
-    assert list(row)[:2] == ["objectNumber", f"proposed_{fields[0]}"]
-    assert {f"proposed_{name}" for name in fields} < set(row)
+    assert list(row)[:2] == ["objectNumber", f"saggar_proposed_{fields[0]}"]
+    assert {f"saggar_proposed_{name}" for name in fields} < set(row)
     assert not (museum.folder / "o.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     without = museum.catalogue("image\n0.png\n", "without.csv")
     code, _, err = museum.classify(without, museum.folder / "p.csv", "--profile", "collectionspace")
@@ -59,7 +60,7 @@ def test_axiell_has_field_tags_and_stored_values(museum):
     assert code == 0, err
     rows = read(review)
     assert [row["IN"] for row in rows] == ["A1", "A2", "A1"]
-    assert rows[0]["proposed_MA"] == f"GL-{best_code('glaze', museum.bytes_of('0.png')).upper()}"
+    assert rows[0]["saggar_proposed_MA"] == f"GL-{best_code('glaze', museum.bytes_of('0.png')).upper()}"
     decide(review, row2={"glaze": "accept", "type": "reject"}, row4={"type": "vase", "dynasty": "YES"})
     code, out, err = museum.call("classify", "--accepted", review, "--output", museum.folder / "import.csv", *words)
     assert code == 0, err
@@ -71,7 +72,7 @@ def test_axiell_has_field_tags_and_stored_values(museum):
         "IN": "A1",
         "production.period": TAXONOMY.task("dynasty")[dynasty].names.en,
         "production.place": "",
-        "MA": rows[0]["proposed_MA"],
+        "MA": rows[0]["saggar_proposed_MA"],
         "object_name": "vase",
     }
 
@@ -104,8 +105,8 @@ def test_what_is_no_decision_is_named_with_its_cell(museum):
     decide(review, row2={"glaze": "acept"}, row4={"glaze": "accept"})
     code, _, err = museum.call(*given)
     assert code == 2
-    assert "row 2, accept_or_reject_glaze: 'acept' is not understood; did you mean 'accept'?" in err
-    assert "row 4, accept_or_reject_glaze: accepts, and nothing is proposed" in err
+    assert "row 2, saggar_accept_or_reject_glaze: 'acept' is not understood; did you mean 'accept'?" in err
+    assert "row 4, saggar_accept_or_reject_glaze: accepts, and nothing is proposed" in err
     code, _, err = museum.call("data", "import", museum.photographs, "--accepted", museum.folder / "in.csv")
     assert code == 2
     assert "is not a table of `saggar classify --catalogue`" in err
@@ -120,14 +121,18 @@ def test_accepted_classes_become_lido_and_linked_art(museum):
     records.write_text('<lidoWrap xmlns="http://www.lido-schema.org"><lido>ours</lido></lidoWrap>', "utf-8")
     lido, art = museum.folder / "out.xml", museum.folder / "out.jsonl"
     given = ("classify", "--accepted", review, "--profile")
-    code, _, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
+    code, out, err = museum.call(*given, "lido", "--lido-records", records, "--output", lido)
     assert code == 0, err
     assert "1 object left out: people wrote all its classes" in err
+    assert out == f"{lido}\t1 object\n"
     assert lido.read_text("utf-8").startswith(records.read_text("utf-8").removesuffix("</lidoWrap>"))
     assert f"urn:saggar:kilnsim:glaze:{best_code('glaze', museum.bytes_of('0.png'))}" in lido.read_text("utf-8")
+    code, out, _ = museum.call(*given, "lido", "--output", museum.folder / "alone.xml", "--json")
+    assert json.loads(out)["objects"] == 1
     uri = "https://museum.example/{number}"
-    code, _, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
+    code, out, err = museum.call(*given, "linked-art", "--object-uri", uri, "--output", art)
     assert code == 0, err
+    assert out == f"{art}\t2 objects\n"
     documents = [json.loads(line) for line in art.read_text("utf-8").splitlines()]
     assert [each["id"] for each in documents] == ["https://museum.example/A1", "https://museum.example/A2"]
     for wrong, said in (
@@ -143,6 +148,108 @@ def test_accepted_classes_become_lido_and_linked_art(museum):
     code, _, err = museum.classify(catalogue, museum.folder / "b.csv", "--profile", "lido")
     assert code == 2
     assert "goes with --accepted" in err
+
+
+OURS = ["notes", "error", "model_id", "data_snapshot", "classified_at", "not_porcelain", "set_coverage", "coverage"]
+OF_TASKS = [
+    "proposed_glaze",
+    "confidence_glaze",
+    "set_type",
+    "code_kiln",
+    "accept_or_reject_glaze",
+    "proposed_material",
+]
+
+
+@pytest.mark.parametrize("profile", ["generic", "collectionspace", "axiell"])
+def test_the_museums_columns_are_not_taken_for_ours(museum, profile):
+    names = [*OURS, *OF_TASKS, "row", "object", "title", "title"]
+    text = ",".join(["object_number", *names, "image"]) + "\n"
+    text += "".join(f"A{n},{','.join(f'OLD {n} {place}' for place in range(len(names)))},{n}.png\n" for n in range(2))
+    review = museum.folder / "r.csv"
+    code, _, err = museum.classify(museum.catalogue(text), review, "--profile", profile)
+    assert code == 0, err
+    header, *rows = list(csv.reader(review.read_text("utf-8-sig").splitlines()))
+    own = [place for place, name in enumerate(header) if not name.startswith("saggar_")]
+    if profile == "generic":
+        assert [header[place] for place in own] == ["object_number", *names, "image"]
+        assert [rows[1][place] for place in own] == next(reversed(list(csv.reader(text.splitlines()))))
+    else:
+        assert len(own) == 1
+    ours = [name for name in header if name.startswith("saggar_")]
+    assert len(ours) == len(set(ours))
+    assert rows[0][header.index("saggar_model_id")] == MODEL
+    decide_in_place(review, header, rows)
+    for given, said in (
+        (("lido",), f"model {MODEL}, trained with the data set sha256:{SNAPSHOT}"),
+        (("linked-art", "--object-uri", "https://museum.example/{number}"), f"urn:saggar:model:{MODEL}"),
+    ):
+        output = museum.folder / f"out.{given[0]}"
+        code, _, err = museum.call("classify", "--accepted", review, "--output", output, "--profile", *given)
+        assert code == 0, err
+        assert said in output.read_text("utf-8")
+        assert "OLD" not in output.read_text("utf-8")
+    code, out, err = museum.call(
+        "data", "import", museum.photographs, "--accepted", review, "--taxonomy", "kilnsim", "--json"
+    )
+    assert code == 0, err
+    assert json.loads(out)["images"] == 2
+
+
+def decide_in_place(path, header, rows):
+    """Accepts every glaze; columns of one name stay two."""
+    for row in rows:
+        row[header.index("saggar_accept_or_reject_glaze")] = "accept"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def test_a_column_of_ours_that_appears_twice_is_refused(museum):
+    review = museum.folder / "r.csv"
+    assert museum.classify(museum.catalogue("object_number,image\nA1,0.png\n"), review)[0] == 0
+    for name in ("saggar_model_id", "saggar_accept_or_reject_glaze", "saggar_confidence_glaze"):
+        lines = review.read_text("utf-8-sig").splitlines()
+        (museum.folder / "twice.csv").write_text(f"{lines[0]},{name}\n{lines[1]},x\n", "utf-8")
+        given = ("classify", "--accepted", museum.folder / "twice.csv", "--output", museum.folder / "o.csv")
+        code, _, err = museum.call(*given)
+        assert code == 2
+        assert f"column '{name}' appears twice" in err
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (("number=saggar_object",), "names with saggar_ are those of tables to review"),
+        (("glaze=object_number",), "two fields go into the column 'object_number'"),
+        (("glaze=type",), "two fields go into the column 'type'"),
+    ],
+)
+def test_a_field_that_would_come_twice_is_refused_before_anything_is_asked(museum, fields, said):
+    options = [word for field in fields for word in ("--field", field)]
+    code, _, err = museum.classify(museum.catalogue("image\n0.png\n"), museum.folder / "out.csv", *options)
+    assert code == 2
+    assert said in err
+    assert not museum.fake.seen
+
+
+def test_numbers_of_another_column_can_be_taken(museum):
+    review, output = museum.folder / "r.csv", museum.folder / "a.csv"
+    catalogue = museum.catalogue("image,Shelf mark,Old\n0.png,A-1,\n1.png,A-1,x\n2.png,A-2,\n")
+    assert museum.classify(catalogue, review)[0] == 0
+    decide(review, row2={"glaze": "accept"}, row4={"glaze": "accept"})
+    given = ("classify", "--accepted", review, "--output", output)
+    code, _, err = museum.call(*given)
+    assert code == 2
+    assert "row 2: has no object number; write it into its column saggar_object, or name the column that has it" in err
+    code, _, err = museum.call(*given, "--number-column", "Old")
+    assert code == 2
+    assert "row 2: has no object number; write it into its column Old, or" in err
+    code, _, err = museum.call(*given, "--number-column", "Shelf")
+    assert code == 2
+    assert "r.csv: no column 'Shelf'; it has: image, Shelf mark, Old, saggar_proposed_dynasty" in err
+    code, _, err = museum.call(*given, "--number-column", "shelf mark")
+    assert code == 0, err
+    assert [row["object_number"] for row in read(output)] == ["A-1", "A-2"]
 
 
 def test_the_guides_commands_work_as_they_are_printed(museum, monkeypatch):

@@ -178,7 +178,7 @@ def _write_sheet(path: Path, asked: Asked, found: list[dict[str, Any]]) -> None:
     import csv
     import io
 
-    from saggar.files.tables.csv_text import spreadsheet_cell
+    from saggar.files.tables.csv_text import data_cell
     from saggar.files.wholefile import whole_file
 
     tasks = asked.card.taxonomy.task_names
@@ -188,7 +188,7 @@ def _write_sheet(path: Path, asked: Asked, found: list[dict[str, Any]]) -> None:
     for rank, entry in enumerate(found, 1):
         guesses = [f"{said['code']} {said['probability']:.2f}" for said in entry["likeliest"].values()]
         cells = [entry["image"], *[""] * len(tasks), str(rank), f"{entry['uncertainty']:.3f}", *guesses]
-        writer.writerow([spreadsheet_cell(cell) for cell in cells])
+        writer.writerow([data_cell(cell) for cell in cells])
     with whole_file(path) as file:
         file.write(text.getvalue().encode("utf-8-sig", "backslashreplace"))
 
