@@ -93,7 +93,7 @@ def test_accepted_rows_of_files_with_blanks(store, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     put(root, " a.jpg", 1)
     put(root, "a.jpg", 2)
-    header = "accept_or_reject_kiln,saggar_row,saggar_object,saggar_image,code_kiln"
+    header = "saggar_accept_or_reject_kiln,saggar_row,saggar_object,saggar_image,saggar_code_kiln"
     reviewed = table(tmp_path, f"{header}\nx,2,A1, a.jpg,Ding\nx,3,A2,a.jpg,Ru\n")
     assert kilns(import_accepted(root, [reviewed], TAXONOMY, store)) == {" a.jpg": "Ding", "a.jpg": "Ru"}
 
