@@ -132,6 +132,8 @@ def _servers(orchestrator: str) -> dict[str, str]:
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+    if "--debug" not in sys.argv:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of a connection is in our errors
     sys.exit(run(sys.argv[1:]))
 
 
