@@ -19,9 +19,10 @@ def read_key(path: Path | None) -> str:
         return ""
     from saggar.errors import InvalidInputError
     from saggar.files.regular import read_regular
+    from saggar.settings import text_of_secret, what_is_wrong_with_key
 
     try:
-        text = read_regular(path, _LONGEST_BYTES).decode("ascii").strip()
+        text = text_of_secret(read_regular(path, _LONGEST_BYTES))
         readable = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
     except UnicodeDecodeError:
         text, readable = "", 0
@@ -29,8 +30,8 @@ def read_key(path: Path | None) -> str:
         raise InvalidInputError(
             f"{path}: the API key's file cannot be read ({error.strerror}); check --api-key-file"
         ) from None
-    if not text or not text.isprintable() or " " in text:
-        raise InvalidInputError(f"{path}: must hold one line, the API key, and nothing else")
+    if wrong := what_is_wrong_with_key(text) or ("" if text else "is none"):
+        raise InvalidInputError(f"{path}: must hold one line, the API key, and nothing else; what it holds {wrong}")
     if readable:
         warn(f"warning: {path}: other users can read this key; `chmod 600 {path}`")
     return text
