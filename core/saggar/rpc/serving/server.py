@@ -226,7 +226,8 @@ def leave(code: int) -> NoReturn:
     """
     atexit._run_exitfuncs()  # noqa: SLF001 there is no public name for it
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream is not None:  # closed from the beginning
+            stream.flush()
     os._exit(code)
 
 
