@@ -16,11 +16,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from saggar.errors import FieldViolation, InvalidInputError, NotFoundError
+from saggar.errors import FieldViolation, InvalidInputError, NotFoundError, SaggarError
 from saggar.files.text_encoding import marked_text
+from saggar.files.wholefile import write_whole
 from saggar.store import ObjectStore, open_store
 
 PREFIX = "SAGGAR_"
+_LONGEST_KEY = 4096  # characters; metadata of a call has room for twice as many
 
 
 def _check_address(address: str) -> str:
@@ -53,19 +55,54 @@ Folders = Annotated[list[Path], NoDecode, _parts(os.pathsep), AfterValidator(_ch
 Names = Annotated[tuple[str, ...], NoDecode, _parts(",")]
 
 
+def _is_empty(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _need_name(value: object) -> object:
+    if _is_empty(value):
+        raise ValueError("is empty, and without it anybody may call; name a file, or unset the variable to mean that")
+    return value
+
+
+# A variable that is set to nothing is as if it were not set, but for what keeps callers out.
+File = Annotated[Path | None, BeforeValidator(lambda value: None if _is_empty(value) else value)]
+Guard = Annotated[Path | None, BeforeValidator(_need_name)]
+
+
+def what_is_wrong_with_key(key: str) -> str:
+    """Why no call can carry `key`, without showing it; empty for one that can be sent."""
+    if len(key) > _LONGEST_KEY:
+        return f"is longer than any key ({len(key)} characters, at most {_LONGEST_KEY})"
+    place = next((place for place, each in enumerate(key, start=1) if not "!" <= each <= "~"), 0)
+    if not place:
+        return ""
+    what = "a space or a line break" if key[place - 1].isspace() else "a character that is not printable ASCII"
+    return f"has {what} at place {place}; a key is letters, digits and signs of ASCII, in one piece"
+
+
+def _check_key(key: SecretStr) -> SecretStr:
+    if wrong := what_is_wrong_with_key(key.get_secret_value()):
+        raise ValueError(wrong)
+    return key
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_check_key)]
+
+
 class CallerSettings(BaseSettings):
     """How services are called. A field `x` is the variable `SAGGAR_X`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    tls_ca: Path | None = Field(
+    tls_ca: File = Field(
         default=None, description="authorities (PEM) of the services that are called; set: calls are encrypted"
     )
-    tls_client_cert: Path | None = Field(
+    tls_client_cert: File = Field(
         default=None,
         description="certificate chain (PEM) to show to services that ask for one; default: SAGGAR_TLS_CERT",
     )
-    tls_client_key: Path | None = Field(default=None, description="its private key (PEM); default: SAGGAR_TLS_KEY")
+    tls_client_key: File = Field(default=None, description="its private key (PEM); default: SAGGAR_TLS_KEY")
 
     @model_validator(mode="after")
     def _client_tls_is_whole(self) -> CallerSettings:
@@ -90,11 +127,11 @@ class ServiceSettings(CallerSettings):
         default=".saggar/store",
         description="object store: a folder, file:///folder, or s3://bucket?endpoint=http://host:port",
     )
-    s3_access_key: SecretStr = Field(default=SecretStr(""), description="access key of an s3:// store")
+    s3_access_key: ApiKey = Field(default=SecretStr(""), description="access key of an s3:// store")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="secret key of an s3:// store")
-    s3_access_key_file: Path | None = Field(default=None, description="file that has the access key, instead")
-    s3_secret_key_file: Path | None = Field(default=None, description="file that has the secret key, instead")
-    address_file: Path | None = Field(default=None, description="file to write the bound host:port to")
+    s3_access_key_file: File = Field(default=None, description="file that has the access key, instead")
+    s3_secret_key_file: File = Field(default=None, description="file that has the secret key, instead")
+    address_file: File = Field(default=None, description="file to write the bound host:port to")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level that is logged"
     )
@@ -102,6 +139,7 @@ class ServiceSettings(CallerSettings):
     drain_seconds: float = Field(
         default=20.0,
         ge=0,
+        le=86_400,
         description="how long running calls may go on after SIGTERM before they are cancelled",
     )
     max_message_mib: int = Field(default=20, ge=1, le=1024, description="largest message that is accepted")
@@ -109,11 +147,9 @@ class ServiceSettings(CallerSettings):
         default=200, ge=1, le=2000, description="streams that may be open at once; others are refused"
     )
     reflection: bool = Field(default=True, description="whether callers may ask for the contract (server reflection)")
-    tls_cert: Path | None = Field(
-        default=None, description="server's certificate chain (PEM); with tls_key turns TLS on"
-    )
-    tls_key: Path | None = Field(default=None, description="server's private key (PEM)")
-    tls_client_ca: Path | None = Field(
+    tls_cert: File = Field(default=None, description="server's certificate chain (PEM); with tls_key turns TLS on")
+    tls_key: File = Field(default=None, description="server's private key (PEM)")
+    tls_client_ca: Guard = Field(
         default=None, description="authorities (PEM) of client certificates; set: clients must show one"
     )
 
@@ -153,6 +189,31 @@ def read_secret(value: SecretStr, file: Path | None, name: str) -> str:
         said = getattr(error, "strerror", None) or "not UTF-8 text"
         raise NotFoundError(
             f"{variable}_FILE: cannot read {file}: {said}; check the path, and that this user may read it", str(file)
+        ) from None
+
+
+def read_api_key(value: SecretStr, file: Path | None, name: str) -> str:
+    """As `read_secret`, of a key that calls show: InvalidInputError also for a file that has none."""
+    found = read_secret(value, file, name)
+    if file is not None and (wrong := what_is_wrong_with_key(found) or ("" if found else "is empty")):
+        raise InvalidInputError(f"{_variable(name)}_FILE: the key in {file} {wrong}")
+    return found
+
+
+def write_address(path: Path, address: str, name: str) -> None:
+    """Keeps the address that was bound, whole or not at all, in the file of the setting `name`. Folders are made.
+
+    Raises InvalidInputError or StorageFullError, naming the setting.
+    """
+    try:
+        if path.is_dir():
+            raise InvalidInputError(f"{path}: is a folder; name a file in it")
+        write_whole(path, address.encode())
+    except SaggarError as error:
+        raise type(error)(f"{_variable(name)}: {error}") from None
+    except OSError as error:
+        raise InvalidInputError(
+            f"{_variable(name)}: {path}: cannot be written ({error.strerror}); check the folder"
         ) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,8 @@ import saggar
 from saggar.errors import InvalidInputError, WrongStateError
 from saggar.museums.registry import MUSEUMS, Museum
 from saggar.museums.web import Clock, Limits, Web
+
+_OF_HEADERS = "".join(map(chr, range(0x20, 0x7F)))  # other characters are sent as the bytes of UTF-8, in hexadecimal
 
 
 def _check_url(url: str) -> str:
@@ -62,6 +64,10 @@ class MuseumSettings(BaseSettings):
                     f"{museum.name} needs an API key: ask for one at {museum.key_from} and set "
                     f"SAGGAR_{museum.key.upper()}_API_KEY"
                 )
+            if not (api_key.isascii() and api_key.isprintable()):
+                raise InvalidInputError(
+                    f"SAGGAR_{museum.key.upper()}_API_KEY has a line break or a character that is not ASCII; no key has"
+                )
             headers[museum.key_header] = api_key
         agent = self.user_agent()
         if museum.key == "aic":
@@ -81,7 +87,7 @@ class MuseumSettings(BaseSettings):
     def user_agent(self) -> str:
         """Who asks: `Saggar/0.1.0 (porcelain research; you@museum.org)`."""
         about = "; ".join(filter(None, ("porcelain research", self.contact.strip())))
-        return f"Saggar/{saggar.__version__} ({about})"
+        return quote(f"Saggar/{saggar.__version__} ({about})", safe=_OF_HEADERS)
 
 
 assert all(f"{key}_url" in MuseumSettings.model_fields for key in MUSEUMS)  # noqa: S101

@@ -6,39 +6,25 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from saggar.errors import CancelledError, NotFoundError, SaggarError, UnavailableError
+from saggar.errors import CancelledError, InvalidInputError, NotFoundError, SaggarError, UnavailableError
+from saggar.rpc.encryption import ClientTls, client_credentials, client_tls, connection_remedy
 from saggar.rpc.errors import domain_error
 from saggar.rpc.readiness import LIVE, REASON
 from saggar.rpc.targets import RenewingChannel, is_local, is_name, proxy_hint
-from saggar.settings import CallerSettings
+from saggar.settings import what_is_wrong_with_key
+
+__all__ = ["ClientTls", "call_stream", "client_tls", "open_channel", "wait_ready"]
 
 MIB = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _FIRST_RETRY_S = 0.2
 _NO_ANSWER = "no answer"
-
-
-@dataclass(frozen=True)
-class ClientTls:
-    """Files (PEM) for an encrypted channel. Unset `authorities`: the system's own."""
-
-    authorities: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-
-def client_tls(settings: CallerSettings) -> ClientTls | None:
-    """As the settings have it: None, for calls that are not encrypted, without SAGGAR_TLS_CA."""
-    if settings.tls_ca is None:
-        return None
-    return ClientTls(settings.tls_ca, *settings.client_pair())
+_Hint = Callable[[str], str]  # what to try, by what gRPC says of a peer that is out of reach
 
 
 def open_channel(
@@ -61,7 +47,12 @@ def open_channel(
 
     `api_key` is shown with every call, to services that ask for one. Addresses of this machine are never asked for
     through a proxy; a name's addresses are asked for again every ten seconds, so that new replicas get work.
+
+    Raises InvalidInputError for a key that no call can carry, and for files of `tls` that do not serve; NotFoundError
+    for those that cannot be read.
     """
+    if wrong := what_is_wrong_with_key(api_key):
+        raise InvalidInputError(f"api_key: {wrong}")
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
         ("grpc.enable_retries", 0),
@@ -76,7 +67,7 @@ def open_channel(
     ]
     if is_local(target):
         options.append(("grpc.enable_http_proxy", 0))
-    credentials = None if tls is None else _credentials(tls)
+    credentials = None if tls is None else client_credentials(tls)
 
     def connect() -> grpc.Channel:
         if credentials is None:
@@ -84,7 +75,12 @@ def open_channel(
         return grpc.secure_channel(target, credentials, options)
 
     channel = RenewingChannel(connect) if is_name(target) else connect()
-    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, attempts, proxy_hint(target), api_key))
+    proxy = proxy_hint(target)
+
+    def hint(said: str) -> str:
+        return "; ".join(filter(None, (connection_remedy(said, tls), proxy)))
+
+    return grpc.intercept_channel(channel, _DomainErrors(timeout_s, attempts, hint, api_key))
 
 
 def call_stream(
@@ -182,22 +178,6 @@ def _once(method: Callable[..., Any], request: Any, deadline: float | None, idle
         call.cancel()
 
 
-def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
-    def content(path: Path | None, variable: str) -> bytes | None:
-        try:
-            return None if path is None else path.read_bytes()
-        except OSError as error:
-            raise NotFoundError(
-                f"cannot read {path}: {error.strerror}; check the path, and {variable} where that names it", str(path)
-            ) from None
-
-    return grpc.ssl_channel_credentials(
-        content(tls.authorities, "SAGGAR_TLS_CA"),
-        content(tls.key, "SAGGAR_TLS_CLIENT_KEY"),
-        content(tls.certificate, "SAGGAR_TLS_CLIENT_CERT"),
-    )
-
-
 class _IdleWatch:
     """Cancels a call that has been silent for `limit_s` seconds."""
 
@@ -238,7 +218,7 @@ class _DomainErrors(
 ):
     """Every call raises domain errors; a unary call is tried again, and one without a deadline gets one."""
 
-    def __init__(self, timeout_s: float, attempts: int, hint: str, api_key: str) -> None:
+    def __init__(self, timeout_s: float, attempts: int, hint: _Hint, api_key: str) -> None:
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._hint = hint
@@ -267,9 +247,9 @@ class _DomainErrors(
 
 
 class _Call:
-    """A gRPC call whose result and messages raise domain errors; `hint` is added where the peer is out of reach."""
+    """A gRPC call whose result and messages raise domain errors; `hint` says what to try where it reaches nobody."""
 
-    def __init__(self, call: Any, hint: str) -> None:
+    def __init__(self, call: Any, hint: _Hint) -> None:
         self._call = call
         self._hint = hint
 
@@ -280,7 +260,10 @@ class _Call:
         try:
             return self._call.result(timeout)
         except grpc.RpcError as error:
-            raise domain_error(error, self._hint) from error
+            raise self._domain_error(error) from error
+
+    def _domain_error(self, error: grpc.RpcError) -> SaggarError:
+        return domain_error(error, self._hint(error.details() or ""))
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -289,13 +272,13 @@ class _Call:
         try:
             return next(self._call)
         except grpc.RpcError as error:
-            raise domain_error(error, self._hint) from error
+            raise self._domain_error(error) from error
 
 
 class _PatientCall(_Call):
     """A unary call; whoever asks for its result begins it again while the peer cannot be reached."""
 
-    def __init__(self, begin: Callable[[], Any], deadline: float, attempts: int, hint: str) -> None:
+    def __init__(self, begin: Callable[[], Any], deadline: float, attempts: int, hint: _Hint) -> None:
         super().__init__(begin(), hint)
         self._begin, self._deadline = begin, deadline
         self._waits = [_FIRST_RETRY_S * 2.0**number for number in range(attempts - 1)]
@@ -307,6 +290,6 @@ class _PatientCall(_Call):
             except grpc.RpcError as error:
                 is_away = getattr(error, "code", lambda: None)() == grpc.StatusCode.UNAVAILABLE
                 if not (is_away and self._waits and time.monotonic() + self._waits[0] < self._deadline):
-                    raise domain_error(error, self._hint) from error
+                    raise self._domain_error(error) from error
             time.sleep(self._waits.pop(0))
             self._call = self._begin()

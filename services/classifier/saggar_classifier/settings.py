@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from saggar.settings import Address, ServiceSettings
+from saggar.settings import Address, Guard, ServiceSettings
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 Precision = Literal["float32", "reduced"]
@@ -26,7 +25,7 @@ class ClassifierSettings(ServiceSettings):
         le=256,
         description="photographs classified at once, a thread each; 0: as many as processors may be used",
     )
-    api_keys: Path | None = Field(
+    api_keys: Guard = Field(
         None, description="file of API keys (YAML); set: callers must show one. Read again when it changes"
     )
     watch_seconds: float = Field(

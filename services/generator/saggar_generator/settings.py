@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from saggar.settings import Names
+from saggar.settings import File, Names
 from saggar.team.settings import TeamSettings
 
 # All attention projections of a Stable Diffusion UNet, as in the diffusers LoRA example.
@@ -37,11 +36,11 @@ class GeneratorSettings(TeamSettings):
     queue_limit: int = Field(
         default=16, ge=0, le=10_000, description="jobs that may wait; one more is refused with a retry delay"
     )
-    c2pa_certificates: Path | None = Field(
+    c2pa_certificates: File = Field(
         default=None,
         description="certificate chain (PEM, the signer's own first) to sign images with; unset: not signed",
     )
-    c2pa_key: Path | None = Field(default=None, description="private key (PEM) of c2pa_certificates")
+    c2pa_key: File = Field(default=None, description="private key (PEM) of c2pa_certificates")
     lora_targets: Names = Field(
         default=ATTENTION,
         min_length=1,

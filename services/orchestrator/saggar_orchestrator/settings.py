@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
-from saggar.settings import Folders, ServiceSettings, read_secret
+from saggar.settings import ApiKey, File, Folders, ServiceSettings, read_api_key
 from saggar.store import ObjectStore
 
 from saggar_orchestrator.local.home import Home
@@ -48,10 +48,10 @@ class OrchestratorSettings(ServiceSettings):
         description="target of the trainer: host:port, several with commas between, or dns:///name:port",
     )
     classifier: str = Field("127.0.0.1:50055", description="target of the classifier")
-    classifier_key: SecretStr = Field(
+    classifier_key: ApiKey = Field(
         SecretStr(""), description="API key for the classifier, with the scope administer; empty: it asks for none"
     )
-    classifier_key_file: Path | None = Field(None, description="file that has this key, instead")
+    classifier_key_file: File = Field(None, description="file that has this key, instead")
     data_roots: Folders = Field(
         default_factory=usual_roots,
         min_length=1,
@@ -61,14 +61,19 @@ class OrchestratorSettings(ServiceSettings):
     parallel_shards: int = Field(
         4,
         ge=1,
+        le=512,
         description="least number of generation shards out at the same time; more where there are more replicas",
     )
     parallel_trainings: int = Field(
-        0, ge=0, description="trainings and evaluations of an experiment at the same time; 0: one per trainer replica"
+        0,
+        ge=0,
+        le=512,
+        description="trainings and evaluations of an experiment at the same time; 0: one per trainer replica",
     )
     takeover_s: float = Field(
         60.0,
         ge=2,
+        le=86_400,
         description="silence after which another orchestrator of the database is dead and its experiments go on here; "
         "at least 45 where workers are on other machines, which by then have dropped its work",
     )
@@ -78,17 +83,17 @@ class OrchestratorSettings(ServiceSettings):
         "mlflow",
     )
     peer_patience_s: float = Field(
-        300.0, ge=0, description="how long a step waits for a peer that cannot be reached before it fails"
+        300.0, ge=0, le=604_800, description="how long a step waits for a peer that cannot be reached before it fails"
     )
 
     status_listen: str = Field("", description="host:port of the status pages, port 0 for a free one; empty: no pages")
-    status_tokens: Path | None = Field(
+    status_tokens: File = Field(
         None, description="YAML file of `person: token`, who may start, stop and activate; none: nobody may"
     )
     status_open: bool = Field(
         True, description="whether whoever reaches the status pages may look; false: only who is signed in"
     )
-    status_address_file: Path | None = Field(None, description="file to write the status pages' host:port to")
+    status_address_file: File = Field(None, description="file to write the status pages' host:port to")
     status_url: str = Field("", description="address by which people reach the status pages, if not by an IP address")
     status_proxies: str = Field(
         "", description="addresses of servers before the pages whose word on a visitor's address is believed, by commas"
@@ -101,7 +106,7 @@ class OrchestratorSettings(ServiceSettings):
 
     def keys(self) -> dict[str, str]:
         """API keys by service name."""
-        return {"classifier": read_secret(self.classifier_key, self.classifier_key_file, "classifier_key")}
+        return {"classifier": read_api_key(self.classifier_key, self.classifier_key_file, "classifier_key")}
 
 
 class CommandSettings(ServiceSettings):
@@ -114,8 +119,8 @@ class CommandSettings(ServiceSettings):
     classifier: str = ""
     review_url: str = ""
     status_url: str = ""
-    classifier_key: SecretStr = SecretStr("")
-    classifier_key_file: Path | None = None
+    classifier_key: ApiKey = SecretStr("")
+    classifier_key_file: File = None
 
     def servers(self, orchestrator: str) -> dict[str, str]:
         """Targets of services that run elsewhere, by name. A generator, qc or trainer counts beside an orchestrator
@@ -129,7 +134,7 @@ class CommandSettings(ServiceSettings):
 
     def keys(self) -> dict[str, str]:
         """API keys by service name."""
-        return {"classifier": read_secret(self.classifier_key, self.classifier_key_file, "classifier_key")}
+        return {"classifier": read_api_key(self.classifier_key, self.classifier_key_file, "classifier_key")}
 
     def open(self, home: Home) -> ObjectStore:
         """The store that SAGGAR_STORE names, else the one of the home."""

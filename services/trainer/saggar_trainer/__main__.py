@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 
-from saggar.errors import InvalidInputError
+from saggar.errors import SaggarError, exit_code
 from saggar.rpc.serving.server import leave, serve
 from saggar.settings import read_settings
 
@@ -16,15 +16,15 @@ from saggar_trainer.settings import TrainerSettings
 def main() -> int:
     try:
         settings = read_settings(TrainerSettings, __doc__)
-    except InvalidInputError as error:
+        store = settings.open_store()
+    except SaggarError as error:
         print(error, file=sys.stderr)
-        return 2
+        return exit_code(error)
     # Before torch is loaded: OpenMP's spinning threads make a step ten times slower when another process has
     # a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from saggar_trainer.servicer import register
 
-    store = settings.open_store()
     return serve(partial(register, store=store, settings=settings), settings, store=store)
 
 

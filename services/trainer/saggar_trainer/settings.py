@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
+from saggar.settings import File
 from saggar.team.settings import TeamSettings
 
 
@@ -19,14 +19,15 @@ class TrainerSettings(TeamSettings):
         description="numbers that a training step computes with; weights, validation and bundles stay in float32; "
         "auto: bfloat16 on GPUs that have it, float32 on processors",
     )
-    queue_limit: int = Field(8, ge=0, description="jobs that may wait while one runs")
-    scratch: Path | None = Field(
+    queue_limit: int = Field(8, ge=0, le=10_000, description="jobs that may wait while one runs")
+    scratch: File = Field(
         None, description="folder for decoded images while a job runs; unset: the system's temporary folder"
     )
 
     pixel_cache_gib: float = Field(
         4.0,
         ge=0,
+        le=1_000_000,
         description="most GiB of decoded images that stay under scratch for later jobs and other trainers; 0: none",
     )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from PIL import Image
 from test_classifier import TAXONOMY, Classifier, bundle
 
@@ -45,7 +46,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("page", "number"), [(page, number) for page in (GUIDE, README) for number in range(len(examples(page, "python")))]
+    ("page", "number"),
+    [
+        (page, number)
+        for page in (GUIDE, README)
+        for number, program in enumerate(examples(page, "python"))
+        if "ClientTls" not in program
+    ],
 )
 def test_python_examples_run(page: Path, number: int, address: str, folder: Path) -> None:
     program = _ADDRESS.sub(address, examples(page, "python")[number])
@@ -55,6 +62,24 @@ def test_python_examples_run(page: Path, number: int, address: str, folder: Path
         assert f"{TAXONOMY.task_names[0]} " in ended.stdout
         assert "not a JPEG" in ended.stdout
         assert "left out: missing.jpg: no such file" in ended.stdout
+
+
+def test_the_example_with_tls_runs_as_it_is_printed(tmp_path: Path) -> None:
+    authority, tls = trustme.CA(), tmp_path / "tls"
+    tls.mkdir()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tls / "authority.pem")
+    issued.cert_chain_pems[0].write_to_path(tls / "certificate.pem")
+    issued.private_key_pem.write_to_path(tls / "key.pem")
+    made = Classifier(tmp_path / "store")
+    active = made.activate(made.start(), bundle(made.store))
+    files = {"tls_cert": tls / "certificate.pem", "tls_key": tls / "key.pem", "tls_client_ca": tls / "authority.pem"}
+    made.start(**files)
+    program = next(each for each in examples(GUIDE, "python") if "ClientTls" in each)
+    program = program.replace("classifier.museum.example:50055", made.address(1))
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    made.stop()
+    assert (ended.returncode, ended.stdout.strip()) == (0, active), ended.stderr
 
 
 @pytest.mark.skipif(not Path(BUF).exists(), reason="buf is not installed (`make lint` brings it)")

@@ -50,6 +50,39 @@ assert codes == ["Song", "Yuan", "Song"], codes
 asked = infer([red], outputs=[triton.InferRequestedOutput("codes_kiln")])
 assert [each.name for each in asked.get_response().outputs] == ["codes_kiln"]
 
+best = infer([red, blue], outputs=[triton.InferRequestedOutput("probabilities_dynasty", class_count=1),
+                                   triton.InferRequestedOutput("probabilities_kiln", class_count=99)])
+found = best.as_numpy("probabilities_dynasty")
+assert found.shape == (2, 1) and found.dtype == object, found
+value, index, code = found[0, 0].decode().split(":")
+assert (index, code) == ("0", "Song") and abs(float(value) - probabilities[0, 0]) < 1e-5, found
+assert found[1, 0].decode().endswith(":1:Yuan"), found
+kilns = [each.decode().split(":") for each in best.as_numpy("probabilities_kiln")[0]]
+assert len({index for _, index, _ in kilns}) == len(kilns) > 1
+assert [float(value) for value, _, _ in kilns] == sorted((float(value) for value, _, _ in kilns), reverse=True)
+usual = infer([red], priority=3, timeout=30_000_000, sequence_id=7, sequence_start=True, sequence_end=True)
+assert np.allclose(usual.as_numpy("probabilities_dynasty"), probabilities[:1])
+assert infer([red], sequence_id="seven").as_numpy("probabilities_dynasty").shape == (1, 2)
+for ask, named in (
+    (lambda: infer([red], parameters={"top_k": 3}), "parameters.top_k"),
+    (lambda: infer([red], outputs=[triton.InferRequestedOutput("codes_kiln", class_count=2)]), "classification"),
+    (lambda: infer([red], outputs=[triton.InferRequestedOutput("probabilities_kiln", class_count=-2)]), "negative"),
+):
+    try:
+        ask()
+    except InferenceServerException as error:
+        assert error.status().endswith("INVALID_ARGUMENT") and named in error.message(), error
+    else:
+        raise SystemExit(f"{named} was left aside")
+shared = triton.InferRequestedOutput("probabilities_kiln")
+shared.set_shared_memory("region", 64)
+try:
+    infer([red], outputs=[shared])
+except InferenceServerException as error:
+    assert "shared memory is not supported" in error.message(), error
+else:
+    raise SystemExit("shared memory was left aside")
+
 pixels = triton.InferInput("images", [2, 3, 32, 32], "FP32")
 pixels.set_data_from_numpy(np.stack([np.full((3, 32, 32), v, np.float32) for v in (1, -1)]))
 assert client.infer("active", [pixels]).as_numpy("probabilities_dynasty").shape == (2, 2)
@@ -69,6 +102,11 @@ for number, image in enumerate([red, b"no picture", blue]):
     tensor.set_data_from_numpy(np.array([image], dtype=object))
     client.async_stream_infer("active", [tensor], request_id=str(number))
 answers = [results.get(timeout=30) for _ in range(3)]
+tensor = triton.InferInput("encoded", [1], "BYTES")
+tensor.set_data_from_numpy(np.array([red], dtype=object))
+client.async_stream_infer("active", [tensor], enable_empty_final_response=True)
+last = results.get(timeout=30)[0].get_response()
+assert last.parameters["triton_final_response"].bool_param and last.outputs, last
 client.stop_stream()
 assert [error is not None for _, error in answers] == [False, True, False], answers
 assert answers[2][0].get_response().id == "2"
@@ -155,6 +193,10 @@ def test_contents_may_be_in_the_tensor(infer: Any) -> None:
     assert infer(request).raw_output_contents == by_raw.raw_output_contents
 
 
+def asked_output(name: str, **parameters: Any) -> pb.ModelInferRequest.InferRequestedOutputTensor:
+    return pb.ModelInferRequest.InferRequestedOutputTensor(name=name, parameters=parameters)
+
+
 ZEROS = np.zeros((1, 3, 32, 32), np.float32)
 
 
@@ -174,6 +216,25 @@ ZEROS = np.zeros((1, 3, 32, 32), np.float32)
         (pixels(ZEROS, raw_input_contents=[b"\0" * 8]), "has 8 bytes"),
         (pixels(np.zeros((1, 3, 33, 33), np.float32)), r"must be \[1 to 64, 3, 32, 32\]"),
         (pixels(ZEROS, outputs=[pb.ModelInferRequest.InferRequestedOutputTensor(name="logits")]), "'logits' is none"),
+        (pixels(ZEROS, parameters={"top_k": pb.InferParameter(int64_param=3)}), r"parameters\.top_k: is not known"),
+        (
+            pixels(ZEROS, outputs=[asked_output("probabilities_kiln", threshold=pb.InferParameter(int64_param=1))]),
+            r"outputs\.probabilities_kiln\.parameters\.threshold: is not known",
+        ),
+        (
+            pixels(ZEROS, outputs=[asked_output("codes_kiln", classification=pb.InferParameter(int64_param=1))]),
+            r"outputs\.codes_kiln\.parameters\.classification: is for probabilities",
+        ),
+        (
+            pixels(
+                ZEROS, outputs=[asked_output("probabilities_kiln", classification=pb.InferParameter(int64_param=0))]
+            ),
+            r"outputs\.probabilities_kiln\.parameters\.classification: must be at least 1",
+        ),
+        (
+            pixels(ZEROS, outputs=[asked_output("codes_kiln", classification=pb.InferParameter(string_param="x"))]),
+            r"outputs\.codes_kiln\.parameters\.classification: must be a whole number",
+        ),
         (
             pixels(ZEROS, parameters={"timeout": pb.InferParameter(string_param="soon")}),
             "must be a whole number",
@@ -184,6 +245,15 @@ def test_what_is_wrong_with_a_request_is_named(infer: Any, request_: pb.ModelInf
     with pytest.raises(grpc.RpcError, match=match) as caught:
         infer(request_, timeout=30)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_parameters_that_clients_send_anyway_change_nothing(infer: Any) -> None:
+    request = encoded(RED)
+    before = infer(request).raw_output_contents
+    request.parameters["binary_data_output"].bool_param = True
+    request.parameters["content_type"].string_param = "np"
+    request.inputs[0].parameters["content_type"].string_param = "np"
+    assert infer(request).raw_output_contents == before
 
 
 def test_both_kinds_of_contents_are_refused(infer: Any) -> None:

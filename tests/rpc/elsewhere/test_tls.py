@@ -1,8 +1,12 @@
 """Encrypted calls: who is called shows a certificate, who calls shows one too, and whoever does not is refused."""
 
+import http.server
 import os
+import socket
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
@@ -11,9 +15,10 @@ from rig import Orchestrator
 from saggar.errors import InvalidInputError, NotFoundError, UnavailableError
 from saggar.rpc.channel import ClientTls, client_tls, open_channel, wait_ready
 from saggar.rpc.serving.server import start_server
-from saggar.settings import CallerSettings, ServiceSettings
+from saggar.settings import CallerSettings, ServiceSettings, read_settings
 from saggar.v1 import orchestrator_pb2 as pb
 from saggar.v1 import orchestrator_pb2_grpc
+from saggar_classifier.settings import ClassifierSettings
 from saggar_orchestrator.peers.peers import Peers
 from saggar_orchestrator.settings import OrchestratorSettings
 
@@ -32,6 +37,13 @@ class Papers:
         made = self.authority.issue_cert(*hosts or ("127.0.0.1", "localhost"))
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+        made.private_key_pem.write_to_path(key)
+        return certificate, key
+
+    def issue_until(self, name, begin, end):
+        made = self.authority.issue_cert("127.0.0.1", not_before=begin, not_after=end)
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        made.cert_chain_pems[0].write_to_path(certificate)
         made.private_key_pem.write_to_path(key)
         return certificate, key
 
@@ -161,3 +173,129 @@ def test_files_that_do_not_serve_are_named_and_no_port_is_blamed(papers, tmp_pat
     with pytest.raises(InvalidInputError, match=rf"^{variable}: ") as caught:
         start_server(Orchestrator().register, settings)
     assert "port is taken" not in str(caught.value)
+
+
+def test_what_fails_names_the_settings_of_both_sides(served, papers, tmp_path):
+    stranger = Papers(tmp_path / "others")
+    plain = start_server(Orchestrator().register, ServiceSettings())
+    certificate, key = papers.issue("named", "generator.test")
+    elsewhere = start_server(Orchestrator().register, ServiceSettings(tls_cert=certificate, tls_key=key))
+    failures = {
+        "set SAGGAR_TLS_CA": (served, None),
+        "set SAGGAR_TLS_CLIENT_CERT and SAGGAR_TLS_CLIENT_KEY": (served, ClientTls(papers.ca)),
+        "its SAGGAR_TLS_CLIENT_CA must name": (served, ClientTls(papers.ca, *stranger.issue("caller"))),
+        "is not by an authority of SAGGAR_TLS_CA": (served, ClientTls(stranger.ca)),
+        "is not for the host of this address": (elsewhere.address, ClientTls(papers.ca)),
+        "unset SAGGAR_TLS_CA": (plain.address, ClientTls(papers.ca)),
+    }
+    for said, (address, tls) in failures.items():
+        with pytest.raises(UnavailableError) as caught:
+            call(address, tls)
+        assert said in str(caught.value)
+        with pytest.raises(UnavailableError) as waited:
+            wait_ready(address, 1.0, tls=tls)
+        assert said in str(waited.value)
+    plain.stop()
+    elsewhere.stop()
+
+
+def test_what_is_no_service_is_called_so():
+    pages = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    pages.RequestHandlerClass.log_message = lambda *_: None
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    closing = socket.create_server(("127.0.0.1", 0))
+
+    def close_each():
+        for _ in range(100):
+            try:
+                closing.accept()[0].close()
+            except OSError:
+                return
+
+    threading.Thread(target=close_each, daemon=True).start()
+    with pytest.raises(UnavailableError, match="does not speak gRPC: correct the address"):
+        call(f"127.0.0.1:{pages.server_port}", None)
+    with pytest.raises(UnavailableError, match=r"ends the connection at once.*SAGGAR_TLS_CERT.*set SAGGAR_TLS_CA"):
+        call(f"127.0.0.1:{closing.getsockname()[1]}", None)
+    with pytest.raises(UnavailableError) as refused:
+        call("127.0.0.1:1", None)
+    assert "TLS" not in str(refused.value)
+    pages.shutdown()
+    pages.server_close()
+    closing.close()
+
+
+def test_a_callers_files_that_do_not_serve_are_refused_before_any_call(papers, tmp_path):
+    certificate, key = papers.issue("caller3")
+    odd = tmp_path / "odd.pem"
+    odd.write_text("name,kiln\n")
+    yesterday, tomorrow = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
+    over = papers.issue_until("over", yesterday - timedelta(days=9), yesterday)
+    early = papers.issue_until("early", tomorrow, tomorrow + timedelta(days=9))
+    refused = {
+        "SAGGAR_TLS_CA.*odd.pem has no certificates in PEM": (odd,),
+        "SAGGAR_TLS_CLIENT_CERT.*not a certificate chain and its private key": (papers.ca, odd, key),
+        "SAGGAR_TLS_CLIENT_KEY.*not a certificate chain and its private key": (papers.ca, certificate, odd),
+        "the key .*other2.key does not belong to": (papers.ca, certificate, papers.issue("other2")[1]),
+        f"SAGGAR_TLS_CLIENT_CERT.*over.pem ran out on {yesterday:%Y-%m-%d}": (papers.ca, *over),
+        f"SAGGAR_TLS_CLIENT_CERT.*early.pem is valid from {tomorrow:%Y-%m-%d}": (papers.ca, *early),
+        "SAGGAR_TLS_CA.*over.pem ran out on": (over[0],),
+    }
+    for said, files in refused.items():
+        with pytest.raises(InvalidInputError, match=said):
+            open_channel("127.0.0.1:1", tls=ClientTls(*files))
+        settings = CallerSettings(**dict(zip(("tls_ca", "tls_client_cert", "tls_client_key"), files, strict=False)))
+        with pytest.raises(InvalidInputError, match=said):
+            client_tls(settings)
+    with pytest.raises(InvalidInputError, match=r"SAGGAR_TLS_CERT: .*over\.pem ran out"):
+        start_server(Orchestrator().register, ServiceSettings(tls_cert=over[0], tls_key=over[1]))
+
+
+def test_one_valid_authority_of_several_is_enough(served, papers, tmp_path):
+    long_ago = datetime(1999, 5, 1, tzinfo=UTC)
+    old = papers.issue_until("old", long_ago - timedelta(days=9), long_ago)[0]
+    several = tmp_path / "several.pem"
+    several.write_bytes(old.read_bytes() + papers.ca.read_bytes())
+    assert call(served, ClientTls(several, *papers.issue("caller4"))).experiments == []
+
+
+def test_files_are_paths_or_their_text(served, papers):
+    certificate, key = papers.issue("text")
+    assert call(served, ClientTls(str(papers.ca), str(certificate), str(key))).experiments == []
+    with pytest.raises(InvalidInputError, match="authorities: give the path of a file"):
+        ClientTls(papers.ca.read_bytes())
+    with pytest.raises(InvalidInputError, match="certificate and key go together"):
+        ClientTls(papers.ca, certificate)
+
+
+@pytest.mark.slow
+def test_the_command_line_says_it_without_a_word_of_grpcs_own(served, papers, tmp_path):
+    stranger = Papers(tmp_path / "others")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SAGGAR_", "GRPC_V"))} | {
+        "SAGGAR_HOME": str(tmp_path / "home"),
+        "SAGGAR_TLS_CA": str(stranger.ca),
+    }
+    program = "from saggar_orchestrator.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "--server", served, "experiment", "list"]
+    done = subprocess.run(command, env=environment, timeout=90, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is not by an authority of SAGGAR_TLS_CA" in done.stderr
+    assert "ssl_transport_security" not in done.stderr
+    odd = tmp_path / "odd.pem"
+    odd.write_text("name,kiln\n")
+    environment["SAGGAR_TLS_CA"] = str(odd)
+    done = subprocess.run(command, env=environment, timeout=90, check=False, capture_output=True, text=True)
+    assert (done.returncode, "odd.pem has no certificates in PEM" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["TLS_CA", "TLS_CLIENT_CERT", "TLS_CERT", "ADDRESS_FILE", "S3_SECRET_KEY_FILE"])
+def test_a_file_set_to_nothing_is_not_set(monkeypatch, name):
+    monkeypatch.setenv(f"SAGGAR_{name}", "")
+    assert getattr(ServiceSettings(), name.lower()) is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [(ServiceSettings, "TLS_CLIENT_CA"), (ClassifierSettings, "API_KEYS")])
+def test_what_keeps_callers_out_is_not_left_out_by_mistake(monkeypatch, kind, name):
+    monkeypatch.setenv(f"SAGGAR_{name}", " ")
+    with pytest.raises(InvalidInputError, match=f"SAGGAR_{name}: is empty.*unset the variable"):
+        read_settings(kind, "", [])

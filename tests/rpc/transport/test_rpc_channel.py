@@ -8,7 +8,7 @@ import grpc
 import pytest
 from rig import Rig
 from saggar.errors import CancelledError, InvalidInputError, UnavailableError
-from saggar.rpc.channel import call_stream, wait_ready
+from saggar.rpc.channel import call_stream, open_channel, wait_ready
 from saggar.rpc.serving.server import cancellation
 from saggar.v1.orchestrator_pb2 import (
     ListExperimentsRequest,
@@ -59,6 +59,13 @@ def test_nobody_there_is_unavailable(rig: Rig) -> None:
         rig.stub("127.0.0.1:1", attempts=1).ListExperiments(ListExperimentsRequest())
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1 was not ready within 0\.3 s"):
         wait_ready("127.0.0.1:1", 0.3)
+
+
+def test_a_key_that_no_call_can_carry_is_refused_at_once_and_not_shown() -> None:
+    for key in ("ключ", "quiet\n", "quiet key", "quiet\x7f"):
+        with pytest.raises(InvalidInputError, match=r"^api_key: has a") as caught:
+            open_channel("127.0.0.1:1", api_key=key)
+        assert "quiet" not in str(caught.value)
 
 
 def test_a_stream_goes_on_after_its_server_was_killed_and_started_again(rig: Rig) -> None:

@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from rig import SERVICE, Orchestrator, Rig
-from saggar.errors import NotFoundError, UnavailableError, WrongStateError
+from saggar.errors import InvalidInputError, NotFoundError, UnavailableError, WrongStateError
 from saggar.rpc.channel import wait_ready
 from saggar.rpc.serving.server import Readiness, start_server
 from saggar.settings import ServiceSettings
@@ -65,6 +65,17 @@ def test_a_server_that_warms_up_does_not_serve_yet(tmp_path: Path) -> None:
         assert health(server.address) == SERVING
     finally:
         server.stop()
+
+
+def test_an_address_file_that_is_a_folder_stops_the_server_with_a_word(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"SAGGAR_ADDRESS_FILE: .*is a folder"):
+        start_server(Orchestrator().register, ServiceSettings(address_file=tmp_path))
+    environment = os.environ | {"SAGGAR_ADDRESS_FILE": str(tmp_path), "SAGGAR_STORE": str(tmp_path / "store")}
+    program = [sys.executable, "-m", "saggar_classifier"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "cannot start: SAGGAR_ADDRESS_FILE" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_warm_up_that_fails_stops_the_server(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ leave(serve(register, settings, warm_up=model.load))
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import signal
@@ -19,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -38,7 +38,7 @@ from saggar.rpc.serving.interceptor import CallInterceptor
 from saggar.rpc.serving.pools import LIMITS, Pools
 from saggar.rpc.serving.tls import server_credentials
 from saggar.rpc.serving.work import cancellation
-from saggar.settings import ServiceSettings
+from saggar.settings import ServiceSettings, write_address
 from saggar.store import ObjectStore
 
 __all__ = ["Readiness", "Register", "RunningServer", "cancellation", "leave", "serve", "start_server"]
@@ -95,7 +95,8 @@ def start_server(
     `store` within reach: the store of a service that can do nothing without it.
 
     Raises WrongStateError when the address cannot be bound, NotFoundError and InvalidInputError for bad TLS
-    files, and whatever `warm_up` raises (the server is stopped then).
+    files, InvalidInputError where the address file cannot be written, and whatever `warm_up` raises (the server is
+    stopped then).
     """
     settings = settings or ServiceSettings()
     size = settings.max_message_mib * MIB
@@ -135,7 +136,7 @@ def start_server(
     running = RunningServer(address, server, healths, pools, watch)
     try:
         if settings.address_file is not None:
-            _write_whole(settings.address_file, address)
+            write_address(settings.address_file, address, "address_file")
         if warm_up is not None:
             warm_up()
     except BaseException:
@@ -210,7 +211,8 @@ def serve(
         log.warning("stopping at once")
         running.stop()
     if settings.address_file is not None:
-        settings.address_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            settings.address_file.unlink(missing_ok=True)
     _leave_nothing_behind(0 if impatient else _AFTERMATH_S)
     log.info("stopped")
     return 0
@@ -224,7 +226,8 @@ def leave(code: int) -> NoReturn:
     """
     atexit._run_exitfuncs()  # noqa: SLF001 there is no public name for it
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream is not None:  # closed from the beginning
+            stream.flush()
     os._exit(code)
 
 
@@ -271,13 +274,6 @@ def _bind(server: grpc.Server, settings: ServiceSettings) -> str:
             "SAGGAR_LISTEN to another host:port, or stop the program that listens there"
         )
     return f"{host}:{port}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _leave_nothing_behind(patience_s: float) -> None:

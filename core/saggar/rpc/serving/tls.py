@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 
 import grpc
 
-from saggar.errors import InvalidInputError, NotFoundError
+from saggar.errors import NotFoundError
+from saggar.rpc.encryption.certificates import need_authorities, need_pair
 from saggar.settings import ServiceSettings
 
 
 def server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
     """By the files that the settings name. Raises NotFoundError for those that cannot be read, and InvalidInputError
-    for those that are no certificates or keys: gRPC would say that the port is taken.
+    for those that are no certificates or keys, or have run out: gRPC would say that the port is taken.
     """
 
     def content(path: Path | None, variable: str) -> bytes:
@@ -25,29 +25,12 @@ def server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials:
     key = content(settings.tls_key, "SAGGAR_TLS_KEY")
     certificate = content(settings.tls_cert, "SAGGAR_TLS_CERT")
     authorities = content(settings.tls_client_ca, "SAGGAR_TLS_CLIENT_CA")
-    _check_pem(settings)
+    if settings.tls_cert and settings.tls_key:
+        need_pair(settings.tls_cert, settings.tls_key, ("SAGGAR_TLS_CERT", "SAGGAR_TLS_KEY"))
+    if settings.tls_client_ca:
+        need_authorities(settings.tls_client_ca, "SAGGAR_TLS_CLIENT_CA")
     return grpc.ssl_server_credentials(
         [(key, certificate)],
         root_certificates=authorities or None,
         require_client_auth=bool(authorities),
     )
-
-
-def _check_pem(settings: ServiceSettings) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
-    except (ssl.SSLError, ValueError) as error:
-        raise InvalidInputError(
-            f"SAGGAR_TLS_CERT and SAGGAR_TLS_KEY: {settings.tls_cert} and {settings.tls_key} are not a certificate "
-            f"chain and its private key, unencrypted, in PEM ({getattr(error, 'reason', None) or error})"
-        ) from None
-    try:
-        if settings.tls_client_ca:
-            context.load_verify_locations(settings.tls_client_ca)
-    except (ssl.SSLError, ValueError) as error:
-        raise InvalidInputError(
-            f"SAGGAR_TLS_CLIENT_CA: {settings.tls_client_ca} has no certificates in PEM "
-            f"({getattr(error, 'reason', None) or error})"
-        ) from None

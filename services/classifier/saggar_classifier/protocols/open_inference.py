@@ -143,7 +143,10 @@ class OpenInference:
     ) -> Iterator[pb.ModelStreamInferResponse]:
         def answer(request: pb.ModelInferRequest) -> pb.ModelStreamInferResponse:
             try:
-                return pb.ModelStreamInferResponse(infer_response=self._inferred(request, context, alone=True))
+                found = self._inferred(request, context, alone=True)
+                if request.parameters[tensors.EMPTY_FINAL].bool_param:  # each request has one answer, its last
+                    found.parameters["triton_final_response"].bool_param = True
+                return pb.ModelStreamInferResponse(infer_response=found)
             except SaggarError as error:
                 failed = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
                 return pb.ModelStreamInferResponse(error_message=str(error), infer_response=failed)
@@ -195,6 +198,9 @@ class OpenInference:
         self, request: pb.RepositoryModelUnloadRequest, context: grpc.ServicerContext
     ) -> pb.RepositoryModelUnloadResponse:
         """Unloads it from this replica, which serves again at the next activation."""
+        if unknown := sorted(set(request.parameters) - {"unload_dependents"}):  # Triton's client always sends that
+            violation = FieldViolation(f"parameters.{unknown[0][:80]}", "is not known here; none is needed")
+            raise InvalidInputError(f"{violation.field}: {violation.description}", (violation,))
         self._slot.unload(self._model(request.model_name, ""))
         return pb.RepositoryModelUnloadResponse()
 
@@ -214,6 +220,7 @@ class OpenInference:
     def _inferred(self, request: pb.ModelInferRequest, caller: Caller, *, alone: bool = False) -> pb.ModelInferResponse:
         """`alone`: by this thread, for it is one of the desk's own."""
         model = self._model(request.model_name, request.model_version)
+        tensors.need_known_parameters(request)
         microseconds = tensors.parameter(request, "timeout")
         if microseconds:
             caller = _Hurried(caller, microseconds / 1e6)

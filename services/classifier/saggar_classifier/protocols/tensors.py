@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,25 @@ Float32 = npt.NDArray[np.float32]
 
 IMAGES, ENCODED = "images", "encoded"  # the two inputs, of which a request has one
 LARGEST_BATCH = 64
+EMPTY_FINAL = "triton_enable_empty_final_response"
+# Parameters of others that clients send, and that change nothing here: requests are answered each by itself, in turn,
+# in binary. Where a client asks for something by a parameter that is none of ours, it would take the answer for that.
+_OF_REQUESTS = frozenset(
+    {
+        "timeout",
+        "priority",
+        "sequence_id",
+        "sequence_start",
+        "sequence_end",
+        "binary_data_output",
+        "content_type",
+        "headers",
+        EMPTY_FINAL,
+    }
+)
+_OF_INPUTS = frozenset({"content_type", "binary_data", "binary_data_size"})
+_CLASSIFICATION = "classification"  # Triton's: the best so many classes, each as a text value:index:label
+_OF_OUTPUTS = frozenset({_CLASSIFICATION, "content_type", "binary_data"})
 _PREFIX = 4  # bytes of an element's length, little-endian
 
 
@@ -34,6 +53,17 @@ def outputs(taxonomy: Taxonomy) -> list[tuple[str, str, tuple[int, ...]]]:
     for task in taxonomy.tasks:
         found += [(f"probabilities_{task.name}", "FP32", (-1, len(task.codes))), (f"codes_{task.name}", "BYTES", (-1,))]
     return found
+
+
+def need_known_parameters(request: pb.ModelInferRequest) -> None:
+    """Raises InvalidInputError for a parameter of the request, its inputs or its outputs that asks for what is not done
+    here.
+    """
+    _need_known("parameters", request.parameters, _OF_REQUESTS)
+    for tensor in request.inputs:
+        _need_known(f"inputs.{tensor.name[:80]}.parameters", tensor.parameters, _OF_INPUTS)
+    for output in request.outputs:
+        _need_known(f"outputs.{output.name[:80]}.parameters", output.parameters, _OF_OUTPUTS)
 
 
 def question(request: pb.ModelInferRequest, size_px: int) -> Float32 | list[Photograph]:
@@ -67,20 +97,52 @@ def answer(
 ) -> tuple[list[pb.ModelInferResponse.InferOutputTensor], list[bytes]]:
     """The outputs that were asked for (all, where none was), and their bytes. Raises InvalidInputError."""
     known = {name: kind for name, kind, _ in outputs(taxonomy)}
-    names = [each.name for each in request.outputs] or list(known)
-    if unknown := [name for name in names if name not in known]:
+    asked = {each.name: _classes_of(each) for each in request.outputs} or dict.fromkeys(known, 0)
+    if unknown := [name for name in asked if name not in known]:
         raise _bad("outputs", f"'{unknown[0][:80]}' is none of {', '.join(known)}")
     tensors, contents = [], []
-    for name in names:
-        values = probabilities[name.split("_", 1)[1]]
-        if known[name] == "FP32":
-            shape, data = values.shape, values.astype("<f4").tobytes()
-        else:
-            codes = taxonomy.task(name.split("_", 1)[1]).codes
+    for name in (each.name for each in request.outputs) if request.outputs else known:
+        kind, values = known[name], probabilities[name.split("_", 1)[1]]
+        codes = taxonomy.task(name.split("_", 1)[1]).codes
+        shape: Sequence[int]
+        if kind == "BYTES":
+            if asked[name]:
+                raise _bad(f"outputs.{name}.parameters.{_CLASSIFICATION}", "is for probabilities_..., not for codes")
             shape, data = values.shape[:1], b"".join(_element(codes[i].encode()) for i in values.argmax(axis=1))
-        tensors.append(pb.ModelInferResponse.InferOutputTensor(name=name, datatype=known[name], shape=shape))
+        elif asked[name]:
+            kind, count = "BYTES", min(asked[name], len(codes))
+            shape, data = (len(values), count), b"".join(_element(each) for each in _best(values, codes, count))
+        else:
+            shape, data = values.shape, values.astype("<f4").tobytes()
+        tensors.append(pb.ModelInferResponse.InferOutputTensor(name=name, datatype=kind, shape=shape))
         contents.append(data)
     return tensors, contents
+
+
+def _classes_of(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> int:
+    """How many classes are asked for, 0 for all as numbers."""
+    try:
+        count = parameter(output, _CLASSIFICATION)
+    except InvalidInputError as error:
+        raise _bad(f"outputs.{output.name[:80]}.{error.violations[0].field}", error.violations[0].description) from None
+    if count == 0:
+        raise _bad(f"outputs.{output.name[:80]}.parameters.{_CLASSIFICATION}", "must be at least 1, is 0")
+    return count or 0
+
+
+def _best(values: Float32, codes: Sequence[str], count: int) -> Iterator[bytes]:
+    for row in values:
+        for index in np.argsort(-row, kind="stable")[:count]:
+            yield f"{row[index]:f}:{index}:{codes[index]}".encode()
+
+
+def _need_known(field: str, given: Iterable[str], known: frozenset[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if not unknown:
+        return
+    if unknown[0].startswith("shared_memory_"):
+        raise _bad(f"{field}.{unknown[0]}", "shared memory is not supported; send tensors in the request")
+    raise _bad(f"{field}.{unknown[0][:80]}", f"is not known here; known are {', '.join(sorted(known))}")
 
 
 def _pixels(request: pb.ModelInferRequest, shape: Sequence[int]) -> Float32:

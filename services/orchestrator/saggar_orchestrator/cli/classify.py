@@ -58,7 +58,8 @@ def classify(
 ) -> None:
     """Says what the serving classifier sees in photographs.
 
-    An answer or an error for every file; the exit code is 1 when a file could not be classified.
+    An answer or an error for every file; the exit code is 1 when a file could not be classified. With --json that holds
+    also where the classifier goes away, or you interrupt: those left have the reason as their error.
 
     With --catalogue, for every row of a CSV, into a table that people review; interrupted, the same command goes on.
     With --accepted, what they accepted becomes a table that the catalogue system imports. See docs/catalogues.md.
@@ -77,14 +78,7 @@ def classify(
         classify_catalogue(home, key, asked, folders=given, table=table, words=words, servers=servers, as_json=as_json)
         return
     files = list(_files(given))
-    entries = []
-    question = Question(top, coverage, neighbours=neighbours)
-    for entry in classify_each(home, files, question, key):
-        entries.append(entry)
-        if not as_json:
-            _show(entry)
-    if as_json:
-        print_json(entries)
+    entries = _printed(files, classify_each(home, files, Question(top, coverage, neighbours=neighbours), key), as_json)
     failed = [entry for entry in entries if "error" in entry]
     answered = next((entry for entry in entries if "error" not in entry), None)
     if answered is not None and not as_json:
@@ -115,6 +109,30 @@ def classify_each(home: Home, files: Sequence[Path], question: Question, api_key
                 yield {"image": str(path), "error": str(error)}
                 continue
             yield entry_of(str(path), classification_from_message(answer))
+
+
+def _printed(files: Sequence[Path], answers: Iterator[dict[str, Any]], as_json: bool) -> list[dict[str, Any]]:
+    """The answers, printed: as they come, or as one list that is whole whatever happens meanwhile."""
+    entries: list[dict[str, Any]] = []
+    try:
+        for entry in answers:
+            entries.append(entry)
+            if not as_json:
+                _show(entry)
+    except BaseException as error:
+        if as_json:
+            print_json([*entries, *_left_out(files[len(entries) :], error)])
+        raise
+    if as_json:
+        print_json(entries)
+    return entries
+
+
+def _left_out(files: Sequence[Path], error: BaseException) -> Iterator[dict[str, Any]]:
+    """Entries of the file that `error` ended everything at, and of those after it."""
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+    for number, path in enumerate(files):
+        yield {"image": str(path), "error": f"not asked about: {reason}" if number else reason}
 
 
 def _check_given(given: Sequence[Path], table: CatalogueTable) -> None:

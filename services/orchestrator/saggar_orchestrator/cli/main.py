@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from saggar_orchestrator.cli.terminal.output import Settings, any_text, be_quiet, warn
+from saggar_orchestrator.cli.terminal.output import Settings, any_text, be_quiet, open_what_is_closed, warn
 from saggar_orchestrator.local.home import DEFAULT_HOME, Home
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ def _servers(orchestrator: str) -> dict[str, str]:
 
 def main() -> None:
     """Entry point. Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+    open_what_is_closed()
+    if "--debug" not in sys.argv:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of a connection is in our errors
     sys.exit(run(sys.argv[1:]))
 
 

@@ -170,6 +170,9 @@ class Supervisor:
             str(os.getpid()),
             self.modules[child.service],
         ]
+        environment = os.environ | self.environment(child.name)
+        if environment.get("GRPC_VERBOSITY") == "NONE":  # of the command line; a service's log has what gRPC says
+            del environment["GRPC_VERBOSITY"]
         with child.log_path.open("ab") as log:
             child.log_start = log.tell()
             # A session of its own: Ctrl-C reaches the supervisor alone, which then drains the children in
@@ -179,7 +182,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | self.environment(child.name),
+                env=environment,
                 start_new_session=True,
             )
         child.started, child.ready = time.monotonic(), False

@@ -16,7 +16,7 @@ from saggar.v1 import qc_pb2
 
 from saggar_orchestrator.peers.models import activate, active_model, known_models
 from saggar_orchestrator.status.site import Actor, Reader, Site
-from saggar_orchestrator.workflow.collections import Collection, imported, known_datasets, summary
+from saggar_orchestrator.workflow.collections import Collection, imported, summary
 
 _PATIENCE_S = 3.0
 
@@ -60,8 +60,12 @@ def add_lists(app: FastAPI, site: Site) -> None:
 
 def collections_of(site: Site) -> list[Collection]:
     """Data sets that were imported. What is in one never changes, so each is read once."""
-    ids = imported(site.store, known_datasets(site.store))
-    return [site.remembered(f"datasets/{identity}", partial(summary, site.store, identity)) for identity in ids]
+
+    def remembered(identity: str) -> Collection:
+        found: Collection = site.remembered(f"datasets/{identity}", partial(summary, site.store, identity))
+        return found
+
+    return imported(site.store, remembered)
 
 
 def reviews_of(site: Site, experiment: str = "") -> list[ReviewRow]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from saggar.pages.access import TokenFile
 from saggar.pages.server import PagesServer
+from saggar.settings import write_address
 
 from saggar_orchestrator.settings import OrchestratorSettings
 from saggar_orchestrator.status.app import create_app
@@ -36,7 +37,7 @@ def serve_status(settings: OrchestratorSettings, engine: Engine, resources: Reso
         proxies=settings.status_proxies,
     )
     if settings.status_address_file is not None:
-        settings.status_address_file.write_text(server.address, encoding="utf-8")
+        write_address(settings.status_address_file, server.address, "status_address_file")
     return server
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from saggar.store import ObjectStore
@@ -33,10 +34,14 @@ def known_datasets(store: ObjectStore) -> list[str]:
     return [parts[1] for parts in keys if parts[2:] == ["manifest.parquet"]]
 
 
-def imported(store: ObjectStore, ids: Sequence[str]) -> list[str]:
-    """Those of `ids` that no experiment has made."""
-    derived = _made_by_steps(store)
-    return [identity for identity in ids if identity not in derived]
+def imported(store: ObjectStore, summarise: Callable[[str], Collection] | None = None) -> list[Collection]:
+    """Data sets with photographs that no experiment has made: not what is listed of a folder for its review.
+
+    `summarise`: in place of `summary`, for what was read before.
+    """
+    derived, read = _made_by_steps(store), summarise or partial(summary, store)
+    found = (read(identity) for identity in sorted(known_datasets(store)) if identity not in derived)
+    return [each for each in found if each.photographs]
 
 
 def summary(store: ObjectStore, identity: str) -> Collection:

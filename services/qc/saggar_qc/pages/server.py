@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from saggar.errors import InvalidInputError
 from saggar.pages.access import TokenFile
 from saggar.pages.server import PagesServer
+from saggar.settings import write_address
 
 from saggar_qc.pages.app import create_app
 from saggar_qc.review.journal import Desks
@@ -35,7 +36,7 @@ def review_pages(settings: QcSettings, desks: Desks) -> Iterator[str]:
     )
     try:
         if settings.review_address_file is not None:
-            settings.review_address_file.write_text(server.address, encoding="utf-8")
+            write_address(settings.review_address_file, server.address, "review_address_file")
         yield server.address
     finally:
         server.stop()

@@ -213,6 +213,20 @@ def test_we_say_who_we_are(server, get):
     assert agents == {"Saggar/0.1.0 (porcelain research; curator@museum.example)"}
 
 
+def test_a_contact_in_any_script_is_sent(server, get):
+    museum_server.met(server, count=1)
+    get("met", contact="故宫 you@museum.example\n")
+    agents = {headers["User-Agent"] for _, headers in server.requests}
+    assert agents == {"Saggar/0.1.0 (porcelain research; %E6%95%85%E5%AE%AB you@museum.example)"}
+
+
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown():
+    for key in ("ключ", "quiet\n"):
+        with pytest.raises(InvalidInputError, match="SAGGAR_NPM_API_KEY has a line break or") as caught:
+            MuseumSettings(npm_api_key=key).open_web(MUSEUMS["npm"], None)
+        assert "quiet" not in str(caught.value)
+
+
 def test_answers_are_kept_for_a_week(server, get, waiting):
     museum_server.met(server)
     get("met")

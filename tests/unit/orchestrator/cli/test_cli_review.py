@@ -14,6 +14,7 @@ from saggar_orchestrator.cli.experiments.reading import waits_for_people
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.experiment.file import parse_experiment
 from saggar_orchestrator.local.home import Home
+from saggar_orchestrator.workflow.collections import imported
 from saggar_orchestrator.workflow.stages.order import titles_of
 from saggar_orchestrator.workflow.steps.synthetic.judging import waiting
 from saggar_qc.review.journal import Desk, read_review
@@ -70,6 +71,21 @@ def test_a_folder_is_reviewed_outside_any_experiment(saggar, folder):
     assert [item.labels for item in review.items] == [{}, {}, {}]
     assert {item.source for item in review.items} == {"0.png", "1.png", "2.png"}
     assert opened(saggar, folder, "--taxonomy", "kilnsim")[0]["review"] == row["review"]  # the same, found again
+
+
+def test_what_is_reviewed_is_listed_as_no_data_set(saggar, folder, tmp_path):
+    opened(saggar, folder, "--taxonomy", "kilnsim")
+    code, out, err = saggar("data", "list", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert "1 more were made by experiments, or for reviews" in saggar("data", "list")[2]
+    assert [row["photographs"] for row in json.loads(saggar("data", "list", "--all", "--json")[1])] == [0]
+    assert "no data set in this home yet" in saggar("experiment", "init", "--from", "my-data")[2]
+    drawn = write_collection(tmp_path / "drawn", count=40, seed=3, size=64)
+    code, out, err = saggar("data", "import", drawn.parent, "--labels", drawn, "--taxonomy", "kilnsim", "--json")
+    assert code == 0, err
+    listed = json.loads(saggar("data", "list", "--json")[1])
+    assert [(row["dataset"], row["photographs"]) for row in listed] == [(json.loads(out)["dataset"], 40)]
+    assert imported(saggar.store)[0].dataset == listed[0]["dataset"]  # what the status pages show, and offer
 
 
 def test_labels_and_photographs_make_claims_and_controls(saggar, folder, tmp_path):

@@ -47,6 +47,35 @@ def test_an_output_of_any_encoding_gets_all_the_text(catalogue, encoding):
         assert "窑口" in plain.stderr.decode("gbk")
 
 
+CLOSED = (">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&-", "<&- >&- 2>&-", "2</dev/null")
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("models list", 0), ("data list --json", 0), ("--help", 0), ("nosuch", 2), ("review x", 2)]
+)
+def test_a_command_works_with_streams_that_are_closed(tmp_path, closed, arguments, code):
+    program = f"{sys.executable} -c 'from saggar_orchestrator.cli.main import main; main()'"
+    command = f"exec {program} --home {tmp_path / 'home'} {arguments} {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert b"looks like a bug" not in done.stderr
+    if ">&-" not in closed.replace("2>&-", "") and code == 0:
+        assert done.stdout
+
+
+def test_nothing_that_is_opened_later_takes_the_place_of_a_closed_stream(tmp_path):
+    program = (
+        "import os, subprocess, sys; from saggar_orchestrator.cli.terminal.output import open_what_is_closed; "
+        "open_what_is_closed(); file = open(sys.argv[1], 'w'); print('a result'); subprocess.run(['echo', 'a child']); "
+        "file.write('whole')"
+    )
+    kept = tmp_path / "file"
+    command = f'exec {sys.executable} -c "$1" {kept} >&- 2>&-'
+    subprocess.run(["/bin/sh", "-c", command, "sh", program], check=True)
+    assert kept.read_text() == "whole"
+
+
 def test_a_file_name_that_is_not_utf_8_is_escaped(tmp_path):
     name = os.fsencode(str(tmp_path)) + b"/\xb6\xa8.yaml"  # GBK
     missing = saggar(b"experiment", b"run", name)

@@ -41,6 +41,11 @@ def test_up_starts_nothing_on_taken_ports(tmp_path, capsys):
         ({"SAGGAR_API_KEYS": "/no/keys.yaml"}, "SAGGAR_API_KEYS: cannot read /no/keys.yaml: No such file"),
         ({"SAGGAR_API_KEYS": "/"}, "SAGGAR_API_KEYS: cannot read /: Is a directory"),
         ({"SAGGAR_CLASSIFIER_KEY_FILE": "/no.key"}, "SAGGAR_CLASSIFIER_KEY_FILE: cannot read /no.key"),
+        ({"SAGGAR_CLASSIFIER_KEY": "secret ключ"}, "SAGGAR_CLASSIFIER_KEY: has a space or a line break at place 7"),
+        ({"SAGGAR_DRAIN_SECONDS": "inf"}, "SAGGAR_DRAIN_SECONDS: Input should be less than or equal to 86400"),
+        ({"SAGGAR_TLS_CA": __file__}, "SAGGAR_TLS_CA (authorities): "),
+        ({"SAGGAR_TLS_CA": "/no.pem"}, "cannot read /no.pem: No such file"),
+        ({"SAGGAR_API_KEYS": ""}, "SAGGAR_API_KEYS: is empty"),
         ({"SAGGAR_S3_SECRET_KEY_FILE": "/no.key"}, "SAGGAR_S3_SECRET_KEY_FILE: cannot read /no.key"),
     ],
 )

@@ -15,7 +15,8 @@ def list_collections(
     context: typer.Context,
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what experiments made of them: splits, mixes, generated images.")
+        bool,
+        typer.Option("--all", help="Also what experiments and reviews made: splits, mixes, lists of generated images."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -24,8 +25,8 @@ def list_collections(
 
     store = open_home_store(settings(context).home)
     ids = ids_in(store.list("datasets/"), "manifest.parquet")
-    shown = ids if everything else imported(store, ids)
-    rows = [asdict(summary(store, identity)) for identity in shown]
+    shown = [summary(store, identity) for identity in ids] if everything else imported(store)
+    rows = [asdict(each) for each in shown]
     if as_json:
         print_json(rows)
         return
@@ -33,5 +34,5 @@ def list_collections(
     print_table(names, [(r["dataset"], *(f"{r[n]:,}" for n in names[1:4]), r["split"], r["labels"]) for r in rows])
     if not rows:
         say("no data set yet: `saggar data import` brings photographs in")
-    elif hidden := len(ids) - len(rows):
-        say(f"{hidden:,} more were made by experiments; --all shows them")
+    if hidden := len(ids) - len(rows):
+        say(f"{hidden:,} more were made by experiments, or for reviews; --all shows them")

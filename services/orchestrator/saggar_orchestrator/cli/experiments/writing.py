@@ -109,9 +109,9 @@ def _ask() -> Origin:
 
 
 def _ask_dataset(home: Home) -> str:
-    from saggar_orchestrator.cli.terminal.identities import ids_in
+    from saggar_orchestrator.workflow.collections import imported
 
-    known = ids_in(open_home_store(home).list("datasets/"), "manifest.parquet")
+    known = [each.dataset for each in imported(open_home_store(home))]
     if not known:
         raise typer.BadParameter("no data set in this home yet: `saggar data import` brings photographs in")
     if not sys.stdin.isatty():

@@ -20,6 +20,7 @@ def read_key(path: Path | None) -> str:
     from saggar.errors import InvalidInputError
     from saggar.files.regular import read_regular
     from saggar.files.text_encoding import marked_text
+    from saggar.settings import what_is_wrong_with_key
 
     try:
         text = marked_text(read_regular(path, _LONGEST_BYTES), str(path)).strip()
@@ -28,8 +29,8 @@ def read_key(path: Path | None) -> str:
         raise InvalidInputError(
             f"{path}: the API key's file cannot be read ({error.strerror}); check --api-key-file"
         ) from None
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise InvalidInputError(f"{path}: must hold one line, the API key, and nothing else")
+    if wrong := what_is_wrong_with_key(text) or ("" if text else "is none"):
+        raise InvalidInputError(f"{path}: must hold one line, the API key, and nothing else; what it holds {wrong}")
     if readable:
         warn(f"warning: {path}: other users can read this key; `chmod 600 {path}`")
     return text

@@ -28,8 +28,8 @@ def orchestrator(home: Home) -> Iterator[Any]:
     """A stub of the orchestrator of this home; UnavailableError when none runs."""
     from saggar.v1 import orchestrator_pb2_grpc
 
-    _wait_ready(home, "orchestrator")
     with channel_to(home, "orchestrator") as channel:
+        _wait_ready(home, "orchestrator")
         make: Any = orchestrator_pb2_grpc.OrchestratorServiceStub
         yield make(channel)
 
@@ -39,8 +39,8 @@ def classifier(home: Home, api_key: str = "") -> Iterator[Any]:
     """A stub of the classifier of this home; UnavailableError when none runs."""
     from saggar.v1 import classifier_pb2_grpc
 
-    _wait_ready(home, "classifier")
-    with channel_to(home, "classifier", api_key) as channel:
+    with channel_to(home, "classifier", api_key) as channel:  # before the wait, by which nothing bad gets better
+        _wait_ready(home, "classifier")
         make: Any = classifier_pb2_grpc.ClassifierServiceStub
         yield make(channel)
 
@@ -49,9 +49,9 @@ def classifier_client(home: Home, api_key: str = "") -> Classifier:
     """The client for catalogue systems, of the classifier of this home; UnavailableError when none runs."""
     from saggar.client import Classifier
 
-    _wait_ready(home, "classifier")
     found = command_settings()
     key = api_key or found.keys()["classifier"]
+    _wait_ready(home, "classifier")
     return Classifier(home.address("classifier"), tls=client_tls(found), api_key=key)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from saggar_orchestrator.local.supervisor import SERVICES, Supervisor
+from saggar_orchestrator.settings import OrchestratorSettings
 
 if TYPE_CHECKING:
     from saggar.settings import ServiceSettings
@@ -63,11 +64,13 @@ def need_good_settings(supervisor: Supervisor) -> None:
 def _need_good_files(settings: ServiceSettings) -> None:
     """Of the files that any service may have: certificates, secrets, and tokens of people."""
     from saggar.pages.access import read_tokens
+    from saggar.rpc.channel import client_tls
     from saggar.rpc.serving.tls import server_credentials
     from saggar.settings import read_secret
 
     if settings.tls_cert:
         server_credentials(settings)
+    client_tls(settings)
     values = vars(settings)
     for name, value in values.items():
         secret = values.get(name.removesuffix("_file"))
@@ -75,6 +78,8 @@ def _need_good_files(settings: ServiceSettings) -> None:
             read_secret(secret, value, name.removesuffix("_file"))
         if name.endswith("_tokens") and value is not None and value.exists():
             read_tokens(value)
+    if isinstance(settings, OrchestratorSettings):
+        settings.keys()
 
 
 def _settings_of(service: str) -> type[ServiceSettings] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +60,26 @@ def any_text() -> None:
         change = getattr(stream, "reconfigure", None)
         if change is not None:
             change(errors="backslashreplace")
+
+
+def open_what_is_closed() -> None:
+    """Opens standard streams that the shell closed (`>&-`) on nothing. The next file that is opened would be one of
+    them otherwise, and get what this program and those that it starts have to say. In a script of the shell that file
+    may be the script, which cannot be written to.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is not None and not (mode == "w" and _is_for_reading(number)):
+            continue
+        opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        os.set_inheritable(opened, opened == number)
+        setattr(sys, name, os.fdopen(opened, mode, encoding="utf-8"))
+
+
+def _is_for_reading(number: int) -> bool:
+    try:
+        return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    except OSError:
+        return False
 
 
 def knows_unicode(stream: Any) -> bool:

@@ -254,6 +254,14 @@ def test_the_key_comes_out_of_a_file(museum, monkeypatch):
     code, _, err = museum.classify(catalogue, museum.folder / "b.csv")
     assert code == 0
     assert "other users can read this key" in err
+    for number, encoding in enumerate(("utf-8-sig", "utf-16")):  # Notepad's, and PowerShell's
+        key.write_bytes("sgr_5678\r\n".encode(encoding))
+        code, _, err = museum.classify(catalogue, museum.folder / f"windows{number}.csv")
+        assert code == 0, err
+        assert "Bearer sgr_5678" in museum.fake.keys
+    key.write_text("ключ\n", encoding="utf-8")
+    code, _, err = museum.classify(catalogue, museum.folder / "d.csv")
+    assert (code, "must hold one line, the API key" in err) == (2, True)
     key.write_text("two words\n")
     code, _, err = museum.classify(catalogue, museum.folder / "c.csv")
     assert code == 2

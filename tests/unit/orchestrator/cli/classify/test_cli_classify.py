@@ -5,8 +5,12 @@ import os
 
 import numpy as np
 import pytest
+from fake_classifier import FakeClassifier
 from orchestrator_fakes import SERVICES, serve_fakes
 from PIL import Image
+from saggar.errors import UnavailableError
+from saggar.rpc.serving.server import start_server
+from saggar.settings import ServiceSettings
 from saggar.store import DirectoryStore
 from saggar_orchestrator.cli.main import run
 from saggar_orchestrator.local.home import Home
@@ -59,6 +63,40 @@ def test_json_has_an_entry_for_every_file_in_its_order(classify, folder):
     assert [entry["image"] for entry in entries] == [str(file) for file in files]
     assert ["error" in entry for entry in entries] == [True, False, True]
     assert entries[1]["predictions"]
+
+
+class Leaving(FakeClassifier):
+    """Goes away after `left` answers."""
+
+    def __init__(self, left):
+        super().__init__()
+        self.left = left
+
+    def Classify(self, request, context):  # noqa: N802
+        self.left -= 1
+        if self.left < 0:
+            raise UnavailableError("the store is out of reach")
+        return super().Classify(request, context)
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_json_is_whole_when_the_classifier_goes_away(tmp_path, capsys, left):
+    home, names = Home(tmp_path / "home"), ["0.png", "1.png", "2.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    server = start_server(Leaving(left).register, ServiceSettings())
+    with home.claim():
+        home.publish(dict.fromkeys(SERVICES, server.address))
+        code = run(["--home", str(home.root), "classify", *(str(tmp_path / name) for name in names), "--json"])
+    server.stop()
+    out, err = capsys.readouterr()
+    entries = json.loads(out)
+    assert code == 1
+    assert "the store is out of reach" in err
+    assert [entry["image"] for entry in entries] == [str(tmp_path / name) for name in names]
+    assert ["error" in entry for entry in entries] == [number >= left for number in range(3)]
+    assert entries[left]["error"] == "the store is out of reach"
+    assert all(each["error"] == "not asked about: the store is out of reach" for each in entries[left + 1 :])
 
 
 def test_a_folder_is_its_photographs(classify, folder):
