@@ -1,7 +1,8 @@
 """Which model an experiment proposes for service, by its validation scores alone: the test split has no say.
 
 The one-standard-error rule (Breiman et al. 1984, section 3.4.3): the simplest arm whose mean is within one standard
-error of the best arm's. The baseline is the simplest, so an arm without evidence of a gain does not replace it.
+error of the best arm's, and the baseline is the simplest. That is no test: of arms that are all alike, another than the
+baseline is proposed in a quarter of experiments or more, for the more arms, the further off is the best of them.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def arm_sentences(results: Results) -> list[str]:
         for word, names in untold.items():
             of = listed(["the mean" if name == "mean" else name for name in names])
             said.append(f"{arm['name']}: {word} for {of}{_nearest([rows[name] for name in names])}")
-        if found := arm.get("worth"):
+        if (found := arm.get("worth")) and rows.get("mean", {}).get("verdict") == "helped":
             said.append(f"{arm['name']}: {worth_in_words(found)}")
     return said
 
@@ -161,6 +161,11 @@ def interval(difference: dict[str, Any]) -> str:
 def needed(row: dict[str, Any]) -> str:
     """What would let the data tell, e.g. `to find a difference of 0.020: 350 more test objects or 6 more seeds`."""
     needs = row["needs"]
+    if needs["more_objects"] == 0:  # so large a one, yet not that there is none
+        return (
+            f"a difference of {needs['target']:.3f} would probably have been found; that there is none takes more test "
+            "objects and more seeds"
+        )
     ways = [
         counted(number, noun)
         for number, noun in ((needs["more_objects"], "more test object"), (needs["more_seeds"], "more seed"))
@@ -182,4 +187,6 @@ def with_spread(value: dict[str, Any]) -> str:
 def _addition(row: dict[str, Any]) -> str:
     if row["verdict"] in {"helped", "worse"}:
         return f", p = {row['p_adjusted']:.2g}"
+    if row["verdict"] == "same":
+        return f"; its 90 % interval is within {row['margin']:.3f}"
     return f"; {needed(row)}" if row["needs"] else ""

@@ -11,6 +11,10 @@ doi:10.1214/07-AOAS122):
     shared    what the jackknife finds between seeds of one arm: noise of single answers, in both of the above
     folds     what folds differ in beyond their objects: each is another choice of training photographs
 
+With folds, every two trainings share most of their photographs, and what all of them owe to that choice is seen in no
+spread between them; nothing estimates it without bias (Bengio and Grandvalet 2004, JMLR 5:1089). So K folds give no
+more than K - 1 degrees of freedom.
+
 Seeds are not taken to be pairs: seed 3 of one arm has little in common with seed 3 of another, and so 2 (S - 1)
 degrees of freedom speak for the seeds, not S - 1. If equal seeds do go together, the interval is too wide, not too
 narrow. `docs/evidence.md` shows how often these intervals hold the truth.
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,13 +78,16 @@ class Variance:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of the total (Satterthwaite 1946, doi:10.2307/3002019); infinite without variance."""
+        """Degrees of freedom of the total (Satterthwaite 1946, doi:10.2307/3002019), with folds no more than they give;
+        infinite without variance.
+        """
         below = (
             self.seeds**2 / self.seed_freedom
             + self.of_objects**2 / max(1, self.object_count - 1)
             + self.folds**2 / max(1, self.fold_count - 1)
         )
-        return self.total**2 / below if below > 0 else math.inf
+        found = self.total**2 / below if below > 0 else math.inf
+        return min(found, self.fold_count - 1) if self.fold_count > 1 and below > 0 else found
 
 
 def variance_of_difference(arm: Scored, baseline: Scored, folds: npt.NDArray[np.int64]) -> Variance:
@@ -114,7 +122,7 @@ def variance_of_difference(arm: Scored, baseline: Scored, folds: npt.NDArray[np.
 @dataclass(frozen=True)
 class Needs:
     """What would show a difference of `target`: more test objects or more seeds, the other staying as it is. None: no
-    number of them would do alone.
+    number of them would do alone. Both are 0 where the experiment shows it as it stands.
     """
 
     target: float
@@ -122,29 +130,45 @@ class Needs:
     more_seeds: int | None
 
 
-_MOST_SEEDS = 200
+_MOST_SEEDS, _MOST_OBJECTS = 200, 10_000_000
 
 
 def needs(variance: Variance, seeds: int, target: float, level: float, power: float) -> Needs:
     """How many more objects, or seeds, find a difference of `target` in a two-sided test of `level` with `power`."""
-    factor = quantile(1 - level / 2, variance.freedom) + quantile(power, variance.freedom)
-    allowed = (target / factor) ** 2 - variance.of_seeds - variance.folds
-    by_objects = variance.of_objects + min(variance.shared, variance.seeds)
-    more_objects = None
-    if allowed > 0:
-        more_objects = max(0, math.ceil(variance.object_count * by_objects / allowed) - variance.object_count)
-    return Needs(target, more_objects, _more_seeds(variance, seeds, target, level, power))
+
+    def with_objects(more: int) -> Variance:
+        return _with_objects(variance, variance.object_count / (variance.object_count + more))
+
+    def with_seeds(more: int) -> Variance:
+        return _with_seeds(variance, seeds / (seeds + more))
+
+    def fewest(most: int, then: Callable[[int], Variance]) -> int | None:
+        def suffices(more: int) -> bool:
+            return smallest_difference(then(more), level, power) <= target
+
+        return bisect_left(range(most), True, key=suffices) if suffices(most) else None
+
+    return Needs(target, fewest(_MOST_OBJECTS, with_objects), fewest(_MOST_SEEDS, with_seeds))
 
 
 def smallest_difference(variance: Variance, level: float, power: float) -> float:
     """The smallest difference that a two-sided test of `level` finds with `power`, as the experiment stands."""
-    freedom = variance.freedom
-    return variance.standard_error * (quantile(1 - level / 2, freedom) + quantile(power, freedom))
+    return variance.standard_error * _noncentrality(level, power, variance.freedom)
+
+
+def _noncentrality(level: float, power: float, freedom: float) -> float:
+    """By how many standard errors a difference must be off zero to be found."""
+    from scipy import special  # type: ignore[import-untyped]
+
+    critical = quantile(1 - level / 2, freedom)
+    if math.isinf(freedom):
+        return critical + quantile(power, freedom)
+    return float(special.nctdtrinc(freedom, 1 - power, critical))
 
 
 def quantile(probability: float, freedom: float) -> float:
     """Of Student's t; of the normal distribution when `freedom` is infinite."""
-    from scipy import special  # type: ignore[import-untyped]
+    from scipy import special
 
     return float(special.ndtri(probability) if math.isinf(freedom) else special.stdtrit(freedom, probability))
 
@@ -156,15 +180,15 @@ def tail(value: float, freedom: float) -> float:
     return float(special.ndtr(-value) if math.isinf(freedom) else special.stdtr(freedom, -value))
 
 
-def _more_seeds(variance: Variance, seeds: int, target: float, level: float, power: float) -> int | None:
-    """The fewest that suffice, which more of them do as well."""
-
-    def suffices(more: int) -> bool:
-        return smallest_difference(_with_seeds(variance, seeds / (seeds + more)), level, power) <= target
-
-    if not suffices(_MOST_SEEDS):
-        return None
-    return bisect_left(range(_MOST_SEEDS), True, key=suffices)
+def _with_objects(variance: Variance, share: float) -> Variance:
+    """As it would be with 1 / share times the test objects."""
+    return replace(
+        variance,
+        objects=variance.objects * share,
+        seeds=variance.of_seeds + min(variance.shared, variance.seeds) * share,
+        shared=variance.shared * share,
+        object_count=round(variance.object_count / share),
+    )
 
 
 def _with_seeds(variance: Variance, share: float) -> Variance:
