@@ -15,6 +15,7 @@ from saggar.catalogue.attributes.kilns import KilnReader
 from saggar.catalogue.attributes.periods import PeriodReader
 from saggar.catalogue.readers import Reader
 from saggar.catalogue.words.marks import any_of
+from saggar.catalogue.words.money import find_money
 from saggar.catalogue.words.rules import load_rules
 from saggar.catalogue.words.text import Text, fold, is_han
 from saggar.catalogue.words.years import find_years
@@ -87,7 +88,7 @@ def _role(content: _Content, hints: frozenset[str]) -> Role:
     if not content.cells:
         return "other"
     fits: dict[Role, bool] = {  # the first that fits is taken
-        "noise": "noise" in hints or (content.noise >= _PURE and not hints),
+        "noise": "noise" in hints or _is_money(content, hints) or (content.noise >= _PURE and not hints),
         "period": _is_of("period", content, hints),
         "kiln": _is_of("kiln", content, hints),
         "form": _is_of("form", content, hints),
@@ -96,6 +97,11 @@ def _role(content: _Content, hints: frozenset[str]) -> Role:
         "description": content.length > _LONG or "description" in hints,
     }
     return next((role for role, fit in fits.items() if fit), "other")
+
+
+def _is_money(content: _Content, hints: frozenset[str]) -> bool:
+    """Whether a header speaks of prices and the cells are no prose."""
+    return "money" in hints and not hints & {"period", "description"} and content.length <= _LONG
 
 
 def _is_of(role: Role, content: _Content, hints: frozenset[str]) -> bool:
@@ -159,6 +165,7 @@ def _length(cell: Text) -> int:
 def _is_noise(cell: Text) -> bool:
     plain = cell.plain.strip()
     marks = len(_CREDIT_WORDS.findall(plain)) + len(_ADDRESS.findall(plain)) + len(_MEASURE.findall(plain))
+    marks += len(find_money(plain))
     if marks:
         return marks * _LETTERS_PER_MARK >= len(plain)
     letters = sum(character.isalpha() for character in plain)

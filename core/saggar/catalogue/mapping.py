@@ -13,6 +13,7 @@ from saggar.catalogue.attributes.kilns import KilnReader
 from saggar.catalogue.attributes.periods import PeriodReader
 from saggar.catalogue.columns import Column, Role, find_columns, is_blank, is_credit
 from saggar.catalogue.readers import Reader, build_readers
+from saggar.catalogue.remarks import find_remarks, with_remarks
 from saggar.catalogue.weighing import Decision, Evidence, decide, reliability
 from saggar.catalogue.words.rules import load_rules
 from saggar.catalogue.words.text import Text, fold, is_han
@@ -87,11 +88,14 @@ def _map_row(
     texts = [(column, text) for column, text in texts if column.role != "noise" and not is_blank(text)]
     texts = _joined_years(texts)
     evidence = {name: _evidence(readers[name], texts) for name in tasks}
+    remarks = find_remarks([(column, _heard(column, text)) for column, text in texts])
+    evidence = with_remarks(evidence, {name: _kind(readers[name]) for name in tasks}, remarks)
     evidence = _without_imperial_kilns(evidence, readers)
     decisions = {name: decide(_kind(readers[name]), evidence[name]) for name in tasks}
     labels = {name: decision.code for name, decision in decisions.items()}
     plausible = _is_later(evidence, readers) or taxonomy.plausible(labels)
     notes = () if plausible else ("a combination that the taxonomy does not know; look at it twice",)
+    notes = (*dict.fromkeys(remark.note for remark in remarks), *notes)
     return MappedRow(
         number,
         labels,
@@ -150,6 +154,11 @@ def _evidence(reader: Reader, texts: Sequence[tuple[Column, Text]]) -> tuple[Evi
             read = _read(reader, column.role, text)
         found += [Evidence(column.name, column.role, one) for one in read]
     return tuple(found)
+
+
+def _heard(column: Column, text: Text) -> Text:
+    """What of a column may speak of the whole thing: of a description its opening."""
+    return _sentence(text) if column.role == "description" else text
 
 
 def _read(reader: Reader, role: Role, text: Text) -> list[Finding]:

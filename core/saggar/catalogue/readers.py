@@ -10,7 +10,8 @@ from saggar.catalogue.attributes.glazes import GlazeReader, glaze_reader
 from saggar.catalogue.attributes.kilns import KilnReader, kiln_reader
 from saggar.catalogue.attributes.periods import PeriodReader, period_reader
 from saggar.catalogue.words.lexicon import Lexicon, build_lexicon, class_words
-from saggar.catalogue.words.marks import imitation, negation
+from saggar.catalogue.words.marks import copy_of, imitation, negation
+from saggar.catalogue.words.statements import is_copy
 from saggar.catalogue.words.text import Text
 from saggar.taxonomy import Task, Taxonomy
 
@@ -25,7 +26,7 @@ class PlainReader:
         found = [
             finding(text, m.start, m.end, m.meaning.code)
             for m in self.lexicon.find(text)
-            if not imitation(text, m.start, m.end) and not negation(text, m.start, m.end)
+            if not any(mark(text, m.start, m.end) for mark in (imitation, negation, copy_of, is_copy))
         ]
         if len({one.code for one in found}) > 1:
             return [Finding(", ".join(one.words for one in found), None, "names more than one class")]

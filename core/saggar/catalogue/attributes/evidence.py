@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from saggar.catalogue.words.lexicon import Match
 from saggar.catalogue.words.text import Text
 
 
@@ -13,7 +14,8 @@ class Finding:
     """Words that speak for a class (`code`), or that speak for none of them (`code` None, `note` says why).
 
     `counts`: whether the words take part in the decision. An imitation does not; a dynasty outside the
-    taxonomy does, since it contradicts those inside.
+    taxonomy does, since it contradicts those inside. `about`: the class that the words name, though they do not
+    speak for it. `copy`: the thing itself is said to be a copy or a fake.
     """
 
     words: str
@@ -22,8 +24,11 @@ class Finding:
     counts: bool = True
     doubtful: bool = False
     strength: float = 1.0
+    about: str | None = None
+    copy: bool = False
 
 
+DOUBTED = "in doubt"  # the note of words that count less, because a doubt is said of them
 WEAK = 0.45  # strength of years beside a name, and of a text that names two things beside one that names one
 
 
@@ -39,7 +44,14 @@ def finding(
     strength: float = 1.0,
 ) -> Finding:
     """A finding that quotes `text` as it is."""
+    note = note or (DOUBTED if doubtful else "")
     return Finding(text.quote(start, end).strip(), code, note, counts, doubtful, strength)
+
+
+def denied(text: Text, match: Match, note: str, *, copy: bool = False) -> Finding:
+    """Words that name a class and do not speak for it."""
+    words = text.quote(match.start, match.end).strip()
+    return Finding(words, None, note, counts=False, about=match.meaning.code, copy=copy)
 
 
 def several(found: Iterable[Finding], what: str) -> Finding:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from saggar.catalogue.attributes.evidence import Finding, finding, outside, several
+from saggar.catalogue.attributes.evidence import Finding, denied, finding, outside, several
 from saggar.catalogue.words.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words, outside_words
-from saggar.catalogue.words.marks import any_of, doubt, imitation, negation
+from saggar.catalogue.words.marks import any_of, copy_of, doubt, imitation, negation
 from saggar.catalogue.words.rules import load_rules
+from saggar.catalogue.words.statements import is_copy, is_doubted
 from saggar.catalogue.words.text import Text, fold, is_han
 from saggar.taxonomy import Task
 
@@ -43,15 +44,18 @@ class KilnReader:
             if match.meaning.name == _NOT_A_KILN or not (own or self._in_context(text, match, title=title)):
                 continue
             name = match.meaning.name
-            if imitation(text, match.start, match.end):
-                aside.append(_aside(text, match, f"an imitation of {name}, or of its type"))
-            elif negation(text, match.start, match.end):
-                aside.append(_aside(text, match, f"not {name}"))
+            place = (text, match.start, match.end)
+            if copy_of(*place) or is_copy(*place):
+                aside.append(denied(text, match, f"a copy or a fake of {name}", copy=True))
+            elif imitation(*place):
+                aside.append(denied(text, match, f"an imitation of {name}, or of its type"))
+            elif negation(*place):
+                aside.append(denied(text, match, f"not {name}"))
             elif self._guarded(text, match):
-                aside.append(_aside(text, match, "the imperial kiln of another reign"))
+                aside.append(denied(text, match, "the imperial kiln of another reign"))
             else:
                 code = match.meaning.code
-                doubtful = doubt(text, match.start, match.end)
+                doubtful = doubt(*place) or is_doubted(*place, "kiln")
                 note = "" if code else outside(name)
                 counted.append(finding(text, match.start, match.end, code, note, doubtful=doubtful))
         if not counted and not aside and (hit := _ANY_KILN.search(text.plain)):
@@ -118,7 +122,3 @@ def _decided(counted: list[Finding]) -> list[Finding]:
     if inside:
         return [next(one for one in counted if one.code)]
     return counted[:1]
-
-
-def _aside(text: Text, match: Match, note: str) -> Finding:
-    return finding(text, match.start, match.end, None, note, counts=False)

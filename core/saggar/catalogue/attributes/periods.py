@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from saggar.catalogue.attributes.evidence import WEAK, Finding, finding, outside, several
+from saggar.catalogue.attributes.evidence import DOUBTED, WEAK, Finding, denied, finding, outside, several
 from saggar.catalogue.words.lexicon import Lexicon, Match, Meaning, build_lexicon, class_words
-from saggar.catalogue.words.marks import any_of, doubt, imitation, negation
+from saggar.catalogue.words.marks import any_of, copy_of, doubt, imitation, negation
+from saggar.catalogue.words.money import without_money
 from saggar.catalogue.words.rules import load_rules
+from saggar.catalogue.words.statements import is_copy, is_doubted
 from saggar.catalogue.words.text import Text, fold, is_han
 from saggar.catalogue.words.years import Span, find_years
 from saggar.taxonomy import Task, TaxonomyClass
@@ -45,6 +47,7 @@ class PeriodReader:
 
         `title`: they also count as a part of an object's name of their own: "Bowl, Yuan", "Dish, c. 1050".
         """
+        text = without_money(text)
         named, aside = self._named(text, own=own)
         if named:
             return [*self._decided(text, named), *aside]
@@ -59,11 +62,11 @@ class PeriodReader:
 
     def read_opening(self, text: Text) -> list[Finding]:
         """What the first sentence of a description says in a part of its own: "..., 北宋, ..."."""
-        return next((found for part in _chunks(text) if (found := self._whole(part))), [])
+        return next((found for part in _chunks(without_money(text)) if (found := self._whole(part))), [])
 
     def is_pure(self, text: Text) -> bool:
         """Whether the text says a period and nothing else."""
-        return bool(self._whole(text))
+        return bool(self._whole(without_money(text)))
 
     def _whole(self, part: Text) -> list[Finding]:
         if not part.plain.strip() or len(part.plain) > _LONGEST_PERIOD:
@@ -81,7 +84,8 @@ class PeriodReader:
         """Names that count, each with whether it is doubtful, and findings that don't."""
         kept: list[tuple[Match, bool]] = []
         aside: list[Finding] = []
-        matches = [m for m in self.lexicon.find(text) if m.meaning.name != _NOT_A_PERIOD]
+        tang = [hit.span() for hit in _YUANHE.finditer(text.plain)]
+        matches = [m for m in self.lexicon.find(text) if m.meaning.name != _NOT_A_PERIOD and not _within_any(m, tang)]
         for place, match in enumerate(matches):
             if self.inscribed.match(text.plain[match.end :]):
                 continue
@@ -89,13 +93,30 @@ class PeriodReader:
             continues = bool(kept) and bool(self.joined.fullmatch(text.plain[kept[-1][0].end : match.start]))
             if not (own or continues or self._in_context(text, match, follows)):
                 continue
-            if imitation(text, match.start, match.end):
-                aside.append(_aside(text, match, f"in the style of {match.meaning.name}"))
-            elif negation(text, match.start, match.end):
-                aside.append(_aside(text, match, f"not {match.meaning.name}"))
+            name, run = match.meaning.name, (text, *self._run(text, matches, place))
+            if copy_of(*run) or is_copy(text, match.start, match.end):
+                aside.append(denied(text, match, f"a copy or a fake of {name}", copy=True))
+            elif imitation(*run):
+                aside.append(denied(text, match, f"in the style of {name}"))
+            elif negation(*run):
+                aside.append(denied(text, match, f"not {name}"))
             else:
-                kept.append((match, doubt(text, match.start, match.end)))
+                doubtful = doubt(text, match.start, match.end) or is_doubted(text, match.start, match.end, "period")
+                kept.append((match, doubtful))
         return kept, aside
+
+    def _run(self, text: Text, matches: list[Match], place: int) -> tuple[int, int]:
+        """Where the names are that share a mark with the one at `place`: 宋元以前 is before either."""
+        first = last = place
+        while first and self._joins(text, matches[first - 1], matches[first]):
+            first -= 1
+        while last + 1 < len(matches) and self._joins(text, matches[last], matches[last + 1]):
+            last += 1
+        return matches[first].start, matches[last].end
+
+    def _joins(self, text: Text, one: Match, other: Match) -> bool:
+        between = text.plain[one.end : other.start]
+        return between in _AND or bool(self.joined.fullmatch(between))
 
     def _in_context(self, text: Text, match: Match, follows: Match | None) -> bool:
         after = text.plain[match.end :]
@@ -129,7 +150,16 @@ class PeriodReader:
         if not spans:
             return []
         first, last = min(span.first for span in spans), max(span.last for span in spans)
-        return [self._by_years(text, Span(first, last, spans[0].start, spans[-1].end))]
+        span = Span(first, last, spans[0].start, spans[-1].end)
+        place = (text, span.start, span.end)
+        found = self._by_years(text, span)
+        if copy_of(*place) or is_copy(*place):
+            return [_set_aside(found, "a copy or a fake", copy=True)]
+        if imitation(*place) or negation(*place):
+            return [_set_aside(found, f"not {found.words}")]
+        if found.code and (doubt(*place) or is_doubted(*place, "period")):
+            return [replace(found, note=DOUBTED, doubtful=True)]
+        return [found]
 
     def _by_years(self, text: Text, span: Span) -> Finding:
         exact = [d for d in self.dynasties if _near(d.first, span.first) and _near(d.last, span.last)]
@@ -177,6 +207,10 @@ def period_reader(task: Task) -> PeriodReader:
 
 
 _LONGEST_PERIOD = 120
+_AND = frozenset(("", "和", "与", "及", "、", "/"))
+_YUANHE = re.compile(
+    r"元和(?=$|[\W\d]|[元一二三四五六七八九十]+年|年|间)"
+)  # a reign of Tang; 宋元和明 joins two dynasties
 _SHORTEST_SPAN = 20  # years: shorter ranges in running text are page numbers and inventory numbers
 
 
@@ -185,6 +219,10 @@ def _agreed(found: list[Finding]) -> list[Finding]:
     if len({one.code for one in found}) > 1:
         return [several(found, "period")]
     return found[:1]
+
+
+def _set_aside(found: Finding, note: str, *, copy: bool = False) -> Finding:
+    return replace(found, code=None, note=note, counts=False, about=found.code, copy=copy)
 
 
 def _chunks(text: Text) -> Iterator[Text]:
@@ -212,8 +250,8 @@ def _reigns(task: Task, reigns: dict[str, tuple[str, ...]]) -> Iterator[tuple[st
                 yield word, Meaning(code, task[code].names.en, alone=not _is_plain_latin(word))
 
 
-def _aside(text: Text, match: Match, note: str) -> Finding:
-    return finding(text, match.start, match.end, None, note, counts=False)
+def _within_any(match: Match, spans: list[tuple[int, int]]) -> bool:
+    return any(start <= match.start and match.end <= end for start, end in spans)
 
 
 def _is_plain_latin(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""Words beside a name that turn it round: an imitation, a denial, a doubt."""
+"""Words beside a name that turn it round: an imitation, a copy, a denial, a doubt."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ _FILLERS = (  # what may be between a mark and the name: "in the style of early 
     r"|ancient)\b)*[\s'\"(-]*"
 )
 _WARE = r"(?:[\s-]*(?:wares?|kilns?|yao|glazes?|celadons?|dynasty|period))?"
+_ADJECTIVES = (  # "replica of a small lobed Ding dish", not "replica of a bronze in Longquan ware"
+    r"(?:\s+(?:of|after))?(?:\s+(?!(?:in|by|from|with|at|on|and|or|as|for|bronze|jade|silver|metal|lacquer|archaic)\b)"
+    r"[a-z'-]+){0,5}[\s'\"(-]*"
+)
+# 疑似宋代汝窑; 非宋汝窑 denies one of them
+_DYNASTY = r"(?:(?:[南北两]?宋|[元金辽唐明清]|五代)(?:时期|[代朝])?(?:的)?|\(|\))*"
+_TIME = r"(?:王朝|时期|时代|年间|早期|中期|晚期|末年|初年|[代朝初末])?"  # 宋末以前
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,18 @@ def imitation(text: Text, start: int, end: int) -> bool:
     return _FINDERS["imitation"](text, start, end)
 
 
+def copy_of(text: Text, start: int, end: int) -> bool:
+    """赝品, 伪宋, "replica of a small Ding dish"."""
+    return _FINDERS["copy_of"](text, start, end)
+
+
 def negation(text: Text, start: int, end: int) -> bool:
-    """非宋, "not Song", "formerly attributed to Ding"."""
+    """非宋, 宋以前, "not Song", "formerly attributed to Ding"."""
     return _FINDERS["negation"](text, start, end)
 
 
 def doubt(text: Text, start: int, end: int) -> bool:
-    """宋？, "probably Song"."""
+    """宋？, 疑似宋, "probably Song"."""
     return _FINDERS["doubt"](text, start, end)
 
 
@@ -61,22 +73,31 @@ def any_of(words: Iterable[str]) -> str:
     return f"(?:{'|'.join(options)})" if options else r"(?!)"
 
 
-def _finder(marks: Marks) -> Finder:
-    han = f"(?:{alternatives(marks.chinese_before)})[^,，。;；、\\s]{{0,{marks.chinese_between}}}$"
-    latin = rf"(?<![a-z])(?:{alternatives(marks.before)}){_FILLERS}$"
-    return Finder(re.compile(f"{latin}|{han}"), _after(marks))
+def _finder(marks: Marks, *, through: str = _FILLERS) -> Finder:
+    unless = f"(?!{any_of(marks.chinese_unless)})"
+    denied = "".join(rf"(?<!{alternatives([word])})" for word in marks.denied if is_han(word[-1]))
+    han = f"{denied}{unless}(?:{alternatives(marks.chinese_before)})[^,，。;；、\\s]{{0,{marks.chinese_between}}}"
+    if marks.chinese_opening:
+        han = rf"(?:{han}|(?<![\u3400-\u9fff])(?:{alternatives(marks.chinese_opening)}))"
+    denied = "".join(rf"(?<!{re.escape(word)} )" for word in marks.denied if not is_han(word[-1]))
+    latin = rf"(?<![a-z]){denied}(?:{alternatives(marks.before)}){through}$"
+    return Finder(re.compile(f"{latin}|{han}(?:$|(?<!非)(?<!不是){_DYNASTY}$)"), _after(marks))
 
 
 def _after(marks: Marks) -> re.Pattern[str]:
     words = [word for word in marks.after if word[-1].isalpha()]
     signs = [word for word in marks.after if not word[-1].isalpha()]
-    options = [rf"{_WARE}[\s'\"-]*(?:{alternatives(words)})(?![a-z])"] if words else []
+    options = [rf"{_WARE}[\s'\"-]*(?:{alternatives(words)})(?![a-z])(?!\s+of\s+(?:an?|the)\s)"] if words else []
     if signs:
         options.append(rf"\s*(?:{alternatives(signs)})")
     if marks.chinese_after:
-        options.append(f"(?:{alternatives(marks.chinese_after)})")
+        then = f"(?!{any_of(marks.chinese_then)})"
+        options.append(rf"{_TIME}\s*\(?(?:{alternatives(marks.chinese_after)}){then}")
+    if marks.chinese_last:
+        options.append(rf"{_TIME}\(?(?:{alternatives(marks.chinese_last)})(?![\u3400-\u9fff])")
     return re.compile("|".join(options) or r"(?!)")
 
 
 _RULES = load_rules()
 _FINDERS = {name: _finder(getattr(_RULES, name)) for name in ("imitation", "negation", "doubt")}
+_FINDERS["copy_of"] = _finder(_RULES.copy_of, through=_ADJECTIVES)

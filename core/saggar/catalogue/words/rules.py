@@ -21,14 +21,45 @@ class Noise(_Part):
     chinese: Words
 
 
+class Money(_Part):
+    """Words beside a number that make it a sum of money."""
+
+    signs: Words
+    codes: Words
+    units: Words
+    coins: Words
+    names: Words
+    said: Words
+    dynasty: Words
+
+
 class Marks(_Part):
-    """Words beside a name that change what it says; `chinese_between` characters may be in between."""
+    """Words beside a name that change what it says; `chinese_between` characters may be in between.
+
+    `chinese_opening` has nothing before it, `chinese_last` nothing after it. `chinese_unless` begin as marks do and
+    are none, `chinese_then` make a mark behind the name none, `denied` before a mark take it back.
+    """
 
     before: Words
     after: Words = ()
     chinese_before: Words
+    chinese_opening: Words = ()
     chinese_after: Words = ()
+    chinese_last: Words = ()
+    chinese_then: Words = ()
+    chinese_unless: Words = ()
     chinese_between: int = 0
+    denied: Words = ()
+
+
+class Statements(_Part):
+    """Words that, with nothing but `filling`, say of the whole thing what it is."""
+
+    copies: Words
+    doubt: Words
+    perhaps: Words
+    topics: dict[str, Words]
+    filling: Words
 
 
 class PeriodRules(_Part):
@@ -81,9 +112,12 @@ class Rules(_Part):
     blank: Words
     columns: dict[str, Words]
     noise: Noise
+    money: Money
     imitation: Marks
+    copy_of: Marks
     negation: Marks
     doubt: Marks
+    statements: Statements
     period: PeriodRules
     kiln: KilnRules
     glaze: GlazeRules
