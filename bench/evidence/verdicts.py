@@ -20,7 +20,8 @@ coverage    How often a 95 % interval of macro-F1 holds the true difference, ove
             of freedom), `crossed` (bootstrap over objects and seeds), `findings` (what the product does).
 folds       Two arms that are no different: how often a 95 % interval holds 0, and the share of reports with a false
             verdict, where folds differ by chance in what they teach (s.d. `fold_luck`, on the scale where seeds have
-            0.4). `without`: the same intervals if folds were taken for one split.
+            0.4). `without`: the same intervals if folds were taken for one split. `shared`: the same of a learner of
+            two class means that is really trained in folds, which share their photographs, over PAIRS pairs of arms.
 """
 
 import argparse
@@ -39,7 +40,7 @@ import numpy as np
 import numpy.typing as npt
 from saggar.taxonomy import Taxonomy, load_taxonomy
 from saggar_orchestrator.findings.answers import Answers, Trained, bring_together
-from saggar_orchestrator.findings.comparison import MEAN, Row, compare
+from saggar_orchestrator.findings.comparison import MEAN, Row, compare, difference
 from saggar_orchestrator.findings.results import find
 from saggar_orchestrator.findings.scores import TrainingCounts
 from saggar_orchestrator.findings.statistics.counting import count
@@ -47,12 +48,17 @@ from scipy import stats
 from verdict_invented import invented_runs
 from verdict_runs import kept_runs, make_runs
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support" / "checks"))
+
+from cross_validated import CrossValidated
+
 TAXONOMY = "kilnsim"
 WORK = Path(tempfile.gettempdir()) / "saggar-bench"
 RESAMPLES = 600
 GROUPS = (1, 3, 4, 5, 6)  # seeds of an arm
 DRAWN_OBJECTS = (150, 600)
 FOLDS, FOLD_LUCK = 5, (0.0, 0.4)
+PAIRS = 1000
 Values = npt.NDArray[np.float64]
 
 
@@ -100,7 +106,8 @@ def main() -> None:
     rng = np.random.default_rng(1)
     taxonomy = load_taxonomy(TAXONOMY)
     if options.folds:
-        print(json.dumps({"bench": "verdicts, folds", "folds": list(fold_lines(taxonomy, rng, options.reports))}))
+        lines = {"folds": list(fold_lines(taxonomy, rng, options.reports)), "shared": list(shared_lines(rng))}
+        print(json.dumps({"bench": "verdicts, folds", **lines}))
         return
     if options.invented:
         test, fresh = (invented_runs(taxonomy, rng, options.runs or 60, n) for n in (150, 3000))
@@ -221,6 +228,22 @@ def fold_lines(taxonomy: Taxonomy, rng: np.random.Generator, reports: int) -> It
                     "false_reports": round(wrong / reports, 3),
                     "false_reports_95": _wilson(wrong, reports),
                 }
+
+
+def shared_lines(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """How often intervals of two equal arms hold 0 where all trainings share photographs."""
+    for objects in (60, 200):
+        for seeds in (3, 5):
+            held: dict[str, list[bool]] = {"findings": [], "without": []}
+            for _ in range(PAIRS):
+                world = CrossValidated(rng, objects, FOLDS, seeds)
+                for method, folds in (("findings", world.folds), ("without", np.zeros_like(world.folds))):
+                    found = difference(*world.arms, folds)
+                    assert found.low is not None  # noqa: S101 three seeds and more
+                    assert found.high is not None  # noqa: S101 three seeds and more
+                    held[method].append(found.low <= 0 <= found.high)
+            shares = {method: round(float(np.mean(values)), 3) for method, values in held.items()}
+            yield {"objects": objects, "seeds": seeds, "pairs": PAIRS, "held": shares}
 
 
 def coverage_lines(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -282,6 +283,7 @@ def _less(tables: Tables, baseline: str, of_arm: tuple, of_baseline: tuple) -> d
     folds = max(0.0, k / (k - 1) * ((centred - centred.mean()) ** 2).sum() - of_objects) if k > 1 else 0.0
     total = max(max(0, of_objects - shared) + of_seeds, of_objects) + folds
     freedom = total**2 / (of_seeds**2 / welch + max(0, of_objects - shared) ** 2 / (n - 1) + folds**2 / max(1, k - 1))
+    freedom = min(freedom, k - 1) if k > 1 else freedom  # trainings of folds share photographs
     half = math.sqrt(total) * stats.t.ppf(0.975, freedom)
     parts_of = {
         "total": total, "objects": of_objects, "seeds": of_seeds, "shared": shared, "folds": folds, "freedom": freedom,
@@ -345,34 +347,63 @@ def _judge(rows: dict) -> None:
             row["verdict"] = "helped" if row["mean"] > 0 else "worse"
         else:
             row["verdict"] = "same" if row["p_same_adjusted"] <= LEVEL else "unclear"
-        both = stats.t.ppf(1 - level / 2, variance["freedom"]) + stats.t.ppf(POWER, variance["freedom"])
-        row["smallest_difference"] = math.sqrt(variance["total"]) * both
-        row["needs"] = _needs(row, both, level) if row["verdict"] == "unclear" else None
+        row["smallest_difference"] = _smallest(
+            row, variance["objects"], variance["seeds"], variance["shared"], 1, 1, level
+        )
+        row["needs"] = _needs(row, level) if row["verdict"] == "unclear" else None
         del row["p_same"], row["hidden"]
 
 
-def _needs(row: dict, both: float, level: float) -> dict:
+def _needs(row: dict, level: float) -> dict:
+    target, n, seeds = max(abs(row["mean"]), MARGIN), row["objects"], row["seeds"]
+
     v = row["variance"]
-    target = max(abs(row["mean"]), MARGIN)
+    answers = min(v["shared"], v["seeds"])
     own_objects, own_seeds = max(0, v["objects"] - v["shared"]), max(0, v["seeds"] - v["shared"])
-    left = (target / both) ** 2 - own_seeds - v["folds"]
-    n = row["objects"]
-    more_objects = max(0, math.ceil(n * (own_objects + min(v["shared"], v["seeds"])) / left) - n) if left > 0 else None
-    enough = [more for more in range(201) if _smallest_with(row, more, level) <= target]
-    return {"target": target, "more_objects": more_objects, "more_seeds": enough[0] if enough else None}
+
+    def of_objects(more: int) -> float:
+        share = n / (n + more)
+        parts = v["objects"] * share, own_seeds + answers * share, v["shared"] * share
+        return _smallest(row, *parts, share, 1, level)
+
+    def of_seeds(more: int) -> float:
+        share = seeds / (seeds + more)
+        parts = own_objects + v["shared"] * share, v["seeds"] * share, v["shared"] * share
+        return _smallest(row, *parts, 1, share, level)
+
+    return {
+        "target": target,
+        "more_objects": _first(of_objects, target, 10_000_000),
+        "more_seeds": _first(of_seeds, target, 200),
+    }
 
 
-def _smallest_with(row: dict, more: int, level: float) -> float:
-    """The smallest difference that is found with so many more seeds."""
-    v, (welch, folds), share = row["variance"], row["hidden"], row["seeds"] / (row["seeds"] + more)
-    objects = max(0, v["objects"] - v["shared"])
-    seeds, shared = v["seeds"] * share, v["shared"] * share
-    total = max(objects + seeds, objects + shared) + v["folds"]
-    own = objects + shared - shared
-    freedom = total**2 / (
-        seeds**2 / (welch / share) + own**2 / (row["objects"] - 1) + v["folds"] ** 2 / max(1, folds - 1)
-    )
-    return math.sqrt(total) * (stats.t.ppf(1 - level / 2, freedom) + stats.t.ppf(POWER, freedom))
+def _first(smallest: Callable[[int], float], target: float, most: int) -> int | None:
+    """The fewest of up to `most`, by halving."""
+    if smallest(most) > target:
+        return None
+    low, high = -1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if smallest(middle) <= target else (middle, high)
+    return high
+
+
+def _smallest(
+    row: dict, objects: float, seeds: float, shared: float, of_objects: float, of_seeds: float, level: float
+) -> float:
+    """The smallest difference that is found with these variances, 1 / `of_objects` times the objects and 1 / `of_seeds`
+    times the seeds.
+    """
+    (welch, folds), of_folds = row["hidden"], row["variance"]["folds"]
+    own = max(0, objects - shared)
+    total = max(own + seeds, objects) + of_folds
+    count = round(row["objects"] / of_objects)
+    freedom = total**2 / (seeds**2 / (welch / of_seeds) + own**2 / (count - 1) + of_folds**2 / max(1, folds - 1))
+    freedom = min(freedom, folds - 1) if folds > 1 else freedom
+    critical = stats.t.ppf(1 - level / 2, freedom)
+    off = optimize.brentq(lambda by: stats.nct.sf(critical, freedom, by) - POWER, 0, 10 * critical + 10, xtol=1e-13)
+    return math.sqrt(total) * off
 
 
 def _smallest_accuracy(n: int, disagreement: float) -> float | None:

@@ -152,6 +152,15 @@ def test_all_that_cannot_be_told_of_an_arm_is_one_sentence_that_says_what_is_nee
     assert said == [f"x: cannot tell for kiln, glaze and the mean {needed}"]
 
 
+@pytest.mark.parametrize(("verdict", "said"), [("helped", True), ("unclear", False), ("worse", False), ("same", False)])
+def test_what_images_are_worth_is_said_where_they_are_known_to_help(verdict, said):
+    row = ROW | {"verdict": verdict, "p_adjusted": 0.01}
+    worth = {"photographs": 120, "beyond": False}
+    arm = {"name": "x", "differences": {"macro_f1": {"mean": row}}, "worth": worth}
+    found = wording.arm_sentences({"arms": [{"name": "baseline"}, arm]})
+    assert ("x: worth about 120 more photographs" in found) == said
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -163,7 +172,14 @@ def test_all_that_cannot_be_told_of_an_arm_is_one_sentence_that_says_what_is_nee
         ({"p": None, "needs": None, "objects": 1}, "1 test object: cannot tell ({})"),
         ({"verdict": "helped", "needs": None, "p_adjusted": 0.00123}, "helped ({}, p = 0.0012)"),
         ({"verdict": "worse", "needs": None, "p_adjusted": 0.04}, "made worse ({}, p = 0.04)"),
-        ({"verdict": "same", "needs": None}, "no difference larger than 0.020 ({})"),
+        (
+            {"needs": {"target": 0.02, "more_objects": 0, "more_seeds": 0}},
+            "cannot tell ({}; one of 0.020 would probably have been found; that there is none takes more objects and seeds)",
+        ),
+        (
+            {"verdict": "same", "needs": None},
+            "no difference larger than 0.020 ({}; its 90 % interval is within 0.020)",
+        ),
         ({"verdict": "same", "needs": None, "identical": True}, "no difference: every answer is the baseline's"),
     ],
 )

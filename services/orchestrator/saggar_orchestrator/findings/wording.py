@@ -6,6 +6,7 @@ from typing import Any
 
 Results = dict[str, Any]
 UNUSED = "no generated image was used, so nothing was compared"
+FOUND_ALREADY = "one of %(target)s would probably have been found; that there is none takes more objects and seeds"
 UNUSED_CONTROL = "there was no generated image to stand in for, so nothing was compared"
 WORDS = {"helped": "helped", "worse": "made worse", "same": "no difference", "unclear": "cannot tell"}
 
@@ -161,11 +162,8 @@ def interval(difference: dict[str, Any]) -> str:
 def needed(row: dict[str, Any]) -> str:
     """What would let the data tell, e.g. `to find a difference of 0.020: 350 more test objects or 6 more seeds`."""
     needs = row["needs"]
-    if needs["more_objects"] == 0:  # so large a one, yet not that there is none
-        return (
-            f"a difference of {needs['target']:.3f} would probably have been found; that there is none takes more test "
-            "objects and more seeds"
-        )
+    if needs["more_objects"] == 0:  # as the experiment stands, and yet not that there is none
+        return FOUND_ALREADY % {"target": f"{needs['target']:.3f}"}
     ways = [
         counted(number, noun)
         for number, noun in ((needs["more_objects"], "more test object"), (needs["more_seeds"], "more seed"))
@@ -188,5 +186,5 @@ def _addition(row: dict[str, Any]) -> str:
     if row["verdict"] in {"helped", "worse"}:
         return f", p = {row['p_adjusted']:.2g}"
     if row["verdict"] == "same":
-        return f"; its 90 % interval is within {row['margin']:.3f}"
+        return f"; its 90 % interval is within {row['margin']:.3f}"  # what such a claim rests on
     return f"; {needed(row)}" if row["needs"] else ""

@@ -98,6 +98,9 @@ class Language:
         if self.code == "en":
             return wording.needed(dict(row))
         needs = row["needs"]
+        target = {"target": f"{needs['target']:.3f}"}
+        if needs["more_objects"] == 0:
+            return self.text(wording.FOUND_ALREADY) % target
         ways = [
             self.text(text) % {"n": f"{number:,}"}
             for number, text in (
@@ -106,8 +109,7 @@ class Language:
             )
             if number
         ] or [self.text("more test objects and more seeds")]
-        target = self.text("to find a difference of %(target)s") % {"target": f"{needs['target']:.3f}"}
-        return f"{target}：{self.text('or').join(ways)}"
+        return f"{self.text('to find a difference of %(target)s') % target}：{self.text('or').join(ways)}"
 
     def in_short(self, results: Row) -> str:
         """As `wording.in_short`."""

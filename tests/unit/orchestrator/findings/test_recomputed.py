@@ -87,7 +87,7 @@ def both(tmp_path, folds, marked):
 
 
 def assert_same(found, expected, where="results"):
-    """Equal in structure and in every number, to 1e-9; nothing of `found` is left unlooked at."""
+    """Equal in structure and in every number, to some digits; nothing of `found` is left unlooked at."""
     if isinstance(expected, dict):
         assert set(found) == set(expected), (where, set(found) ^ set(expected))
         for key, value in expected.items():
@@ -98,12 +98,13 @@ def assert_same(found, expected, where="results"):
             assert_same(found[place], value, f"{where}[{place}]")
     elif isinstance(expected, float | np.floating) and not isinstance(found, bool):
         assert found is not None, where
-        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9), (where, found, expected)
+        exact = 1e-6 if where.endswith("smallest_difference") else 1e-9  # as exact as the inverse of noncentral t
+        assert math.isclose(found, expected, rel_tol=exact, abs_tol=exact), (where, found, expected)
     else:
         assert found == expected, where
 
 
-@pytest.mark.parametrize(("folds", "marked"), [(1, False), (3, True)])
+@pytest.mark.parametrize(("folds", "marked"), [(1, False), (5, True)])
 def test_every_number_is_found_again(tmp_path, folds, marked):
     (evidence, arms), (expected_evidence, expected_arms) = both(tmp_path, folds, marked)
     assert (expected_arms["little"]["rare_combinations"]["images"] > 0) == marked
