@@ -174,7 +174,7 @@ def test_what_images_are_worth_is_said_where_they_are_known_to_help(verdict, sai
         ({"verdict": "worse", "needs": None, "p_adjusted": 0.04}, "made worse ({}, p = 0.04)"),
         (
             {"needs": {"target": 0.02, "more_objects": 0, "more_seeds": 0}},
-            "cannot tell ({}; one of 0.020 would probably have been found; that there is none takes more objects and seeds)",
+            f"cannot tell ({{}}; {wording.FOUND_ALREADY % {'target': '0.020'}})",
         ),
         (
             {"verdict": "same", "needs": None},
