@@ -119,6 +119,19 @@ def test_few_objects_cannot_show_that_nothing_is_lost() -> None:
         assert found == (0, high, count)
 
 
+def test_one_answer_that_becomes_right_shows_no_more_than_none_that_changes() -> None:
+    """Of 20 objects, 16 answered rightly: the bootstrap's interval of the fall ends at 0."""
+    truth = np.arange(20) % 5
+    said = np.where(np.arange(20) < 4, (truth + 1) % 5, truth)
+    before, ids = np.eye(5, dtype=np.float32)[said], [str(row) for row in range(20)]
+    for answer in (truth[0], (truth[0] + 2) % 5):  # right, or wrong in another way
+        said[0] = answer
+        after = np.eye(5, dtype=np.float32)[said]
+        low, high, _ = drop_between({"type": before}, {"type": after}, {"type": truth}, ids)
+        assert low <= 0
+        assert high >= 3 / 20
+
+
 def test_the_interval_of_the_drop_is_of_objects_and_of_both_networks_together() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 600)

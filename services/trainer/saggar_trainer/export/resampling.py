@@ -48,8 +48,9 @@ def drop_between(
     """(low, high, objects): the 95 % interval of how far macro-F1 falls, mean over tasks, both networks asked about the
     same objects; of objects with a label in any task.
 
-    Where no answer differs, resampling shows nothing: `high` is then 3 / objects, up to which the share of objects
-    whose answer changes may lie (the rule of three).
+    `high` is never below 3 / objects: up to there may lie the share of answers that change for the worse where none of
+    so many did (the rule of three, Hanley and Lippman-Hand 1983, doi:10.1001/jama.1983.03330370053031). A bootstrap
+    draws no change that the objects don't show, so it says nothing of them.
     """
     tasks = [task for task in before if (truth[task] != UNKNOWN).any()]
     known = np.any([truth[task] != UNKNOWN for task in tasks], axis=0) if tasks else np.zeros(len(object_ids), bool)
@@ -67,5 +68,4 @@ def drop_between(
         for task in tasks
     ]
     low, high = np.percentile(np.mean(falls, axis=0), [2.5, 97.5]).tolist()
-    differs = any((before[task].argmax(1) != after[task].argmax(1))[truth[task] != UNKNOWN].any() for task in tasks)
-    return low, high if differs else 3 / count, count
+    return low, max(high, 3 / count), count
