@@ -84,6 +84,19 @@ def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> Non
     assert (fresh > rule.threshold).mean() == pytest.approx(0.05, abs=0.05)
 
 
+@pytest.mark.parametrize(("objects", "promised"), [(5, 1 / 6), (10, 1 / 11), (19, 0.05), (60, 0.05)])
+def test_few_objects_promise_as_many_false_alarms_as_they_give(objects: int, promised: float) -> None:
+    """The novelty is the length here: the only class is all there is."""
+    rng = np.random.default_rng(0)
+    model = fit_novelty(rng.normal(size=(400, 4)).astype(np.float32), {})
+    ids, reached = [str(number) for number in range(objects)], []
+    for _ in range(200):
+        rule = novelty_rule(model, rng.normal(size=(objects, 4)).astype(np.float32), ids)
+        reached.append((model.scores(rng.normal(size=(200, 4)).astype(np.float32)) > rule.threshold).mean())
+    assert rule.false_alarms == pytest.approx(promised)
+    assert np.mean(reached) <= rule.false_alarms + 0.015
+
+
 def test_scores_are_relative_mahalanobis_distances_and_take_a_triangle_of_numbers() -> None:
     """Against distances by scikit-learn's covariances and NumPy's inverse, for two tasks."""
     rng = np.random.default_rng(1)

@@ -123,13 +123,17 @@ def fit_novelty(features: Float32, labels: Mapping[str, Indices]) -> NoveltyMode
 
 
 def novelty_rule(model: NoveltyModel, features: Float32, object_ids: Sequence[str]) -> NoveltyRule:
-    """The threshold above which a share FALSE_ALARMS of the validation objects lies, by their features [N, F]."""
-    scores, weights = model.scores(features), object_weights(object_ids)
-    threshold = conformal_threshold(scores, weights, 1 - FALSE_ALARMS)
+    """The threshold above which at most a share FALSE_ALARMS of new objects lies, by validation features [N, F].
+
+    Below 19 objects none keeps that promise: the threshold is then the largest score, which a share 1 / (objects + 1)
+    of new objects exceeds (the rank of one of n + 1 exchangeable objects), and `false_alarms` says so.
+    """
+    scores, objects = model.scores(features), len(set(object_ids))
+    threshold = conformal_threshold(scores, object_weights(object_ids), 1 - FALSE_ALARMS)
     return NoveltyRule(
         threshold=float(scores.max()) if threshold is None else threshold,
-        false_alarms=FALSE_ALARMS,
-        objects=len(set(object_ids)),
+        false_alarms=max(FALSE_ALARMS, 1 / (objects + 1)),
+        objects=objects,
     )
 
 
