@@ -40,7 +40,10 @@ class DataNote(BaseModel):
 
 
 class TaskScore(BaseModel):
-    """Of one task on the validation split: (value, low, high), with the 95 % interval of a bootstrap over objects."""
+    """Of one task on the validation split: (value, low, high), with the 95 % interval of a bootstrap over objects.
+
+    It is never of no width: no split shows that a network is always right.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

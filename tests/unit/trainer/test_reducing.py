@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from saggar.bundle import Golden
+from saggar.bundle import Golden, TaskScore
 from saggar.job_settings.training import TrainingSettings
 from saggar_trainer.export import reducing
 from saggar_trainer.export.describing import cost_of, validation_scores
@@ -176,6 +176,36 @@ def test_intervals_hold_the_score_and_narrow_with_objects() -> None:
     )["type"]
     assert same.macro_f1[2] - same.macro_f1[1] > widths[1] * 5
     assert validation_scores({"type": logits}, {"type": np.full(4000, -1)}, ["x"] * 4000) == {}
+
+
+def scored(answers: np.ndarray, truth: np.ndarray) -> TaskScore:
+    logits = np.eye(5, dtype=np.float32)[answers]
+    return validation_scores({"type": logits}, {"type": truth}, [str(row) for row in range(len(truth))])["type"]
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_intervals_hold_the_true_score_where_few_answers_are_wrong(count: int) -> None:
+    """Five classes, .97 of the answers right: all of 20 are in more than half of all samples."""
+    rng = np.random.default_rng(0)
+    held = np.zeros(2)
+    for _ in range(60):
+        truth = rng.integers(0, 5, count)
+        answers = np.where(rng.random(count) < 0.97, truth, (truth + rng.integers(1, 5, count)) % 5)
+        score = scored(answers, truth)
+        held += [low <= 0.97 <= high for _, low, high in (score.macro_f1, score.top_1)]
+    assert (held >= 0.93 * 60).all()
+
+
+def test_no_interval_is_a_point_and_no_class_leaves_the_mean() -> None:
+    truth = np.arange(40) % 4
+    right = scored(truth, truth)
+    for value, low, high in (right.macro_f1, right.top_1):
+        assert value == high == 1
+        assert 0.8 < low < 1 - 1 / 40
+    # One object alone is of the last class: half of all draws of objects lack it, and its F1 is 0 in these.
+    rare = np.where(np.arange(41) == 40, 4, np.arange(41) % 4)
+    value, low, _ = scored(rare, rare).macro_f1
+    assert value - low > 0.1
 
 
 def test_the_cost_is_the_published_one() -> None:
