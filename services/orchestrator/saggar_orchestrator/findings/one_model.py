@@ -79,9 +79,7 @@ def _with_one_right_one_wrong(answers: Sequence[_Answers], objects: Classes) -> 
         true, said = np.full((2, most), -1), np.full((2, most), -1)
         true[:, : len(classes)] = said[:, : len(classes)] = classes
         said[1, : len(classes)] = np.roll(classes, -1) if len(classes) > 1 else (classes + 1) % each.classes
-        added = (values.ravel().repeat(photographs) for values in (true, said))
-        more.append(
-            _Answers(*(np.concatenate(pair) for pair in zip((each.true, each.said), added, strict=True)), each.classes)
-        )
+        truth, answer = (values.ravel().repeat(photographs) for values in (true, said))
+        more.append(_Answers(np.concatenate([each.true, truth]), np.concatenate([each.said, answer]), each.classes))
     numbers = int(objects.max()) + 1 + np.arange(2 * most).repeat(photographs)
     return more, np.concatenate([objects, numbers])
