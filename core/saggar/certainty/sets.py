@@ -45,7 +45,10 @@ class SetRule(BaseModel):
     @model_validator(mode="after")
     def _has_a_prior_per_class(self) -> Self:
         if len(self.prior) != len(self.prevalence) or (self.kind == "prevalence") != bool(self.prior):
-            raise ValueError("prevalence and prior need a number per class in kind prevalence, and none in another")
+            raise ValueError(
+                "prevalence and prior need a number per class in kind prevalence, and none in another; train a bundle "
+                "without prior again"
+            )
         return self
 
 
