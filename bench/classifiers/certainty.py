@@ -147,7 +147,8 @@ def certainty(
     assert found is not None  # noqa: S101 kilnsim knows all labels
     calibrated = found.probabilities(logits(features[calibration]))
     prevalence = prevalence_of(np.bincount(truth[fitted], minlength=classes).astype(float))
-    rules = set_rules(calibrated, truth[calibration], names[calibration], prevalence)
+    alike = [1 / classes] * classes  # what heads that are fitted anew take the prevalence to be
+    rules = set_rules(calibrated, truth[calibration], names[calibration], prevalence, alike)
     fresh, true = found.probabilities(logits(features[test])), truth[test]
     before = softmax(logits(features[test]))
     sets = {}

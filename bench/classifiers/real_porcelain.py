@@ -250,7 +250,8 @@ def heads(
         temperature = calibrate(logits, truth[measured], objects)
         assert temperature is not None  # noqa: S101 - all labels are known
         prevalence = (np.bincount(truth[teaches], minlength=classes) + 0.5) / (len(teaches) + classes / 2)
-        rules = set_rules(temperature.probabilities(logits), truth[measured], objects, tuple(prevalence))
+        alike = [1 / classes] * classes  # what heads that are fitted anew take the prevalence to be
+        rules = set_rules(temperature.probabilities(logits), truth[measured], objects, prevalence.tolist(), alike)
         rule = next(one for one in rules if one.kind == "marginal" and one.coverage == COVERAGE)
         said = (features[0, np.flatnonzero(tested)] @ weight.T + bias).numpy()
         probabilities = temperature.probabilities(said)

@@ -40,7 +40,10 @@ class DataNote(BaseModel):
 
 
 class TaskScore(BaseModel):
-    """Of one task on the validation split: (value, low, high), with the 95 % interval of a bootstrap over objects."""
+    """Of one task on the validation split: (value, low, high), with the 95 % interval of a bootstrap over objects.
+
+    It is never of no width: no split shows that a network is always right.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +73,7 @@ class ReducedNote(BaseModel):
     validation_photographs: int = Field(ge=1)
     macro_f1: dict[str, tuple[float, float]]  # task -> (32 bits, 8 bits), on validation
     mean_drop: float  # of macro-F1, mean over tasks; negative where 8 bits are better
-    mean_drop_interval: tuple[float, float]  # 95 %, of a bootstrap over objects
+    mean_drop_interval: tuple[float, float]  # 95 %, of a bootstrap over objects; ends at 3 / objects at least
     validation_objects: int = Field(ge=0)  # with a label
     allowed_drop: float  # the gate: the interval ends below it
     same_answers: float = Field(ge=0, le=1)  # share of (photograph, task) with the same likeliest class

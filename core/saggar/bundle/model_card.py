@@ -168,7 +168,8 @@ def _certainty(card: BundleCard) -> str:
     if card.novelty:
         lines.append(
             f"- a photograph whose novelty is above {card.novelty.threshold:.3g} is called unlike the training "
-            f"photographs; {card.novelty.false_alarms:.0%} of {card.novelty.objects:,} validation objects are"
+            f"photographs; so are {card.novelty.false_alarms:.0%} of objects like the {card.novelty.objects:,} of "
+            "validation"
         )
     if card.neighbours:
         lines.append(

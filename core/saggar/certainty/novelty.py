@@ -28,7 +28,7 @@ class NoveltyRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: float
-    false_alarms: float = Field(gt=0, lt=1)  # share of calibration objects above the threshold
+    false_alarms: float = Field(gt=0, lt=1)  # share of new objects like those of calibration above the threshold
     objects: int = Field(ge=1)
 
 

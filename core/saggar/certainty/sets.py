@@ -2,18 +2,24 @@
 
 The chance is over new objects like those of calibration, and over the choice of the calibration objects. `marginal`
 sets keep it on average over all objects, at the rare classes' expense; `prevalence` sets score a class by probability /
-prevalence (Ding et al. 2025, arXiv:2507.06867), which gives rare classes their share of coverage, for larger sets.
+prevalence, the prevalence-adjusted softmax of Ding et al. (2025, arXiv:2507.06867), which gives rare classes their
+share of coverage, for larger sets.
+
+That probability is one that knows how common the classes are. A network that was taught to take classes for equally
+common, or anything between, gives another: it is first turned into what it would be with the true prevalence, by
+probability * prevalence / prior, scaled to sum 1 (Saerens et al. 2002, doi:10.1162/089976602753284446). Without that
+the classes' commonness would be taken out twice, and common classes would pay with their coverage.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["marginal", "prevalence"]
 KINDS: tuple[Kind, ...] = ("marginal", "prevalence")
@@ -33,13 +39,30 @@ class SetRule(BaseModel):
     objects: int = Field(ge=1)  # of calibration
     coverage_sd: float  # standard deviation of the coverage that is reached, over choices of so many objects
     mean_size: float  # of the sets of the calibration photographs
-    prevalence: tuple[float, ...] = ()  # per class, for kind "prevalence"
+    prevalence: tuple[float, ...] = ()  # per class among the real training photographs, for kind "prevalence"
+    prior: tuple[float, ...] = ()  # per class, that the network's probabilities carry, for kind "prevalence"
+
+    @model_validator(mode="after")
+    def _has_a_prior_per_class(self) -> Self:
+        if len(self.prior) != len(self.prevalence) or (self.kind == "prevalence") != bool(self.prior):
+            raise ValueError(
+                "prevalence and prior need a number per class in kind prevalence, and none in another; train a bundle "
+                "without prior again"
+            )
+        return self
 
 
-def set_scores(probabilities: npt.NDArray[Any], kind: Kind, prevalence: Sequence[float] = ()) -> Float64:
-    """[N, C] scores, small for likely classes: -p, or -p / prevalence."""
-    scores = -probabilities.astype(np.float64)
-    return scores / np.asarray(prevalence, np.float64) if kind == "prevalence" else scores
+def set_scores(
+    probabilities: npt.NDArray[Any], kind: Kind, prevalence: Sequence[float] = (), prior: Sequence[float] = ()
+) -> Float64:
+    """[N, C] scores, small for likely classes: -p, or -q / prevalence, where q is p with `prevalence` in place of the
+    `prior` that it carries.
+    """
+    values = probabilities.astype(np.float64)
+    if kind == "marginal":
+        return -values
+    ratios = values / np.asarray(prior, np.float64)
+    return np.asarray(-ratios / (ratios @ np.asarray(prevalence, np.float64))[:, None])
 
 
 def prediction_set(probabilities: npt.NDArray[Any], rule: SetRule) -> list[int]:
@@ -47,7 +70,7 @@ def prediction_set(probabilities: npt.NDArray[Any], rule: SetRule) -> list[int]:
     order = np.argsort(-probabilities, kind="stable").tolist()
     if rule.threshold is None:
         return [int(index) for index in order]
-    scores = set_scores(probabilities[None], rule.kind, rule.prevalence)[0]
+    scores = set_scores(probabilities[None], rule.kind, rule.prevalence, rule.prior)[0]
     return [int(index) for place, index in enumerate(order) if place == 0 or scores[index] <= rule.threshold]
 
 

@@ -11,7 +11,7 @@ from saggar.errors import AlreadyExistsError, DataCorruptionError, NotFoundError
 from saggar.store import ObjectRef, ObjectStore
 
 # Goes up when the same request would give another result.
-VERSION = 4
+VERSION = 5
 
 
 def request_hash(kind: str, inputs: Mapping[str, Any]) -> str:

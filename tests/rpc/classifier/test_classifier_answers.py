@@ -39,6 +39,7 @@ def rules(task: str) -> tuple[SetRule, ...]:
             coverage_sd=0.027,
             mean_size=1.5,
             prevalence=prevalence,
+            prior=prevalence[::-1],
         )
 
     return (rule("marginal", 0.8, -0.3), rule("marginal", 0.9, -0.1), rule("prevalence", 0.9, -0.5))

@@ -134,7 +134,9 @@ def test_a_bundle_says_how_sure_it_is(trainer: Trainer, events: Any) -> None:
     assert rules["marginal", 0.95].threshold is None  # four objects can't promise 95 %: every class is in the set
     assert rules["marginal", 0.95].mean_size == 3
     assert rules["marginal", 0.8].threshold is not None
-    assert len(rules["prevalence", 0.8].prevalence) == 3
+    of_rare = rules["prevalence", 0.8]
+    assert len(of_rare.prevalence) == 3
+    assert len(of_rare.prior) == 3
     assert card.novelty is not None
     assert card.novelty.objects == 4
     model = BundleModel.load(trainer.store, ref_from_proto(events[-1].result.bundle))

@@ -65,7 +65,7 @@ def test_sets_hold_the_true_class_as_often_as_they_promise(kind: str) -> None:
         truth = rng.choice(4, 400, p=prevalence)
         logits = rng.normal(size=(400, 4)) + 1.5 * np.eye(4)[truth] + np.log(prevalence)
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        scores = set_scores(probabilities, kind, prevalence)
+        scores = set_scores(probabilities, kind, prevalence, prevalence)
         threshold = conformal_threshold(scores[np.arange(200), truth[:200]], np.ones(200), 0.9)
         rule = SetRule(
             kind=kind,
@@ -74,7 +74,8 @@ def test_sets_hold_the_true_class_as_often_as_they_promise(kind: str) -> None:
             objects=200,
             coverage_sd=coverage_spread(200, 0.9),
             mean_size=1,
-            prevalence=tuple(prevalence),
+            prevalence=tuple(prevalence) if kind == "prevalence" else (),
+            prior=tuple(prevalence) if kind == "prevalence" else (),
         )
         reached.append(np.mean([truth[i] in prediction_set(probabilities[i], rule) for i in range(200, 400)]))
     if kind == "prevalence":  # the likeliest class is in the set even where its score is not: a little more
@@ -83,6 +84,28 @@ def test_sets_hold_the_true_class_as_often_as_they_promise(kind: str) -> None:
     assert np.mean(reached) == pytest.approx(0.9, abs=0.012)
     # of 200 test objects each, so their own chance is in the spread too
     assert np.std(reached) == pytest.approx(math.hypot(coverage_spread(200, 0.9), math.sqrt(0.09 / 200)), rel=0.35)
+
+
+@pytest.mark.parametrize("power", [0, 0.5, 1])
+def test_prevalence_scores_do_not_depend_on_the_prior_that_a_network_was_taught(power: float) -> None:
+    """Posteriors of four Gaussian classes under another prior; with their own, the score is the paper's."""
+    rng = np.random.default_rng(3)
+    prevalence = np.array([0.6, 0.25, 0.1, 0.05])
+    prior = prevalence**power / (prevalence**power).sum()
+    likelihoods = np.exp(1.5 * rng.normal(size=(50, 4)))
+    true, carried = (likelihoods * of / (likelihoods @ of)[:, None] for of in (prevalence, prior))
+    assert set_scores(carried, "prevalence", prevalence, prior) == pytest.approx(-true / prevalence, rel=1e-12)
+
+
+def test_a_rule_of_prevalence_needs_the_prior_of_the_network() -> None:
+    fields = {"coverage": 0.9, "threshold": -1, "objects": 50, "coverage_sd": 0.1, "mean_size": 1}
+    for kind, prevalence, prior in (
+        ("prevalence", (0.5, 0.5), ()),
+        ("prevalence", (), ()),
+        ("marginal", (0.5, 0.5), (0.5, 0.5)),
+    ):
+        with pytest.raises(ValueError, match="prevalence and prior need a number per class"):
+            SetRule(kind=kind, prevalence=prevalence, prior=prior, **fields)
 
 
 def test_the_spread_of_coverage_is_that_of_the_beta_distribution() -> None:

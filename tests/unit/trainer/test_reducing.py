@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from saggar.bundle import Golden
+from saggar.bundle import Golden, TaskScore
 from saggar.job_settings.training import TrainingSettings
 from saggar_trainer.export import reducing
 from saggar_trainer.export.describing import cost_of, validation_scores
@@ -119,6 +119,19 @@ def test_few_objects_cannot_show_that_nothing_is_lost() -> None:
         assert found == (0, high, count)
 
 
+def test_one_answer_that_becomes_right_shows_no_more_than_none_that_changes() -> None:
+    """Of 20 objects, 16 answered rightly: the bootstrap's interval of the fall ends at 0."""
+    truth = np.arange(20) % 5
+    said = np.where(np.arange(20) < 4, (truth + 1) % 5, truth)
+    before, ids = np.eye(5, dtype=np.float32)[said], [str(row) for row in range(20)]
+    for answer in (truth[0], (truth[0] + 2) % 5):  # right, or wrong in another way
+        said[0] = answer
+        after = np.eye(5, dtype=np.float32)[said]
+        low, high, _ = drop_between({"type": before}, {"type": after}, {"type": truth}, ids)
+        assert low <= 0
+        assert high >= 3 / 20
+
+
 def test_the_interval_of_the_drop_is_of_objects_and_of_both_networks_together() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 600)
@@ -163,6 +176,36 @@ def test_intervals_hold_the_score_and_narrow_with_objects() -> None:
     )["type"]
     assert same.macro_f1[2] - same.macro_f1[1] > widths[1] * 5
     assert validation_scores({"type": logits}, {"type": np.full(4000, -1)}, ["x"] * 4000) == {}
+
+
+def scored(answers: np.ndarray, truth: np.ndarray) -> TaskScore:
+    logits = np.eye(5, dtype=np.float32)[answers]
+    return validation_scores({"type": logits}, {"type": truth}, [str(row) for row in range(len(truth))])["type"]
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_intervals_hold_the_true_score_where_few_answers_are_wrong(count: int) -> None:
+    """Five classes, .97 of the answers right: all of 20 are in more than half of all samples."""
+    rng = np.random.default_rng(0)
+    held = np.zeros(2)
+    for _ in range(60):
+        truth = rng.integers(0, 5, count)
+        answers = np.where(rng.random(count) < 0.97, truth, (truth + rng.integers(1, 5, count)) % 5)
+        score = scored(answers, truth)
+        held += [low <= 0.97 <= high for _, low, high in (score.macro_f1, score.top_1)]
+    assert (held >= 0.93 * 60).all()
+
+
+def test_no_interval_is_a_point_and_no_class_leaves_the_mean() -> None:
+    truth = np.arange(40) % 4
+    right = scored(truth, truth)
+    for value, low, high in (right.macro_f1, right.top_1):
+        assert value == high == 1
+        assert 0.8 < low < 1 - 1 / 40
+    # One object alone is of the last class: half of all draws of objects lack it, and its F1 is 0 in these.
+    rare = np.where(np.arange(41) == 40, 4, np.arange(41) % 4)
+    value, low, _ = scored(rare, rare).macro_f1
+    assert value - low > 0.1
 
 
 def test_the_cost_is_the_published_one() -> None:

@@ -5,9 +5,10 @@ import pytest
 import torch
 from saggar.bundle import softmax
 from saggar.certainty.novelty import NoveltyModel, to_unit_length
+from saggar.certainty.sets import prediction_set
 from saggar.errors import WrongStateError
 from saggar_trainer.data.rows import UNKNOWN
-from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, prevalence_of, set_rules
+from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_rule, set_rules
 from saggar_trainer.export import checking
 from saggar_trainer.export.onnx_export import to_onnx
 from saggar_trainer.model.backbone import minimalistic
@@ -56,15 +57,40 @@ def test_unknown_labels_take_no_part_and_objects_are_counted() -> None:
     assert found is not None
     assert (found.photographs, found.objects) == (30, 11)
     assert calibrate(logits, np.full(40, UNKNOWN), ["x"] * 40) is None
-    assert set_rules(softmax(logits), np.full(40, UNKNOWN), ["x"] * 40, prevalence_of(np.ones(5))) == ()
+    assert set_rules(softmax(logits), np.full(40, UNKNOWN), ["x"] * 40, [0.2] * 5, [0.2] * 5) == ()
 
 
 def test_one_photograph_is_enough_to_say_that_it_says_nothing() -> None:
     logits, truth = answers(1, 1.0)
     found = calibrate(logits, truth, ["only"])
     assert found is not None
-    rules = set_rules(softmax(logits), truth, ["only"], prevalence_of(np.ones(5)))
+    rules = set_rules(softmax(logits), truth, ["only"], [0.2] * 5, [0.2] * 5)
     assert all(rule.threshold is None and rule.mean_size == 5 for rule in rules)
+
+
+def test_a_network_that_takes_all_classes_for_equally_common_keeps_the_commonest_in_its_sets() -> None:
+    """Eight Gaussian classes, each half as common as the one before: the best answers there are, under both priors."""
+    rng = np.random.default_rng(0)
+    prevalence = 0.55 ** np.arange(8)
+    prevalence /= prevalence.sum()
+    found: dict[bool, list[tuple[float, float, float]]] = {False: [], True: []}
+    for _ in range(12):
+        truth = rng.choice(8, 2500, p=prevalence)
+        like = (1.6 * np.eye(8)[truth] + rng.normal(size=(2500, 8))) * 1.6  # log likelihoods
+        for balanced, reached in found.items():
+            prior = np.full(8, 1 / 8) if balanced else prevalence
+            probabilities = softmax((like + np.log(prior)).astype(np.float32))
+            ids = [str(row) for row in range(500)]
+            rules = set_rules(probabilities[:500], truth[:500], ids, prevalence.tolist(), prior.tolist())
+            (rule,) = (one for one in rules if (one.kind, one.coverage) == ("prevalence", 0.9))
+            inside = [prediction_set(one, rule) for one in probabilities[500:]]
+            held = np.array([label in chosen for label, chosen in zip(truth[500:], inside, strict=True)])
+            commonest = held[truth[500:] == 0].mean()
+            reached.append((held.mean(), commonest, np.mean([len(chosen) for chosen in inside])))
+    coverage, commonest, size = np.mean(found[True], axis=0)
+    assert coverage == pytest.approx(0.9, abs=0.02)
+    assert commonest > 0.88
+    assert size == pytest.approx(np.mean(found[False], axis=0)[2], rel=0.01)
 
 
 def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> None:
@@ -82,6 +108,19 @@ def test_far_away_is_told_from_near_and_the_threshold_keeps_its_promise() -> Non
     scores = np.concatenate([fresh, model.scores(far)])
     assert roc_auc_score([0] * 200 + [1] * 300, scores) > 0.95
     assert (fresh > rule.threshold).mean() == pytest.approx(0.05, abs=0.05)
+
+
+@pytest.mark.parametrize(("objects", "promised"), [(5, 1 / 6), (10, 1 / 11), (19, 0.05), (60, 0.05)])
+def test_few_objects_promise_as_many_false_alarms_as_they_give(objects: int, promised: float) -> None:
+    """The novelty is the length here: the only class is all there is."""
+    rng = np.random.default_rng(0)
+    model = fit_novelty(rng.normal(size=(400, 4)).astype(np.float32), {})
+    ids, reached = [str(number) for number in range(objects)], []
+    for _ in range(200):
+        rule = novelty_rule(model, rng.normal(size=(objects, 4)).astype(np.float32), ids)
+        reached.append((model.scores(rng.normal(size=(200, 4)).astype(np.float32)) > rule.threshold).mean())
+    assert rule.false_alarms == pytest.approx(promised)
+    assert np.mean(reached) <= rule.false_alarms + 0.015
 
 
 def test_scores_are_relative_mahalanobis_distances_and_take_a_triangle_of_numbers() -> None:

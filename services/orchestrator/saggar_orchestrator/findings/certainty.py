@@ -54,7 +54,7 @@ class _Part:
         inside[np.arange(len(inside)), self.probabilities.argmax(axis=1)] = True
         if rule.threshold is None:
             return np.ones_like(inside)
-        scores = set_scores(self.probabilities, rule.kind, rule.prevalence)
+        scores = set_scores(self.probabilities, rule.kind, rule.prevalence, rule.prior)
         return np.asarray(inside | (scores <= rule.threshold))
 
 

@@ -69,9 +69,16 @@ def calibrate(logits: Float32, truth: Indices, object_ids: Sequence[str]) -> Cal
 
 
 def set_rules(
-    probabilities: Float32, truth: Indices, object_ids: Sequence[str], prevalence: Sequence[float]
+    probabilities: Float32,
+    truth: Indices,
+    object_ids: Sequence[str],
+    prevalence: Sequence[float],
+    prior: Sequence[float],
 ) -> tuple[SetRule, ...]:
-    """Rules of one task for all kinds and coverages; probabilities [N, C] are calibrated. Empty without labels."""
+    """Rules of one task for all kinds and coverages; probabilities [N, C] are calibrated. Empty without labels.
+
+    `prevalence` [C] is how common the classes are, `prior` [C] how common the network takes them to be.
+    """
     known = truth != UNKNOWN
     if not known.any():
         return ()
@@ -80,7 +87,7 @@ def set_rules(
     weights, objects = object_weights(ids), len(set(ids))
     rules = []
     for kind in KINDS:
-        scores = set_scores(probabilities, kind, prevalence)  # [N, C]
+        scores = set_scores(probabilities, kind, prevalence, prior)  # [N, C]
         for coverage in COVERAGES:
             threshold = conformal_threshold(scores[np.arange(len(truth)), truth], weights, coverage)
             inside = np.ones(scores.shape, bool) if threshold is None else scores <= threshold
@@ -94,6 +101,7 @@ def set_rules(
                     coverage_sd=coverage_spread(objects, coverage),
                     mean_size=float(np.average(inside.sum(axis=1), weights=weights)),
                     prevalence=tuple(prevalence) if kind == "prevalence" else (),
+                    prior=tuple(prior) if kind == "prevalence" else (),
                 )
             )
     return tuple(rules)
@@ -123,13 +131,17 @@ def fit_novelty(features: Float32, labels: Mapping[str, Indices]) -> NoveltyMode
 
 
 def novelty_rule(model: NoveltyModel, features: Float32, object_ids: Sequence[str]) -> NoveltyRule:
-    """The threshold above which a share FALSE_ALARMS of the validation objects lies, by their features [N, F]."""
-    scores, weights = model.scores(features), object_weights(object_ids)
-    threshold = conformal_threshold(scores, weights, 1 - FALSE_ALARMS)
+    """The threshold above which at most a share FALSE_ALARMS of new objects lies, by validation features [N, F].
+
+    Below 19 objects none keeps that promise: the threshold is then the largest score, which a share 1 / (objects + 1)
+    of new objects exceeds (the rank of one of n + 1 exchangeable objects), and `false_alarms` says so.
+    """
+    scores, objects = model.scores(features), len(set(object_ids))
+    threshold = conformal_threshold(scores, object_weights(object_ids), 1 - FALSE_ALARMS)
     return NoveltyRule(
         threshold=float(scores.max()) if threshold is None else threshold,
-        false_alarms=FALSE_ALARMS,
-        objects=len(set(object_ids)),
+        false_alarms=max(FALSE_ALARMS, 1 / (objects + 1)),
+        objects=objects,
     )
 
 

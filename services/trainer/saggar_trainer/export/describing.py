@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from saggar_trainer.data.rows import UNKNOWN, Indices
 from saggar_trainer.evidence.metrics import task_metrics
-from saggar_trainer.export.resampling import confusions, drawn, macro_f1_and_top_1
+from saggar_trainer.export.resampling import reaches, tables
 from saggar_trainer.export.sessions import processor, timed
 from saggar_trainer.model.network import MultiTaskClassifier
 
@@ -43,19 +43,23 @@ def data_note(manifest: Manifest, taxonomy: Taxonomy) -> DataNote:
 def validation_scores(
     logits: Mapping[str, npt.NDArray[np.float32]], truth: Mapping[str, Indices], object_ids: Sequence[str]
 ) -> dict[str, TaskScore]:
-    """Macro-F1 and top-1 per task with a label, with 95 % intervals of a bootstrap over objects."""
+    """Macro-F1 and top-1 per task with a label, with 95 % intervals, within 0 and 1, of a bootstrap over objects."""
     found = {}
     for task, scores in logits.items():
         metrics = task_metrics(truth[task], scores)
         if metrics is None:
             continue
         known = truth[task] != UNKNOWN
-        objects = np.unique(np.asarray(object_ids, str)[known], return_inverse=True)[1]
-        count = int(objects.max()) + 1
-        matrices = confusions(scores[known], truth[task][known], objects, drawn(count))
-        f1, top_1 = (np.percentile(values, [2.5, 97.5]).tolist() for values in macro_f1_and_top_1(matrices))
-        found[task] = TaskScore(objects=count, macro_f1=(metrics.macro_f1, *f1), top_1=(metrics.top_1, *top_1))
+        names, objects = np.unique(np.asarray(object_ids, str)[known], return_inverse=True)
+        f1, top_1 = reaches(tables(scores[known], truth[task][known], objects, len(names)))
+        found[task] = TaskScore(
+            objects=len(names), macro_f1=_around(metrics.macro_f1, f1), top_1=_around(metrics.top_1, top_1)
+        )
     return found
+
+
+def _around(score: float, reach: float) -> tuple[float, float, float]:
+    return score, max(0.0, score - reach), min(1.0, score + reach)
 
 
 def cost_of(model: MultiTaskClassifier, size_px: int) -> Cost:

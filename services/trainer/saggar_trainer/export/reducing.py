@@ -68,7 +68,8 @@ def reduced(
     """The network in 8 bits with what it costs; None in place of the network where no scheme passes the gate.
 
     Weights have a scale per channel; where that fails the gate, one per tensor is tried. The gate: the 95 % interval of
-    the fall of macro-F1, over objects, lies below ALLOWED_DROP whole. Few objects can't show that.
+    the fall of macro-F1, over objects, lies below ALLOWED_DROP whole. Fewer than 3 / ALLOWED_DROP objects
+    can't show that.
     """
     found: list[tuple[ReducedNote, bytes]] = []
     for per_channel in (True, False):

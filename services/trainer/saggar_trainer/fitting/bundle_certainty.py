@@ -18,6 +18,7 @@ from saggar_trainer.evidence.calibrating import calibrate, fit_novelty, novelty_
 from saggar_trainer.evidence.unseen import UnseenAnswers
 from saggar_trainer.export.companions import Evidence
 from saggar_trainer.export.reducing import Photographs, spread
+from saggar_trainer.fitting.completing.carried import carried_priors
 from saggar_trainer.fitting.lessons import Classroom
 from saggar_trainer.fitting.loop import Examples, Lessons, outputs
 from saggar_trainer.fitting.objective import class_sums
@@ -49,9 +50,11 @@ def look(model: MultiTaskClassifier, room: Classroom, lessons: Lessons, photogra
     return Seen(by_task, features.numpy().astype(np.float32), training)
 
 
-def certainty_of(seen: Seen, room: Classroom, unseen: UnseenAnswers | None = None) -> Certainty:
+def certainty_of(
+    seen: Seen, room: Classroom, taus: Mapping[str, float], unseen: UnseenAnswers | None = None
+) -> Certainty:
     """Temperatures and sets from the validation split, or from `unseen`; novelty from the real training photographs
-    and the validation split.
+    and the validation split. `taus` by task, of what was chosen after the last epoch.
 
     Without real training photographs there is no novelty.
     """
@@ -61,6 +64,7 @@ def certainty_of(seen: Seen, room: Classroom, unseen: UnseenAnswers | None = Non
     )
     objects = answers.object_ids
     calibration, rules = {}, {}
+    priors = carried_priors(room.training, room.taxonomy, room.settings, taus)
     for task, scores in answers.logits.items():
         truth = answers.labels[task]
         found = calibrate(scores, truth, objects)
@@ -68,7 +72,7 @@ def certainty_of(seen: Seen, room: Classroom, unseen: UnseenAnswers | None = Non
             continue
         counts = class_sums(room.training, task, scores.shape[1], room.settings, rows=room.training.real)
         calibration[task] = found
-        rules[task] = set_rules(found.probabilities(scores), truth, objects, prevalence_of(counts))
+        rules[task] = set_rules(found.probabilities(scores), truth, objects, prevalence_of(counts), priors[task])
     if seen.training_features is None:
         return Certainty(calibration, rules)
     real = room.training.take(room.training.real)

@@ -153,7 +153,7 @@ def _complete(job: TrainingJob, taught: _Taught) -> TrainingOutcome:
 
     model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     seen = look(model, room, lessons, photographs)
-    certainty = certainty_of(seen, room, unseen)
+    certainty = certainty_of(seen, room, finished_by.chosen.get("logit_adjustment_tau", {}), unseen)
     work.report(Progress("exporting"))
     onnx = to_onnx(model, spec.size_px)
     golden = check_export(onnx, model, first_images(lessons))

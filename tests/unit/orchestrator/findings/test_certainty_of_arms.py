@@ -30,7 +30,7 @@ def rules(shift):
         prevalence = PREVALENCE if kind == "prevalence" else ()
         return SetRule(
             kind=kind, coverage=coverage, threshold=threshold, objects=9, coverage_sd=0.1, mean_size=1.0,
-            prevalence=prevalence,
+            prevalence=prevalence, prior=prevalence[::-1],
         )  # fmt: skip
 
     return {
@@ -62,9 +62,15 @@ def by_hand(one, of_rules):
     brier = np.average(squares, weights=rows.weight)
     sets = {}
     for rule in of_rules["kiln"]:
-        shares = rule.prevalence or (1, 1, 1, 1)
+        shares, prior = rule.prevalence or (1, 1, 1, 1), rule.prior or (1, 1, 1, 1)
         chosen = [
-            {c for c, v in enumerate(p) if rule.threshold is None or -v / shares[c] <= rule.threshold}
+            {
+                c
+                for c, v in enumerate(p)
+                if rule.threshold is None
+                or -v / prior[c] / sum(v * share / of for v, share, of in zip(p, shares, prior, strict=True))
+                <= rule.threshold
+            }
             | {p.index(max(p))}
             for p in rows.p
         ]

@@ -37,6 +37,25 @@ def test_it_holds_the_true_score_in_about_95_of_100_samples():
     assert 0.91 <= held / 300 <= 0.985
 
 
+@pytest.mark.parametrize(("hit", "objects"), [(0.9, 20), (0.97, 20), (0.97, 60), (0.99, 60)])
+def test_it_holds_the_true_score_where_few_answers_are_wrong(hit, objects):
+    rng = np.random.default_rng(4)
+    held = 0
+    for _ in range(100):
+        low, high = interval_of_mean_macro_f1(predictions(rng, objects, hit=hit), TAXONOMY)
+        held += low <= hit <= high
+    assert held >= 93
+
+
+def test_it_is_no_point_where_all_answers_are_right():
+    for objects, widest in ((20, 0.2), (600, 0.02)):
+        low, high = interval_of_mean_macro_f1(predictions(np.random.default_rng(1), objects, hit=1), TAXONOMY)
+        assert high == 1
+        assert 1 / objects < 1 - low < widest
+    one_class = predictions(np.random.default_rng(1), 20, hit=1, classes=1)
+    assert interval_of_mean_macro_f1(one_class, TAXONOMY)[0] < 0.99
+
+
 def test_photographs_of_one_object_count_once():
     once = predictions(np.random.default_rng(1), 60)
     often = predictions(np.random.default_rng(1), 60, photographs=5)
