@@ -1,14 +1,18 @@
 """What a review decides, how far reviewers agree, and how controls score them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from review_desk import BAD, GOOD, WRONG_GLAZE, judge_all, manifest, review
+from review_desk import BAD, GOOD, STORED, TAXONOMY, WRONG_GLAZE, judge_all, manifest, review
+from saggar.dataset.manifest import Manifest
+from saggar.describing.shares import wilson
 from saggar.errors import WrongStateError
 from saggar_qc.review.agreement import agreement, agreement_of
-from saggar_qc.review.choosing.sampling import allocate
+from saggar_qc.review.choosing.plan import HeldReview, Question, plan_review
+from saggar_qc.review.choosing.sampling import allocate, decide_combinations, set_share
 from saggar_qc.review.journal import Desk
-from saggar_qc.review.outcome import conclude, verdict_rows
+from saggar_qc.review.outcome import class_standings, conclude, verdict_rows
 from saggar_qc.review.verdicts import Verdict
 from sklearn.metrics import cohen_kappa_score
 
@@ -77,6 +81,83 @@ def test_a_sample_decides_for_each_combination(store, clock):
     assert {record.labels["glaze"] for record in outcome.accepted.records()} == {"White"}
     assert len(outcome.accepted) == 100
     assert outcome.passed.low < 0.6 < outcome.combinations[1].passed.low
+
+
+# A common combination and nine rare ones, which get half of the sample between them.
+UNEQUAL = {"common": 2000} | {f"rare{i}": 20 for i in range(9)}
+
+
+def judged_sample(random, rates):
+    """A sample of 100, with `rates` (common, rare) of each combination good."""
+    verdicts = []
+    for name, count in allocate(UNEQUAL, 100).items():
+        good = round(UNEQUAL[name] * rates[name != "common"])
+        hits = random.hypergeometric(good, UNEQUAL[name] - good, count)
+        verdicts += [(name, place < hits) for place in range(count)]
+    return verdicts
+
+
+@pytest.mark.parametrize("rates", [(0.93, 0.5), (0.6, 0.95), (0.9, 0.9)])
+def test_the_rate_of_a_set_holds_the_true_one_however_unequal_the_sample(rates):
+    random = np.random.default_rng(0)
+    truth = sum(images * rates[name != "common"] for name, images in UNEQUAL.items()) / sum(UNEQUAL.values())
+    shares = [set_share(UNEQUAL, judged_sample(random, rates)) for _ in range(300)]
+    assert np.mean([share.value for share in shares]) == pytest.approx(truth, abs=0.02)
+    assert np.mean([share.low <= truth <= share.high for share in shares]) >= 0.91
+    assert {share.n for share in shares} == {100}
+
+
+def test_a_good_set_is_not_thrown_away_for_its_rare_combinations():
+    random, thrown = np.random.default_rng(1), 0
+    for _ in range(200):
+        verdicts = judged_sample(random, (0.97, 0.5))
+        gone = {each.combination for each in decide_combinations(UNEQUAL, verdicts, 0.8) if not each.kept}
+        thrown += set_share(UNEQUAL, [each for each in verdicts if each[0] not in gone]).low < 0.8
+    assert thrown <= 10
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(1, 3))
+def test_the_rate_of_one_combination_is_wilson_s(passed, times):
+    found, plain = (
+        set_share({"a": len(passed) * times}, [("a", each) for each in passed]),
+        wilson(sum(passed), len(passed)),
+    )
+    assert (found.hits, found.n) == (plain.hits, plain.n)
+    assert (found.low, found.value, found.high) == pytest.approx((plain.low, plain.value, plain.high))
+
+
+def test_where_every_image_was_judged_the_rate_is_of_the_counts():
+    found = set_share({"a": 30, "b": 2, "unseen": 5}, [("a", i < 20) for i in range(30)] + [("b", False)] * 2)
+    plain = wilson(20, 32)
+    assert (found.low, found.value, found.high) == (plain.low, plain.value, plain.high)
+
+
+def test_few_images_that_all_passed_are_not_certain():
+    found = set_share({f"c{i}": 100 for i in range(8)}, [(f"c{i}", True) for i in range(8)])
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(wilson(8, 8).low)
+    nothing = set_share({"a": 5}, [])
+    assert (nothing.n, nothing.low, nothing.high) == (0, 0, 1)
+
+
+def test_a_rare_bad_combination_neither_sinks_the_set_nor_hides_in_its_shares(store, clock):
+    frame = manifest(400).frame
+    celadon = np.arange(len(frame)) >= 380  # twenty images of 400, half of the sample of 40
+    of_set = Manifest(frame.assign(label_glaze=np.where(celadon, "Celadon", "White")), ("glaze", "type"))
+    terms = HeldReview(policy="sample", sample_size=40, least_pass_rate=0.7, double_share=0.0, controls=0)
+    desk = Desk(store, plan_review(Question("test", of_set, STORED, manifest(8, "real"), TAXONOMY), terms), clock)
+    rare = 0
+    while (item := desk.take("ana")) is not None:
+        bad = item.labels["glaze"] == "Celadon" and (rare := rare + 1) % 2
+        desk.judge("ana", item.item_id, Verdict(attributes={"glaze": "right", "type": "wrong"}) if bad else GOOD)
+    outcome = conclude(desk.read(), of_set)
+    assert not outcome.whole_set_rejected
+    assert (outcome.passed.hits, outcome.passed.n) == (40 - (rare + 1) // 2, 40)
+    form = next(each.right for each in outcome.attributes if each.subject == "type")
+    bowls = next(each.passed for each in class_standings(desk.read()) if each.code == "Bowl")
+    for share in (outcome.passed, form, bowls):
+        assert share.value == pytest.approx(0.975, abs=0.01)
+        assert share.low < 0.975 < share.high
 
 
 @given(
