@@ -1,5 +1,7 @@
 """What a review decides, how far reviewers agree, and how controls score them."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -201,6 +203,66 @@ def test_kappa_is_scikit_learn_s(pairs):
     found = agreement_of("x", [{"one": one, "two": two} for one, two in pairs])
     if found.kappa is not None:
         assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)), nan_ok=True)
+
+
+def judged_by(people, count, random, noise=0.8):
+    """Answers of `people` about images that are good or bad to some degree."""
+    good = random.standard_normal(count)
+    return [
+        {who: "right" if each + noise * random.standard_normal() > limit else "wrong" for who, limit in people.items()}
+        for each in good
+    ]
+
+
+def test_kappa_is_of_people_and_not_of_who_judged_first():
+    random = np.random.default_rng(0)
+    units = judged_by({"lenient": -1.0, "strict": 1.0}, 800, random, 0.5)
+    mixed = [unit if random.random() < 0.5 else dict(reversed(unit.items())) for unit in units]
+    theirs = cohen_kappa_score([unit["lenient"] for unit in units], [unit["strict"] for unit in units])
+    assert agreement_of("x", mixed) == agreement_of("x", units)
+    assert agreement_of("x", mixed).kappa.value == pytest.approx(theirs)
+
+
+def test_kappa_of_more_people_is_the_weighted_mean_of_pairs():
+    # Conger (1980): observed and expected agreement, each averaged over pairs.
+    units = judged_by({"a": -0.5, "b": 0.0, "c": 0.8}, 60, np.random.default_rng(2))
+    weighted, weights = 0.0, 0.0
+    for one, other in combinations("abc", 2):
+        x, y = ([unit[who] for unit in units] for who in (one, other))
+        by_chance = sum((x.count(code) / 60) * (y.count(code) / 60) for code in ("right", "wrong"))
+        weighted += (1 - by_chance) * cohen_kappa_score(x, y)
+        weights += 1 - by_chance
+    assert agreement_of("x", units).kappa.value == pytest.approx(weighted / weights)
+
+
+def test_the_interval_of_kappa_takes_images_and_not_pairs_as_independent():
+    random, people = np.random.default_rng(3), dict.fromkeys("abcdef", 0.0)
+    many = judged_by(dict.fromkeys("ab", 0.0), 50_000, random)
+    truth = cohen_kappa_score([unit["a"] for unit in many], [unit["b"] for unit in many])
+    found = [agreement_of("x", judged_by(people, 40, random)).kappa for _ in range(30)]
+    assert sum(each.low <= truth <= each.high for each in found) >= 25
+
+
+@pytest.mark.parametrize(
+    ("firsts", "seconds", "low"),
+    [
+        ("r" * 20, "r" * 19 + "w", -1.0),  # who always says the same agrees by chance: nothing is known
+        ("r" * 12 + "w" * 8, "r" * 12 + "w" * 8, 1 - 3 / 20 / 0.48),
+        ("rw", "rw", -1.0),
+    ],
+)
+def test_an_interval_without_spread_is_not_of_zero_width(firsts, seconds, low):
+    found = agreement_of("x", [{"a": one, "b": two} for one, two in zip(firsts, seconds, strict=True)]).kappa
+    assert found.low == pytest.approx(low)
+    assert found.high == 1.0
+    three = agreement_of("x", [{"a": one, "b": two, "c": one} for one, two in zip(firsts, seconds, strict=True)])
+    assert three.alpha.low < three.alpha.high
+
+
+def test_pairs_who_gave_one_answer_each_have_no_kappa():
+    found = agreement_of("x", [{"a": "right", "b": "right"}] * 5 + [{"c": "wrong", "d": "wrong"}] * 5)
+    assert found.kappa is None
+    assert (found.agreed, found.alpha.value) == (10, 1.0)
 
 
 def test_controls_score_reviewers_and_stay_out_of_the_set(store, clock):
