@@ -27,7 +27,12 @@ def wilson(hits: int, n: int) -> Share:
     """Share with Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."""
     if n == 0:
         return Share(0, 0, 0.0, 1.0)
-    share, spread = hits / n, _Z * _Z / n
+    return Share(hits, n, *wilson_interval(hits / n, n))
+
+
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval about `share` of `n`, which may be an effective size and no whole number."""
+    spread = _Z * _Z / n
     middle = (share + spread / 2) / (1 + spread)
     half = sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return Share(hits, n, middle - half if hits else 0.0, middle + half if hits < n else 1.0)
+    return (middle - half if share > 0 else 0.0), (middle + half if share < 1 else 1.0)

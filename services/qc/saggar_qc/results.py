@@ -12,7 +12,7 @@ from saggar.store import ObjectRef, ObjectStore
 
 from saggar_qc.screening.screen_run import Screened
 
-RULES_VERSION = 4  # raise it whenever the same inputs would give another result
+RULES_VERSION = 5  # raise it whenever the same inputs would give another result
 _PARQUET = "application/vnd.apache.parquet"
 
 Result = dict[str, Any]  # JSON

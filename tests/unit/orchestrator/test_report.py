@@ -366,7 +366,7 @@ def test_an_arm_without_generated_images_is_not_called_a_comparison(values):
     assert "0 comparisons" not in text
     assert '<span class="same">' not in page
     assert "1e−16" not in page
-    assert "67.0% to 95.0%). The pass rate is below" in text
+    assert "67.0% to 95.0% (95 % interval). The pass rate is below" in text
     methods = text.partition("Methods, ready for a paper")[2].rpartition("Methods, ready for a paper")[2]
     assert "so no generated image was used" in methods
     assert check(page) == []

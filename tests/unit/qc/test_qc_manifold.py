@@ -120,6 +120,15 @@ def test_each_combination_is_measured_on_its_own():
     assert np.isnan(c.kid)
 
 
+def test_a_combination_takes_photographs_of_one_object_together():
+    rows, ids = normal(5, 24), [str(i // 3) for i in range(24)]
+    real = FeatureSet()
+    real.add(rows, ["a", "b"] * 12, ids)
+    found = compare_combinations(collected(normal(6, 20), ["a"] * 20), real, 20)[0]
+    own = np.repeat(np.arange(8), 3)[::2]
+    assert found.kid == pytest.approx(kernel_distance(normal(6, 20), rows[::2], (np.arange(20), own)), rel=1e-9)
+
+
 def test_compare_carries_what_the_values_were_made_with():
     found = compare(collected(normal(0, 60)), collected(normal(1, 60)), "x", 10, preparation="32 px", libraries="y 1.2")
     assert (found.preparation, found.libraries) == ("32 px", "y 1.2")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from properties import examples
 from saggar.errors import InvalidInputError
 from saggar_qc.measures.distances import cautions, compare, frechet_distance, kernel_distance, kernel_interval
-from saggar_qc.measures.featureset import FeatureSet, Moments
+from saggar_qc.measures.featureset import FeatureSet, Moments, numbered
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -198,6 +198,74 @@ def test_the_interval_is_reproducible_and_narrows_with_n():
     small, large = (kernel_interval(normal(0, n), normal(1, n, mean=1), 100) for n in (50, 800))
     assert small == kernel_interval(normal(0, 50), normal(1, 50, mean=1), 100)
     assert (large[1] - large[0]) / large[0] < 0.5 * (small[1] - small[0]) / small[0]
+
+
+# --- photographs of one object
+
+
+def photographed(seed: int, objects: int, each: int, dimensions: int = 1, mean: float = 0.0) -> np.ndarray:
+    """`each` rows of every object, of correlation .8, each row standard normal about `mean`."""
+    own = np.repeat(normal(seed, objects, dimensions), each, axis=0)
+    rows = np.sqrt(0.8) * own + np.sqrt(0.2) * normal(seed + 10_000, objects * each, dimensions) + mean
+    return rows.astype(np.float32)
+
+
+def test_kid_leaves_out_pairs_of_one_object():
+    one, two = normal(0, 6, 3).astype(np.float64), normal(1, 5, 3, mean=1).astype(np.float64)
+    objects = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 3])
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return float((a @ b / 3 + 1) ** 3)
+
+    within = [
+        np.mean([k(a, b) for i, a in enumerate(rows) for j, b in enumerate(rows) if own[i] != own[j]])
+        for rows, own in zip((one, two), objects, strict=True)
+    ]
+    across = np.mean([k(a, b) for a in one for b in two])
+    assert kernel_distance(one, two, objects) == pytest.approx(sum(within) - 2 * across, rel=1e-10)
+    assert np.isnan(kernel_distance(one, two, (objects[0], np.zeros(5, dtype=int))))
+
+
+def test_kid_has_no_bias_where_objects_have_several_photographs():
+    objects = np.arange(60), np.repeat(np.arange(20), 3)
+    near = [
+        kernel_distance(normal(2 * seed, 60, 8), photographed(2 * seed + 1, 20, 3, 8), objects) for seed in range(200)
+    ]
+    assert np.mean(near) == pytest.approx(0, abs=4 * np.std(near) / np.sqrt(200))
+    assert np.std(near) / np.sqrt(200) < 0.01
+
+
+def test_the_interval_holds_the_true_value_where_objects_have_several_photographs():
+    objects, held, above = (np.arange(150), np.repeat(np.arange(50), 3)), 0, 0
+    for seed in range(40):
+        one, two = normal(2 * seed, 150, 1), photographed(2 * seed + 1, 50, 3, mean=SHIFT)
+        low, high = kernel_interval(one, two, 200, seed, objects=objects)
+        held += low <= CLOSED_FORM <= high
+        above += kernel_interval(one, photographed(2 * seed + 1, 50, 3), 200, seed, objects=objects)[0] > 0
+    assert held >= 33
+    assert above <= 2
+
+
+@pytest.mark.parametrize("batch", [1, 7, 90])
+def test_objects_go_with_the_rows_of_a_sample(batch):
+    rows, ids = np.arange(90, dtype=np.float32)[:, None], [f"pot {i // 3}" if i < 60 else "" for i in range(90)]
+    features = FeatureSet(sample_size=40)
+    for start in range(0, 90, batch):
+        features.add(rows[start : start + batch], objects=ids[start : start + batch])
+    kept = [ids[int(row)] for row in features.sample()[:, 0]]
+    np.testing.assert_array_equal(features.objects(), numbered(kept))
+    assert numbered(["b", "", "a", "b", ""]).tolist() == [0, 1, 2, 0, 3]
+    assert len(FeatureSet().objects()) == 0
+
+
+def test_compare_takes_photographs_of_one_object_together():
+    one, two = normal(0, 60, 8), photographed(1, 20, 3, 8)
+    sets = collected(one), FeatureSet()
+    sets[1].add(two, ["a"] * 60, [str(i // 3) for i in range(60)])
+    found, objects = compare(*sets, "x", resamples=50), (np.arange(60), np.repeat(np.arange(20), 3))
+    assert found.kid == pytest.approx(kernel_distance(one, two, objects))
+    assert (found.kid_low, found.kid_high) == kernel_interval(one, two, 50, objects=objects)
+    assert found.fid == compare(collected(one), collected(two), "x", resamples=1).fid
 
 
 # --- both

@@ -59,6 +59,33 @@ def test_the_ratio_falls_as_the_blur_grows_and_is_one_for_alike():
     assert (fine[0].synthetic_count, fine[0].real_count) == (12, 12)
 
 
+def photographs(random: np.random.Generator, objects: int, each: int) -> TextureTally:
+    """`each` photographs of every object, whose fine power is alike by .8."""
+    found = TextureTally()
+    for name in range(objects):
+        own = random.standard_normal()
+        for _ in range(each):
+            value = np.sqrt(0.8) * own + np.sqrt(0.2) * random.standard_normal()
+            found.take(np.full(BINS, value, dtype=np.float32), "celadon", f"pot {name}" if each > 1 else "")
+    return found
+
+
+def test_the_interval_takes_objects_and_not_photographs_as_independent():
+    random = np.random.default_rng(0)
+    found = [
+        ratios(photographs(random, 60, 1), photographs(random, 20, 3), seed=seed)["celadon"] for seed in range(100)
+    ]
+    assert sum(each.fine_low <= 1 <= each.fine_high for each in found) >= 88
+    assert {(each.synthetic_objects, each.real_objects, each.real_count) for each in found} == {(60, 20, 60)}
+
+
+def test_one_object_gives_no_interval_of_texture():
+    random = np.random.default_rng(0)
+    found = ratios(photographs(random, 12, 1), photographs(random, 1, 12))["celadon"]
+    assert np.isnan([found.fine_low, found.fine_high]).all()
+    assert found.fine > 0
+
+
 def test_brightness_and_its_fall_across_a_vessel_are_no_texture():
     slope = np.linspace(-60, 60, 64, dtype=np.float32)[None]
     pictures = [noise(seed, 10) for seed in range(8)]

@@ -2,7 +2,8 @@
 
 FID: Heusel et al. 2017, arXiv:1706.08500; its arithmetic is torch-fidelity's. FID-infinity: Chong and Forsyth
 2020, arXiv:1911.07023. KID: Bińkowski et al. 2018, arXiv:1801.01401, unbiased, with torch-fidelity's kernel.
-All depend on the feature extractor, and FID on the number of images: `compare` puts them beside the values.
+Photographs of one object are no independent draws: KID pairs rows of different objects, and its interval resamples
+objects. All depend on the feature extractor, and FID on the number of images: `compare` puts them beside the values.
 Precision, recall, density and coverage: `saggar_qc.measures.manifold`.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from saggar.errors import InvalidInputError
 
-from saggar_qc.measures.featureset import FeatureSet, Float64, Moments
+from saggar_qc.measures.featureset import FeatureSet, Float64, Moments, Objects
 from saggar_qc.measures.manifold import manifolds
 
 ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
@@ -30,7 +31,7 @@ Features = npt.NDArray[Any]  # [N, F]
 @dataclass(frozen=True)
 class SetMeasures:
     """Two sets compared, the first one synthetic where one is; `kid_low` to `kid_high` is a 95 % bootstrap
-    interval. NaN: too few images.
+    interval over objects. NaN: too few images or objects.
     """
 
     extractor: str
@@ -94,7 +95,8 @@ def compare(
             f"features of {first.dimensions} and {second.dimensions} dimensions; use one extractor for both"
         )
     one, two = first.sample(), second.sample()
-    low, high = kernel_interval(one, two, resamples, seed)
+    objects = first.objects(), second.objects()
+    low, high = kernel_interval(one, two, resamples, seed, objects=objects)
     spread = manifolds(one, two)
     return SetMeasures(
         extractor=extractor,
@@ -106,7 +108,7 @@ def compare(
         feature_dimensions=first.dimensions,
         fid=frechet_distance(first.moments(), second.moments()),
         fid_infinity=frechet_distance_at_infinity(one, two, seed),
-        kid=kernel_distance(one, two),
+        kid=kernel_distance(one, two, objects),
         kid_low=low,
         kid_high=high,
         precision=spread.precision,
@@ -123,11 +125,13 @@ def compare_combinations(
     """Each tag of the first set on its own, of the images in both samples."""
     one, two = first.sample(), second.sample()
     ours, theirs = first.tags(), second.tags()
+    our_objects, their_objects = first.objects(), second.objects()
     found = []
     for tag in sorted(set(ours)):
         x, y = one[ours == tag], two[theirs == tag]
+        objects = our_objects[ours == tag], their_objects[theirs == tag]
         enough = min(len(x), len(y)) >= 2
-        low, high = kernel_interval(x, y, resamples, seed) if enough else (_NAN, _NAN)
+        low, high = kernel_interval(x, y, resamples, seed, objects=objects) if enough else (_NAN, _NAN)
         spread = manifolds(x, y)
         found.append(
             CombinationMeasures(
@@ -135,7 +139,7 @@ def compare_combinations(
                 first_count=len(x),
                 second_count=len(y),
                 fid=frechet_distance_of_rows(x, y) if enough else _NAN,
-                kid=kernel_distance(x, y) if enough else _NAN,
+                kid=kernel_distance(x, y, objects) if enough else _NAN,
                 kid_low=low,
                 kid_high=high,
                 precision=spread.precision,
@@ -197,27 +201,36 @@ def _distance_of_roots(first: tuple[Float64, Float64, float], second: tuple[Floa
     return float(((first[0] - second[0]) ** 2).sum() + first[2] + second[2] - 2 * overlap)
 
 
-def kernel_distance(first: Features, second: Features) -> float:
+def kernel_distance(first: Features, second: Features, objects: tuple[Objects, Objects] | None = None) -> float:
     """Unbiased squared maximum mean discrepancy of features [M, F] and [N, F]; values below 0 are normal.
 
-    Equal to torch-fidelity's where M = N and its subset is the whole set.
+    `objects` [M] and [N]: rows of one object are never paired within a set, for they are more alike than two draws and
+    would shift the value upwards; None: each row is its own. NaN where a side has one object alone. Equal to
+    torch-fidelity's where each row is its own, M = N, and its subset is the whole set.
     """
-    return float(_weighted_distances(first, second, np.ones((1, len(first))), np.ones((1, len(second))))[0])
+    once = np.ones((1, len(first))), np.ones((1, len(second)))
+    return float(_weighted_distances((first, second), objects or _apart(first, second), once)[0])
 
 
-def kernel_interval(first: Features, second: Features, resamples: int, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of `kernel_distance`, both sides resampled `resamples` times.
+def kernel_interval(
+    first: Features,
+    second: Features,
+    resamples: int,
+    seed: int = 0,
+    *,
+    objects: tuple[Objects, Objects] | None = None,
+) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of `kernel_distance`, both sides' objects resampled `resamples` times, each
+    with all its rows.
 
-    A row drawn twice is never paired with itself: such pairs would shift every resample upwards. Where both
+    An object drawn twice is never paired with itself: such pairs would shift every resample upwards. Where both
     sets come from the same distribution the interval is wider than 95 % needs.
     """
     random = np.random.default_rng(seed)
-    weights = [
-        random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples).astype(np.float64)
-        for rows in (first, second)
-    ]
-    values = _weighted_distances(first, second, *weights)
-    values = values[np.isfinite(values)]  # of two or three rows, a resample may hold one alone
+    sides = objects or _apart(first, second)
+    weights = _resampled(sides[0], resamples, random), _resampled(sides[1], resamples, random)
+    values = _weighted_distances((first, second), sides, weights)
+    values = values[np.isfinite(values)]  # of two or three objects, a resample may hold one alone
     if not len(values):
         return float("nan"), float("nan")
     low, high = np.quantile(values, (0.025, 0.975))
@@ -246,31 +259,53 @@ def cautions(first_count: int, second_count: int, dimensions: int, kid_count: in
     return tuple(found)
 
 
-def _weighted_distances(first: Features, second: Features, u: Float64, v: Float64) -> Float64:
-    """[R] squared discrepancies, one per row of the weights u [R, M] and v [R, N]; no row meets itself."""
-    x, y = first.astype(np.float64), second.astype(np.float64)
-    within_x = _pair_sums(x, x, u, u, without_diagonal=True) / _pairs(u)
-    within_y = _pair_sums(y, y, v, v, without_diagonal=True) / _pairs(v)
-    across = _pair_sums(x, y, u, v, without_diagonal=False) / (u.sum(axis=1) * v.sum(axis=1))
+def _apart(first: Features, second: Features) -> tuple[Objects, Objects]:
+    """Each row an object of its own."""
+    return np.arange(len(first)), np.arange(len(second))
+
+
+def _resampled(objects: Objects, resamples: int, random: np.random.Generator) -> Float64:
+    """[R, N] how often each row is drawn with its object."""
+    names, places = _places(objects)
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    return drawn[:, places].astype(np.float64)
+
+
+def _places(objects: Objects) -> tuple[Objects, Objects]:
+    names, places = np.unique(objects, return_inverse=True)
+    return names, places
+
+
+def _weighted_distances(
+    sets: tuple[Features, Features], objects: tuple[Objects, Objects], weights: tuple[Float64, Float64]
+) -> Float64:
+    """[R] squared discrepancies, one per row of the weights [R, M] and [R, N]; no object meets itself."""
+    x, y = (rows.astype(np.float64) for rows in sets)
+    u, v = weights
+    within_x = _pair_sums(x, x, u, u, objects[0]) / _pairs(u, objects[0])
+    within_y = _pair_sums(y, y, v, v, objects[1]) / _pairs(v, objects[1])
+    across = _pair_sums(x, y, u, v) / (u.sum(axis=1) * v.sum(axis=1))
     distances: Float64 = within_x + within_y - 2 * across
     return distances
 
 
-def _pair_sums(x: Float64, y: Float64, u: Float64, v: Float64, *, without_diagonal: bool) -> Float64:
-    """[R] sums over i, j of u[r, i] k(x_i, y_j) v[r, j], block by block."""
+def _pair_sums(x: Float64, y: Float64, u: Float64, v: Float64, objects: Objects | None = None) -> Float64:
+    """[R] sums over i, j of u[r, i] k(x_i, y_j) v[r, j], block by block; `objects`: of x = y, over different ones."""
     from torch_fidelity.metric_kid import kernel_poly  # type: ignore[import-untyped]
 
     sums = np.zeros(len(u))
     for start in range(0, len(x), _BLOCK):
         rows = slice(start, start + _BLOCK)
         kernel = kernel_poly(x[rows], y)  # [B, N]: (x y / F + 1) ** 3
-        if without_diagonal:
-            np.fill_diagonal(kernel[:, rows], 0.0)
+        if objects is not None:
+            kernel[objects[rows, None] == objects] = 0.0
         sums += ((u[:, rows] @ kernel) * v).sum(axis=1)
     return sums
 
 
-def _pairs(weights: Float64) -> Float64:
-    """[R] total weight of pairs of different rows; NaN where there is none."""
-    pairs: Float64 = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)
+def _pairs(weights: Float64, objects: Objects) -> Float64:
+    """[R] total weight of pairs of rows of different objects; NaN where there is none."""
+    places = _places(objects)[1]
+    by_object = np.array([np.bincount(places, row) for row in weights])
+    pairs: Float64 = weights.sum(axis=1) ** 2 - (by_object**2).sum(axis=1)
     return np.where(pairs > 0, pairs, np.nan)

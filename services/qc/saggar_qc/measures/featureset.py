@@ -13,6 +13,7 @@ from saggar.taxonomy import Labels
 SAMPLE_SIZE = 5_000  # rows kept for KID: 40 MB at 2,048 dimensions of float32
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Objects = npt.NDArray[np.int_]  # [N] equal where rows are of one object
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class FeatureSet:
         self._scatter: Float64 = np.empty((0, 0))  # sum of outer products about the mean
         self._rows: list[Float32] = []
         self._tags: list[npt.NDArray[np.object_]] = []
+        self._objects: list[npt.NDArray[np.object_]] = []
         self._ranks: list[Float64] = []
         self._kept = 0
 
@@ -47,14 +49,19 @@ class FeatureSet:
         """F; 0 before the first batch."""
         return len(self._mean)
 
-    def add(self, features: npt.NDArray[Any], tags: Sequence[str] | None = None) -> None:
-        """Takes features [N, F]; `tags` [N] go with them into the sample."""
+    def add(
+        self, features: npt.NDArray[Any], tags: Sequence[str] | None = None, objects: Sequence[str] | None = None
+    ) -> None:
+        """Takes features [N, F]; `tags` [N] and ids of `objects` [N] go with them into the sample. A row without an id
+        is of an object of its own.
+        """
         if not len(features):
             return
         self._add_moments(features.astype(np.float64))
         self._rows.append(features.astype(np.float32))
         self._ranks.append(self._random.random(len(features)))
         self._tags.append(np.array(tags or [""] * len(features), dtype=object))
+        self._objects.append(np.array(objects or [""] * len(features), dtype=object))
         self._kept += len(features)
         if self._kept > 2 * self._sample_size:
             self._thin()
@@ -79,6 +86,13 @@ class FeatureSet:
         self._thin()
         return self._tags[0]
 
+    def objects(self) -> Objects:
+        """[M] numbers of the objects of `sample`'s rows, in the order in which they came."""
+        if not self.count:
+            return np.empty(0, dtype=np.int_)
+        self._thin()
+        return numbered(self._objects[0].tolist())
+
     def _add_moments(self, rows: Float64) -> None:
         if not self.count:
             self._mean = np.zeros(rows.shape[1])
@@ -95,11 +109,18 @@ class FeatureSet:
     def _thin(self) -> None:
         """Keeps the rows of the lowest random ranks: a uniform sample, whatever the order or the batches."""
         rows, ranks = np.concatenate(self._rows), np.concatenate(self._ranks)
-        tags = np.concatenate(self._tags)
+        tags, objects = np.concatenate(self._tags), np.concatenate(self._objects)
         if len(rows) > self._sample_size:
             chosen = np.sort(np.argpartition(ranks, self._sample_size)[: self._sample_size])
-            rows, ranks, tags = rows[chosen], ranks[chosen], tags[chosen]
-        self._rows, self._ranks, self._tags, self._kept = [rows], [ranks], [tags], len(rows)
+            rows, ranks, tags, objects = rows[chosen], ranks[chosen], tags[chosen], objects[chosen]
+        self._rows, self._ranks, self._kept = [rows], [ranks], len(rows)
+        self._tags, self._objects = [tags], [objects]
+
+
+def numbered(ids: Sequence[str]) -> Objects:
+    """[N] a number for each id, by first appearance; an empty id is like no other."""
+    numbers: dict[str | int, int] = {}
+    return np.array([numbers.setdefault(own or row, len(numbers)) for row, own in enumerate(ids)], dtype=np.int_)
 
 
 def combination_tag(labels: Labels) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from saggar.describing.shares import wilson
 from saggar.errors import WrongStateError
 from saggar.pages.forms import fields_of
 from saggar.pages.site import in_thread, language_of
@@ -17,7 +16,7 @@ from saggar_qc.pages.site import Reviewer, Site
 from saggar_qc.pages.words import WORDS
 from saggar_qc.review.agreement import agreement
 from saggar_qc.review.journal import list_reviews
-from saggar_qc.review.outcome import attribute_shares, class_standings
+from saggar_qc.review.outcome import attribute_shares, class_standings, pass_rate
 
 _TILES = 60  # on a page of the gallery
 
@@ -114,7 +113,6 @@ def _summary(site: Site, request: Request, review_id: str, reviewer: str) -> HTM
     desk, language = site.desk(review_id), language_of(request)
     ledger = desk.read()
     whole = ledger.may_see_all(reviewer)
-    decided = [found for item in desk.review.asked if (found := ledger.decision(item.item_id)) is not None]
     words = WORDS[language]
     standings = class_standings(ledger, None if whole else reviewer)
 
@@ -128,7 +126,7 @@ def _summary(site: Site, request: Request, review_id: str, reviewer: str) -> HTM
         review=desk.review,
         progress=site.progress(desk, reviewer),
         whole=whole,
-        passed=wilson(sum(decision[0] != "reject" for decision in decided), len(decided)) if whole else None,
+        passed=pass_rate(ledger) if whole else None,
         classes=shown.class_rows(desk.review, standings, language),
         scores=[ledger.score_of(name) for name in ledger.reviewers] if whole else [],
         left_out=[name for name in ledger.reviewers if ledger.is_left_out(name)],

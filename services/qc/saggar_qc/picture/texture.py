@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from saggar_qc.measures.featureset import Objects, numbered
+
 Spectrum = npt.NDArray[np.float32]  # [BINS] log power by frequency
 
 BINS = 8
@@ -50,17 +52,19 @@ def spectrum(grey: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> Spec
 
 @dataclass
 class TextureTally:
-    """Spectra by glaze, as running sums and a list of fine-band means: some bytes an image."""
+    """Spectra by glaze, as running sums, a list of fine-band means and one of objects: some bytes an image."""
 
     sums: defaultdict[str, npt.NDArray[np.float64]] = field(default_factory=lambda: defaultdict(lambda: np.zeros(BINS)))
     fine: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    objects: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def take(self, found: Spectrum | None, glaze: str | None) -> None:
-        """Nothing where there is no spectrum or no glaze."""
+    def take(self, found: Spectrum | None, glaze: str | None, object_id: str = "") -> None:
+        """Nothing where there is no spectrum or no glaze. An image without `object_id` is of an object of its own."""
         if found is None or glaze is None:
             return
         self.sums[glaze] += found
         self.fine[glaze].append(float(found[FINE].mean()))
+        self.objects[glaze].append(object_id)
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,11 @@ class TextureRatio:
 
     synthetic_count: int
     real_count: int
+    synthetic_objects: int
+    real_objects: int
     by_band: tuple[float, ...]
     fine: float
-    fine_low: float  # 95 % bootstrap interval over images
+    fine_low: float  # 95 % bootstrap interval over objects; NaN where a side has one alone
     fine_high: float
 
 
@@ -81,18 +87,33 @@ def ratios(synthetic: TextureTally, real: TextureTally, resamples: int = 500, se
     found: dict[str, TextureRatio] = {}
     for glaze in sorted(set(synthetic.fine) & set(real.fine)):
         ours, theirs = np.array(synthetic.fine[glaze]), np.array(real.fine[glaze])
-        drawn = [random.choice(values, (resamples, len(values))).mean(axis=1) for values in (ours, theirs)]
+        objects = [numbered(tally.objects[glaze]) for tally in (synthetic, real)]
+        drawn = [_means(*side, resamples, random) for side in zip((ours, theirs), objects, strict=True)]
         low, high = np.exp(np.quantile(drawn[0] - drawn[1], (0.025, 0.975)))
         bands = np.exp(synthetic.sums[glaze] / len(ours) - real.sums[glaze] / len(theirs))
         found[glaze] = TextureRatio(
             synthetic_count=len(ours),
             real_count=len(theirs),
+            synthetic_objects=int(objects[0].max()) + 1,
+            real_objects=int(objects[1].max()) + 1,
             by_band=tuple(float(value) for value in bands),
             fine=float(np.exp(ours.mean() - theirs.mean())),
             fine_low=float(low),
             fine_high=float(high),
         )
     return found
+
+
+def _means(
+    values: npt.NDArray[np.float64], objects: Objects, resamples: int, random: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """[R] means over images [N] of objects drawn again, each with all its images; NaN of one object."""
+    sums, counts = np.bincount(objects, values), np.bincount(objects)
+    if len(sums) < 2:
+        return np.full(resamples, np.nan)
+    drawn = random.integers(0, len(sums), (resamples, len(sums)))
+    means: npt.NDArray[np.float64] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    return means
 
 
 def _levelled(patch: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from saggar.describing.shares import Share, wilson
 from saggar.errors import WrongStateError
 
 from saggar_qc.measures.featureset import combination_tag
-from saggar_qc.review.choosing.sampling import CombinationDecision, decide_combinations
+from saggar_qc.review.choosing.sampling import CombinationDecision, SetShare, Strata, decide_combinations, set_share
 from saggar_qc.review.ledger import Ledger, Standing
 from saggar_qc.review.verdicts import Verdict, decide
 
@@ -25,7 +25,7 @@ class AttributeShare:
     """How often one thing was right, of the images on which people answered; `unsure` ones count as not right."""
 
     subject: str  # a task, or one of `CHECKS`
-    right: Share
+    right: SetShare  # counts of the images judged, the interval of the set
     unsure: int
 
 
@@ -36,7 +36,7 @@ class ClassStanding:
     task: str
     code: str
     images: int
-    passed: Share
+    passed: Share  # a `SetShare` of the class, but for one reviewer's own
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Outcome:
     accepted: Manifest
     rejected: Manifest
     masked: dict[str, int]  # task -> labels made unknown
-    passed: Share  # of the images reviewed
+    passed: SetShare  # counts of the images reviewed, the interval of the set
     whole_set_rejected: bool  # policy "sample": the pass rate was too low
     combinations: tuple[CombinationDecision, ...]
     attributes: tuple[AttributeShare, ...]
@@ -57,7 +57,7 @@ def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
 
     Policy "all": each image by its own verdict. Policy "sample": images that were seen by their own verdict. Of the
     others, a combination goes whose pass rate lies below the least that is asked for with its whole interval; and all
-    go where the pass rate of the rest does not reach it with the interval's lower end.
+    go where the pass rate of the rest, each combination by its size, does not reach it with the interval's lower end.
     """
     if ledger.closed:
         raise WrongStateError(f"review {ledger.review.review_id} was closed before it was finished")
@@ -73,18 +73,12 @@ def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
         for s in ledger.standings()
         if s.item.control is None
     }
-    verdicts = [
-        (combination_tag({task: s.item.labels.get(task) for task in ledger.review.tasks}), _passes(ledger, s))
-        for s in ledger.standings()
-        if s.item.control is None
-    ]
-    strata = ledger.review.strata or dict(Counter(name for name, _ in verdicts))
+    verdicts, strata = list(_passed(ledger)), _strata(ledger)
     least = settings.least_pass_rate if sampled else 0.0
     combinations = decide_combinations(strata, verdicts, least)
     gone = {each.combination for each in combinations if not each.kept}
-    passed = wilson(sum(kept for _, kept in verdicts), len(verdicts))
-    rest = [kept for name, kept in verdicts if name not in gone]
-    too_bad = sampled and wilson(sum(rest), len(rest)).low < least
+    rest = [(name, kept) for name, kept in verdicts if name not in gone]
+    too_bad = sampled and set_share(strata, rest).low < least
     keep = np.zeros(len(manifest), dtype=np.bool_)
     masks: dict[str, list[int]] = defaultdict(list)
     for row, record in enumerate(manifest.records()):
@@ -101,11 +95,16 @@ def conclude(ledger: Ledger, manifest: Manifest) -> Outcome:
         accepted=Manifest(frame[keep].reset_index(drop=True), manifest.tasks),
         rejected=manifest.take(~keep),
         masked={task: len(rows) for task, rows in sorted(masks.items())},
-        passed=passed,
+        passed=pass_rate(ledger),
         whole_set_rejected=too_bad,
         combinations=combinations,
         attributes=tuple(attribute_shares(ledger)),
     )
+
+
+def pass_rate(ledger: Ledger) -> SetShare:
+    """Of the images under review that are decided."""
+    return set_share(_strata(ledger), _passed(ledger))
 
 
 def attribute_shares(ledger: Ledger) -> list[AttributeShare]:
@@ -113,23 +112,30 @@ def attribute_shares(ledger: Ledger) -> list[AttributeShare]:
 
     An image that two people answered differently, and that nobody settled, counts as unsure.
     """
-    answers: dict[str, Counter[str]] = {subject: Counter() for subject in [*ledger.review.tasks, *CHECKS]}
+    answers: dict[str, list[tuple[str, str]]] = {subject: [] for subject in [*ledger.review.tasks, *CHECKS]}
     for standing in ledger.standings():
         verdicts = _deciding(ledger, standing)
         if standing.item.control is not None or not verdicts:
             continue
+        combination = _combination(ledger, standing)
         for task in ledger.review.tasks:
             given = {str(verdict.attributes[task]) for verdict in verdicts if task in verdict.attributes}
             if given:
-                answers[task][given.pop() if len(given) == 1 else "unsure"] += 1
+                answers[task].append((combination, given.pop() if len(given) == 1 else "unsure"))
         for check, values in (
             ("plausible", {verdict.plausible for verdict in verdicts}),
             ("coherent", {verdict.coherent for verdict in verdicts}),
             ("no_modern", {not verdict.modern for verdict in verdicts}),
         ):
-            answers[check]["unsure" if len(values) > 1 else "right" if values.pop() else "wrong"] += 1
+            answer = "unsure" if len(values) > 1 else "right" if values.pop() else "wrong"
+            answers[check].append((combination, answer))
+    strata = _strata(ledger)
     return [
-        AttributeShare(subject, wilson(found["right"], found.total()), found["unsure"])
+        AttributeShare(
+            subject,
+            set_share(strata, [(name, answer == "right") for name, answer in found]),
+            sum(answer == "unsure" for _, answer in found),
+        )
         for subject, found in answers.items()
         if found
     ]
@@ -138,10 +144,12 @@ def attribute_shares(ledger: Ledger) -> list[AttributeShare]:
 def class_standings(ledger: Ledger, reviewer: str | None = None) -> list[ClassStanding]:
     """Progress and pass rate of each class, of `reviewer`'s verdicts alone or, None, of all decisions; the images
     under review and, for one reviewer, the controls among them, which must not show.
+
+    The rate is of the class in the whole set; one reviewer's is of their own verdicts, and says nothing of the set.
     """
     maskable = frozenset(ledger.review.settings.maskable_tasks)
     images: Counter[tuple[str, str]] = Counter()
-    passed: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    passed: dict[tuple[str, str], list[tuple[str, bool]]] = defaultdict(list)
     for standing in ledger.standings():
         if reviewer is None and standing.item.control is not None:
             continue
@@ -154,10 +162,16 @@ def class_standings(ledger: Ledger, reviewer: str | None = None) -> list[ClassSt
         for claim in standing.item.labels.items():
             images[claim] += 1
             if kept is not None:
-                passed[claim].append(kept)
+                passed[claim].append((_combination(ledger, standing), kept))
+    strata = _strata(ledger)
+
+    def share(claim: tuple[str, str]) -> Share:
+        found = passed[claim]
+        return set_share(strata, found) if reviewer is None else wilson(sum(kept for _, kept in found), len(found))
+
     order = {task: place for place, task in enumerate(ledger.review.tasks)}
     return [
-        ClassStanding(task, code, count, wilson(sum(passed[task, code]), len(passed[task, code])))
+        ClassStanding(task, code, count, share((task, code)))
         for (task, code), count in sorted(images.items(), key=lambda each: (order.get(each[0][0], 99), each[0]))
     ]
 
@@ -186,9 +200,21 @@ def verdict_rows(ledger: Ledger, reviewer: str | None = None) -> Iterable[dict[s
             }
 
 
-def _passes(ledger: Ledger, standing: Standing) -> bool:
-    found = ledger.decision(standing.item.item_id)
-    return found is not None and found[0] != "reject"
+def _strata(ledger: Ledger) -> Strata:
+    asked = (_combination(ledger, s) for s in ledger.standings() if s.item.control is None)
+    return ledger.review.strata or dict(Counter(asked))
+
+
+def _combination(ledger: Ledger, standing: Standing) -> str:
+    return combination_tag({task: standing.item.labels.get(task) for task in ledger.review.tasks})
+
+
+def _passed(ledger: Ledger) -> Iterator[tuple[str, bool]]:
+    """Combination, and whether it passed, of every image under review that is decided."""
+    for standing in ledger.standings():
+        found = None if standing.item.control else ledger.decision(standing.item.item_id)
+        if found is not None:
+            yield _combination(ledger, standing), found[0] != "reject"
 
 
 def _deciding(ledger: Ledger, standing: Standing) -> list[Verdict]:

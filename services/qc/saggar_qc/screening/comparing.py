@@ -32,7 +32,8 @@ def compare_sets(
         for batch in examine(manifest, extraction, ("upright",), work.cancelled):
             if broken := next((item.problem for item in batch if item.problem is not None), None):
                 raise InvalidInputError(f"{broken}; screen the set before measuring it")
-            features.add(extraction.unpack([item.views[0] for item in batch]).features)
+            rows = extraction.unpack([item.views[0] for item in batch]).features
+            features.add(rows, objects=[item.record.object_id for item in batch])
             done += len(batch)
             work.report(Progress("extracting features", done, total, "images"))
         collected.append(features)

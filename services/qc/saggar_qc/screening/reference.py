@@ -166,7 +166,8 @@ class _Notes:
         self._turned: list[npt.NDArray[np.float16]] = []
 
     def take(self, batch: Sequence[Examined], upright: Row, turned: Row) -> None:
-        self.features.add(upright, [combination_tag(item.record.labels) for item in batch])
+        tags = [combination_tag(item.record.labels) for item in batch]
+        self.features.add(upright, tags, [item.record.object_id for item in batch])
         for item in batch:
             if item.picture is not None:
                 name = f"training image {item.record.source or item.record.image}"
@@ -234,7 +235,7 @@ class _Notes:
     def _textures(self, taxonomy: Taxonomy | None) -> TextureTally:
         tally = TextureTally()
         for record, picture in zip(self._records, self._pictures, strict=True):
-            tally.take(picture.texture, glaze_of(record.labels, taxonomy))
+            tally.take(picture.texture, glaze_of(record.labels, taxonomy), record.object_id)
         return tally
 
 

@@ -187,9 +187,10 @@ class _Tally:
                 continue
             accepted.append(i)
             self.seen.add(picture, item.record.source or item.record.image, combination_tag(item.record.labels))
-            self.textures.take(picture.texture, glaze_of(item.record.labels, self._taxonomy))
-        tags = [combination_tag(readable[i][0].record.labels) for i in accepted]
-        self.features.add(upright.features[accepted], tags)
+            self.textures.take(picture.texture, glaze_of(item.record.labels, self._taxonomy), item.record.object_id)
+        records = [readable[i][0].record for i in accepted]
+        tags = [combination_tag(record.labels) for record in records]
+        self.features.add(upright.features[accepted], tags, [record.object_id for record in records])
 
     def _of_file(self, item: Examined, picture: Picture) -> list[Rejection]:
         record, thresholds = item.record, self.thresholds
