@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
 from saggar.errors import InvalidInputError
-
-_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_UTC_TIME, _VERSION = 0x17, 0xA0  # tags of DER
-_CENTURY_TURNS = 50  # RFC 5280, 4.1.2.5.1: two digits below are of this century
 
 
 def need_pair(certificate: Path, key: Path, variables: tuple[str, str]) -> None:
@@ -65,40 +60,11 @@ def _need_valid(dates: list[tuple[datetime, datetime]], path: Path, variable: st
 
 
 def _dates(path: Path) -> list[tuple[datetime, datetime]]:
-    """From when and until when each certificate of the file is valid; those that cannot be read are left to OpenSSL."""
-    found = []
-    for block in _BLOCK.findall(path.read_text(encoding="latin-1")):
-        try:
-            found.append(_validity(ssl.PEM_cert_to_DER_cert(block)))
-        except (ValueError, IndexError):
-            continue
-    return found
+    """From when and until when each certificate of the file is valid; what cannot be read is left to OpenSSL."""
+    from cryptography import x509
 
-
-def _validity(der: bytes) -> tuple[datetime, datetime]:
-    """Of a certificate (RFC 5280, 4.1): version, serial number, algorithm and issuer stand before it."""
-    _, at, _ = _element(der, 0)
-    _, at, _ = _element(der, at)
-    if der[at] == _VERSION:
-        at = _element(der, at)[2]
-    for _ in range(3):
-        at = _element(der, at)[2]
-    _, at, _ = _element(der, at)
-    return _time(der, at), _time(der, _element(der, at)[2])
-
-
-def _element(der: bytes, at: int) -> tuple[int, int, int]:
-    """Tag, begin of the content, and end."""
-    length, begin = der[at + 1], at + 2
-    if length & 0x80:
-        count = length & 0x7F
-        length, begin = int.from_bytes(der[begin : begin + count], "big"), begin + count
-    return der[at], begin, begin + length
-
-
-def _time(der: bytes, at: int) -> datetime:
-    tag, begin, end = _element(der, at)
-    text = der[begin:end].decode("ascii")
-    if tag == _UTC_TIME:
-        text = f"{'20' if int(text[:2]) < _CENTURY_TURNS else '19'}{text}"
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        return []
+    return [(each.not_valid_before_utc, each.not_valid_after_utc) for each in found]
