@@ -150,6 +150,20 @@ def test_measures_say_their_mode(inceptions, tmp_path):
     assert measured[0].fid != pytest.approx(measured[1].fid, rel=1e-3)
 
 
+def test_photographs_of_one_object_are_measured_together(inceptions, tmp_path):
+    store, extraction = DirectoryStore(tmp_path), Extraction(DirectoryStore(tmp_path), inceptions["fidelity"], "x")
+    keys = [put_image(store, encoded(noise(seed, (60, 50))), "png").key for seed in range(6)]
+    first = Manifest.from_records([Record(key, key, {}) for key in keys[:3]], ())
+    second = [
+        Manifest.from_records([Record(key, own, {}) for key, own in zip(keys[3:], owners, strict=True)], ())
+        for owners in ("abc", "aab", "aaa")
+    ]
+    apart, two, one = (compare_sets(first, each, extraction, 10, Work()) for each in second)
+    assert two.kid != pytest.approx(apart.kid, rel=1e-6)
+    assert np.isnan(one.kid)  # no two objects to compare
+    assert apart.fid == two.fid == one.fid
+
+
 def test_a_request_names_the_mode():
     asked = qc_pb2.FeatureExtractor(inception_weights_path="/some.pth")
     assert choice_from_message(asked) == InceptionChoice(Path("/some.pth"), "fidelity")
