@@ -17,7 +17,7 @@ class ReviewTerms(JobSettings):
         default=0.8,
         ge=0,
         le=1,
-        description="A sample's pass rate, by the lower end of Wilson's 95 % interval, below which the whole set is "
+        description="Pass rate of the set, by the lower end of the sample's 95 % interval, below which the whole set is "
         "rejected",
     )
     double_share: float = Field(
