@@ -17,8 +17,8 @@ class ReviewTerms(JobSettings):
         default=0.8,
         ge=0,
         le=1,
-        description="Pass rate of the set, by the lower end of the sample's 95 % interval, below which the whole set is "
-        "rejected",
+        description="Pass rate of the set, by the lower end of the sample's 95 % interval, below which the whole set "
+        "is rejected",
     )
     double_share: float = Field(
         default=0.1,
