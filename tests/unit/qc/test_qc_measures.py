@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from properties import examples
 from saggar.errors import InvalidInputError
 from saggar_qc.measures.distances import cautions, compare, frechet_distance, kernel_distance, kernel_interval
-from saggar_qc.measures.featureset import FeatureSet, Moments, numbered
+from saggar_qc.measures.featureset import FeatureSet, Moments
+from saggar_qc.objects import numbered
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 

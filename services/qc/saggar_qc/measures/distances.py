@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from saggar.errors import InvalidInputError
 
-from saggar_qc.measures.featureset import FeatureSet, Float64, Moments, Objects
+from saggar_qc.measures.featureset import FeatureSet, Float64, Moments
 from saggar_qc.measures.manifold import manifolds
+from saggar_qc.objects import Objects
 
 ENOUGH = 2_048  # images a side; below, FID's bias outweighs most differences
 LEAST_FOR_INFINITY = 100  # images of the first set; fewer give no line to extend

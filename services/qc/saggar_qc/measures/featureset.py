@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from saggar.taxonomy import Labels
 
+from saggar_qc.objects import Objects, numbered
+
 SAMPLE_SIZE = 5_000  # rows kept for KID: 40 MB at 2,048 dimensions of float32
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
-Objects = npt.NDArray[np.int_]  # [N] equal where rows are of one object
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,6 @@ class FeatureSet:
             rows, ranks, tags, objects = rows[chosen], ranks[chosen], tags[chosen], objects[chosen]
         self._rows, self._ranks, self._kept = [rows], [ranks], len(rows)
         self._tags, self._objects = [tags], [objects]
-
-
-def numbered(ids: Sequence[str]) -> Objects:
-    """[N] a number for each id, by first appearance; an empty id is like no other."""
-    numbers: dict[str | int, int] = {}
-    return np.array([numbers.setdefault(own or row, len(numbers)) for row, own in enumerate(ids)], dtype=np.int_)
 
 
 def combination_tag(labels: Labels) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from saggar_qc.measures.featureset import Objects, numbered
+from saggar_qc.objects import Objects, numbered
 
 Spectrum = npt.NDArray[np.float32]  # [BINS] log power by frequency
 
