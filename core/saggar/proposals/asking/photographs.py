@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from saggar.client.line import LARGEST_BYTES
 from saggar.decoding import decode
 from saggar.errors import BusyError, InvalidInputError, UnavailableError
 from saggar.files.pictures.image_names import is_image_name
@@ -18,7 +19,6 @@ from saggar.importing.photographs.cells import name_in_cell
 from saggar.importing.photographs.locating import locate
 from saggar.museums.web import ElsewhereError, UnusableAnswerError, Web
 
-LARGEST_BYTES = 16 << 20  # what the classifier takes
 _SIZE = "!512,512"  # the longer side; what the network sees is smaller still
 _AS_IT_IS = "max"
 _REGION = r"(full|square|(pct:)?[\d.]+,[\d.]+,[\d.]+,[\d.]+)"

@@ -105,9 +105,9 @@ class Servers:
         """A client for them; None where none was named."""
         if not self.image_host:
             return None
+        from saggar.client.line import LARGEST_BYTES
         from saggar.museums.settings import MuseumSettings
         from saggar.museums.web import Limits, Web
-        from saggar.proposals.asking.photographs import LARGEST_BYTES
 
         hosts = tuple(host.strip().rstrip("/").lower() for host in self.image_host)
         limits = Limits(attempts=4, whole_s=60.0, longest_asked_wait_s=120.0, image_bytes=LARGEST_BYTES)

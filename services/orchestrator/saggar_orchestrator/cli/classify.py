@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from saggar.client import Question
 
 _DEADLINE_S = 60.0
-_LARGEST_BYTES = 16 * 2**20  # what the contract lets a message carry
 _ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"})
 _LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN"})
 
@@ -185,12 +184,13 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _read(path: Path) -> bytes:
     """Raises InvalidInputError, without the file's name, for what is no photograph that can be sent."""
+    from saggar.client.line import LARGEST_BYTES
     from saggar.errors import InvalidInputError
     from saggar.files.regular import read_regular
 
     try:
         size = path.stat().st_size
-        data = read_regular(path, _LARGEST_BYTES) if size <= _LARGEST_BYTES else b""
+        data = read_regular(path, LARGEST_BYTES) if size <= LARGEST_BYTES else b""
     except InvalidInputError as error:
         raise InvalidInputError(str(error).removeprefix(f"{path}: ")) from None
     except FileNotFoundError:
@@ -198,7 +198,7 @@ def _read(path: Path) -> bytes:
         raise InvalidInputError(f"no such file; check the path{address}") from None
     except OSError as error:
         raise InvalidInputError(f"cannot be read ({error.strerror})") from None
-    if size > _LARGEST_BYTES:
+    if size > LARGEST_BYTES:
         raise InvalidInputError(f"{size / 2**20:.0f} MiB; a photograph may have 16 MiB at most: make it smaller")
     if not data:
         raise InvalidInputError("is empty; copy it again")
